@@ -1,0 +1,57 @@
+#pragma once
+// A fully validated experiment: what the config text becomes, and all that the rest of the program sees of it.
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "data/sources.hpp"
+#include "nn/spec.hpp"
+#include "util/param.hpp"
+
+namespace reluscope {
+
+enum class Precision { float32, float64 };
+
+struct TrainSpec {
+  std::optional<std::int64_t> steps;  ///< set: train this many steps; otherwise `epochs`
+  std::int64_t epochs = 10;
+  std::int64_t batch_size = 32;
+  bool shuffle = true;
+  bool drop_last = false;                ///< drop the last batch of an epoch when it is short
+  Choice optimizer;                      ///< from optimizer_table()
+  Choice schedule;                       ///< from schedule_table()
+  std::int64_t warmup_steps = 0;         ///< linear warm-up before the schedule starts
+  double warmup_start_factor = 0.0;      ///< the rate's factor at step 0 of the warm-up, in [0, 1)
+  std::optional<double> clip_norm;       ///< global L2 norm of all gradients
+  std::optional<double> clip_value;      ///< each gradient element to [−v, v]
+};
+
+/// When something is recorded: never, at every n-th step, at the ends of epochs, or log-spaced (dense at the start).
+struct Cadence {
+  enum class Kind { off, every, epoch, log } kind = Kind::every;
+  std::int64_t every = 1;
+};
+
+struct RecordSpec {
+  Cadence every;               ///< steps.csv and layers.csv
+  Cadence census;              ///< census.csv
+  double saturation_epsilon = 0.01;  ///< |φ'| at or below this on every sample: saturated
+  double dormant_tau = 0.025;        ///< Sokar et al. 2023
+  std::int64_t probe = 2048;         ///< samples that effective_rank looks at; 0: all
+};
+
+struct ExperimentSpec {
+  std::string name;
+  std::uint64_t seed = 0;
+  Precision precision = Precision::float32;
+  DataSpec data;
+  NetworkSpec network;
+  Choice loss;  ///< from loss_table()
+  TrainSpec train;
+  RecordSpec record;
+  std::string resolved_json;  ///< the config with every default filled in: running it reproduces the same bytes
+  std::string origin;         ///< file name as the user gave it, for messages
+};
+
+}  // namespace reluscope

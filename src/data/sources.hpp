@@ -1,0 +1,54 @@
+#pragma once
+// The table of data kinds: files (idx, csv, npy) and synthetic generators. A new one is one entry.
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <span>
+#include <string>
+
+#include "data/dataset.hpp"
+#include "util/param.hpp"
+
+namespace reluscope {
+
+/// What a source hands over, before `limit`, split and normalisation.
+struct RawData {
+  Task task = Task::classification;
+  Samples train;
+  std::optional<Samples> test;           ///< given by a separate test file; otherwise split off
+  std::vector<std::string> class_names;  ///< classification
+};
+
+/// What a source may need besides its own parameters.
+struct SourceContext {
+  std::filesystem::path base_directory;  ///< relative paths start here: the config file's directory
+  std::uint64_t seed = 0;
+};
+
+struct SourceEntry : Entry {
+  /// Throws DataError.
+  RawData (*load)(const ParamValues& params, const SourceContext& context) = nullptr;
+  /// An upper estimate of the bytes that loading needs, from headers and file sizes alone; 0 when unknown.
+  std::uint64_t (*estimate_bytes)(const ParamValues& params, const SourceContext& context) = nullptr;
+};
+
+/// Every data kind. The entry's parameters are the keys of the config's `data` object besides `kind` and the common
+/// ones of `DataSpec`.
+std::span<const SourceEntry> source_table();
+
+enum class Normalization { none, unit, standard, per_feature };
+
+/// The config's `data` section.
+struct DataSpec {
+  Choice source;                            ///< which entry of the table, and its parameters
+  Normalization normalize = Normalization::none;
+  std::optional<std::int64_t> limit;        ///< use only the first N training samples (of the file's order)
+  double test_fraction = 0.2;               ///< split off when there is no test file; in [0, 1)
+  std::filesystem::path base_directory;
+};
+
+/// Loads, limits, splits (seeded), and derives the normalisation from the training part. Throws DataError.
+Dataset load_dataset(const DataSpec& spec, std::uint64_t seed);
+
+}  // namespace reluscope
