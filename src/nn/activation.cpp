@@ -1,0 +1,412 @@
+#include "nn/activation.hpp"
+
+#include <limits>
+
+#include "nn/activation_kernel.hpp"
+#include "util/random.hpp"
+
+namespace reluscope {
+
+template <class T>
+void BatchSums<T>::resize(Index units) {
+  for (Vector<T>* sum : {&z_sum, &z_square, &a_sum, &a_square, &a_max, &zeros, &active}) sum->setZero(units);
+}
+
+template <class T>
+void CensusSums<T>::resize(Index units) {
+  for (Vector<T>* sum : {&margin, &active, &steepest, &a_abs}) sum->setZero(units);
+}
+
+template struct BatchSums<float>;
+template struct BatchSums<double>;
+template struct CensusSums<float>;
+template struct CensusSums<double>;
+
+namespace {
+
+/// Functions whose derivative is nowhere exactly 0 on an interval cannot die.
+struct NeverDead {
+  static constexpr bool kLearnedSlope = false;
+  template <class T>
+  Block<T> margin(const Block<T>& /*z*/, const Block<T>& /*slope*/) const {
+    return Block<T>::Constant(-std::numeric_limits<T>::infinity());
+  }
+};
+
+/// Functions that are `scale`·(something with derivative 0 only if scale = 0) for z ≤ 0: dead there if scale is 0.
+template <class T>
+Block<T> margin_of_scaled_negative(const Block<T>& z, T scale) {
+  return scale == T(0) ? Block<T>(-z) : Block<T>::Constant(-std::numeric_limits<T>::infinity());
+}
+
+struct Identity : NeverDead {
+  explicit Identity(const ParamValues& /*params*/) {}
+  template <class T>
+  void operator()(const Place<T>& /*at*/, const Block<T>& z, Block<T>& a, Block<T>& d) const {
+    a = z;
+    d.setOnes();
+  }
+};
+
+/// max(0, z). Nair & Hinton 2010. φ'(0) = 0. Written so that a NaN stays one.
+struct Relu {
+  static constexpr bool kLearnedSlope = false;
+  explicit Relu(const ParamValues& /*params*/) {}
+  template <class T>
+  void operator()(const Place<T>& /*at*/, const Block<T>& z, Block<T>& a, Block<T>& d) const {
+    for (int lane = 0; lane < kLanes; ++lane) {
+      a[lane] = z[lane] <= T(0) ? T(0) : z[lane];
+      d[lane] = z[lane] <= T(0) ? T(0) : T(1);
+    }
+  }
+  template <class T>
+  Block<T> margin(const Block<T>& z, const Block<T>& /*slope*/) const {
+    return -z;
+  }
+};
+
+/// z for z > 0, negative_slope·z otherwise. Maas et al. 2013.
+struct LeakyRelu {
+  static constexpr bool kLearnedSlope = false;
+  explicit LeakyRelu(const ParamValues& params) : negative_slope(params.number("negative_slope")) {}
+  template <class T>
+  void operator()(const Place<T>& /*at*/, const Block<T>& z, Block<T>& a, Block<T>& d) const {
+    const T slope = static_cast<T>(negative_slope);
+    for (int lane = 0; lane < kLanes; ++lane) {
+      const T derivative = z[lane] > T(0) ? T(1) : slope;
+      a[lane] = z[lane] * derivative;
+      d[lane] = derivative;
+    }
+  }
+  template <class T>
+  Block<T> margin(const Block<T>& z, const Block<T>& /*slope*/) const {
+    return margin_of_scaled_negative(z, static_cast<T>(negative_slope));
+  }
+  double negative_slope;
+};
+
+/// Leaky relu with a learned slope. He et al. 2015, eq. 1; gradient of the slope: eq. 6.
+struct Prelu {
+  static constexpr bool kLearnedSlope = true;
+  explicit Prelu(const ParamValues& /*params*/) {}
+  template <class T>
+  void operator()(const Place<T>& at, const Block<T>& z, Block<T>& a, Block<T>& d) const {
+    for (int lane = 0; lane < kLanes; ++lane) {
+      const T derivative = z[lane] > T(0) ? T(1) : at.slope[lane];
+      a[lane] = z[lane] * derivative;
+      d[lane] = derivative;
+    }
+  }
+  template <class T>
+  Block<T> margin(const Block<T>& z, const Block<T>& slope) const {
+    Block<T> margin;
+    for (int lane = 0; lane < kLanes; ++lane)
+      margin[lane] = slope[lane] == T(0) ? -z[lane] : -std::numeric_limits<T>::infinity();
+    return margin;
+  }
+};
+
+/// Leaky relu whose slope is drawn from U(lower, upper) for each element while training, and is the mean
+/// (lower + upper)/2 in evaluation. Xu et al. 2015.
+struct Rrelu {
+  static constexpr bool kLearnedSlope = false;
+  explicit Rrelu(const ParamValues& params) : lower(params.number("lower")), upper(params.number("upper")) {}
+  template <class T>
+  void operator()(const Place<T>& at, const Block<T>& z, Block<T>& a, Block<T>& d) const {
+    float uniform[kLanes];
+    std::fill_n(uniform, kLanes, 0.5F);
+    if (at.random.sampling) {
+      // Four lanes share a Philox block; 2^20 blocks are set aside for each column.
+      const auto first = (static_cast<std::uint64_t>(at.column) << 20) + static_cast<std::uint64_t>(at.unit) / 4;
+      for (std::uint64_t block = 0; block < kLanes / 4; ++block)
+        uniform_block(at.random.seed, Purpose::noise, at.random.stream, first + block, uniform + 4 * block);
+    }
+    const T low = static_cast<T>(lower);
+    const T width = static_cast<T>(upper - lower);
+    for (int lane = 0; lane < kLanes; ++lane) {
+      const T slope = low + width * static_cast<T>(uniform[lane]);
+      const T derivative = z[lane] > T(0) ? T(1) : slope;
+      a[lane] = z[lane] * derivative;
+      d[lane] = derivative;
+    }
+  }
+  template <class T>
+  Block<T> margin(const Block<T>& z, const Block<T>& /*slope*/) const {
+    return margin_of_scaled_negative(z, static_cast<T>(upper));
+  }
+  double lower;
+  double upper;
+};
+
+/// z for z > 0, outer·(exp(inner·z) − 1) otherwise: elu, selu and celu are members of this family.
+struct ExponentialUnit {
+  static constexpr bool kLearnedSlope = false;
+  double positive;  ///< slope for z > 0
+  double outer;
+  double inner;
+  template <class T>
+  void operator()(const Place<T>& /*at*/, const Block<T>& z, Block<T>& a, Block<T>& d) const {
+    const Block<T> x = (static_cast<T>(inner) * z).min(T(0));
+    const Block<T> e = x.exp();
+    const Block<T> em1 = expm1_block(x, e);
+    const T right = static_cast<T>(positive);
+    const T height = static_cast<T>(outer);
+    const T steepness = static_cast<T>(outer * inner);
+    for (int lane = 0; lane < kLanes; ++lane) {
+      const bool negative = z[lane] <= T(0);
+      a[lane] = negative ? height * em1[lane] : right * z[lane];
+      d[lane] = negative ? steepness * e[lane] : right;
+    }
+  }
+  template <class T>
+  Block<T> margin(const Block<T>& z, const Block<T>& /*slope*/) const {
+    return margin_of_scaled_negative(z, static_cast<T>(outer));
+  }
+};
+
+/// Clevert et al. 2016, eq. 15.
+struct Elu : ExponentialUnit {
+  explicit Elu(const ParamValues& params) : ExponentialUnit{1.0, params.number("alpha"), 1.0} {}
+};
+
+/// Klambauer et al. 2017, eq. 2, with the fixed point's constants of its appendix.
+struct Selu : ExponentialUnit {
+  static constexpr double kAlpha = 1.6732632423543772848170429916717;
+  static constexpr double kScale = 1.0507009873554804934193349852946;
+  explicit Selu(const ParamValues& /*params*/) : ExponentialUnit{kScale, kScale * kAlpha, 1.0} {}
+};
+
+/// Barron 2017, eq. 2: continuously differentiable for every alpha.
+struct Celu : ExponentialUnit {
+  explicit Celu(const ParamValues& params)
+      : ExponentialUnit{1.0, params.number("alpha"), 1.0 / params.number("alpha")} {}
+};
+
+/// z Φ(z). Hendrycks & Gimpel 2016; with approximate = tanh: 0.5 z (1 + tanh(√(2/π)(z + 0.044715 z³))).
+struct Gelu : NeverDead {
+  explicit Gelu(const ParamValues& params) : tanh(params.text("approximate") == "tanh") {}
+  template <class T>
+  void operator()(const Place<T>& /*at*/, const Block<T>& z, Block<T>& a, Block<T>& d) const {
+    if (tanh) {
+      constexpr T kSqrtTwoOverPi = T(0.79788456080286535588);
+      constexpr T kCubic = T(0.044715);
+      const Block<T> square = z.square();
+      const Block<T> t = tanh_block<T>(kSqrtTwoOverPi * z * (T(1) + kCubic * square));
+      a = T(0.5) * z * (T(1) + t);
+      d = T(0.5) * (T(1) + t) +
+          T(0.5) * z * (T(1) - t.square()) * kSqrtTwoOverPi * (T(1) + T(3) * kCubic * square);
+    } else {
+      constexpr T kInverseSqrtTwoPi = T(0.39894228040143267794);
+      const Block<T> gauss = (T(-0.5) * z.square()).exp();
+      const Block<T> cdf = normal_cdf_block(z, gauss);
+      a = z * cdf;
+      d = cdf + z * gauss * kInverseSqrtTwoPi;
+    }
+  }
+  bool tanh;
+};
+
+/// z σ(z), also called swish. Elfwing et al. 2017; Ramachandran et al. 2017.
+struct Silu : NeverDead {
+  explicit Silu(const ParamValues& /*params*/) {}
+  template <class T>
+  void operator()(const Place<T>& /*at*/, const Block<T>& z, Block<T>& a, Block<T>& d) const {
+    const Block<T> s = sigmoid_block(z);
+    a = z * s;
+    d = s * (T(1) + z * (T(1) - s));
+  }
+};
+
+/// z tanh(softplus(z)). Misra 2019. With e = exp z, tanh(softplus z) = (e² + 2e)/(e² + 2e + 2).
+struct Mish : NeverDead {
+  explicit Mish(const ParamValues& /*params*/) {}
+  template <class T>
+  void operator()(const Place<T>& /*at*/, const Block<T>& z, Block<T>& a, Block<T>& d) const {
+    const Block<T> e = z.min(T(20)).exp();  // above 20 the quotient is 1 in double already
+    const Block<T> n = e * (e + T(2));
+    const Block<T> t = n / (n + T(2));
+    a = z * t;
+    // dt/dz = (1 − t²) σ(z), with 1 − t = 2/(n + 2) kept free of cancellation.
+    const Block<T> one_minus_t = T(2) / (n + T(2));
+    d = t + z * one_minus_t * (T(1) + t) * (e / (T(1) + e));
+  }
+};
+
+/// log(1 + exp(beta z))/beta, linear where beta z > threshold. Dugas et al. 2001; PyTorch's threshold.
+struct Softplus : NeverDead {
+  explicit Softplus(const ParamValues& params) : beta(params.number("beta")), threshold(params.number("threshold")) {}
+  template <class T>
+  void operator()(const Place<T>& /*at*/, const Block<T>& z, Block<T>& a, Block<T>& d) const {
+    const T b = static_cast<T>(beta);
+    const T limit = static_cast<T>(threshold);
+    const Block<T> x = b * z;
+    const Block<T> e = x.min(limit).exp();
+    const Block<T> soft = log1p_block(e) / b;
+    const Block<T> s = e / (T(1) + e);
+    for (int lane = 0; lane < kLanes; ++lane) {
+      const bool linear = !(x[lane] <= limit);  // a NaN passes through
+      a[lane] = linear ? z[lane] : soft[lane];
+      d[lane] = linear ? T(1) : s[lane];
+    }
+  }
+  double beta;
+  double threshold;
+};
+
+struct Sigmoid : NeverDead {
+  explicit Sigmoid(const ParamValues& /*params*/) {}
+  template <class T>
+  void operator()(const Place<T>& /*at*/, const Block<T>& z, Block<T>& a, Block<T>& d) const {
+    a = sigmoid_block(z);
+    d = a * sigmoid_block<T>(-z);  // σ' = σ(z) σ(−z): no cancellation for large z
+  }
+};
+
+struct Tanh : NeverDead {
+  explicit Tanh(const ParamValues& /*params*/) {}
+  template <class T>
+  void operator()(const Place<T>& /*at*/, const Block<T>& z, Block<T>& a, Block<T>& d) const {
+    a = tanh_block(z);
+    d = T(1) - a.square();
+  }
+};
+
+/// min(max(0, z), 6). Krizhevsky 2010. Dead on both sides.
+struct Relu6 {
+  static constexpr bool kLearnedSlope = false;
+  explicit Relu6(const ParamValues& /*params*/) {}
+  template <class T>
+  void operator()(const Place<T>& /*at*/, const Block<T>& z, Block<T>& a, Block<T>& d) const {
+    for (int lane = 0; lane < kLanes; ++lane) {
+      const T x = z[lane];
+      a[lane] = x <= T(0) ? T(0) : (x >= T(6) ? T(6) : x);
+      d[lane] = x <= T(0) || x >= T(6) ? T(0) : T(1);
+    }
+  }
+  template <class T>
+  Block<T> margin(const Block<T>& z, const Block<T>& /*slope*/) const {
+    Block<T> margin;
+    for (int lane = 0; lane < kLanes; ++lane) {
+      const T below = -z[lane];
+      const T above = z[lane] - T(6);
+      margin[lane] = above > below ? above : below;
+    }
+    return margin;
+  }
+};
+
+/// z·relu6(z + 3)/6. Howard et al. 2019. Its derivative is 0 on z ≤ −3 and 1 on z ≥ 3, so it dies on the left only.
+struct Hardswish {
+  static constexpr bool kLearnedSlope = false;
+  explicit Hardswish(const ParamValues& /*params*/) {}
+  template <class T>
+  void operator()(const Place<T>& /*at*/, const Block<T>& z, Block<T>& a, Block<T>& d) const {
+    for (int lane = 0; lane < kLanes; ++lane) {
+      const T x = z[lane];
+      a[lane] = x <= T(-3) ? T(0) : (x >= T(3) ? x : x * (x + T(3)) / T(6));
+      d[lane] = x <= T(-3) ? T(0) : (x >= T(3) ? T(1) : x / T(3) + T(0.5));
+    }
+  }
+  template <class T>
+  Block<T> margin(const Block<T>& z, const Block<T>& /*slope*/) const {
+    return T(-3) - z;
+  }
+};
+
+template <class T, class Phi>
+std::unique_ptr<ActivationKernel<T>> make_kernel(const ParamValues& params) {
+  return std::make_unique<FusedKernel<T, Phi>>(Phi(params));
+}
+
+double no_slope(const ParamValues& /*params*/) { return 0.0; }
+
+template <class Phi>
+ActivationEntry entry(std::string name, std::vector<std::string> aliases, std::vector<Param> params, std::string doc,
+                      double (*negative_slope)(const ParamValues&) = no_slope) {
+  ActivationEntry row;
+  row.name = std::move(name);
+  row.aliases = std::move(aliases);
+  row.params = std::move(params);
+  row.doc = std::move(doc);
+  row.make_float = make_kernel<float, Phi>;
+  row.make_double = make_kernel<double, Phi>;
+  row.negative_slope = negative_slope;
+  row.learned_slope = Phi::kLearnedSlope;
+  return row;
+}
+
+std::vector<ActivationEntry> make_table() {
+  std::vector<ActivationEntry> table;
+  table.push_back(entry<Identity>("identity", {"linear"}, {}, "z: no activation"));
+  table.push_back(entry<Relu>("relu", {}, {}, "max(0, z); derivative 0 at 0 (Nair & Hinton 2010)"));
+  table.push_back(entry<LeakyRelu>(
+      "leaky_relu", {"lrelu"},
+      {number("negative_slope", 0.01, "slope for z ≤ 0; Keras' layer has 0.3").at_least(0)},
+      "z for z > 0, negative_slope·z otherwise (Maas et al. 2013)",
+      [](const ParamValues& params) { return params.number("negative_slope"); }));
+  table.push_back(entry<Prelu>(
+      "prelu", {},
+      {number("init", 0.25, "initial slope for z ≤ 0; Keras has 0"),
+       text("slopes", "unit", "one learned slope per unit (as Keras) or one per layer (as PyTorch's default)")
+           .one_of({"unit", "layer"}),
+       boolean("weight_decay", false, "whether weight_decay pulls the slopes towards 0 as well")},
+      "leaky relu with a learned slope (He et al. 2015)",
+      [](const ParamValues& params) { return params.number("init"); }));
+  table.push_back(entry<Rrelu>(
+      "rrelu", {},
+      {number("lower", 1.0 / 8.0, "lower bound of the random slope").at_least(0),
+       number("upper", 1.0 / 3.0, "upper bound of the random slope").at_least(0)},
+      "leaky relu with slope U(lower, upper) per element in training, the mean 11/48 in evaluation (Xu et al. 2015)",
+      [](const ParamValues& params) { return 0.5 * (params.number("lower") + params.number("upper")); }));
+  table.push_back(entry<Elu>("elu", {}, {number("alpha", 1.0, "height of the negative plateau").at_least(0)},
+                             "z for z > 0, alpha·(exp z − 1) otherwise (Clevert et al. 2016)"));
+  table.push_back(entry<Selu>("selu", {}, {}, "scaled elu with self-normalising constants (Klambauer et al. 2017)"));
+  table.push_back(entry<Celu>("celu", {}, {number("alpha", 1.0, "scale of the exponential").above(0)},
+                              "z for z > 0, alpha·(exp(z/alpha) − 1) otherwise (Barron 2017)"));
+  table.push_back(entry<Gelu>(
+      "gelu", {},
+      {text("approximate", "none", "none: exact, with Φ; tanh: the tanh approximation").one_of({"none", "tanh"})},
+      "z·Φ(z) (Hendrycks & Gimpel 2016)"));
+  table.push_back(entry<Silu>("silu", {"swish"}, {}, "z·σ(z) (Elfwing et al. 2017)"));
+  table.push_back(entry<Mish>("mish", {}, {}, "z·tanh(softplus z) (Misra 2019)"));
+  table.push_back(entry<Softplus>("softplus", {},
+                                  {number("beta", 1.0, "sharpness").above(0),
+                                   number("threshold", 20.0, "linear where beta·z exceeds this").above(0).at_most(80)},
+                                  "log(1 + exp(beta z))/beta (Dugas et al. 2001)"));
+  table.push_back(entry<Sigmoid>("sigmoid", {"logistic"}, {}, "1/(1 + exp(−z))"));
+  table.push_back(entry<Tanh>("tanh", {}, {}, "tanh z"));
+  table.push_back(entry<Relu6>("relu6", {}, {}, "min(max(0, z), 6): dead on both sides (Krizhevsky 2010)"));
+  table.push_back(entry<Hardswish>("hardswish", {"hard_swish"}, {},
+                                   "z·relu6(z + 3)/6: dead for z ≤ −3 (Howard et al. 2019)"));
+  return table;
+}
+
+}  // namespace
+
+std::span<const ActivationEntry> activation_table() {
+  static const std::vector<ActivationEntry> table = make_table();
+  return table;
+}
+
+void evaluate_activation(const Choice& choice, std::span<const double> z, std::span<double> a, std::span<double> d) {
+  const ActivationEntry* entry = find_entry(activation_table(), choice.name);
+  const auto kernel = entry->make<double>(choice.params);
+  // One unit, a column per value: what forward leaves in z is φ'(z), except where the slope is learned.
+  Matrix<double> saved(1, static_cast<Index>(z.size()));
+  std::copy(z.begin(), z.end(), saved.data());
+  const double bias = 0.0;
+  const double slope = entry->learned_slope ? entry->negative_slope(choice.params) : 0.0;
+  ForwardCall<double> call;
+  call.units = 1;
+  call.columns = saved.cols();
+  call.z = saved.data();
+  call.a = a.data();
+  call.stride = 1;
+  call.bias = &bias;
+  call.slopes = &slope;
+  kernel->forward(call);
+  for (std::size_t at = 0; at < z.size(); ++at)
+    d[at] = entry->learned_slope ? (z[at] > 0 ? 1.0 : slope) : saved(0, static_cast<Index>(at));
+}
+
+}  // namespace reluscope

@@ -1,0 +1,118 @@
+#pragma once
+// The table of activation functions, and the fused kernels that a layer runs over its units.
+//
+// Forward, one sweep: z ← W h + b, a = φ(z), and beside it whatever is measured. What the backward pass needs (φ'(z),
+// or z itself where the slope is learned) overwrites z. Backward, one sweep: ∂L/∂z = ∂L/∂a · φ'(z) with the sums that
+// the bias and the slope need.
+//
+// Death. An activation has a *dead region*: the pre-activations where φ' is exactly 0 as a function (z ≤ 0 for relu,
+// z ≤ 0 or z ≥ 6 for relu6, z ≤ −3 for hardswish; nowhere for elu, sigmoid, tanh, …, whose φ' may only underflow:
+// such a unit is saturated, not dead). The *margin* of a pre-activation is its signed distance to the live region,
+// ≥ 0 inside the dead region; a unit is dead on a set exactly if its smallest margin over the set is ≥ 0.
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+
+#include "nn/block.hpp"
+#include "nn/matrix.hpp"
+#include "util/param.hpp"
+
+namespace reluscope {
+
+/// What a mini-batch shows of a layer's units: sums over the columns of one shard, one value per unit.
+template <class T>
+struct BatchSums {
+  Vector<T> z_sum, z_square, a_sum, a_square;
+  Vector<T> a_max;        ///< max |a|
+  Vector<T> zeros;        ///< how often a is exactly 0
+  Vector<T> active;       ///< how often z is outside the dead region
+  void resize(Index units);
+};
+
+/// What a census sees of a layer's units over some columns, one value per unit.
+template <class T>
+struct CensusSums {
+  Vector<T> margin;      ///< smallest margin; −∞ for an activation that cannot die
+  Vector<T> active;      ///< how often z is outside the dead region
+  Vector<T> steepest;    ///< max |φ'(z)|
+  Vector<T> a_abs;       ///< Σ |a|
+  void resize(Index units);
+};
+
+/// Random slopes of rrelu: addressed by (seed, stream, column, unit), so that shards and threads do not matter.
+struct RandomSlopes {
+  std::uint64_t seed = 0;
+  std::uint64_t stream = 0;
+  bool sampling = false;  ///< false: evaluation, the mean slope
+};
+
+/// One shard's forward call. Matrices are units × columns, column-major.
+template <class T>
+struct ForwardCall {
+  Index units = 0;
+  Index columns = 0;
+  Index first_column = 0;  ///< of the shard in the batch
+  T* z = nullptr;          ///< in: W h; out: what backward needs
+  T* a = nullptr;          ///< out: φ(W h + b)
+  Index stride = 0;        ///< between columns of z and of a
+  const T* bias = nullptr;
+  const T* slopes = nullptr;  ///< prelu: one slope per unit
+  RandomSlopes random;
+  BatchSums<T>* batch = nullptr;    ///< measured if given
+  CensusSums<T>* census = nullptr;  ///< measured if given (then z keeps no meaning)
+  T* a_column_square = nullptr;     ///< with `batch`: ‖a‖² of each column
+};
+
+/// One shard's backward call.
+template <class T>
+struct BackwardCall {
+  Index units = 0;
+  Index columns = 0;
+  const T* saved = nullptr;  ///< what forward left in z
+  T* delta = nullptr;        ///< in: ∂L/∂a; out: ∂L/∂z
+  Index stride = 0;
+  T* delta_sum = nullptr;    ///< per unit: Σ ∂L/∂z over the columns (the bias gradient)
+  const T* slopes = nullptr;
+  T* slope_sum = nullptr;            ///< per unit: Σ ∂L/∂slope over the columns, where the slope is learned
+  T* delta_column_square = nullptr;  ///< if given: ‖∂L/∂z‖² of each column
+};
+
+/// An activation with its parameters bound. Immutable; calls are safe from several threads.
+template <class T>
+class ActivationKernel {
+ public:
+  ActivationKernel() = default;
+  ActivationKernel(const ActivationKernel&) = delete;
+  ActivationKernel& operator=(const ActivationKernel&) = delete;
+  virtual ~ActivationKernel() = default;
+  virtual void forward(const ForwardCall<T>& call) const = 0;
+  virtual void backward(const BackwardCall<T>& call) const = 0;
+};
+
+struct ActivationEntry : Entry {
+  std::unique_ptr<ActivationKernel<float>> (*make_float)(const ParamValues&) = nullptr;
+  std::unique_ptr<ActivationKernel<double>> (*make_double)(const ParamValues&) = nullptr;
+  /// Slope for z < 0 that initialisers use in their gain (He et al. 2015, section 2.2): 0 unless the function is
+  /// linear there.
+  double (*negative_slope)(const ParamValues&) = nullptr;
+  bool learned_slope = false;
+
+  template <class T>
+  std::unique_ptr<ActivationKernel<T>> make(const ParamValues& values) const {
+    if constexpr (std::is_same_v<T, float>) {
+      return make_float(values);
+    } else {
+      return make_double(values);
+    }
+  }
+};
+
+/// relu, leaky_relu, prelu, elu, … with PyTorch's defaults.
+std::span<const ActivationEntry> activation_table();
+
+/// a = φ(z) and d = φ'(z) for each z: evaluation mode, and for prelu the initial slope (`reluscope curves`).
+void evaluate_activation(const Choice& choice, std::span<const double> z, std::span<double> a, std::span<double> d);
+
+}  // namespace reluscope

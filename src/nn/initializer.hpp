@@ -1,0 +1,45 @@
+#pragma once
+// The tables of weight and bias initialisers. Every layer draws from random streams of its own, so that changing one
+// layer leaves the others' initial weights as they were.
+
+#include <cstdint>
+#include <span>
+
+#include "nn/matrix.hpp"
+#include "util/param.hpp"
+
+namespace reluscope {
+
+/// What an initialiser is told about the layer.
+struct InitContext {
+  Index fan_in = 1;
+  Index fan_out = 1;
+  double negative_slope = 0.0;  ///< of the layer's activation: the a in He et al. 2015, eq. 14
+  std::uint64_t seed = 0;
+  std::uint64_t layer = 0;      ///< names the random streams
+};
+
+/// What a layer starts from, in float64 whatever the run's precision.
+struct InitialParameters {
+  Matrix<double> weights;  ///< fan_out × fan_in
+  Vector<double> bias;     ///< fan_out
+};
+
+struct WeightInitEntry : Entry {
+  /// Fills `weights` (already fan_out × fan_in) and `bias` (zero on entry) with what goes with them.
+  void (*draw)(const ParamValues& params, const InitContext& context, InitialParameters& out) = nullptr;
+};
+
+struct BiasInitEntry : Entry {
+  /// Fills `bias`; nullptr for "auto", which keeps what came with the weights.
+  void (*draw)(const ParamValues& params, const InitContext& context, Vector<double>& bias) = nullptr;
+};
+
+std::span<const WeightInitEntry> weight_init_table();
+std::span<const BiasInitEntry> bias_init_table();
+
+/// Draws weights, then biases.
+InitialParameters draw_initial_parameters(const Choice& weight_init, const Choice& bias_init,
+                                          const InitContext& context);
+
+}  // namespace reluscope

@@ -1,0 +1,353 @@
+#include "optim/optimizer.hpp"
+
+#include <cmath>
+#include <limits>
+
+#include "nn/block.hpp"
+
+namespace reluscope {
+
+SweepSums& SweepSums::operator+=(const SweepSums& other) {
+  gradient_square += other.gradient_square;
+  gradient_max = other.gradient_max > gradient_max ? other.gradient_max : gradient_max;
+  value_square += other.value_square;
+  update_square += other.update_square;
+  return *this;
+}
+
+namespace {
+
+/// Elements between two flushes of the lanes' sums into double: bounds the rounding error of float sums.
+constexpr Index kFlush = 4096;
+
+/// Runs `update(first, count)` → the new block and its old value, block by block, and sums up on the way.
+template <class T>
+struct LaneSums {
+  Block<T> gradient_square = Block<T>::Zero();
+  Block<T> gradient_max = Block<T>::Zero();
+  Block<T> value_square = Block<T>::Zero();
+  Block<T> update_square = Block<T>::Zero();
+
+  void flush_into(SweepSums& sums) {
+    sums.gradient_square += gradient_square.template cast<double>().sum();
+    sums.value_square += value_square.template cast<double>().sum();
+    sums.update_square += update_square.template cast<double>().sum();
+    const double largest = static_cast<double>(gradient_max.maxCoeff());
+    sums.gradient_max = largest > sums.gradient_max ? largest : sums.gradient_max;
+    *this = LaneSums();
+  }
+
+  void add_gradient(const Block<T>& gradient) {
+    gradient_square += gradient.square();
+    for (int lane = 0; lane < kLanes; ++lane) {
+      const T size = std::abs(gradient[lane]);
+      gradient_max[lane] = size > gradient_max[lane] ? size : gradient_max[lane];
+    }
+  }
+};
+
+template <class T>
+Block<T> clamp(const Block<T>& x, T limit) {
+  Block<T> clipped;
+  for (int lane = 0; lane < kLanes; ++lane)
+    clipped[lane] = x[lane] > limit ? limit : (x[lane] < -limit ? -limit : x[lane]);
+  return clipped;
+}
+
+/// The sweep around a rule: `Rule` offers
+///   int state_count() const;
+///   Block<T> step(const StepFactors&, const Block<T>& value, const Block<T>& gradient, Block<T>* state) const
+/// which returns the new value; weight decay is coupled (added to the gradient, L2) unless kDecoupled.
+template <class T, class Rule>
+class SweptRule final : public UpdateRule<T> {
+ public:
+  explicit SweptRule(const ParamValues& params) : rule_(params) {}
+
+  SweepSums sweep(const StepFactors& factors, bool decays, T clip_scale, T clip_value, Index count, T* value,
+                  const T* gradient, T* const* state) const override {
+    SweepSums sums;
+    LaneSums<T> lanes;
+    const T decay = decays ? static_cast<T>(rule_.weight_decay) : T(0);
+    const T lr = static_cast<T>(factors.lr);
+    for (Index first = 0; first < count; first += kLanes) {
+      const Index size = std::min<Index>(kLanes, count - first);
+      const Block<T> old_value = load_block(value + first, size);
+      Block<T> g = load_block(gradient + first, size);
+      lanes.add_gradient(g);
+      g *= clip_scale;
+      if (clip_value < std::numeric_limits<T>::infinity()) g = clamp(g, clip_value);
+      Block<T> start = old_value;
+      if constexpr (Rule::kDecoupledDecay) {
+        if (decay != T(0)) start -= lr * decay * old_value;
+      } else {
+        if (decay != T(0)) g += decay * old_value;
+      }
+      Block<T> moments[Rule::kMaxState];
+      for (int array = 0; array < rule_.state_count(); ++array) moments[array] = load_block(state[array] + first, size);
+      const Block<T> new_value = rule_.step(factors, start, g, moments);
+      for (int array = 0; array < rule_.state_count(); ++array) store_block(moments[array], state[array] + first, size);
+      store_block(new_value, value + first, size);
+      lanes.value_square += old_value.square();
+      // Padding lanes may hold anything finite (0/0 is avoided by eps): only the stored ones count.
+      if (size == kLanes) {
+        lanes.update_square += (new_value - old_value).square();
+      } else {
+        lanes.update_square.head(size) += (new_value - old_value).square().head(size);
+      }
+      if ((first + kLanes) % kFlush == 0) lanes.flush_into(sums);
+    }
+    lanes.flush_into(sums);
+    return sums;
+  }
+
+  [[nodiscard]] int state_count() const override { return rule_.state_count(); }
+  [[nodiscard]] StepFactors next(const StepFactors& previous, std::int64_t steps, double lr) const override {
+    return rule_.next(previous, steps, lr);
+  }
+  [[nodiscard]] T initial_state() const override { return static_cast<T>(rule_.initial_state); }
+
+ private:
+  Rule rule_;
+};
+
+/// What most rules share.
+struct PlainRule {
+  static constexpr bool kDecoupledDecay = false;
+  static constexpr int kMaxState = 2;
+  double weight_decay = 0.0;
+  double initial_state = 0.0;
+  [[nodiscard]] static StepFactors next(const StepFactors& /*previous*/, std::int64_t steps, double lr) {
+    StepFactors factors;
+    factors.lr = lr;
+    factors.first = steps == 0;
+    return factors;
+  }
+};
+
+/// v ← μ v + (1 − dampening) g, v = g at the first step; θ ← θ − lr·v, or − lr·(g + μ v) with nesterov.
+/// Polyak 1964; Sutskever et al. 2013. The rate stays outside the buffer, as in PyTorch.
+struct Sgd : PlainRule {
+  explicit Sgd(const ParamValues& params)
+      : momentum(params.number("momentum")), dampening(params.number("dampening")), nesterov(params.flag("nesterov")) {
+    weight_decay = params.number("weight_decay");
+  }
+  [[nodiscard]] int state_count() const { return momentum == 0.0 ? 0 : 1; }
+  template <class T>
+  Block<T> step(const StepFactors& factors, const Block<T>& value, const Block<T>& g, Block<T>* state) const {
+    const T lr = static_cast<T>(factors.lr);
+    if (momentum == 0.0) return value - lr * g;
+    const T mu = static_cast<T>(momentum);
+    state[0] = factors.first ? g : Block<T>(mu * state[0] + static_cast<T>(1.0 - dampening) * g);
+    return nesterov ? Block<T>(value - lr * (g + mu * state[0])) : Block<T>(value - lr * state[0]);
+  }
+  double momentum;
+  double dampening;
+  bool nesterov;
+};
+
+/// Kingma & Ba 2015, algorithm 1, in PyTorch's arrangement:
+/// θ ← θ − (lr/(1 − β₁^t)) m / (√v/√(1 − β₂^t) + eps).
+struct Adam : PlainRule {
+  explicit Adam(const ParamValues& params)
+      : beta1(params.numbers("betas")[0]), beta2(params.numbers("betas")[1]), eps(params.number("eps")) {
+    weight_decay = params.number("weight_decay");
+  }
+  [[nodiscard]] static int state_count() { return 2; }
+  [[nodiscard]] StepFactors next(const StepFactors& previous, std::int64_t steps, double lr) const {
+    StepFactors factors = PlainRule::next(previous, steps, lr);
+    // 1 − β^t = 1 − β (1 − (1 − β^(t−1))), without pow.
+    factors.correction1 = steps == 0 ? 1.0 - beta1 : 1.0 - beta1 * (1.0 - previous.correction1);
+    factors.correction2 = steps == 0 ? 1.0 - beta2 : 1.0 - beta2 * (1.0 - previous.correction2);
+    return factors;
+  }
+  template <class T>
+  Block<T> step(const StepFactors& factors, const Block<T>& value, const Block<T>& g, Block<T>* state) const {
+    state[0] = static_cast<T>(beta1) * state[0] + static_cast<T>(1.0 - beta1) * g;
+    state[1] = static_cast<T>(beta2) * state[1] + static_cast<T>(1.0 - beta2) * g.square();
+    const T rate = static_cast<T>(factors.lr / factors.correction1);
+    const T root = static_cast<T>(1.0 / std::sqrt(factors.correction2));
+    return value - rate * state[0] / (state[1].sqrt() * root + static_cast<T>(eps));
+  }
+  double beta1;
+  double beta2;
+  double eps;
+};
+
+/// Adam with decoupled weight decay θ ← θ − lr·λ θ. Loshchilov & Hutter 2019, algorithm 2.
+struct AdamW : Adam {
+  static constexpr bool kDecoupledDecay = true;
+  using Adam::Adam;
+};
+
+/// v ← α v + (1 − α) g²; centered: minus the square of the running mean; eps outside the root; optional momentum.
+/// Tieleman & Hinton 2012; Graves 2013.
+struct RmsProp : PlainRule {
+  static constexpr int kMaxState = 3;
+  explicit RmsProp(const ParamValues& params)
+      : alpha(params.number("alpha")),
+        eps(params.number("eps")),
+        momentum(params.number("momentum")),
+        centered(params.flag("centered")) {
+    weight_decay = params.number("weight_decay");
+  }
+  [[nodiscard]] int state_count() const { return 1 + (momentum > 0.0 ? 1 : 0) + (centered ? 1 : 0); }
+  template <class T>
+  Block<T> step(const StepFactors& factors, const Block<T>& value, const Block<T>& g, Block<T>* state) const {
+    const T a = static_cast<T>(alpha);
+    const T rest = static_cast<T>(1.0 - alpha);
+    const T lr = static_cast<T>(factors.lr);
+    state[0] = a * state[0] + rest * g.square();
+    Block<T> spread = state[0];
+    if (centered) {
+      Block<T>& mean = state[1];
+      mean = a * mean + rest * g;
+      spread = (state[0] - mean.square()).max(T(0));
+    }
+    const Block<T> scaled = g / (spread.sqrt() + static_cast<T>(eps));
+    if (momentum == 0.0) return value - lr * scaled;
+    Block<T>& buffer = state[centered ? 2 : 1];
+    buffer = static_cast<T>(momentum) * buffer + scaled;
+    return value - lr * buffer;
+  }
+  double alpha;
+  double eps;
+  double momentum;
+  bool centered;
+};
+
+/// s ← s + g²; θ ← θ − lr/(1 + t·lr_decay) · g/(√s + eps). Duchi et al. 2011.
+struct Adagrad : PlainRule {
+  explicit Adagrad(const ParamValues& params) : lr_decay(params.number("lr_decay")), eps(params.number("eps")) {
+    weight_decay = params.number("weight_decay");
+    initial_state = params.number("initial_accumulator_value");
+  }
+  [[nodiscard]] static int state_count() { return 1; }
+  [[nodiscard]] StepFactors next(const StepFactors& previous, std::int64_t steps, double lr) const {
+    return PlainRule::next(previous, steps, lr / (1.0 + static_cast<double>(steps) * lr_decay));
+  }
+  template <class T>
+  Block<T> step(const StepFactors& factors, const Block<T>& value, const Block<T>& g, Block<T>* state) const {
+    state[0] += g.square();
+    return value - static_cast<T>(factors.lr) * g / (state[0].sqrt() + static_cast<T>(eps));
+  }
+  double lr_decay;
+  double eps;
+};
+
+template <class T, class Rule>
+std::unique_ptr<UpdateRule<T>> make_rule(const ParamValues& params) {
+  return std::make_unique<SweptRule<T, Rule>>(params);
+}
+
+template <class Rule>
+OptimizerEntry entry(std::string name, std::vector<Param> params, std::string doc) {
+  OptimizerEntry row;
+  row.name = std::move(name);
+  row.params = std::move(params);
+  row.doc = std::move(doc);
+  row.make_float = make_rule<float, Rule>;
+  row.make_double = make_rule<double, Rule>;
+  return row;
+}
+
+Param learning_rate(double fallback) { return number("lr", fallback, "learning rate").at_least(0); }
+Param weight_decay(double fallback, std::string doc) {
+  return number("weight_decay", fallback, std::move(doc)).at_least(0);
+}
+Param epsilon(double fallback) { return number("eps", fallback, "added to the root's result").above(0); }
+
+std::vector<OptimizerEntry> make_table() {
+  const std::string coupled = "L2 penalty added to the gradient";
+  const auto betas = [] {
+    return numbers("betas", {0.9, 0.999}, "decay of the first and second moment").of_length(2).at_least(0).below(1);
+  };
+  std::vector<OptimizerEntry> table;
+  table.push_back(entry<Sgd>(
+      "sgd",
+      {learning_rate(0.01), number("momentum", 0.0, "μ of the momentum buffer").at_least(0).below(1),
+       number("dampening", 0.0, "the buffer takes (1 − dampening)·g").at_least(0).at_most(1),
+       boolean("nesterov", false, "Nesterov's look-ahead; needs momentum > 0 and no dampening"),
+       weight_decay(0.0, coupled)},
+      "stochastic gradient descent, with momentum (Polyak 1964) or nesterov (Sutskever et al. 2013)"));
+  table.push_back(entry<Adam>("adam", {learning_rate(1e-3), betas(), epsilon(1e-8), weight_decay(0.0, coupled)},
+                              "Kingma & Ba 2015; Keras' eps is 1e-7"));
+  table.push_back(entry<AdamW>(
+      "adamw", {learning_rate(1e-3), betas(), epsilon(1e-8), weight_decay(0.01, "decoupled: θ shrinks by lr·weight_decay")},
+      "Adam with decoupled weight decay (Loshchilov & Hutter 2019)"));
+  table.push_back(entry<RmsProp>(
+      "rmsprop",
+      {learning_rate(0.01), number("alpha", 0.99, "decay of the mean square").at_least(0).below(1), epsilon(1e-8),
+       number("momentum", 0.0, "momentum of the scaled gradient").at_least(0).below(1),
+       boolean("centered", false, "divide by the variance instead of the mean square"), weight_decay(0.0, coupled)},
+      "Tieleman & Hinton 2012; eps outside the root, where Keras has it inside"));
+  table.push_back(entry<Adagrad>(
+      "adagrad",
+      {learning_rate(0.01), number("lr_decay", 0.0, "the rate is lr/(1 + t·lr_decay)").at_least(0), epsilon(1e-10),
+       number("initial_accumulator_value", 0.0, "what the sum of squares starts from").at_least(0),
+       weight_decay(0.0, coupled)},
+      "Duchi et al. 2011"));
+  return table;
+}
+
+}  // namespace
+
+std::span<const OptimizerEntry> optimizer_table() {
+  static const std::vector<OptimizerEntry> table = make_table();
+  return table;
+}
+
+template <class T>
+Optimizer<T>::Optimizer(const Choice& choice, const Clipping& clipping, std::vector<Parameter<T>*> parameters)
+    : clipping_(clipping), parameters_(std::move(parameters)), base_lr_(choice.params.number("lr")) {
+  const OptimizerEntry* entry = find_entry(optimizer_table(), choice.name);
+  if constexpr (std::is_same_v<T, float>) {
+    rule_ = entry->make_float(choice.params);
+  } else {
+    rule_ = entry->make_double(choice.params);
+  }
+  for (const Parameter<T>* parameter : parameters_) {
+    const auto shape = Matrix<T>::Constant(parameter->value.rows(), parameter->value.cols(), rule_->initial_state());
+    state_.emplace_back(static_cast<std::size_t>(rule_->state_count()), Matrix<T>(shape));
+  }
+}
+
+template <class T>
+void Optimizer<T>::begin_step(double lr) {
+  factors_ = rule_->next(factors_, steps_, lr);
+  ++steps_;
+  clip_scale_ = T(1);
+}
+
+template <class T>
+void Optimizer<T>::set_global_norm(double norm) {
+  const double scale = *clipping_.norm / (norm + 1e-6);
+  clip_scale_ = scale < 1.0 ? static_cast<T>(scale) : T(1);
+}
+
+template <class T>
+SweepSums Optimizer<T>::measure(std::size_t which, Index begin, Index end) const {
+  SweepSums sums;
+  LaneSums<T> lanes;
+  const T* gradient = parameters_[which]->gradient.data() + begin;
+  for (Index first = 0; first < end - begin; first += kLanes) {
+    lanes.add_gradient(load_block(gradient + first, std::min<Index>(kLanes, end - begin - first)));
+    if ((first + kLanes) % kFlush == 0) lanes.flush_into(sums);
+  }
+  lanes.flush_into(sums);
+  return sums;
+}
+
+template <class T>
+SweepSums Optimizer<T>::sweep(std::size_t which, Index begin, Index end) {
+  Parameter<T>& parameter = *parameters_[which];
+  T* state[3] = {};
+  for (std::size_t array = 0; array < state_[which].size(); ++array) state[array] = state_[which][array].data() + begin;
+  const T clip_value = static_cast<T>(clipping_.value.value_or(std::numeric_limits<double>::infinity()));
+  return rule_->sweep(factors_, parameter.decays, clip_scale_, clip_value, end - begin,
+                      parameter.value.data() + begin, parameter.gradient.data() + begin, state);
+}
+
+template class Optimizer<float>;
+template class Optimizer<double>;
+
+}  // namespace reluscope
