@@ -1,0 +1,141 @@
+#include "nn/dense.hpp"
+
+#include "nn/gemm.hpp"
+
+namespace reluscope {
+
+namespace {
+
+/// Weight elements per tile: small enough to be swept from the cache right after the product, large enough for the
+/// product to run at full speed. Part of the definition of a result: another value gives other last bits.
+constexpr Index kTileElements = 1 << 16;
+
+}  // namespace
+
+template <class T>
+Dense<T>::Dense(const std::string& name, const DenseSpec& spec, Index inputs, std::uint64_t seed, std::uint64_t index)
+    : Layer<T>(name),
+      activation_(find_entry(activation_table(), spec.activation.name)),
+      kernel_(activation_->make<T>(spec.activation.params)),
+      index_(index) {
+  InitContext context;
+  context.fan_in = inputs;
+  context.fan_out = spec.units;
+  context.negative_slope = activation_->negative_slope(spec.activation.params);
+  context.seed = seed;
+  context.layer = index;
+  const InitialParameters initial = draw_initial_parameters(spec.weight_init, spec.bias_init, context);
+  weight_ = {"weight", initial.weights.template cast<T>(), Matrix<T>::Zero(spec.units, inputs), true};
+  bias_ = {"bias", initial.bias.template cast<T>(), Matrix<T>::Zero(spec.units, 1), true};
+  if (activation_->learned_slope) {
+    const Index count = spec.activation.params.text("slopes") == "unit" ? spec.units : 1;
+    const T start = static_cast<T>(context.negative_slope);
+    slope_ = {"slope", Matrix<T>::Constant(count, 1, start), Matrix<T>::Zero(count, 1),
+              spec.activation.params.flag("weight_decay")};
+    unit_slopes_ = Vector<T>::Constant(spec.units, start);
+  }
+}
+
+template <class T>
+std::vector<Parameter<T>*> Dense<T>::parameters() {
+  std::vector<Parameter<T>*> all = {&weight_, &bias_};
+  if (activation_->learned_slope) all.push_back(&slope_);
+  return all;
+}
+
+template <class T>
+void Dense<T>::parameters_changed() {
+  if (!activation_->learned_slope) return;
+  if (slope_.value.size() == 1) {
+    unit_slopes_.setConstant(slope_.value(0, 0));
+  } else {
+    unit_slopes_ = slope_.value.col(0);
+  }
+}
+
+template <class T>
+void Dense<T>::forward(const Matrix<T>& input, LayerState<T>& state, const Shard& shard, const Pass& pass) const {
+  gemm<T>(Transposed::none, T(1), weight_.value, input.middleCols(shard.first, shard.count),
+          state.saved.middleCols(shard.first, shard.count));
+  ShardSums<T>& sums = state.shards[static_cast<std::size_t>(shard.index)];
+  ForwardCall<T> call;
+  call.units = outputs();
+  call.columns = shard.count;
+  call.first_column = shard.first;
+  call.z = state.saved.col(shard.first).data();
+  call.a = state.output.col(shard.first).data();
+  call.stride = outputs();
+  call.bias = bias_.value.data();
+  call.slopes = unit_slopes_.data();
+  call.random = {pass.seed, (pass.step << 16) + index_, pass.training};
+  if (pass.measure == Measure::batch) {
+    call.batch = &sums.batch;
+    call.a_column_square = state.output_square.data() + shard.first;
+  } else if (pass.measure == Measure::census) {
+    call.census = &sums.census;
+  }
+  kernel_->forward(call);
+}
+
+template <class T>
+void Dense<T>::backward(LayerState<T>& state, const Shard& shard, const Pass& pass, Matrix<T>* input_delta) const {
+  ShardSums<T>& sums = state.shards[static_cast<std::size_t>(shard.index)];
+  BackwardCall<T> call;
+  call.units = outputs();
+  call.columns = shard.count;
+  call.saved = state.saved.col(shard.first).data();
+  call.delta = state.delta.col(shard.first).data();
+  call.stride = outputs();
+  call.delta_sum = sums.delta_sum.data();
+  call.slopes = unit_slopes_.data();
+  call.slope_sum = sums.slope_sum.data();
+  if (pass.measure == Measure::batch) call.delta_column_square = state.delta_square.data() + shard.first;
+  kernel_->backward(call);
+  if (input_delta != nullptr)
+    gemm<T>(Transposed::left, T(1), weight_.value, state.delta.middleCols(shard.first, shard.count),
+            input_delta->middleCols(shard.first, shard.count));
+}
+
+template <class T>
+void Dense<T>::gradient(const Matrix<T>& input, const LayerState<T>& state, Index batch, Index shards,
+                        const Tile& tile) {
+  const T scale = T(1) / static_cast<T>(batch);
+  if (tile.parameter == 0) {
+    // ∂L/∂W = δ hᵀ / batch; a tile is a range of whole columns of W, one column per input.
+    const Index units = outputs();
+    const Index first = tile.begin / units;
+    const Index count = (tile.end - tile.begin) / units;
+    gemm<T>(Transposed::right, scale, state.delta.leftCols(batch), input.block(first, 0, count, batch),
+            weight_.gradient.middleCols(first, count));
+    return;
+  }
+  const bool is_bias = tile.parameter == 1;
+  Matrix<T>& gradient = is_bias ? bias_.gradient : slope_.gradient;
+  gradient.setZero();
+  for (Index shard = 0; shard < shards; ++shard) {
+    const ShardSums<T>& sums = state.shards[static_cast<std::size_t>(shard)];
+    if (is_bias) {
+      gradient.col(0) += sums.delta_sum;
+    } else if (gradient.size() == 1) {
+      gradient(0, 0) += sums.slope_sum.sum();
+    } else {
+      gradient.col(0) += sums.slope_sum;
+    }
+  }
+  gradient *= scale;
+}
+
+template <class T>
+void Dense<T>::append_tiles(std::size_t layer, std::vector<Tile>& tiles) const {
+  const Index units = outputs();
+  const Index columns_per_tile = std::max<Index>(1, kTileElements / units);
+  for (Index first = 0; first < inputs(); first += columns_per_tile)
+    tiles.push_back({layer, 0, first * units, std::min(first + columns_per_tile, inputs()) * units});
+  tiles.push_back({layer, 1, 0, units});
+  if (activation_->learned_slope) tiles.push_back({layer, 2, 0, slope_.value.size()});
+}
+
+template class Dense<float>;
+template class Dense<double>;
+
+}  // namespace reluscope

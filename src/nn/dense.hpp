@@ -1,0 +1,37 @@
+#pragma once
+
+#include "nn/initializer.hpp"
+#include "nn/layer.hpp"
+#include "nn/spec.hpp"
+
+namespace reluscope {
+
+/// a = φ(W h + b). Parameters: weight (units × inputs), bias (units), and for prelu slope (units, or 1).
+template <class T>
+class Dense final : public Layer<T> {
+ public:
+  /// Draws the initial parameters from the streams named (seed, index).
+  Dense(const std::string& name, const DenseSpec& spec, Index inputs, std::uint64_t seed, std::uint64_t index);
+
+  [[nodiscard]] Index inputs() const override { return weight_.value.cols(); }
+  [[nodiscard]] Index outputs() const override { return weight_.value.rows(); }
+  [[nodiscard]] const ActivationEntry* activation() const override { return activation_; }
+  [[nodiscard]] std::vector<Parameter<T>*> parameters() override;
+  void parameters_changed() override;
+  void forward(const Matrix<T>& input, LayerState<T>& state, const Shard& shard, const Pass& pass) const override;
+  void backward(LayerState<T>& state, const Shard& shard, const Pass& pass, Matrix<T>* input_delta) const override;
+  void gradient(const Matrix<T>& input, const LayerState<T>& state, Index batch, Index shards,
+                const Tile& tile) override;
+  void append_tiles(std::size_t layer, std::vector<Tile>& tiles) const override;
+
+ private:
+  const ActivationEntry* activation_;
+  std::unique_ptr<ActivationKernel<T>> kernel_;
+  Parameter<T> weight_;
+  Parameter<T> bias_;
+  Parameter<T> slope_;       ///< empty unless the activation learns one
+  Vector<T> unit_slopes_;    ///< slope_ spread over the units
+  std::uint64_t index_;
+};
+
+}  // namespace reluscope

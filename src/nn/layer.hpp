@@ -1,0 +1,119 @@
+#pragma once
+// What a layer is to the training loop. The batch is cut into shards of columns; forward and backward work on one
+// shard at a time and shards never touch each other's columns, so that several threads can run them. Weight gradients
+// are computed afterwards over the whole batch, tile by tile.
+//
+// A *unit* is what can die: a neuron of a dense layer. (For layers that share weights over positions it is a channel,
+// with one column per sample and position.)
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "nn/activation.hpp"
+#include "nn/matrix.hpp"
+#include "nn/parameter.hpp"
+
+namespace reluscope {
+
+/// Columns [first, first + count) of the batch.
+struct Shard {
+  Index index = 0;
+  Index first = 0;
+  Index count = 0;
+};
+
+/// How much a forward pass measures.
+enum class Measure { nothing, batch, census };
+
+/// What a forward pass is for. `seed` and `step` name the random numbers of dropout and rrelu.
+struct Pass {
+  bool training = false;
+  Measure measure = Measure::nothing;
+  std::uint64_t seed = 0;
+  std::uint64_t step = 0;
+};
+
+/// Per-unit sums of one shard, added up over the shards in their order.
+template <class T>
+struct ShardSums {
+  BatchSums<T> batch;
+  CensusSums<T> census;
+  Vector<T> delta_sum;  ///< Σ ∂L/∂z, sample losses not averaged
+  Vector<T> slope_sum;  ///< Σ ∂L/∂slope
+};
+
+/// A layer's part of one batch: values handed in, so that the layer itself stays constant during a pass.
+template <class T>
+struct LayerState {
+  Matrix<T> output;  ///< a: outputs × batch
+  Matrix<T> saved;   ///< what backward needs: outputs × batch
+  Matrix<T> delta;   ///< ∂L/∂a, after backward ∂L/∂z, of each sample's own loss: outputs × batch
+  Vector<T> output_square;  ///< ‖a‖² of each column, with Measure::batch
+  Vector<T> delta_square;   ///< ‖∂L/∂z‖² of each column, with Measure::batch
+  std::vector<ShardSums<T>> shards;
+};
+
+/// Elements [begin, end) of a layer's parameter, for one task of the gradient and update phase.
+struct Tile {
+  std::size_t layer = 0;
+  std::size_t parameter = 0;  ///< index in the layer's parameters()
+  Index begin = 0;
+  Index end = 0;
+};
+
+template <class T>
+class Layer {
+ public:
+  explicit Layer(std::string name) : name_(std::move(name)) {}
+  Layer(const Layer&) = delete;
+  Layer& operator=(const Layer&) = delete;
+  virtual ~Layer() = default;
+
+  [[nodiscard]] const std::string& name() const { return name_; }
+  [[nodiscard]] virtual Index inputs() const = 0;
+  [[nodiscard]] virtual Index outputs() const = 0;
+  /// Whether the layer has units to watch, and which activation they have.
+  [[nodiscard]] virtual const ActivationEntry* activation() const { return nullptr; }
+  /// Always in the same order; the first one is the weight matrix, if any.
+  [[nodiscard]] virtual std::vector<Parameter<T>*> parameters() { return {}; }
+
+  /// Sizes `state` for batches of up to `batch` columns in `shards` shards.
+  virtual void prepare(LayerState<T>& state, Index batch, Index shards) const;
+  /// What must be recomputed when parameters have changed, before forward. Not concurrent.
+  virtual void parameters_changed() {}
+  /// input: inputs × batch. Fills the shard's columns of state.output.
+  virtual void forward(const Matrix<T>& input, LayerState<T>& state, const Shard& shard, const Pass& pass) const = 0;
+  /// state.delta holds ∂L/∂a in the shard's columns and receives ∂L/∂z; `input_delta` (inputs × batch; nullptr for
+  /// the first layer) receives ∂L/∂input.
+  virtual void backward(LayerState<T>& state, const Shard& shard, const Pass& pass, Matrix<T>* input_delta) const = 0;
+  /// Gradient of the mean loss over the first `batch` columns for elements [tile.begin, tile.end) of a parameter.
+  virtual void gradient(const Matrix<T>& input, const LayerState<T>& state, Index batch, Index shards,
+                        const Tile& tile) {
+    (void)input, (void)state, (void)batch, (void)shards, (void)tile;
+  }
+  /// The tiles of the layer's parameters: a fixed cut, whatever the thread count.
+  virtual void append_tiles(std::size_t layer, std::vector<Tile>& tiles) const { (void)layer, (void)tiles; }
+
+ private:
+  std::string name_;
+};
+
+template <class T>
+void Layer<T>::prepare(LayerState<T>& state, Index batch, Index shards) const {
+  state.output.resize(outputs(), batch);
+  state.saved.resize(outputs(), batch);
+  state.delta.resize(outputs(), batch);
+  state.output_square.setZero(batch);
+  state.delta_square.setZero(batch);
+  state.shards.resize(static_cast<std::size_t>(shards));
+  for (ShardSums<T>& sums : state.shards) {
+    sums.batch.resize(outputs());
+    sums.census.resize(outputs());
+    sums.delta_sum.setZero(outputs());
+    sums.slope_sum.setZero(outputs());
+  }
+}
+
+}  // namespace reluscope

@@ -1,0 +1,70 @@
+#include "nn/network.hpp"
+
+#include "nn/dense.hpp"
+#include "nn/dropout.hpp"
+
+namespace reluscope {
+
+template <class T>
+Network<T>::Network(const NetworkSpec& spec, Index inputs, std::uint64_t seed) {
+  Index width = inputs;
+  for (const LayerSpec& layer : spec.layers) {
+    const std::size_t index = layers_.size();
+    if (const auto* dense = std::get_if<DenseSpec>(&layer.kind)) {
+      // Dense layers are numbered on their own: taking dropout in or out leaves the initial weights as they were.
+      layers_.push_back(std::make_unique<Dense<T>>(layer.name, *dense, width, seed, unit_layers_.size()));
+      unit_layers_.push_back(index);
+      width = dense->units;
+    } else {
+      const auto& dropout = std::get<DropoutSpec>(layer.kind);
+      layers_.push_back(std::make_unique<Dropout<T>>(layer.name, dropout.p, width, 0x8000 + index));
+    }
+  }
+}
+
+template <class T>
+std::vector<Parameter<T>*> Network<T>::parameters() {
+  std::vector<Parameter<T>*> all;
+  for (const auto& layer : layers_)
+    for (Parameter<T>* parameter : layer->parameters()) all.push_back(parameter);
+  return all;
+}
+
+template <class T>
+void Network<T>::parameters_changed() {
+  for (const auto& layer : layers_) layer->parameters_changed();
+}
+
+std::vector<Shard> cut_into_shards(Index columns) {
+  constexpr Index kShardColumns = 64;
+  std::vector<Shard> shards;
+  for (Index first = 0; first < columns; first += kShardColumns)
+    shards.push_back({static_cast<Index>(shards.size()), first, std::min(kShardColumns, columns - first)});
+  return shards;
+}
+
+template <class T>
+NetworkState<T>::NetworkState(const Network<T>& network, Index batch)
+    : input_(Matrix<T>::Zero(network.inputs(), batch)), layers_(network.depth()) {
+  const auto shards = static_cast<Index>(cut_into_shards(batch).size());
+  for (std::size_t index = 0; index < layers_.size(); ++index) network.layer(index).prepare(layers_[index], batch, shards);
+}
+
+template <class T>
+void NetworkState<T>::forward(const Network<T>& network, const Shard& shard, const Pass& pass) {
+  for (std::size_t index = 0; index < layers_.size(); ++index)
+    network.layer(index).forward(input_of(index), layers_[index], shard, pass);
+}
+
+template <class T>
+void NetworkState<T>::backward(const Network<T>& network, const Shard& shard, const Pass& pass) {
+  for (std::size_t index = layers_.size(); index-- > 0;)
+    network.layer(index).backward(layers_[index], shard, pass, index == 0 ? nullptr : &layers_[index - 1].delta);
+}
+
+template class Network<float>;
+template class Network<double>;
+template class NetworkState<float>;
+template class NetworkState<double>;
+
+}  // namespace reluscope

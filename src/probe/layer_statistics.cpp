@@ -1,0 +1,67 @@
+#include "probe/layer_statistics.hpp"
+
+#include <cmath>
+#include <limits>
+
+namespace reluscope {
+
+template <class T>
+LayerStatistics layer_statistics(const LayerState<T>& state, Index units, Index batch, Index shards) {
+  LayerStatistics result;
+  result.units = units;
+  double z_sum = 0.0;
+  double z_square = 0.0;
+  double a_sum = 0.0;
+  double a_square = 0.0;
+  double zeros = 0.0;
+  for (Index unit = 0; unit < units; ++unit) {
+    double active = 0.0;
+    for (Index shard = 0; shard < shards; ++shard) {
+      const BatchSums<T>& sums = state.shards[static_cast<std::size_t>(shard)].batch;
+      z_sum += static_cast<double>(sums.z_sum[unit]);
+      z_square += static_cast<double>(sums.z_square[unit]);
+      a_sum += static_cast<double>(sums.a_sum[unit]);
+      a_square += static_cast<double>(sums.a_square[unit]);
+      zeros += static_cast<double>(sums.zeros[unit]);
+      active += static_cast<double>(sums.active[unit]);
+      result.a_max = std::max(result.a_max, static_cast<double>(sums.a_max[unit]));
+    }
+    if (active == 0.0) ++result.batch_dead;
+  }
+  const double count = static_cast<double>(units) * static_cast<double>(batch);
+  result.zero_fraction = zeros / count;
+  result.z_mean = z_sum / count;
+  // Rounding may leave a constant layer a variance just below 0; NaN and inf stay what they are.
+  const double variance = z_square / count - result.z_mean * result.z_mean;
+  result.z_std = variance < 0.0 ? 0.0 : std::sqrt(variance);
+  result.a_mean = a_sum / count;
+  result.a_rms = std::sqrt(a_square / count);
+  double delta_square = 0.0;
+  for (Index column = 0; column < batch; ++column) delta_square += static_cast<double>(state.delta_square[column]);
+  result.delta_rms = std::sqrt(delta_square / count);
+  return result;
+}
+
+template <class T>
+double sample_gradient_square_sum(const LayerState<T>& state, const Vector<T>& input_square, Index batch) {
+  double sum = 0.0;
+  for (Index column = 0; column < batch; ++column)
+    sum += static_cast<double>(state.delta_square[column]) * (static_cast<double>(input_square[column]) + 1.0);
+  return sum;
+}
+
+double gradient_noise_scale(double sample_square_mean, double batch_square, Index batch) {
+  if (batch < 2) return std::numeric_limits<double>::quiet_NaN();
+  const auto size = static_cast<double>(batch);
+  const double trace = (sample_square_mean - batch_square) / (1.0 - 1.0 / size);
+  const double signal = (size * batch_square - sample_square_mean) / (size - 1.0);
+  if (std::isnan(trace) || std::isnan(signal)) return std::numeric_limits<double>::quiet_NaN();
+  return signal > 0.0 ? trace / signal : std::numeric_limits<double>::infinity();
+}
+
+template LayerStatistics layer_statistics(const LayerState<float>&, Index, Index, Index);
+template LayerStatistics layer_statistics(const LayerState<double>&, Index, Index, Index);
+template double sample_gradient_square_sum(const LayerState<float>&, const Vector<float>&, Index);
+template double sample_gradient_square_sum(const LayerState<double>&, const Vector<double>&, Index);
+
+}  // namespace reluscope

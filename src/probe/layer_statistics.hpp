@@ -1,0 +1,36 @@
+#pragma once
+// What one mini-batch shows of a layer, and of the gradient's noise. Definitions: docs/reading-traces.md.
+
+#include "nn/layer.hpp"
+
+namespace reluscope {
+
+/// Over the units of a layer and the samples of one batch. Pre-activations z and activations a = φ(z), while training.
+struct LayerStatistics {
+  Index units = 0;
+  Index batch_dead = 0;          ///< units whose φ'(z) is exactly 0 for every sample of the batch
+  double zero_fraction = 0.0;    ///< share of a that is exactly 0
+  double z_mean = 0.0;
+  double z_std = 0.0;            ///< population standard deviation
+  double a_mean = 0.0;
+  double a_rms = 0.0;
+  double a_max = 0.0;            ///< max |a|
+  double delta_rms = 0.0;        ///< RMS of ∂L/∂z of each sample's own loss
+};
+
+/// From the sums that forward and backward left in `state` with Measure::batch.
+template <class T>
+LayerStatistics layer_statistics(const LayerState<T>& state, Index units, Index batch, Index shards);
+
+/// Σ over the batch of the squared norm of a sample's own gradient in a dense layer's weights and biases:
+/// ‖δ hᵀ‖² + ‖δ‖² = ‖δ‖² (‖h‖² + 1) (Goodfellow 2015). `input_square`: ‖h‖² of each column.
+template <class T>
+double sample_gradient_square_sum(const LayerState<T>& state, const Vector<T>& input_square, Index batch);
+
+/// The simple noise scale tr(Σ)/‖G‖² (McCandlish et al. 2018, eq. 2.9) from one batch of B samples, with the unbiased
+/// estimates of their appendix A.1 for B_small = 1: tr(Σ) = (m − g)/(1 − 1/B), ‖G‖² = (B g − m)/(B − 1), where m is the
+/// mean squared norm of a sample's gradient and g the squared norm of the batch's gradient. Infinite where the batch
+/// cannot tell the gradient from noise (‖G‖² ≤ 0); NaN for B < 2.
+double gradient_noise_scale(double sample_square_mean, double batch_square, Index batch);
+
+}  // namespace reluscope

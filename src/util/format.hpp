@@ -1,0 +1,28 @@
+#pragma once
+// Numbers and text as the outputs have them: the same in every locale.
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace reluscope {
+
+/// Appends the shortest text that reads back as the same number; nan, inf, -inf where it is not finite (to_chars would
+/// write -nan).
+void append_number(std::string& to, double value);
+void append_number(std::string& to, std::int64_t value);
+std::string format_number(double value);
+
+/// RFC 4180: quoted where the cell holds a comma, a quote or a line break.
+void append_csv_cell(std::string& to, std::string_view cell);
+/// A JSON string with its quotes. Invalid UTF-8 is replaced.
+void append_json_string(std::string& to, std::string_view text);
+
+/// "1.2 GiB", "640 KiB".
+std::string format_bytes(std::uint64_t bytes);
+/// At most `decimals` digits after the point: for tables that people read.
+std::string format_fixed(double value, int decimals);
+/// Four significant digits: for tables that people read.
+std::string format_short(double value);
+
+}  // namespace reluscope

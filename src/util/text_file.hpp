@@ -1,0 +1,39 @@
+#pragma once
+// Text output that notices every fault: a full disk, a closed pipe, a directory that went away.
+
+#include <filesystem>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+
+namespace reluscope {
+
+/// The reader of a pipe has gone: not an error of the run, which ends quietly.
+class BrokenPipe : public std::runtime_error {
+ public:
+  BrokenPipe() : std::runtime_error("the reader of the pipe has gone") {}
+};
+
+/// A buffered text stream to a file or to standard output. Throws IoError (naming the file) or BrokenPipe.
+class TextSink {
+ public:
+  /// Creates or truncates `path`; "-" is standard output.
+  explicit TextSink(const std::filesystem::path& path);
+  TextSink(TextSink&& other) noexcept;
+  TextSink& operator=(TextSink&& other) = delete;
+  ~TextSink();  ///< flushes, but can no longer report: call flush() where it matters
+
+  void write(std::string_view text);
+  void flush();
+
+ private:
+  std::string name_;
+  std::string buffer_;
+  int descriptor_;
+};
+
+/// Replaces `path` by `text` so that a reader, or a crash, sees the old content or the new one and nothing between:
+/// temporary file, fsync, rename, fsync of the directory. Throws IoError.
+void write_file_atomically(const std::filesystem::path& path, std::string_view text);
+
+}  // namespace reluscope
