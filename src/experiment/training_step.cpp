@@ -1,0 +1,151 @@
+#include "experiment/training_step.hpp"
+
+#include <cmath>
+
+namespace reluscope {
+
+template <class T>
+TrainingStep<T>::TrainingStep(Network<T>& network, const Dataset& dataset, const LossEntry& loss,
+                              const ParamValues& loss_params, const TargetPlan& targets, Optimizer<T>& optimizer,
+                              Index largest_batch, ThreadPool& pool)
+    : network_(network),
+      dataset_(dataset),
+      loss_(loss),
+      loss_params_(loss_params),
+      optimizer_(optimizer),
+      pool_(pool),
+      state_(network, largest_batch),
+      targets_(targets, network.outputs(), largest_batch),
+      losses_(largest_batch),
+      input_square_(largest_batch),
+      full_shards_(cut_into_shards(largest_batch)) {
+  correct_.resize(full_shards_.size());
+  std::size_t parameter = 0;
+  for (std::size_t layer = 0; layer < network.depth(); ++layer) {
+    first_parameter_.push_back(parameter);
+    const std::size_t count = network.layer(layer).parameters().size();
+    parameter += count;
+    result_.layers.emplace_back(count);
+    network.layer(layer).append_tiles(layer, tiles_);
+  }
+  tile_sums_.resize(tiles_.size());
+  network.parameters_changed();
+}
+
+template <class T>
+void TrainingStep<T>::compute(std::span<const Index> samples, const Pass& pass) {
+  batch_ = static_cast<Index>(samples.size());
+  if (batch_ == losses_.size()) {
+    shards_ = full_shards_;
+  } else {
+    if (short_shards_.empty() || short_shards_.back().first + short_shards_.back().count != batch_)
+      short_shards_ = cut_into_shards(batch_);
+    shards_ = short_shards_;
+  }
+  LayerState<T>& last = state_.layer(network_.depth() - 1);
+  pool_.for_each(static_cast<std::int64_t>(shards_.size()), [&](std::int64_t index) {
+    const Shard& shard = shards_[static_cast<std::size_t>(index)];
+    const auto part = samples.subspan(static_cast<std::size_t>(shard.first), static_cast<std::size_t>(shard.count));
+    auto input = state_.input().middleCols(shard.first, shard.count);
+    gather<T>(dataset_, dataset_.train, part, input);
+    targets_.gather(dataset_.train, part, shard.first);
+    if (pass.measure == Measure::batch)
+      input_square_.segment(shard.first, shard.count) = input.colwise().squaredNorm().transpose();
+    state_.forward(network_, shard, pass);
+    const auto output = last.output.middleCols(shard.first, shard.count);
+    loss_.evaluate(loss_params_, output, targets_.columns(shard.first, shard.count),
+                   std::span(losses_.data() + shard.first, static_cast<std::size_t>(shard.count)),
+                   last.delta.middleCols(shard.first, shard.count));
+    double correct = 0.0;
+    for (Index column = 0; column < shard.count; ++column)
+      if (targets_.is_correct(output.col(column), shard.first + column)) correct += 1.0;
+    correct_[static_cast<std::size_t>(index)] = correct;
+    state_.backward(network_, shard, pass);
+  });
+  result_.loss = 0.0;
+  for (Index column = 0; column < batch_; ++column) result_.loss += static_cast<double>(losses_[column]);
+  result_.loss /= static_cast<double>(batch_);
+  result_.correct = 0.0;
+  for (std::size_t shard = 0; shard < shards_.size(); ++shard) result_.correct += correct_[shard];
+}
+
+template <class T>
+SweepSums TrainingStep<T>::tile_sums(const Tile& tile, bool update) {
+  const std::size_t parameter = first_parameter_[tile.layer] + tile.parameter;
+  return update ? optimizer_.sweep(parameter, tile.begin, tile.end)
+                : optimizer_.measure(parameter, tile.begin, tile.end);
+}
+
+template <class T>
+void TrainingStep<T>::run_tiles(bool update) {
+  pool_.for_each(static_cast<std::int64_t>(tiles_.size()), [&](std::int64_t index) {
+    const Tile& tile = tiles_[static_cast<std::size_t>(index)];
+    network_.layer(tile.layer)
+        .gradient(state_.input_of(tile.layer), state_.layer(tile.layer), batch_, static_cast<Index>(shards_.size()),
+                  tile);
+    tile_sums_[static_cast<std::size_t>(index)] = tile_sums(tile, update);
+  });
+}
+
+template <class T>
+void TrainingStep<T>::apply(double lr, bool update) {
+  optimizer_.begin_step(lr);
+  const bool two_phases = update && optimizer_.needs_global_norm();
+  run_tiles(update && !two_phases);
+  if (two_phases) {
+    double square = 0.0;
+    for (const SweepSums& sums : tile_sums_) square += sums.gradient_square;
+    optimizer_.set_global_norm(std::sqrt(square));
+    pool_.for_each(static_cast<std::int64_t>(tiles_.size()), [&](std::int64_t index) {
+      tile_sums_[static_cast<std::size_t>(index)] = tile_sums(tiles_[static_cast<std::size_t>(index)], true);
+    });
+  }
+  if (update) network_.parameters_changed();
+  result_.total = SweepSums();
+  for (auto& layer : result_.layers) std::fill(layer.begin(), layer.end(), SweepSums());
+  for (std::size_t at = 0; at < tiles_.size(); ++at) {
+    result_.layers[tiles_[at].layer][tiles_[at].parameter] += tile_sums_[at];
+    result_.total += tile_sums_[at];
+  }
+}
+
+template <class T>
+LayerStatistics TrainingStep<T>::statistics(std::size_t layer) const {
+  return layer_statistics(state_.layer(layer), network_.layer(layer).outputs(), batch_,
+                          static_cast<Index>(shards_.size()));
+}
+
+template <class T>
+double TrainingStep<T>::noise_scale() const {
+  double samples = 0.0;
+  double batch = 0.0;
+  for (const std::size_t layer : network_.unit_layers()) {
+    const Vector<T>& input_square = layer == 0 ? input_square_ : state_.layer(layer - 1).output_square;
+    samples += sample_gradient_square_sum(state_.layer(layer), input_square, batch_);
+    batch += result_.layers[layer][0].gradient_square + result_.layers[layer][1].gradient_square;
+  }
+  return gradient_noise_scale(samples / static_cast<double>(batch_), batch, batch_);
+}
+
+template <class T>
+NonFinite TrainingStep<T>::find_non_finite() const {
+  for (std::size_t layer = 0; layer < network_.depth(); ++layer) {
+    for (const Parameter<T>* parameter : network_.layer(layer).parameters())
+      if (!std::isfinite(result_.loss) && !parameter->value.allFinite()) return {layer, parameter->name};
+    const LayerState<T>& state = state_.layer(layer);
+    if (!state.output.leftCols(batch_).allFinite() || !state.saved.leftCols(batch_).allFinite())
+      return {layer, "activations"};
+  }
+  if (!std::isfinite(result_.loss)) return {network_.depth(), "loss"};
+  for (std::size_t layer = network_.depth(); layer-- > 0;) {
+    if (!state_.layer(layer).delta.leftCols(batch_).allFinite()) return {layer, "loss gradient of its activations"};
+    for (const SweepSums& sums : result_.layers[layer])
+      if (!std::isfinite(sums.gradient_square)) return {layer, "gradient of its parameters"};
+  }
+  return {network_.depth(), "gradient"};
+}
+
+template class TrainingStep<float>;
+template class TrainingStep<double>;
+
+}  // namespace reluscope

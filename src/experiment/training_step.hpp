@@ -1,0 +1,81 @@
+#pragma once
+// One training step: forward, loss and backward shard by shard, then gradient and update tile by tile. Shards and
+// tiles are cut the same way whatever the thread count, and their sums are added in a fixed order.
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "data/dataset.hpp"
+#include "experiment/targets.hpp"
+#include "nn/loss.hpp"
+#include "nn/network.hpp"
+#include "optim/optimizer.hpp"
+#include "probe/layer_statistics.hpp"
+#include "util/thread_pool.hpp"
+
+namespace reluscope {
+
+/// What every step yields.
+struct StepResult {
+  double loss = 0.0;                      ///< mean over the batch
+  double correct = 0.0;                   ///< samples classified correctly
+  std::vector<std::vector<SweepSums>> layers;  ///< [layer][parameter]
+  SweepSums total;                        ///< over all parameters
+};
+
+/// Where something stopped being finite.
+struct NonFinite {
+  std::size_t layer = 0;  ///< in the network; its depth: only the loss
+  std::string what;       ///< "pre-activations or activations", "weights", "loss gradient", …
+};
+
+template <class T>
+class TrainingStep {
+ public:
+  /// All references must outlive the step.
+  TrainingStep(Network<T>& network, const Dataset& dataset, const LossEntry& loss, const ParamValues& loss_params,
+               const TargetPlan& targets, Optimizer<T>& optimizer, Index largest_batch, ThreadPool& pool);
+
+  /// Forward, loss, backward for these training samples. With Measure::batch the layers' statistics are taken.
+  void compute(std::span<const Index> samples, const Pass& pass);
+  /// Gradients and, unless `update` is false, the update at this learning rate. After compute().
+  void apply(double lr, bool update = true);
+
+  /// Of the last compute() and apply().
+  [[nodiscard]] const StepResult& result() const { return result_; }
+  /// Of the last compute() with Measure::batch, for one of the network's unit layers.
+  [[nodiscard]] LayerStatistics statistics(std::size_t layer) const;
+  /// The gradient noise scale of the last compute() and apply() with Measure::batch, over weights and biases.
+  [[nodiscard]] double noise_scale() const;
+  /// The first place, in the order of computation, where a value is not finite. After a loss or a gradient that is not.
+  [[nodiscard]] NonFinite find_non_finite() const;
+
+ private:
+  void run_tiles(bool update);
+  SweepSums tile_sums(const Tile& tile, bool update);
+
+  Network<T>& network_;
+  const Dataset& dataset_;
+  const LossEntry& loss_;
+  const ParamValues& loss_params_;
+  Optimizer<T>& optimizer_;
+  ThreadPool& pool_;
+  NetworkState<T> state_;
+  TargetBatch<T> targets_;
+  Vector<T> losses_;        ///< per column
+  Vector<T> input_square_;  ///< ‖x‖² per column, when measured
+  std::vector<double> correct_;              ///< per shard
+  std::vector<Tile> tiles_;
+  std::vector<SweepSums> tile_sums_;
+  std::vector<std::size_t> first_parameter_; ///< of each layer, in the optimiser's list
+  std::vector<Shard> full_shards_;           ///< of the largest batch
+  std::vector<Shard> short_shards_;          ///< of the last short batch seen
+  std::span<const Shard> shards_;            ///< of the present batch
+  Index batch_ = 0;
+  StepResult result_;
+};
+
+}  // namespace reluscope

@@ -1,0 +1,195 @@
+#pragma once
+// The records of a run: plain structs, one row each, and the one list of their columns from which header, CSV row,
+// JSON row and docs come. Schema version 1.
+//
+// `step` is the number of updates made before the measurement: row 0 describes the initial parameters. An absent
+// optional means that the column does not apply there.
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <tuple>
+
+namespace reluscope {
+
+inline constexpr int kSchemaVersion = 1;
+
+/// A column: its name, the member that holds it, and what it says.
+template <class R, class M>
+struct Column {
+  std::string_view name;
+  M R::*member;
+  std::string_view doc;
+};
+template <class R, class M>
+Column(const char*, M R::*, const char*) -> Column<R, M>;
+
+struct StepRecord {
+  std::int64_t step = 0;
+  std::int64_t epoch = 0;
+  double loss = 0.0;
+  std::optional<double> accuracy;
+  double lr = 0.0;
+  double grad_norm = 0.0;
+  std::optional<double> grad_noise;
+  double param_norm = 0.0;
+  double update_ratio = 0.0;
+  std::optional<double> batch_dead_fraction;
+
+  static constexpr auto columns() {
+    return std::tuple{
+        Column{"step", &StepRecord::step, "updates made before this measurement"},
+        Column{"epoch", &StepRecord::epoch, "epochs completed"},
+        Column{"loss", &StepRecord::loss, "mean loss of the batch"},
+        Column{"accuracy", &StepRecord::accuracy, "share of the batch classified correctly; empty for regression"},
+        Column{"lr", &StepRecord::lr, "learning rate of the update that follows"},
+        Column{"grad_norm", &StepRecord::grad_norm, "L2 norm of the gradient over all parameters, before clipping"},
+        Column{"grad_noise", &StepRecord::grad_noise,
+               "simple noise scale tr(Σ)/‖G‖² (McCandlish et al. 2018) from this batch; inf: noise only"},
+        Column{"param_norm", &StepRecord::param_norm, "L2 norm of all parameters, before the update"},
+        Column{"update_ratio", &StepRecord::update_ratio, "‖Δθ‖/‖θ‖ of the update that follows, all parameters"},
+        Column{"batch_dead_fraction", &StepRecord::batch_dead_fraction,
+               "units with φ' = 0 on the whole batch, as a share of all hidden units; empty without hidden layers"},
+    };
+  }
+};
+
+struct LayerRecord {
+  std::int64_t step = 0;
+  std::int64_t epoch = 0;
+  std::int64_t layer = 0;
+  std::string name;
+  std::string activation;
+  std::int64_t units = 0;
+  std::int64_t batch_dead = 0;
+  double batch_dead_fraction = 0.0;
+  double zero_fraction = 0.0;
+  double z_mean = 0.0;
+  double z_std = 0.0;
+  double a_mean = 0.0;
+  double a_rms = 0.0;
+  double a_max = 0.0;
+  double grad_norm_w = 0.0;
+  double grad_norm_b = 0.0;
+  double grad_max = 0.0;
+  double delta_rms = 0.0;
+  double weight_norm = 0.0;
+  double update_ratio = 0.0;
+  std::optional<double> slope_mean;
+
+  static constexpr auto columns() {
+    return std::tuple{
+        Column{"step", &LayerRecord::step, "updates made before this measurement"},
+        Column{"epoch", &LayerRecord::epoch, "epochs completed"},
+        Column{"layer", &LayerRecord::layer, "layers with units, counted from 1 at the input"},
+        Column{"name", &LayerRecord::name, "the layer's name"},
+        Column{"activation", &LayerRecord::activation, "its activation"},
+        Column{"units", &LayerRecord::units, "its units"},
+        Column{"batch_dead", &LayerRecord::batch_dead, "units with φ' = 0 for every sample of the batch"},
+        Column{"batch_dead_fraction", &LayerRecord::batch_dead_fraction, "batch_dead / units"},
+        Column{"zero_fraction", &LayerRecord::zero_fraction, "share of activations that are exactly 0"},
+        Column{"z_mean", &LayerRecord::z_mean, "mean pre-activation"},
+        Column{"z_std", &LayerRecord::z_std, "standard deviation of the pre-activations"},
+        Column{"a_mean", &LayerRecord::a_mean, "mean activation (bias shift)"},
+        Column{"a_rms", &LayerRecord::a_rms, "root mean square of the activations"},
+        Column{"a_max", &LayerRecord::a_max, "largest |activation|"},
+        Column{"grad_norm_w", &LayerRecord::grad_norm_w, "L2 norm of ∂L/∂W, before clipping"},
+        Column{"grad_norm_b", &LayerRecord::grad_norm_b, "L2 norm of ∂L/∂b, before clipping"},
+        Column{"grad_max", &LayerRecord::grad_max, "largest |element| of ∂L/∂W and ∂L/∂b"},
+        Column{"delta_rms", &LayerRecord::delta_rms, "RMS of ∂L/∂z of each sample's own loss"},
+        Column{"weight_norm", &LayerRecord::weight_norm, "L2 norm of W, before the update"},
+        Column{"update_ratio", &LayerRecord::update_ratio, "‖Δθ‖/‖θ‖ of the update that follows, this layer"},
+        Column{"slope_mean", &LayerRecord::slope_mean, "prelu: mean learned slope, before the update"},
+    };
+  }
+};
+
+struct CensusRecord {
+  std::int64_t step = 0;
+  std::int64_t epoch = 0;
+  std::int64_t layer = 0;
+  std::string name;
+  std::int64_t units = 0;
+  std::int64_t dead = 0;
+  double dead_fraction = 0.0;
+  std::int64_t saturated = 0;
+  std::int64_t dormant = 0;
+  std::int64_t born_dead = 0;
+  std::int64_t died = 0;
+  std::int64_t revived = 0;
+  double effective_rank = 0.0;
+
+  static constexpr auto columns() {
+    return std::tuple{
+        Column{"step", &CensusRecord::step, "updates made before this census"},
+        Column{"epoch", &CensusRecord::epoch, "epochs completed"},
+        Column{"layer", &CensusRecord::layer, "layers with units, counted from 1 at the input"},
+        Column{"name", &CensusRecord::name, "the layer's name"},
+        Column{"units", &CensusRecord::units, "its units"},
+        Column{"dead", &CensusRecord::dead, "units with φ' = 0 on every training sample"},
+        Column{"dead_fraction", &CensusRecord::dead_fraction, "dead / units"},
+        Column{"saturated", &CensusRecord::saturated, "units with |φ'| ≤ ε on every training sample"},
+        Column{"dormant", &CensusRecord::dormant, "units with mean |a| ≤ τ times the layer's mean (Sokar et al. 2023)"},
+        Column{"born_dead", &CensusRecord::born_dead, "units that were dead at step 0"},
+        Column{"died", &CensusRecord::died, "dead now and not at the last census"},
+        Column{"revived", &CensusRecord::revived, "dead at the last census and not now"},
+        Column{"effective_rank", &CensusRecord::effective_rank,
+               "exp of the entropy of the activations' singular values (Roy & Vetterli 2007), on the probe samples"},
+    };
+  }
+};
+
+struct UnitRecord {
+  std::int64_t layer = 0;
+  std::string name;
+  std::int64_t unit = 0;
+  std::string state;
+  bool born_dead = false;
+  std::optional<std::int64_t> first_dead_step;
+  std::optional<std::int64_t> last_change_step;
+  std::int64_t deaths = 0;
+  std::int64_t revivals = 0;
+  std::optional<double> margin;
+  double activation_rate = 0.0;
+
+  static constexpr auto columns() {
+    return std::tuple{
+        Column{"layer", &UnitRecord::layer, "layers with units, counted from 1 at the input"},
+        Column{"name", &UnitRecord::name, "the layer's name"},
+        Column{"unit", &UnitRecord::unit, "unit in the layer, from 0"},
+        Column{"state", &UnitRecord::state, "at the end: dead, saturated, dormant, rare (active on < 1 %), alive"},
+        Column{"born_dead", &UnitRecord::born_dead, "1 if dead at step 0"},
+        Column{"first_dead_step", &UnitRecord::first_dead_step, "step of the first census that found it dead"},
+        Column{"last_change_step", &UnitRecord::last_change_step, "step of the last census that found a change"},
+        Column{"deaths", &UnitRecord::deaths, "changes from alive to dead"},
+        Column{"revivals", &UnitRecord::revivals, "changes from dead to alive"},
+        Column{"margin", &UnitRecord::margin,
+               "smallest distance of z from the live region over the training set (relu: −max z), ≥ 0 if dead"},
+        Column{"activation_rate", &UnitRecord::activation_rate,
+               "share of training samples with z outside the dead region"},
+    };
+  }
+};
+
+struct EventRecord {
+  std::int64_t step = 0;
+  std::string event;
+  std::optional<std::int64_t> layer;
+  std::optional<std::string> name;
+  std::optional<std::int64_t> unit;
+  std::optional<std::string> detail;
+
+  static constexpr auto columns() {
+    return std::tuple{
+        Column{"step", &EventRecord::step, "updates made before it was seen"},
+        Column{"event", &EventRecord::event, "born_dead, died, revived, collapsed, non_finite"},
+        Column{"layer", &EventRecord::layer, "layers with units, counted from 1 at the input"},
+        Column{"name", &EventRecord::name, "the layer's name"},
+        Column{"unit", &EventRecord::unit, "unit in the layer, from 0"},
+        Column{"detail", &EventRecord::detail, "what was found"},
+    };
+  }
+};
+
+}  // namespace reluscope

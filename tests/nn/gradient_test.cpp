@@ -1,0 +1,149 @@
+// Every gradient against central differences in float64.
+#include <doctest/doctest.h>
+
+#include <cmath>
+
+#include "nn/loss.hpp"
+#include "nn/network.hpp"
+#include "support/specs.hpp"
+#include "util/random.hpp"
+
+using namespace reluscope;
+using namespace reluscope::test;
+
+namespace {
+
+constexpr Index kInputs = 5;
+constexpr Index kOutputs = 3;
+constexpr Index kBatch = 70;  // two shards
+constexpr double kStep = 1e-5;
+
+/// A network on a fixed random batch, whose mean loss can be asked for at any parameters.
+struct Bench {
+  Network<double> network;
+  NetworkState<double> state;
+  const LossEntry& loss;
+  ParamValues loss_params;
+  Matrix<double> values;
+  std::vector<std::int32_t> classes;
+  Pass pass;
+
+  Bench(const NetworkSpec& spec, const Choice& loss_choice)
+      : network(spec, kInputs, 11),
+        state(network, kBatch),
+        loss(*find_entry(loss_table(), loss_choice.name)),
+        loss_params(loss_choice.params),
+        values(kOutputs, kBatch),
+        classes(static_cast<std::size_t>(kBatch)) {
+    pass.training = true;
+    pass.seed = 5;
+    pass.step = 3;
+    Rng rng(3, Purpose::generator);
+    for (Index column = 0; column < kBatch; ++column) {
+      for (Index row = 0; row < kInputs; ++row) state.input()(row, column) = 2.0 * rng.normal();
+      for (Index row = 0; row < kOutputs; ++row) values(row, column) = rng.uniform();
+      classes[static_cast<std::size_t>(column)] = static_cast<std::int32_t>(rng.below(kOutputs));
+    }
+  }
+
+  double mean_loss() {
+    network.parameters_changed();
+    double sum = 0.0;
+    Vector<double> losses(kBatch);
+    LayerState<double>& last = state.layer(network.depth() - 1);
+    for (const Shard& shard : cut_into_shards(kBatch)) {
+      state.forward(network, shard, pass);
+      loss.evaluate(loss_params, last.output.middleCols(shard.first, shard.count),
+                    Targets<double>{values.middleCols(shard.first, shard.count),
+                                    std::span<const std::int32_t>(classes).subspan(
+                                        static_cast<std::size_t>(shard.first), static_cast<std::size_t>(shard.count))},
+                    std::span(losses.data() + shard.first, static_cast<std::size_t>(shard.count)),
+                    last.delta.middleCols(shard.first, shard.count));
+    }
+    for (const double one : losses) sum += one;
+    return sum / static_cast<double>(kBatch);
+  }
+
+  void compute_gradients() {
+    mean_loss();
+    const std::vector<Shard> shards = cut_into_shards(kBatch);
+    for (const Shard& shard : shards) state.backward(network, shard, pass);
+    std::vector<Tile> tiles;
+    for (std::size_t layer = 0; layer < network.depth(); ++layer) network.layer(layer).append_tiles(layer, tiles);
+    for (const Tile& tile : tiles)
+      network.layer(tile.layer)
+          .gradient(state.input_of(tile.layer), state.layer(tile.layer), kBatch, static_cast<Index>(shards.size()), tile);
+  }
+
+  /// The largest |analytic − numeric| / max(|analytic|, |numeric|, 1e-4) over all parameters.
+  double worst_relative_error() {
+    compute_gradients();
+    double worst = 0.0;
+    for (Parameter<double>* parameter : network.parameters()) {
+      for (Index element = 0; element < parameter->value.size(); ++element) {
+        double& value = parameter->value.data()[element];
+        const double kept = value;
+        value = kept + kStep;
+        const double above = mean_loss();
+        value = kept - kStep;
+        const double below = mean_loss();
+        value = kept;
+        const double numeric = (above - below) / (2.0 * kStep);
+        const double analytic = parameter->gradient.data()[element];
+        const double size = std::max({std::abs(numeric), std::abs(analytic), 1e-4});
+        worst = std::max(worst, std::abs(numeric - analytic) / size);
+      }
+    }
+    return worst;
+  }
+};
+
+}  // namespace
+
+TEST_CASE("gradients of every layer, activation and loss agree with central differences") {
+  for (const ActivationEntry& entry : activation_table()) {
+    for (const LossEntry& loss_entry : loss_table()) {
+      NetworkSpec spec;
+      spec.layers = {dense("a", 7, activation(entry.name)), dropout("drop", 0.3), dense("b", 6, activation(entry.name)),
+                     dense("out", kOutputs)};
+      Bench bench(spec, loss(loss_entry.name));
+      const double error = bench.worst_relative_error();
+      CAPTURE(entry.name);
+      CAPTURE(loss_entry.name);
+      CHECK(error <= 1e-6);
+    }
+  }
+}
+
+TEST_CASE("gradients hold for other parameters of the activations") {
+  const std::vector<Choice> choices = {activation("leaky_relu", {{"negative_slope", 0.3}}),
+                                       activation("prelu", {{"init", -0.4}, {"slopes", std::string("layer")}}),
+                                       activation("prelu", {{"init", 0.0}}),
+                                       activation("elu", {{"alpha", 0.4}}),
+                                       activation("celu", {{"alpha", 2.5}}),
+                                       activation("gelu", {{"approximate", std::string("tanh")}}),
+                                       activation("softplus", {{"beta", 3.0}, {"threshold", 15.0}})};
+  for (const Choice& choice : choices) {
+    NetworkSpec spec;
+    spec.layers = {dense("a", 7, choice), dense("b", 6, choice), dense("out", kOutputs)};
+    Bench bench(spec, loss("huber", {{"delta", 0.3}}));
+    CAPTURE(choice.name);
+    CHECK(bench.worst_relative_error() <= 1e-6);
+  }
+}
+
+TEST_CASE("the gradient check notices a wrong gradient") {
+  NetworkSpec spec;
+  spec.layers = {dense("a", 7, activation("tanh")), dense("out", kOutputs)};
+  Bench bench(spec, loss("mse"));
+  bench.compute_gradients();
+  Parameter<double>& weight = *bench.network.parameters()[0];
+  const double analytic = weight.gradient(0, 0);
+  const double kept = weight.value(0, 0);
+  weight.value(0, 0) = kept + kStep;
+  const double above = bench.mean_loss();
+  weight.value(0, 0) = kept - kStep;
+  const double below = bench.mean_loss();
+  CHECK(std::abs((above - below) / (2 * kStep) - analytic) < 1e-8);
+  CHECK(std::abs((above - below) / (2 * kStep) - 1.001 * analytic) > 1e-8);
+}
