@@ -30,6 +30,7 @@ struct SourceEntry : Entry {
   /// Throws DataError.
   RawData (*load)(const ParamValues& params, const SourceContext& context) = nullptr;
   /// An upper estimate of the bytes that loading needs, from headers and file sizes alone; 0 when unknown.
+  /// Throws DataError for a header that is malformed.
   std::uint64_t (*estimate_bytes)(const ParamValues& params, const SourceContext& context) = nullptr;
 };
 

@@ -61,7 +61,7 @@ class Run {
     }
   }
 
-  RunSummary execute() {
+  RunSummary execute(const std::atomic<int>* stop) {
     const std::int64_t total = plan_.total_steps();
     const std::int64_t report_every = std::max<std::int64_t>(1, total / kProgressReports);
     for (std::int64_t step = 0; step < total; ++step) {
@@ -69,6 +69,10 @@ class Run {
       const bool recorded = is_due(spec_.record.every, step, plan_.steps_per_epoch()) || step + 1 == total;
       if (!train(step, recorded)) break;
       if (recorded || (step + 1) % report_every == 0) report_progress(step + 1);
+      if (stop != nullptr && stop->load(std::memory_order_relaxed) != 0) {
+        summary_.interrupted = step + 1 < total;
+        break;
+      }
     }
     finish();
     return std::move(summary_);
@@ -277,7 +281,7 @@ class Run {
 
   void finish() {
     summary_.epochs = plan_.epoch(summary_.steps);
-    if (!summary_.failed) {
+    if (!summary_.failed && !summary_.interrupted) {
       if (census_) take_census(summary_.steps);
       summary_.train = evaluate(network_, dataset_, dataset_.train, loss_, spec_.loss.params, targets_, pool_);
       if (dataset_.test.count() > 0)
@@ -344,9 +348,10 @@ std::optional<double> RunSummary::dead_fraction() const {
   return static_cast<double>(dead_units) / static_cast<double>(units);
 }
 
-RunSummary run_experiment(const ExperimentSpec& spec, const Dataset& dataset, RecordSink& sink, ThreadPool& pool) {
-  if (spec.precision == Precision::float32) return Run<float>(spec, dataset, sink, pool).execute();
-  return Run<double>(spec, dataset, sink, pool).execute();
+RunSummary run_experiment(const ExperimentSpec& spec, const Dataset& dataset, RecordSink& sink, ThreadPool& pool,
+                          const std::atomic<int>* stop) {
+  if (spec.precision == Precision::float32) return Run<float>(spec, dataset, sink, pool).execute(stop);
+  return Run<double>(spec, dataset, sink, pool).execute(stop);
 }
 
 }  // namespace reluscope

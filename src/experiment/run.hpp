@@ -1,6 +1,7 @@
 #pragma once
 // The training loop: a spec and a data set in, records out.
 
+#include <atomic>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -31,6 +32,7 @@ struct LayerSummary {
 /// How a run ended.
 struct RunSummary {
   bool failed = false;
+  bool interrupted = false;    ///< stopped by a signal, at the end of a step
   std::string failure;         ///< what became non-finite, at which step and layer; empty unless failed
   std::int64_t steps = 0;      ///< updates made
   std::int64_t epochs = 0;     ///< epochs completed
@@ -47,6 +49,8 @@ struct RunSummary {
 
 /// Trains the network of `spec` on `dataset` and hands every record to `sink`. The result depends on spec and data
 /// alone, not on the pool's threads. What the sink throws passes through.
-RunSummary run_experiment(const ExperimentSpec& spec, const Dataset& dataset, RecordSink& sink, ThreadPool& pool);
+/// `stop`, if given, is looked at after each step: once it is not 0 the run ends there, interrupted.
+RunSummary run_experiment(const ExperimentSpec& spec, const Dataset& dataset, RecordSink& sink, ThreadPool& pool,
+                          const std::atomic<int>* stop = nullptr);
 
 }  // namespace reluscope

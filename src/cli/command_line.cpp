@@ -1,0 +1,95 @@
+#include <csignal>
+#include <iostream>
+#include <new>
+
+#include "cli/commands.hpp"
+#include "util/error.hpp"
+#include "util/nearest.hpp"
+#include "util/text_file.hpp"
+
+namespace reluscope {
+
+namespace {
+
+constexpr const char* kVersion = RELUSCOPE_VERSION;
+
+constexpr const char* kFooter = R"(
+Exit codes:
+  0  done                        2  bad usage, config or data
+  1  the run failed              3  done, with findings at or above --fail-on
+  130, 143  interrupted (SIGINT, SIGTERM), traces complete up to the last step
+
+Start with:
+  reluscope init                         write a commented config
+  reluscope run experiment.jsonc         train it, with every layer watched
+  reluscope run experiment.jsonc --trace layers=- | python3 scripts/plot_traces.py)";
+
+/// "no subcommand 'rnu'; did you mean 'run'?": CLI11 says only that one is required.
+std::string unknown_subcommand(const CLI::App& app, const std::string& given) {
+  std::vector<std::string> names;
+  for (const CLI::App* subcommand : app.get_subcommands({})) names.push_back(subcommand->get_name());
+  std::string message = "there is no subcommand '" + given + "'";
+  const auto near = nearest_name(given, names);
+  return near ? message + "; did you mean '" + *near + "'?" : message + "; 'reluscope --help' lists them";
+}
+
+int parse(CommandLine& line, int argc, const char* const* argv) {
+  try {
+    line.app.parse(argc, argv);
+  } catch (const CLI::Success& wish) {
+    line.app.exit(wish, std::cout, std::cerr);  // --help, --version
+    return kDone;
+  } catch (const CLI::ParseError& fault) {
+    const auto chosen = line.app.get_subcommands();
+    const std::string command = chosen.empty() ? "reluscope" : "reluscope " + chosen.front()->get_name();
+    if (chosen.empty() && argc > 1 && argv[1][0] != '-') throw UsageError(unknown_subcommand(line.app, argv[1]));
+    throw UsageError(std::string(fault.what()) + "\nTry '" + command + " --help'.");
+  }
+  if (!line.action) {
+    std::cerr << line.app.help();
+    return kBadUsage;
+  }
+  return line.action();
+}
+
+}  // namespace
+
+CLI::App* CommandLine::add(const std::string& name, const std::string& description, const std::string& examples) {
+  CLI::App* subcommand = app.add_subcommand(name, description);
+  subcommand->footer(examples);
+  subcommand->add_flag("-q,--quiet", common.quiet, "Nothing on stderr but errors");
+  return subcommand;
+}
+
+int run_command_line(int argc, const char* const* argv) {
+  // A reader that goes away is noticed at the next write, where the run can still end properly.
+  std::signal(SIGPIPE, SIG_IGN);
+  try {
+    CommandLine line;
+    line.app.name("reluscope");
+    line.app.description("Finds out when a unit of a neural network died, and how gradients travelled meanwhile.");
+    line.app.footer(kFooter);
+    line.app.set_version_flag("--version", kVersion, "Print the version and exit");
+    line.app.require_subcommand(0, 1);
+    add_run(line);
+    add_validate(line);
+    add_schema(line);
+    add_init(line);
+    add_curves(line);
+    add_completion(line);
+    return parse(line, argc, argv);
+  } catch (const UserError& fault) {
+    std::cerr << "reluscope: " << fault.what() << '\n';
+    return fault.exit_code();
+  } catch (const BrokenPipe&) {
+    return kDone;
+  } catch (const std::bad_alloc&) {
+    std::cerr << "reluscope: out of memory\n";
+    return kRunFailed;
+  } catch (const std::filesystem::filesystem_error& fault) {
+    std::cerr << "reluscope: " << fault.what() << '\n';
+    return kRunFailed;
+  }
+}
+
+}  // namespace reluscope

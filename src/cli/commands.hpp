@@ -1,0 +1,36 @@
+#pragma once
+// The subcommands. Each file adds one to the app: its arguments, and a call that returns the exit code.
+
+#include <CLI/CLI.hpp>
+#include <functional>
+#include <string>
+#include <vector>
+
+namespace reluscope {
+
+/// What every subcommand shares.
+struct CommonOptions {
+  bool quiet = false;
+};
+
+/// The command tree, and what the chosen subcommand wants done.
+struct CommandLine {
+  CLI::App app;
+  CommonOptions common;
+  std::function<int()> action;
+
+  /// Adds a subcommand with the common options, a description, and a footer with examples.
+  CLI::App* add(const std::string& name, const std::string& description, const std::string& examples);
+};
+
+void add_run(CommandLine& line);
+void add_validate(CommandLine& line);
+void add_schema(CommandLine& line);
+void add_init(CommandLine& line);
+void add_curves(CommandLine& line);
+void add_completion(CommandLine& line);
+
+/// Parses the arguments and runs the subcommand. Returns the exit code; faults of the user are reported on stderr.
+int run_command_line(int argc, const char* const* argv);
+
+}  // namespace reluscope

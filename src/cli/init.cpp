@@ -1,0 +1,44 @@
+#include <filesystem>
+#include <iostream>
+
+#include "cli/commands.hpp"
+#include "config/starter.hpp"
+#include "util/error.hpp"
+#include "util/text_file.hpp"
+
+namespace reluscope {
+
+namespace {
+
+struct InitOptions {
+  std::string file = "experiment.jsonc";
+  bool force = false;
+};
+
+int write_starter(const InitOptions& options, bool quiet) {
+  if (options.file == "-") {
+    TextSink out("-");
+    out.write(starter_config());
+    out.flush();
+    return kDone;
+  }
+  if (std::filesystem::exists(options.file) && !options.force)
+    throw UsageError("'" + options.file + "' exists already: name another file, or replace it with --force");
+  write_file_atomically(options.file, starter_config());
+  if (!quiet) std::cerr << "wrote " << options.file << "; train it with: reluscope run " << options.file << '\n';
+  return kDone;
+}
+
+}  // namespace
+
+void add_init(CommandLine& line) {
+  auto options = std::make_shared<InitOptions>();
+  CLI::App* command = line.add("init", "Write a commented starter config",
+                               "\nExamples:\n  reluscope init\n  reluscope init -            # to standard output");
+  command->add_option("FILE", options->file, "Where to; - is standard output")->capture_default_str();
+  command->add_flag("--force", options->force, "Replace the file if it exists");
+  command->callback(
+      [&line, options] { line.action = [&line, options] { return write_starter(*options, line.common.quiet); }; });
+}
+
+}  // namespace reluscope

@@ -1,0 +1,21 @@
+#include "cli/commands.hpp"
+#include "config/schema.hpp"
+#include "util/error.hpp"
+#include "util/text_file.hpp"
+
+namespace reluscope {
+
+void add_schema(CommandLine& line) {
+  CLI::App* command = line.add("schema", "Print the JSON Schema (draft-07) of a config, with every default",
+                               "\nExample:\n  reluscope schema > experiment.schema.json");
+  command->callback([&line] {
+    line.action = [] {
+      TextSink out("-");
+      out.write(config_schema());
+      out.flush();
+      return kDone;
+    };
+  });
+}
+
+}  // namespace reluscope

@@ -1,0 +1,188 @@
+#include "config/bind.hpp"
+
+#include <set>
+
+#include "data/sources.hpp"
+#include "nn/activation.hpp"
+#include "nn/initializer.hpp"
+#include "nn/loss.hpp"
+#include "optim/optimizer.hpp"
+#include "optim/schedule.hpp"
+
+namespace reluscope {
+
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+/// Layers after `repeat`; beyond it the streams of random numbers for dropout would run out.
+constexpr std::size_t kMostLayers = 10000;
+
+ParamValue to_value(const Param& param, const Json& json) {
+  if (json.is_null()) return std::monostate{};
+  switch (param.kind) {
+    case ParamKind::boolean:
+      return json.get<bool>();
+    case ParamKind::integer:
+      return json.get<std::int64_t>();
+    case ParamKind::number:
+      return json.get<double>();
+    case ParamKind::text:
+      return json.get<std::string>();
+    case ParamKind::numbers:
+      return json.get<std::vector<double>>();
+  }
+  return {};
+}
+
+template <class E>
+Choice to_choice(std::span<const E> table, const Json& json, const char* discriminator = "name") {
+  const E& entry = *find_entry(table, json.at(discriminator).get<std::string>());
+  Choice choice{entry.name, ParamValues(entry.params)};
+  for (const Param& param : entry.params) choice.params.set(param.name, to_value(param, json.at(param.name)));
+  return choice;
+}
+
+template <class V>
+std::optional<V> maybe(const Json& json) {
+  return json.is_null() ? std::nullopt : std::optional<V>(json.get<V>());
+}
+
+Cadence to_cadence(const Json& json) {
+  if (json.is_number()) return {Cadence::Kind::every, json.get<std::int64_t>()};
+  const auto word = json.get<std::string>();
+  if (word == "off") return {Cadence::Kind::off, 1};
+  if (word == "epoch") return {Cadence::Kind::epoch, 1};
+  if (word == "log") return {Cadence::Kind::log, 1};
+  return {Cadence::Kind::every, 1};  // "step"
+}
+
+DataSpec to_data(const Json& json) {
+  DataSpec data;
+  data.source = to_choice(source_table(), json, "kind");
+  const auto normalize = json.at("normalize").get<std::string>();
+  data.normalize = normalize == "unit"       ? Normalization::unit
+                   : normalize == "standard" ? Normalization::standard
+                   : normalize == "none"     ? Normalization::none
+                                             : Normalization::per_feature;
+  data.limit = maybe<std::int64_t>(json.at("limit"));
+  data.test_fraction = json.at("test_fraction").get<double>();
+  return data;
+}
+
+TrainSpec to_train(const Json& json) {
+  TrainSpec train;
+  train.steps = maybe<std::int64_t>(json.at("steps"));
+  train.epochs = maybe<std::int64_t>(json.at("epochs")).value_or(0);
+  train.batch_size = json.at("batch_size").get<std::int64_t>();
+  train.shuffle = json.at("shuffle").get<bool>();
+  train.drop_last = json.at("drop_last").get<bool>();
+  train.optimizer = to_choice(optimizer_table(), json.at("optimizer"));
+  train.schedule = to_choice(schedule_table(), json.at("schedule"));
+  train.warmup_steps = json.at("warmup_steps").get<std::int64_t>();
+  train.warmup_start_factor = json.at("warmup_start_factor").get<double>();
+  train.clip_norm = maybe<double>(json.at("clip_norm"));
+  train.clip_value = maybe<double>(json.at("clip_value"));
+  return train;
+}
+
+RecordSpec to_record(const Json& json) {
+  RecordSpec record;
+  record.every = to_cadence(json.at("every"));
+  record.census = to_cadence(json.at("census"));
+  record.saturation_epsilon = json.at("saturation_epsilon").get<double>();
+  record.dormant_tau = json.at("dormant_tau").get<double>();
+  record.probe = json.at("probe").is_string() ? 0 : json.at("probe").get<std::int64_t>();  // "all"
+  return record;
+}
+
+std::variant<DenseSpec, DropoutSpec> to_layer(const Json& json) {
+  if (json.at("type") == "dropout") return DropoutSpec{json.at("p").get<double>()};
+  DenseSpec dense;
+  dense.units = json.at("units").get<Index>();
+  dense.activation = to_choice(activation_table(), json.at("activation"));
+  dense.weight_init = to_choice(weight_init_table(), json.at("init").at("weights"));
+  dense.bias_init = to_choice(bias_init_table(), json.at("init").at("bias"));
+  return dense;
+}
+
+NetworkSpec to_network(const Json& json, std::vector<ConfigIssue>& issues) {
+  NetworkSpec network;
+  std::set<std::string> names;
+  std::size_t numbers[2] = {0, 0};  // of dense and of dropout layers so far
+  for (std::size_t index = 0; index < json.at("layers").size(); ++index) {
+    const Json& layer = json.at("layers")[index];
+    const std::string pointer = "/network/layers/" + std::to_string(index);
+    const auto repeat = layer.at("repeat").get<std::size_t>();
+    if (network.layers.size() + repeat > kMostLayers) {
+      issues.push_back({pointer, "more than " + std::to_string(kMostLayers) + " layers", "fewer", ""});
+      return network;
+    }
+    const auto kind = to_layer(layer);
+    const auto given = maybe<std::string>(layer.at("name"));
+    for (std::size_t copy = 1; copy <= repeat; ++copy) {
+      const std::size_t number = ++numbers[kind.index()];
+      std::string name = layer.at("type").get<std::string>() + std::to_string(number);
+      if (given) name = repeat == 1 ? *given : *given + "-" + std::to_string(copy);
+      if (!names.insert(name).second)
+        issues.push_back({pointer + "/name", "a second layer named \"" + name + "\"", "a name of its own", ""});
+      network.layers.push_back({name, kind, index});
+    }
+  }
+  return network;
+}
+
+/// Combinations that cannot be what was meant.
+void check_combinations(const ExperimentSpec& spec, std::vector<ConfigIssue>& issues) {
+  const ParamValues& optimizer = spec.train.optimizer.params;
+  if (spec.train.optimizer.name == "sgd" && optimizer.flag("nesterov") &&
+      (optimizer.number("momentum") == 0.0 || optimizer.number("dampening") != 0.0))
+    issues.push_back({"/train/optimizer/nesterov", "true", "false, or momentum > 0 and dampening 0", ""});
+  if (spec.network.layers.empty()) return;
+  const LayerSpec& last = spec.network.layers.back();
+  const std::string pointer = "/network/layers/" + std::to_string(last.config_index);
+  const auto* output = std::get_if<DenseSpec>(&last.kind);
+  if (output == nullptr) {
+    issues.push_back({pointer, "a dropout layer at the end", "a dense layer that gives the output", ""});
+    return;
+  }
+  const bool takes_logits = spec.loss.name == "cross_entropy" || spec.loss.name == "bce";
+  if (takes_logits && output->activation.name != "identity")
+    issues.push_back({pointer + "/activation", "\"" + output->activation.name + "\"",
+                      "identity on the last layer: " + spec.loss.name + " takes logits", ""});
+  for (const LayerSpec& layer : spec.network.layers) {
+    const auto* dense = std::get_if<DenseSpec>(&layer.kind);
+    if (dense == nullptr) continue;
+    const std::string place = "/network/layers/" + std::to_string(layer.config_index);
+    if (dense->activation.name == "rrelu" &&
+        dense->activation.params.number("lower") > dense->activation.params.number("upper"))
+      issues.push_back({place + "/activation/lower", "lower > upper", "lower ≤ upper", ""});
+    const auto check_bounds = [&](const Choice& init, const char* key) {
+      if (init.name == "uniform" && init.params.number("low") > init.params.number("high"))
+        issues.push_back({place + "/init/" + key + "/low", "low > high", "low ≤ high", ""});
+    };
+    check_bounds(dense->weight_init, "weights");
+    check_bounds(dense->bias_init, "bias");
+    if (dense->weight_init.name == "rai" && dense->bias_init.name != "auto")
+      issues.push_back({place + "/init/bias", "\"" + dense->bias_init.name + "\"",
+                        "auto: rai draws weights and biases together", ""});
+  }
+}
+
+}  // namespace
+
+ExperimentSpec bind_experiment(const Json& resolved, std::vector<ConfigIssue>& issues) {
+  ExperimentSpec spec;
+  spec.name = resolved.at("name").get<std::string>();
+  spec.seed = resolved.at("seed").get<std::uint64_t>();
+  spec.precision = resolved.at("precision") == "float64" ? Precision::float64 : Precision::float32;
+  spec.data = to_data(resolved.at("data"));
+  spec.network = to_network(resolved.at("network"), issues);
+  spec.loss = to_choice(loss_table(), resolved.at("loss"));
+  spec.train = to_train(resolved.at("train"));
+  spec.record = to_record(resolved.at("record"));
+  check_combinations(spec, issues);
+  return spec;
+}
+
+}  // namespace reluscope

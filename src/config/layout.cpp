@@ -1,0 +1,168 @@
+#include "config/layout.hpp"
+
+#include <algorithm>
+
+#include "data/sources.hpp"
+#include "nn/activation.hpp"
+#include "nn/initializer.hpp"
+#include "nn/loss.hpp"
+#include "optim/optimizer.hpp"
+#include "optim/schedule.hpp"
+
+namespace reluscope {
+
+namespace {
+
+/// Names become names of directories and parts of messages.
+constexpr const char* kNamePattern = "^[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}$";
+
+Field leaf(Param param, std::string pattern = "") {
+  Field field{param.name, param.doc, {}};
+  field.node.param = std::move(param);
+  field.node.pattern = std::move(pattern);
+  return field;
+}
+
+std::vector<Field> leaves(const std::vector<Param>& params) {
+  std::vector<Field> fields;
+  for (const Param& param : params) fields.push_back(leaf(param));
+  return fields;
+}
+
+Field object(std::string name, std::string doc, std::vector<Field> fields) {
+  Field field{std::move(name), std::move(doc), {}};
+  field.node.kind = Node::Kind::object;
+  field.node.fields = std::move(fields);
+  return field;
+}
+
+/// A choice among the entries of a table, with `common` fields that every option has.
+template <class E>
+Field choice(std::string name, std::string doc, std::string discriminator, std::span<const E> table,
+             std::string fallback, const std::vector<Field>& common = {}) {
+  Field field{std::move(name), std::move(doc), {}};
+  Node& node = field.node;
+  node.kind = Node::Kind::choice;
+  node.discriminator = std::move(discriminator);
+  node.fallback = std::move(fallback);
+  node.string_shorthand = common.empty();
+  for (const E& entry : table) {
+    Option option{entry.name, entry.aliases, entry.doc, leaves(entry.params)};
+    option.fields.insert(option.fields.end(), common.begin(), common.end());
+    node.options.push_back(std::move(option));
+  }
+  return field;
+}
+
+Field cadence(std::string name, ParamValue fallback, std::vector<std::string> words, std::string doc) {
+  Param param = integer(std::move(name), 1, std::move(doc)).at_least(1).one_of(std::move(words));
+  param.fallback = std::move(fallback);
+  return leaf(std::move(param));
+}
+
+Field data_section() {
+  const std::vector<Field> common = {
+      leaf(text("normalize", "none",
+                "none; unit: to [0, 1] by one minimum and maximum (u8 images: /255); standard: one mean and standard "
+                "deviation; per_feature: one each. Statistics from the training part alone")
+               .one_of({"none", "unit", "standard", "per_feature"})),
+      leaf(unset("limit", ParamKind::integer, "use only the first N training samples; null: all").at_least(1)),
+      leaf(number("test_fraction", 0.2, "share split off for testing (seeded) where there is no test file")
+               .at_least(0)
+               .below(1))};
+  return choice("data", "What the network is trained on; relative paths start at the config file", "kind",
+                source_table(), "", common);
+}
+
+Field network_section() {
+  const Param repeat = integer("repeat", 1, "this many such layers in a row").at_least(1).at_most(10000);
+  Field bias = choice("bias", "Initial biases; a number is short for constant", "name", bias_init_table(), "auto");
+  bias.node.number_shorthand = "constant";
+  const Param name = unset("name", ParamKind::text, "name in the traces; null: dense1, dense2, …");
+  Option dense{"dense",
+               {},
+               "a = φ(W h + b)",
+               {leaf(name, kNamePattern),
+                leaf(required("units", ParamKind::integer, "number of units (neurons)").at_least(1).at_most(1000000)),
+                choice("activation", "φ", "name", activation_table(), "identity"),
+                object("init", "Initial parameters",
+                       {choice("weights", "Initial weights", "name", weight_init_table(), "pytorch"), bias}),
+                leaf(repeat)}};
+  Option dropout{"dropout",
+                 {},
+                 "zeroes elements at random while training (Srivastava et al. 2014)",
+                 {leaf(name, kNamePattern), leaf(number("p", 0.5, "probability of zeroing").at_least(0).below(1)),
+                  leaf(repeat)}};
+  Node layer;
+  layer.kind = Node::Kind::choice;
+  layer.discriminator = "type";
+  layer.fallback = "dense";
+  layer.options = {std::move(dense), std::move(dropout)};
+  Field layers{"layers", "From the input to the output; the last one is dense and gives the network's output", {}};
+  layers.node.kind = Node::Kind::list;
+  layers.node.items = {std::move(layer)};
+  return object("network", "The layers", {std::move(layers)});
+}
+
+Field train_section() {
+  return object(
+      "train", "How it is trained",
+      {leaf(integer("epochs", 10, "passes over the training set; null where steps is given").at_least(1).or_null()),
+       leaf(unset("steps", ParamKind::integer, "number of updates, instead of epochs").at_least(1)),
+       leaf(integer("batch_size", 32, "samples per update").at_least(1)),
+       leaf(boolean("shuffle", true, "a new order in every epoch, from the seed")),
+       leaf(boolean("drop_last", false, "leave out the last batch of an epoch if it is short")),
+       choice("optimizer", "Update rule", "name", optimizer_table(), "sgd"),
+       choice("schedule", "Learning rate over time, after the warm-up", "name", schedule_table(), "constant"),
+       leaf(integer("warmup_steps", 0, "steps of linear warm-up before the schedule starts").at_least(0)),
+       leaf(number("warmup_start_factor", 0.0, "the rate's factor at the first warm-up step").at_least(0).at_most(1)),
+       leaf(unset("clip_norm", ParamKind::number, "limit of the global L2 norm of the gradient; null: none").above(0)),
+       leaf(unset("clip_value", ParamKind::number, "limit of each gradient element; null: none").above(0))});
+}
+
+Field record_section() {
+  return object(
+      "record", "What is written, and how often",
+      {cadence("every", std::int64_t{10}, {"log"},
+               "rows of steps.csv and layers.csv: every N steps, or log (every step below 32, then 16 per doubling)"),
+       cadence("census", std::string("epoch"), {"step", "epoch", "log", "off"},
+               "exact census of dead units over the training set: every N steps, or one of the words"),
+       leaf(number("saturation_epsilon", 0.01, "a unit is saturated if |φ'| ≤ this on every sample").at_least(0)),
+       leaf(number("dormant_tau", 0.025, "a unit is dormant if its mean |a| ≤ τ times its layer's (Sokar et al. 2023)")
+                .at_least(0)),
+       cadence("probe", std::int64_t{2048}, {"all"}, "training samples that effective_rank is measured on")});
+}
+
+Node make_layout() {
+  return object("", "An experiment of reluscope",
+                {leaf(unset("$schema", ParamKind::text, "for editors; ignored")),
+                 leaf(text("name", "run", "names the run directory"), kNamePattern),
+                 leaf(integer("seed", 0, "of every random number in the run").at_least(0)),
+                 leaf(text("precision", "float32", "arithmetic of network and training").one_of({"float32", "float64"})),
+                 data_section(), network_section(),
+                 choice("loss", "What is minimised", "name", loss_table(), "cross_entropy"), train_section(),
+                 record_section()})
+      .node;
+}
+
+}  // namespace
+
+const Node& experiment_layout() {
+  static const Node layout = make_layout();
+  return layout;
+}
+
+const Option* find_option(const Node& choice, const std::string& name) {
+  for (const Option& option : choice.options)
+    if (option.name == name || std::find(option.aliases.begin(), option.aliases.end(), name) != option.aliases.end())
+      return &option;
+  return nullptr;
+}
+
+const Field* find_field(const std::vector<Field>& fields, const std::string& name) {
+  for (const Field& field : fields)
+    if (field.name == name) return &field;
+  return nullptr;
+}
+
+}  // namespace reluscope

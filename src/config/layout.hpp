@@ -1,0 +1,55 @@
+#pragma once
+// The layout of a config: the one tree from which validation, defaults, the JSON Schema and the docs come.
+
+#include <string>
+#include <vector>
+
+#include "util/param.hpp"
+
+namespace reluscope {
+
+struct Field;
+
+/// One alternative of a choice: an entry of some table, with its parameters as fields.
+struct Option {
+  std::string name;
+  std::vector<std::string> aliases;
+  std::string doc;
+  std::vector<Field> fields;
+};
+
+/// What may stand at a place of the config.
+struct Node {
+  enum class Kind {
+    leaf,    ///< a value described by `param`; an integer with `allowed` words may also be one of these
+    object,  ///< `fields`
+    list,    ///< one or more of `items[0]`
+    choice,  ///< an object whose `discriminator` names one of `options`
+  };
+  Kind kind = Kind::leaf;
+  Param param;
+  std::string pattern;  ///< leaf, text: a regular expression it must match
+  std::vector<Field> fields;
+  std::vector<Node> items;
+  std::string discriminator;
+  std::vector<Option> options;
+  std::string fallback;          ///< the option meant where none is named; empty: one must be named
+  bool string_shorthand = false; ///< "relu" stands for {"name": "relu"}
+  std::string number_shorthand;  ///< a number stands for this option with that "value"; empty: it does not
+};
+
+struct Field {
+  std::string name;
+  std::string doc;
+  Node node;
+};
+
+/// The layout of an experiment.
+const Node& experiment_layout();
+
+/// The option called `name` (or with that alias), or nullptr.
+const Option* find_option(const Node& choice, const std::string& name);
+/// The field called `name`, or nullptr.
+const Field* find_field(const std::vector<Field>& fields, const std::string& name);
+
+}  // namespace reluscope

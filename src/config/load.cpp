@@ -1,0 +1,80 @@
+#include "config/load.hpp"
+
+#include "config/bind.hpp"
+#include "config/config_error.hpp"
+#include "config/json_text.hpp"
+#include "config/layout.hpp"
+#include "config/overrides.hpp"
+#include "config/resolve.hpp"
+
+namespace reluscope {
+
+namespace {
+
+using Json = nlohmann::json;
+
+bool lies_within(const std::string& pointer, const std::string& ancestor) {
+  return pointer == ancestor || pointer.starts_with(ancestor + "/");
+}
+
+/// Issues that an override has caused say so.
+void name_overrides(std::vector<ConfigIssue>& issues, const std::vector<OverrideTrace>& traces) {
+  for (ConfigIssue& issue : issues) {
+    for (const OverrideTrace& trace : traces) {
+      if (!lies_within(issue.pointer, trace.pointer)) continue;
+      issue.hint += (issue.hint.empty() ? "" : "; ") + std::string("set by ") + trace.text;
+      break;
+    }
+  }
+}
+
+/// train.epochs and train.steps exclude each other; only the raw config tells whether both were given.
+void settle_length(const Json& raw, nlohmann::ordered_json& resolved, std::vector<ConfigIssue>& issues) {
+  if (!raw.is_object() || !raw.contains("train") || !raw["train"].is_object()) return;
+  const auto given = [&](const char* key) { return raw["train"].contains(key) && !raw["train"][key].is_null(); };
+  if (given("steps") && given("epochs"))
+    issues.push_back({"/train/steps", "both steps and epochs", "one of them", ""});
+  if (!resolved.is_object() || !resolved["train"].is_object()) return;
+  auto& train = resolved["train"];
+  if (given("steps")) {
+    train["epochs"] = nullptr;
+  } else if (train["epochs"].is_null()) {
+    train["epochs"] = to_json(find_field(find_field(experiment_layout().fields, "train")->node.fields, "epochs")
+                                  ->node.param.fallback);
+  }
+}
+
+}  // namespace
+
+ExperimentSpec parse_experiment(std::string_view text, const std::string& origin,
+                                const std::filesystem::path& base_directory, std::span<const std::string> overrides) {
+  Json raw = parse_json_text(text, origin);
+  std::vector<ConfigIssue> issues;
+  std::vector<OverrideTrace> traces;
+  if (raw.is_object())
+    for (const std::string& one : overrides) apply_override(raw, one, traces, issues);
+  nlohmann::ordered_json resolved = resolve(experiment_layout(), raw, issues);
+  settle_length(raw, resolved, issues);
+  ExperimentSpec spec;
+  if (issues.empty()) {
+    spec = bind_experiment(resolved, issues);
+    spec.origin = origin;
+    spec.data.base_directory = base_directory;
+    resolved.erase("$schema");
+    spec.resolved_json = resolved.dump(2);
+  }
+  if (!issues.empty()) {
+    name_overrides(issues, traces);
+    throw ConfigError(origin, std::move(issues));
+  }
+  return spec;
+}
+
+ExperimentSpec load_experiment(const std::filesystem::path& file, std::span<const std::string> overrides) {
+  const std::string text = read_config_file(file);
+  if (file == "-") return parse_experiment(text, "standard input", ".", overrides);
+  const std::filesystem::path base = file.has_parent_path() ? file.parent_path() : std::filesystem::path(".");
+  return parse_experiment(text, file.string(), base, overrides);
+}
+
+}  // namespace reluscope

@@ -1,0 +1,22 @@
+#pragma once
+// From config text to a validated experiment.
+
+#include <filesystem>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "config/spec.hpp"
+
+namespace reluscope {
+
+/// Parses, overrides, validates and binds. Throws ConfigError with everything that is wrong. `origin` names the text in
+/// messages; relative data paths start at `base_directory`.
+ExperimentSpec parse_experiment(std::string_view text, const std::string& origin,
+                                const std::filesystem::path& base_directory,
+                                std::span<const std::string> overrides = {});
+
+/// The same for a file; "-" reads standard input, with paths relative to the working directory.
+ExperimentSpec load_experiment(const std::filesystem::path& file, std::span<const std::string> overrides = {});
+
+}  // namespace reluscope

@@ -1,0 +1,157 @@
+#include "config/overrides.hpp"
+
+#include <algorithm>
+#include <charconv>
+#include <optional>
+
+#include "config/json_text.hpp"
+#include "config/layout.hpp"
+
+namespace reluscope {
+
+namespace {
+
+using Json = nlohmann::json;
+
+std::vector<std::string> split(const std::string& path) {
+  std::vector<std::string> tokens;
+  std::size_t start = 0;
+  while (true) {
+    const std::size_t dot = path.find('.', start);
+    tokens.push_back(path.substr(start, dot - start));
+    if (dot == std::string::npos) return tokens;
+    start = dot + 1;
+  }
+}
+
+std::optional<std::size_t> as_index(const std::string& token) {
+  std::size_t index = 0;
+  const auto parsed = std::from_chars(token.data(), token.data() + token.size(), index);
+  if (parsed.ec != std::errc() || parsed.ptr != token.data() + token.size()) return std::nullopt;
+  return index;
+}
+
+/// The node below `node` along `token`, as far as the raw value says which option is meant; nullptr if unknown.
+const Node* below(const Node* node, const std::string& token, const Json& raw) {
+  if (node == nullptr) return nullptr;
+  if (node->kind == Node::Kind::list) return &node->items[0];
+  const std::vector<Field>* fields = &node->fields;
+  if (node->kind == Node::Kind::choice) {
+    const auto given = raw.is_object() ? raw.find(node->discriminator) : raw.end();
+    const bool named = raw.is_object() && given != raw.end() && given->is_string();
+    const Option* option = find_option(*node, named ? given->get<std::string>() : node->fallback);
+    if (option == nullptr) return nullptr;
+    fields = &option->fields;
+  }
+  const Field* field = find_field(*fields, token);
+  return field == nullptr ? nullptr : &field->node;
+}
+
+class Override {
+ public:
+  Override(std::string text, std::vector<OverrideTrace>& traces, std::vector<ConfigIssue>& issues)
+      : text_(std::move(text)), traces_(traces), issues_(issues) {}
+
+  void apply(Json& config) {
+    const std::size_t equals = text_.find('=');
+    if (equals == std::string::npos || equals == 0) {
+      complain("", "'" + text_ + "'", "KEY=VALUE, for example train.optimizer.lr=0.05");
+      return;
+    }
+    tokens_ = split(text_.substr(0, equals));
+    const std::string value = text_.substr(equals + 1);
+    value_ = Json::parse(value, nullptr, false);
+    if (value_.is_discarded()) value_ = value;
+    const std::size_t before = traces_.size();
+    descend(config, &experiment_layout(), 0, "");
+    if (traces_.size() == before && !complained_)
+      complain("", "'" + text_ + "'", "a path that leads to something in this config");
+    replace_counterpart(config);
+  }
+
+ private:
+  void complain(const std::string& pointer, std::string found, std::string expected) {
+    issues_.push_back({pointer, std::move(found), std::move(expected), "given on the command line"});
+    complained_ = true;
+  }
+
+  void descend(Json& at, const Node* node, std::size_t depth, const std::string& pointer) {
+    const std::string& token = tokens_[depth];
+    const bool last = depth + 1 == tokens_.size();
+    if (token == "*") {
+      if (!at.is_array()) return complain(pointer, "'*' in '" + text_ + "'", "'*' only where the config has a list");
+      for (std::size_t index = 0; index < at.size(); ++index) {
+        const std::string here = pointer_to(pointer, std::to_string(index));
+        if (last) {
+          set(at[index], here);
+        } else if (at[index].is_object() && at[index].contains(tokens_[depth + 1])) {
+          descend(at[index], below(node, token, at), depth + 1, here);
+        }
+      }
+      return;
+    }
+    if (at.is_array()) {
+      const auto index = as_index(token);
+      if (!index || *index >= at.size())
+        return complain(pointer, "'" + token + "' in '" + text_ + "'",
+                        "an index from 0 to " + std::to_string(at.size() - 1) + ", or *");
+      const std::string here = pointer_to(pointer, token);
+      return last ? set(at[*index], here) : descend(at[*index], below(node, token, at), depth + 1, here);
+    }
+    promote(at, node);
+    if (!at.is_object()) return complain(pointer, "'" + text_ + "'", "a path through objects; this is " + describe(at));
+    const std::string here = pointer_to(pointer, token);
+    if (last) {
+      if (node != nullptr && node->kind == Node::Kind::choice && token == node->discriminator) switch_option(at, *node);
+      set(at[token], here);
+      return;
+    }
+    descend(at[token], below(node, token, at), depth + 1, here);
+  }
+
+  void set(Json& place, const std::string& pointer) {
+    place = value_;
+    traces_.push_back({pointer, text_});
+  }
+
+  /// Null (a key just made) becomes an object, a shorthand the object it stands for.
+  static void promote(Json& at, const Node* node) {
+    if (at.is_null()) at = Json::object();
+    if (node == nullptr || node->kind != Node::Kind::choice) return;
+    if (at.is_string() && node->string_shorthand) at = Json{{node->discriminator, at}};
+    if (at.is_number() && !node->number_shorthand.empty())
+      at = Json{{node->discriminator, node->number_shorthand}, {"value", at}};
+  }
+
+  /// Settings that the newly named option does not have belonged to the old one.
+  void switch_option(Json& at, const Node& node) {
+    const Option* option = value_.is_string() ? find_option(node, value_.get<std::string>()) : nullptr;
+    if (option == nullptr) return;
+    Json kept = Json::object();
+    for (const auto& [key, value] : at.items())
+      if (find_field(option->fields, key) != nullptr) kept[key] = value;
+    at = kept;
+  }
+
+  void replace_counterpart(Json& config) {
+    const bool steps = tokens_ == std::vector<std::string>{"train", "steps"};
+    const bool epochs = tokens_ == std::vector<std::string>{"train", "epochs"};
+    if ((steps || epochs) && !value_.is_null()) config["train"].erase(steps ? "epochs" : "steps");
+  }
+
+  std::string text_;
+  std::vector<OverrideTrace>& traces_;
+  std::vector<ConfigIssue>& issues_;
+  std::vector<std::string> tokens_;
+  Json value_;
+  bool complained_ = false;
+};
+
+}  // namespace
+
+void apply_override(Json& config, const std::string& text, std::vector<OverrideTrace>& traces,
+                    std::vector<ConfigIssue>& issues) {
+  Override(text, traces, issues).apply(config);
+}
+
+}  // namespace reluscope

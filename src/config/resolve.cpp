@@ -1,0 +1,278 @@
+#include "config/resolve.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <regex>
+
+#include "config/json_text.hpp"
+#include "util/format.hpp"
+#include "util/nearest.hpp"
+
+namespace reluscope {
+
+namespace {
+
+using Raw = nlohmann::json;
+using Resolved = nlohmann::ordered_json;
+
+std::string joined(const std::vector<std::string>& words) {
+  std::string text;
+  for (const std::string& word : words) text += (text.empty() ? "" : ", ") + word;
+  return text;
+}
+
+std::string did_you_mean(const std::string& given, const std::vector<std::string>& names) {
+  const auto near = nearest_name(given, names);
+  return near ? "did you mean \"" + *near + "\"?" : "";
+}
+
+/// Integers without a decimal point, others in their shortest form.
+std::string bound_text(double bound) {
+  if (std::abs(bound) < 1e15 && bound == std::floor(bound)) return std::to_string(static_cast<std::int64_t>(bound));
+  return format_number(bound);
+}
+
+/// Where else in the layout a key is known: for keys that stand in the wrong place.
+void find_places(const Node& node, const std::string& key, const std::string& here, std::vector<std::string>& places) {
+  const auto visit = [&](const std::vector<Field>& fields) {
+    for (const Field& field : fields) {
+      const std::string pointer = pointer_to(here, field.name);
+      if (field.name == key && std::find(places.begin(), places.end(), pointer) == places.end())
+        places.push_back(pointer);
+      find_places(field.node, key, pointer, places);
+    }
+  };
+  visit(node.fields);
+  for (const Option& option : node.options) visit(option.fields);
+  for (const Node& item : node.items) find_places(item, key, here + "/0", places);
+}
+
+class Resolver {
+ public:
+  Resolver(const Node& root, std::vector<ConfigIssue>& issues) : root_(root), issues_(issues) {}
+
+  Resolved value(const Node& node, const Raw& raw, const std::string& pointer) {
+    switch (node.kind) {
+      case Node::Kind::leaf:
+        return leaf(node, raw, pointer);
+      case Node::Kind::object:
+        return object(node, raw, pointer);
+      case Node::Kind::list:
+        return list(node, raw, pointer);
+      case Node::Kind::choice:
+        return choice(node, raw, pointer);
+    }
+    return nullptr;
+  }
+
+ private:
+  void report(const std::string& pointer, std::string found, std::string expected, std::string hint = "") {
+    issues_.push_back({pointer, std::move(found), std::move(expected), std::move(hint)});
+  }
+
+  /// What stands for a field that the config does not have.
+  Resolved absent(const Field& field, const std::string& pointer) {
+    const Node& node = field.node;
+    const bool needed = node.kind == Node::Kind::leaf     ? node.param.required
+                        : node.kind == Node::Kind::choice ? node.fallback.empty()
+                                                          : node.kind == Node::Kind::list;
+    if (needed) {
+      report(pointer, "nothing", node.kind == Node::Kind::leaf ? expectation(node.param) : what(node));
+      return nullptr;
+    }
+    if (node.kind == Node::Kind::leaf) return to_json(node.param.fallback);
+    return value(node, Raw::object(), pointer);
+  }
+
+  static std::string what(const Node& node) {
+    if (node.kind == Node::Kind::list) return "a list with at least one element";
+    if (node.kind != Node::Kind::choice) return "an object";
+    std::string text = "an object with \"" + node.discriminator + "\"";
+    if (node.string_shorthand) text = "a name or " + text;
+    if (!node.number_shorthand.empty()) text = "a number, " + text;
+    return text;
+  }
+
+  Resolved leaf(const Node& node, const Raw& raw, const std::string& pointer) {
+    const Param& param = node.param;
+    if (!accepts(node, raw)) {
+      std::string hint;
+      if (raw.is_string() && !param.allowed.empty()) hint = did_you_mean(raw.get<std::string>(), param.allowed);
+      std::string expected = expectation(param);
+      if (!node.pattern.empty()) expected = "a name of letters, digits, '-', '_' and '.', not starting with '.'";
+      report(pointer, describe(raw), expected, hint);
+      return nullptr;
+    }
+    if (param.kind == ParamKind::number && raw.is_number()) return raw.get<double>();
+    if (param.kind == ParamKind::numbers) return raw.get<std::vector<double>>();
+    return Resolved(raw);
+  }
+
+  static bool in_range(const Param& param, double number) {
+    const bool low = param.min_exclusive ? number > param.min : number >= param.min;
+    const bool high = param.max_exclusive ? number < param.max : number <= param.max;
+    return low && high;
+  }
+
+  static bool accepts(const Node& node, const Raw& raw) {
+    const Param& param = node.param;
+    const auto is_word = [&] {
+      return raw.is_string() &&
+             std::find(param.allowed.begin(), param.allowed.end(), raw.get<std::string>()) != param.allowed.end();
+    };
+    if (raw.is_null()) return param.optional;
+    switch (param.kind) {
+      case ParamKind::boolean:
+        return raw.is_boolean();
+      case ParamKind::integer:
+        if (is_word()) return true;
+        // An unsigned number that no int64 holds is refused; below that the conversion is exact.
+        if (!raw.is_number_integer() || (raw.is_number_unsigned() && raw.get<std::uint64_t>() > INT64_MAX)) return false;
+        return in_range(param, static_cast<double>(raw.get<std::int64_t>()));
+      case ParamKind::number:
+        return raw.is_number() && in_range(param, raw.get<double>());
+      case ParamKind::text:
+        if (!raw.is_string()) return false;
+        if (!node.pattern.empty()) return std::regex_match(raw.get<std::string>(), std::regex(node.pattern));
+        return param.allowed.empty() || is_word();
+      case ParamKind::numbers:
+        return raw.is_array() && (param.count == 0 ? !raw.empty() : raw.size() == param.count) &&
+               std::all_of(raw.begin(), raw.end(), [&](const Raw& one) {
+                 return one.is_number() && in_range(param, one.get<double>());
+               });
+    }
+    return false;
+  }
+
+  /// Resolves `fields` out of the object `raw` into `out`, and reports keys that are none of them.
+  void members(const std::vector<Field>& fields, const Raw& raw, const std::string& pointer,
+               const std::string& discriminator, Resolved& out) {
+    for (const Field& field : fields) {
+      const std::string place = pointer_to(pointer, field.name);
+      const auto found = raw.find(field.name);
+      out[field.name] = found == raw.end() ? absent(field, place) : value(field.node, *found, place);
+    }
+    for (const auto& [key, unused] : raw.items()) {
+      if (key == discriminator || find_field(fields, key) != nullptr) continue;
+      std::vector<std::string> known;
+      if (!discriminator.empty()) known.push_back(discriminator);
+      for (const Field& field : fields) known.push_back(field.name);
+      std::string hint = did_you_mean(key, known);
+      if (hint.empty()) {
+        std::vector<std::string> places;
+        find_places(root_, key, "", places);
+        if (!places.empty()) hint = "it is known at " + places.front();
+      }
+      report(pointer_to(pointer, key), "an unknown key", "one of: " + joined(known), hint);
+    }
+  }
+
+  Resolved object(const Node& node, const Raw& raw, const std::string& pointer) {
+    if (!raw.is_object()) {
+      report(pointer, describe(raw), what(node));
+      return nullptr;
+    }
+    Resolved out = Resolved::object();
+    members(node.fields, raw, pointer, "", out);
+    return out;
+  }
+
+  Resolved list(const Node& node, const Raw& raw, const std::string& pointer) {
+    if (!raw.is_array() || raw.empty()) {
+      report(pointer, raw.is_array() ? "an empty list" : describe(raw), what(node));
+      return nullptr;
+    }
+    Resolved out = Resolved::array();
+    for (std::size_t index = 0; index < raw.size(); ++index)
+      out.push_back(value(node.items[0], raw[index], pointer_to(pointer, std::to_string(index))));
+    return out;
+  }
+
+  Resolved choice(const Node& node, const Raw& raw, const std::string& pointer) {
+    if (raw.is_string() && node.string_shorthand)
+      return choose(node, Raw{{node.discriminator, raw}}, pointer, pointer);
+    if (raw.is_number() && !node.number_shorthand.empty())
+      return choose(node, Raw{{node.discriminator, node.number_shorthand}, {"value", raw}}, pointer, pointer);
+    if (!raw.is_object()) {
+      report(pointer, describe(raw), what(node));
+      return nullptr;
+    }
+    return choose(node, raw, pointer, pointer_to(pointer, node.discriminator));
+  }
+
+  Resolved choose(const Node& node, const Raw& raw, const std::string& pointer, const std::string& name_pointer) {
+    std::vector<std::string> names;
+    for (const Option& option : node.options) names.push_back(option.name);
+    const auto given = raw.find(node.discriminator);
+    if (given == raw.end() && node.fallback.empty()) {
+      report(name_pointer, "nothing", "one of: " + joined(names));
+      return nullptr;
+    }
+    const bool is_name = given == raw.end() || given->is_string();
+    const Option* option =
+        !is_name ? nullptr : find_option(node, given == raw.end() ? node.fallback : given->get<std::string>());
+    if (option == nullptr) {
+      std::vector<std::string> all = names;
+      for (const Option& one : node.options) all.insert(all.end(), one.aliases.begin(), one.aliases.end());
+      report(name_pointer, describe(*given), "one of: " + joined(names),
+             is_name ? did_you_mean(given->get<std::string>(), all) : "");
+      return nullptr;
+    }
+    Resolved out = Resolved::object();
+    out[node.discriminator] = option->name;
+    members(option->fields, raw, pointer, node.discriminator, out);
+    return out;
+  }
+
+  const Node& root_;
+  std::vector<ConfigIssue>& issues_;
+};
+
+}  // namespace
+
+Resolved to_json(const ParamValue& value) {
+  return std::visit(
+      [](const auto& held) -> Resolved {
+        if constexpr (std::is_same_v<std::decay_t<decltype(held)>, std::monostate>) {
+          return nullptr;
+        } else {
+          return held;
+        }
+      },
+      value);
+}
+
+std::string expectation(const Param& param) {
+  std::string text;
+  switch (param.kind) {
+    case ParamKind::boolean:
+      text = "true or false";
+      break;
+    case ParamKind::integer:
+      text = "an integer";
+      break;
+    case ParamKind::number:
+      text = "a number";
+      break;
+    case ParamKind::text:
+      text = param.allowed.empty() ? "a string" : "one of: " + joined(param.allowed);
+      break;
+    case ParamKind::numbers:
+      text = "a list of " + (param.count == 0 ? std::string("numbers") : std::to_string(param.count) + " numbers");
+      break;
+  }
+  std::string range;
+  if (std::isfinite(param.min)) range += (param.min_exclusive ? " > " : " ≥ ") + bound_text(param.min);
+  if (std::isfinite(param.max))
+    range += (range.empty() ? "" : " and") + std::string(param.max_exclusive ? " < " : " ≤ ") + bound_text(param.max);
+  text += range;
+  if (param.kind == ParamKind::integer && !param.allowed.empty()) text += ", or one of: " + joined(param.allowed);
+  if (param.optional) text += ", or null";
+  return text;
+}
+
+Resolved resolve(const Node& layout, const Raw& raw, std::vector<ConfigIssue>& issues) {
+  return Resolver(layout, issues).value(layout, raw, "");
+}
+
+}  // namespace reluscope

@@ -1,0 +1,50 @@
+#pragma once
+// The tokens of a CSV file by RFC 4180, and what occurs beside it: BOM, CRLF, `;` or tab between the fields.
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "data/input_file.hpp"
+
+namespace reluscope {
+
+class CsvRecords {
+ public:
+  /// delimiter: 0 takes whichever of `,` `;` tab occurs most in the first line. Skips a UTF-8 BOM.
+  /// Throws DataError for an empty file and one in UTF-16.
+  CsvRecords(const std::filesystem::path& path, char delimiter);
+
+  /// Fetches the next record; false at the end of the file. Lines without any text are skipped.
+  /// Throws DataError for a quoted field that never ends, and for quotes where RFC 4180 has none.
+  bool next();
+  /// The fields of the record, without their quotes; valid until the next call.
+  [[nodiscard]] const std::vector<std::string_view>& fields() const { return fields_; }
+  /// The line, counted from 1, on which the record starts.
+  [[nodiscard]] std::uint64_t line() const { return record_line_; }
+  [[nodiscard]] char delimiter() const { return delimiter_; }
+  [[nodiscard]] const std::string& name() const { return file_.name(); }
+  /// Throws DataError "NAME: line N: message"; `fail` takes the line of the current record.
+  [[noreturn]] void fail(const std::string& message) const { fail_at(record_line_, message); }
+  [[noreturn]] void fail_at(std::uint64_t line, const std::string& message) const;
+
+ private:
+  bool append_line();
+  void split_plain();
+  void split_quoted();
+  void read_quoted_field(std::size_t& from, std::size_t& to);
+
+  InputFile file_;
+  char delimiter_;
+  std::vector<char> buffer_;
+  std::size_t buffer_used_ = 0;
+  std::size_t buffer_size_ = 0;
+  std::string record_;
+  std::vector<std::string_view> fields_;
+  std::uint64_t lines_ = 0;
+  std::uint64_t record_line_ = 0;
+};
+
+}  // namespace reluscope

@@ -1,0 +1,45 @@
+#pragma once
+// Arrays of numbers in a binary file (IDX, NPY): element types, and reading them without trusting the header.
+
+#include <bit>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "data/dataset.hpp"
+#include "data/input_file.hpp"
+
+namespace reluscope {
+
+enum class ElementType { u8, i8, u16, i16, u32, i32, u64, i64, f32, f64 };
+
+/// Bytes of one element in the file.
+std::size_t element_bytes(ElementType type);
+/// Bytes of one element in memory: u8 stays u8; i8, u16, i16 and f32 become float; the others double. All of these are
+/// exact but 64-bit integers beyond 2^53, which are rounded.
+std::size_t element_bytes_in_memory(ElementType type);
+
+using FeatureMatrix = decltype(Samples::features);
+
+/// Reads rows · columns elements into a matrix, column after column. A file of known size is checked first; for gzip
+/// data memory grows with the bytes that really arrive, so a lying header costs nothing.
+/// Throws DataError when the data end early.
+FeatureMatrix read_elements(InputFile& file, ElementType type, std::endian order, std::uint64_t rows,
+                            std::uint64_t columns);
+
+/// Throws DataError that names the sample and feature of the first value that is not finite.
+/// values: features × samples.
+void require_finite(const FeatureMatrix& values, const std::string& file_name);
+
+/// All values, column after column.
+std::vector<double> to_doubles(const FeatureMatrix& values);
+
+/// The product of an array's dimensions from `first` on; the largest number where it overflows.
+std::uint64_t element_count(std::span<const std::uint64_t> shape, std::size_t first = 0);
+
+/// "60000 × 28 × 28"
+std::string shape_text(std::span<const std::uint64_t> shape);
+
+}  // namespace reluscope

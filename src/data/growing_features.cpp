@@ -1,0 +1,48 @@
+#include "data/growing_features.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <utility>
+
+namespace reluscope {
+namespace {
+
+constexpr Index kFirstCapacity = 4096;
+
+}  // namespace
+
+void GrowingFeatures::add_narrow(double value) {
+  const bool in_range = std::abs(value) <= static_cast<double>(std::numeric_limits<float>::max());
+  if (in_range && static_cast<double>(static_cast<float>(value)) == value) {
+    narrow_(0, used_++) = static_cast<float>(value);
+    return;
+  }
+  wide_.resize(1, capacity_);
+  wide_.leftCols(used_) = narrow_.leftCols(used_).cast<double>();
+  narrow_.resize(1, 0);
+  is_wide_ = true;
+  wide_(0, used_++) = value;
+}
+
+void GrowingFeatures::grow() {
+  capacity_ = std::max(kFirstCapacity, 2 * capacity_);
+  if (is_wide_) {
+    wide_.conservativeResize(1, capacity_);
+  } else {
+    narrow_.conservativeResize(1, capacity_);
+  }
+}
+
+FeatureMatrix GrowingFeatures::finish(Index rows) {
+  const auto shaped = [&](auto& matrix) -> FeatureMatrix {
+    matrix.conservativeResize(1, used_);
+    matrix.resize(rows, used_ / rows);  // the same number of elements: data stay
+    return std::move(matrix);
+  };
+  FeatureMatrix result = is_wide_ ? shaped(wide_) : shaped(narrow_);
+  *this = {};
+  return result;
+}
+
+}  // namespace reluscope

@@ -1,0 +1,33 @@
+#pragma once
+// A feature matrix whose size is only known when the last value has been read.
+
+#include "data/elements.hpp"
+
+namespace reluscope {
+
+/// Takes the features sample by sample. Values are kept as float as long as that loses nothing, and become double with
+/// the first one that needs it. Memory grows by realloc, which moves pages instead of copying them.
+class GrowingFeatures {
+ public:
+  void add(double value) {
+    if (used_ == capacity_) grow();
+    if (is_wide_) {
+      wide_(0, used_++) = value;
+    } else {
+      add_narrow(value);
+    }
+  }
+  /// The matrix of `rows` features a sample; the object is empty afterwards.
+  FeatureMatrix finish(Index rows);
+
+ private:
+  void add_narrow(double value);
+  void grow();
+  Matrix<float> narrow_{1, 0};
+  Matrix<double> wide_{1, 0};
+  bool is_wide_ = false;
+  Index used_ = 0;
+  Index capacity_ = 0;
+};
+
+}  // namespace reluscope

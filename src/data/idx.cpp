@@ -1,0 +1,162 @@
+#include "data/idx.hpp"
+
+#include <array>
+#include <cmath>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "data/elements.hpp"
+#include "data/input_file.hpp"
+#include "data/targets.hpp"
+#include "util/error.hpp"
+
+namespace reluscope {
+namespace {
+
+struct IdxHeader {
+  ElementType type = ElementType::u8;
+  std::vector<std::uint64_t> shape;
+};
+
+constexpr std::array<std::pair<unsigned char, ElementType>, 6> kTypeCodes = {{{0x08, ElementType::u8},
+                                                                             {0x09, ElementType::i8},
+                                                                             {0x0B, ElementType::i16},
+                                                                             {0x0C, ElementType::i32},
+                                                                             {0x0D, ElementType::f32},
+                                                                             {0x0E, ElementType::f64}}};
+
+ElementType element_type(const InputFile& file, unsigned char code) {
+  for (const auto& [known, type] : kTypeCodes)
+    if (known == code) return type;
+  file.fail_at(2, "element type " + std::to_string(code) +
+                      " is unknown; IDX has 8 (u8), 9 (i8), 11 (i16), 12 (i32), 13 (f32) and 14 (f64)");
+}
+
+IdxHeader read_header(InputFile& file) {
+  std::array<unsigned char, 4> magic;
+  file.read_exactly(magic.data(), magic.size(), "the magic number");
+  if (magic[0] != 0 || magic[1] != 0)
+    file.fail_at(0, "not an IDX file: it has to start with two zero bytes, found " + std::to_string(magic[0]) + " " +
+                        std::to_string(magic[1]));
+  IdxHeader header;
+  header.type = element_type(file, magic[2]);
+  for (unsigned dimension = 0; dimension < magic[3]; ++dimension) {
+    std::array<unsigned char, 4> size;
+    file.read_exactly(size.data(), size.size(), "the list of dimensions");
+    std::uint64_t extent = 0;
+    for (const unsigned char byte : size) extent = extent << 8U | byte;
+    header.shape.push_back(extent);
+  }
+  return header;
+}
+
+FeatureMatrix read_images(const std::filesystem::path& path) {
+  InputFile file(path);
+  const IdxHeader header = read_header(file);
+  if (header.shape.size() < 2)
+    file.fail_at(3, "images need 2 dimensions or more (samples × …), found " + std::to_string(header.shape.size()) +
+                        "; is this the labels file?");
+  const std::uint64_t features = element_count(header.shape, 1);
+  if (header.shape[0] == 0 || features == 0) file.fail_at(4, "holds no data: its shape is " + shape_text(header.shape));
+  FeatureMatrix images = read_elements(file, header.type, std::endian::big, features, header.shape[0]);
+  file.expect_end();
+  require_finite(images, file.name());
+  return images;
+}
+
+TargetColumn read_labels(const std::filesystem::path& path) {
+  InputFile file(path);
+  const IdxHeader header = read_header(file);
+  if (header.shape.size() != 1)
+    file.fail_at(3, "labels have 1 dimension, found " + std::to_string(header.shape.size()) +
+                        "; is this the images file?");
+  if (header.shape[0] == 0) file.fail_at(4, "holds no labels");
+  const std::uint64_t start = file.offset();
+  std::vector<double> labels = to_doubles(read_elements(file, header.type, std::endian::big, 1, header.shape[0]));
+  file.expect_end();
+  for (std::size_t sample = 0; sample < labels.size(); ++sample) {
+    const double label = labels[sample];
+    if (!(label >= 0 && label < static_cast<double>(kMaxClasses) && label == std::floor(label)))
+      file.fail_at(start + sample * element_bytes(header.type),
+                   "the label of sample " + std::to_string(sample) + " is " + number_text(label) +
+                       ", it has to be a whole number from 0 to " + std::to_string(kMaxClasses - 1));
+  }
+  return TargetColumn(std::move(labels));
+}
+
+void require_same_count(const ParamValues& params, const char* images_key, Index images, const char* labels_key,
+                        std::size_t labels) {
+  if (static_cast<std::size_t>(images) != labels)
+    throw DataError(params.text(images_key) + " (" + images_key + ") holds " + std::to_string(images) +
+                    " samples, but " + params.text(labels_key) + " (" + labels_key + ") holds " +
+                    std::to_string(labels) + " labels; both have to agree");
+}
+
+bool has_test_part(const ParamValues& params) {
+  const bool images = !params.is_null("test_images");
+  if (images != !params.is_null("test_labels"))
+    throw DataError(std::string("data of kind idx: test_images and test_labels go together, but only ") +
+                    (images ? "test_images" : "test_labels") + " is given");
+  return images;
+}
+
+RawData load(const ParamValues& params, const SourceContext& context) {
+  const bool with_test = has_test_part(params);
+  const auto path = [&](const char* key) { return context.base_directory / params.text(key); };
+  RawData data;
+  TargetColumns labels;
+  labels.push_back(read_labels(path("labels")));
+  data.train.features = read_images(path("images"));
+  require_same_count(params, "images", data.train.count(), "labels", labels.front().count());
+
+  std::optional<TargetColumns> test_labels;
+  if (with_test) {
+    test_labels.emplace().push_back(read_labels(path("test_labels")));
+    data.test.emplace().features = read_images(path("test_images"));
+    require_same_count(params, "test_images", data.test->count(), "test_labels", test_labels->front().count());
+  }
+  assign_targets(data, Task::classification, std::move(labels), std::move(test_labels), path("labels").string());
+  return data;
+}
+
+std::uint64_t declared_bytes(const std::filesystem::path& path, std::size_t bytes_per_label) {
+  InputFile file(path);
+  const IdxHeader header = read_header(file);
+  return saturating_product(element_count(header.shape),
+                            bytes_per_label != 0 ? bytes_per_label : element_bytes_in_memory(header.type));
+}
+
+std::uint64_t estimate(const ParamValues& params, const SourceContext& context) {
+  // A label is a double while it is read and an int32 for good.
+  constexpr std::size_t kLabelBytes = sizeof(double) + sizeof(std::int32_t);
+  std::uint64_t bytes = 0;
+  for (const auto& [key, bytes_per_label] : {std::pair<const char*, std::size_t>{"images", 0},
+                                             {"test_images", 0},
+                                             {"labels", kLabelBytes},
+                                             {"test_labels", kLabelBytes}}) {
+    if (params.is_null(key)) continue;
+    const std::filesystem::path path = context.base_directory / params.text(key);
+    if (std::filesystem::is_regular_file(path)) bytes = saturating_sum(bytes, declared_bytes(path, bytes_per_label));
+  }
+  return bytes;
+}
+
+}  // namespace
+
+SourceEntry idx_source() {
+  SourceEntry entry;
+  entry.name = "idx";
+  entry.aliases = {"mnist"};
+  entry.params = {required("images", ParamKind::text, "training images: an IDX file, plain or gzip"),
+                  required("labels", ParamKind::text, "training labels: an IDX file with one dimension"),
+                  unset("test_images", ParamKind::text, "test images; without them test_fraction is split off"),
+                  unset("test_labels", ParamKind::text, "test labels")};
+  entry.doc = "images and labels in IDX files, as MNIST and Fashion-MNIST come (LeCun, Cortes, Burges)";
+  entry.load = load;
+  entry.estimate_bytes = estimate;
+  return entry;
+}
+
+}  // namespace reluscope

@@ -1,0 +1,108 @@
+#include "data/input_file.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+#include <system_error>
+
+#include "util/error.hpp"
+
+namespace reluscope {
+namespace {
+
+constexpr unsigned kBufferBytes = 256U << 10U;
+constexpr std::size_t kLargestRead = std::size_t{1} << 30U;  // gzread counts in int
+constexpr std::size_t kQuotedLength = 40;
+
+}  // namespace
+
+InputFile::InputFile(const std::filesystem::path& path) : name_(path.string()) {
+  std::error_code error;
+  const std::filesystem::file_status status = std::filesystem::status(path, error);
+  if (!std::filesystem::exists(status))
+    throw DataError(name_ + ": " + (error ? error.message() : "no such file") +
+                    " (relative paths start at the config file's directory)");
+  if (std::filesystem::is_directory(status)) throw DataError(name_ + ": is a directory, a data file is needed");
+
+  file_.reset(gzopen(name_.c_str(), "rb"));
+  if (!file_) throw DataError(name_ + ": cannot be opened: " + std::strerror(errno));
+  gzbuffer(file_.get(), kBufferBytes);
+  // gzdirect may read from the file, so the size of a pipe is not asked for but its bytes are not lost either.
+  if (std::filesystem::is_regular_file(status) && gzdirect(file_.get()) == 1) {
+    const std::uint64_t size = std::filesystem::file_size(path, error);
+    if (!error) plain_size_ = size;
+  }
+}
+
+std::size_t InputFile::read(void* out, std::size_t size) {
+  auto* target = static_cast<unsigned char*>(out);
+  std::size_t done = 0;
+  while (done < size) {
+    const auto piece = static_cast<unsigned>(std::min(size - done, kLargestRead));
+    const int got = gzread(file_.get(), target + done, piece);
+    int code = Z_OK;
+    const char* message = gzerror(file_.get(), &code);
+    if (code == Z_BUF_ERROR) fail("the gzip data end too early: the file is cut off");
+    if (got < 0) fail(std::string("cannot be read: ") + (code == Z_ERRNO ? std::strerror(errno) : message));
+    if (got == 0) break;
+    done += static_cast<std::size_t>(got);
+    offset_ += static_cast<std::uint64_t>(got);
+  }
+  return done;
+}
+
+void InputFile::read_exactly(void* out, std::size_t size, std::string_view what) {
+  const std::size_t got = read(out, size);
+  if (got < size)
+    fail("the file ends inside " + std::string(what) + ": " + std::to_string(size) + " bytes are needed, " +
+         std::to_string(got) + " were found");
+}
+
+void InputFile::expect_end() {
+  const std::uint64_t end = offset_;
+  unsigned char extra = 0;
+  if (read(&extra, 1) != 0) fail_at(end, "the data declared in the header end here, but more bytes follow");
+}
+
+std::optional<std::uint64_t> InputFile::remaining() const {
+  if (!plain_size_) return std::nullopt;
+  return *plain_size_ > offset_ ? *plain_size_ - offset_ : 0;
+}
+
+void InputFile::fail_at(std::uint64_t offset, const std::string& message) const {
+  throw DataError(name_ + ": byte " + std::to_string(offset) + ": " + message);
+}
+
+std::uint64_t gzip_content_size(const std::filesystem::path& path) {
+  constexpr std::uint64_t kModulus = std::uint64_t{1} << 32U;
+  std::ifstream file(path, std::ios::binary | std::ios::ate);
+  const auto on_disk = static_cast<std::uint64_t>(std::max<std::streamoff>(file.tellg(), 0));
+  std::array<unsigned char, 4> trailer = {};
+  file.seekg(-static_cast<std::streamoff>(trailer.size()), std::ios::end);
+  file.read(reinterpret_cast<char*>(trailer.data()), static_cast<std::streamsize>(trailer.size()));
+  if (!file) return on_disk;
+  std::uint64_t size = 0;
+  for (std::size_t byte = trailer.size(); byte-- > 0;) size = size << 8U | trailer[byte];
+  while (size < on_disk) size += kModulus;
+  return size;
+}
+
+std::string in_quotes(std::string_view text) {
+  constexpr char kDigits[] = "0123456789abcdef";
+  std::string result = "\"";
+  for (const char character : text.substr(0, kQuotedLength)) {
+    const auto byte = static_cast<unsigned char>(character);
+    if (byte >= 0x20 && byte < 0x7f) {
+      result += character;
+    } else {
+      result += "\\x";
+      result += kDigits[byte >> 4U];
+      result += kDigits[byte & 15U];
+    }
+  }
+  return result + (text.size() > kQuotedLength ? "…\"" : "\"");
+}
+
+}  // namespace reluscope

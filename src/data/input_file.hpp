@@ -1,0 +1,66 @@
+#pragma once
+// A file read from front to back, plain or gzip alike, whose faults are DataErrors that name the file and the place.
+
+#include <zlib.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace reluscope {
+
+class InputFile {
+ public:
+  /// Throws DataError when there is no such file, it is a directory, or it cannot be opened.
+  explicit InputFile(const std::filesystem::path& path);
+
+  /// Reads up to `size` bytes (after decompression) and returns how many; fewer than asked for only at the end.
+  /// Throws DataError for a read error and for gzip data that are damaged or cut off.
+  std::size_t read(void* out, std::size_t size);
+  /// Reads exactly `size` bytes; `what` says in the message which part of the file ended too early.
+  void read_exactly(void* out, std::size_t size, std::string_view what);
+  /// Throws DataError when anything follows. Also makes zlib check a gzip file's checksum.
+  void expect_end();
+
+  /// Bytes delivered so far, counted after decompression.
+  [[nodiscard]] std::uint64_t offset() const { return offset_; }
+  /// The bytes still to come, where the file system knows: nothing for gzip data and pipes.
+  [[nodiscard]] std::optional<std::uint64_t> remaining() const;
+  [[nodiscard]] const std::string& name() const { return name_; }
+
+  /// Throws DataError "NAME: byte OFFSET: message".
+  [[noreturn]] void fail_at(std::uint64_t offset, const std::string& message) const;
+  [[noreturn]] void fail(const std::string& message) const { fail_at(offset_, message); }
+
+ private:
+  struct Closer {
+    void operator()(gzFile_s* file) const { gzclose_r(file); }
+  };
+  std::string name_;
+  std::unique_ptr<gzFile_s, Closer> file_;
+  std::optional<std::uint64_t> plain_size_;
+  std::uint64_t offset_ = 0;
+};
+
+/// How many bytes a gzip file holds by its own account (RFC 1952, ISIZE: modulo 2^32, last member only), but at least
+/// its size on disk. Good for an estimate, not to be trusted.
+std::uint64_t gzip_content_size(const std::filesystem::path& path);
+
+/// `text` in quotes for a message: control characters and bytes beyond ASCII as \xNN, cut when it is long.
+std::string in_quotes(std::string_view text);
+
+/// a · b, or the largest number where that overflows.
+constexpr std::uint64_t saturating_product(std::uint64_t a, std::uint64_t b) {
+  return b != 0 && a > UINT64_MAX / b ? UINT64_MAX : a * b;
+}
+
+/// a + b, or the largest number where that overflows.
+constexpr std::uint64_t saturating_sum(std::uint64_t a, std::uint64_t b) {
+  return a > UINT64_MAX - b ? UINT64_MAX : a + b;
+}
+
+}  // namespace reluscope

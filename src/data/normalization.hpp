@@ -1,0 +1,15 @@
+#pragma once
+// Statistics of the training features, and the shift and scale of x' = (x − shift) · scale that follow from them.
+
+#include "data/dataset.hpp"
+#include "data/sources.hpp"
+
+namespace reluscope {
+
+/// Sets `dataset.shift` and `dataset.scale` from the training part alone:
+///   none: 0 and 1; unit: one minimum and maximum over all features to [0, 1], for u8 features x / 255;
+///   standard: one mean and population standard deviation over all; per_feature: one each.
+/// What does not vary keeps scale 1. Throws DataError where the values are too large for their statistics.
+void set_normalization(Dataset& dataset, Normalization kind);
+
+}  // namespace reluscope

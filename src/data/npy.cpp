@@ -1,0 +1,156 @@
+#include "data/npy.hpp"
+
+#include <array>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include "data/elements.hpp"
+#include "data/file_choice.hpp"
+#include "data/input_file.hpp"
+#include "data/npy_header.hpp"
+#include "data/targets.hpp"
+#include "util/error.hpp"
+
+namespace reluscope {
+namespace {
+
+constexpr std::array<std::string_view, 2> kSingleKeys = {"file", "labels"};
+constexpr std::array<std::string_view, 4> kSeparateKeys = {"train", "train_labels", "test", "test_labels"};
+
+/// stored: samples × the other dimensions with the first running fastest. Returns features × samples, the other
+/// dimensions flattened in C order (the last running fastest).
+template <class T>
+Matrix<T> from_fortran_order(const Matrix<T>& stored, std::span<const std::uint64_t> inner_shape) {
+  Matrix<T> result(stored.cols(), stored.rows());
+  for (Index feature = 0; feature < result.rows(); ++feature) {
+    auto rest = static_cast<std::uint64_t>(feature);
+    std::uint64_t column = 0;
+    for (std::size_t dimension = inner_shape.size(); dimension-- > 0;) {
+      // Horner's rule from the last index on: column = i1 + d1 · (i2 + d2 · (i3 + …)).
+      column = column * inner_shape[dimension] + rest % inner_shape[dimension];
+      rest /= inner_shape[dimension];
+    }
+    result.row(feature) = stored.col(static_cast<Index>(column)).transpose();
+  }
+  return result;
+}
+
+struct NpyArray {
+  std::vector<std::uint64_t> shape;
+  FeatureMatrix values;  ///< product of the inner dimensions × samples
+};
+
+NpyArray read_array(const std::filesystem::path& path, std::string_view needed, std::size_t least_dimensions,
+                    std::size_t most_dimensions) {
+  InputFile file(path);
+  const NpyHeader header = read_npy_header(file);
+  const std::string found = header.shape.empty() ? "a single number" : "shape " + shape_text(header.shape);
+  if (header.shape.size() < least_dimensions || header.shape.size() > most_dimensions)
+    file.fail_at(0, "an array of " + std::string(needed) + " is needed, found " + found);
+  const std::uint64_t features = element_count(header.shape, 1);
+  if (header.shape[0] == 0 || features == 0) file.fail_at(0, "holds no data: found " + found);
+
+  NpyArray array{header.shape, {}};
+  if (header.fortran_order && header.shape.size() > 1) {
+    array.values = read_elements(file, header.type, header.order, header.shape[0], features);
+    array.values = std::visit(
+        [&](const auto& stored) -> FeatureMatrix {
+          return from_fortran_order(stored, std::span(header.shape).subspan(1));
+        },
+        array.values);
+  } else {
+    array.values = read_elements(file, header.type, header.order, features, header.shape[0]);
+  }
+  file.expect_end();
+  require_finite(array.values, file.name());
+  return array;
+}
+
+FeatureMatrix read_features(const std::filesystem::path& path) {
+  return read_array(path, "samples × features", 2, SIZE_MAX).values;
+}
+
+TargetColumns read_targets(const std::filesystem::path& path) {
+  const NpyArray array = read_array(path, "one label a sample, or samples × outputs,", 1, 2);
+  const std::vector<double> values = to_doubles(array.values);
+  const std::size_t outputs = values.size() / array.shape[0];
+  TargetColumns columns;
+  for (std::size_t output = 0; output < outputs; ++output) {
+    std::vector<double> column;
+    column.reserve(values.size() / outputs);
+    for (std::size_t value = output; value < values.size(); value += outputs) column.push_back(values[value]);
+    columns.emplace_back(std::move(column));
+  }
+  return columns;
+}
+
+void require_same_count(const ParamValues& params, std::string_view features_key, Index samples,
+                        std::string_view labels_key, const TargetColumns& labels) {
+  if (static_cast<std::size_t>(samples) != labels.front().count())
+    throw DataError(params.text(features_key) + " (" + std::string(features_key) + ") holds " +
+                    std::to_string(samples) + " samples, but " + params.text(labels_key) + " (" +
+                    std::string(labels_key) + ") holds " + std::to_string(labels.front().count()) +
+                    " labels; both have to agree");
+}
+
+RawData load(const ParamValues& params, const SourceContext& context) {
+  const bool single = is_single_file(params, "npy", kSingleKeys, kSeparateKeys);
+  const auto path = [&](std::string_view key) { return context.base_directory / params.text(key); };
+  const std::string_view features_key = single ? "file" : "train";
+  const std::string_view labels_key = single ? "labels" : "train_labels";
+  RawData data;
+  TargetColumns targets = read_targets(path(labels_key));
+  data.train.features = read_features(path(features_key));
+  require_same_count(params, features_key, data.train.count(), labels_key, targets);
+
+  std::optional<TargetColumns> test_targets;
+  if (!single) {
+    test_targets = read_targets(path("test_labels"));
+    data.test.emplace().features = read_features(path("test"));
+    require_same_count(params, "test", data.test->count(), "test_labels", *test_targets);
+    if (test_targets->size() != targets.size())
+      throw DataError(params.text("test_labels") + " (test_labels) holds " + std::to_string(test_targets->size()) +
+                      " values a sample, but train_labels " + std::to_string(targets.size()));
+  }
+  assign_targets(data, parse_task(params.text("task")), std::move(targets), std::move(test_targets),
+                 path(labels_key).string());
+  return data;
+}
+
+std::uint64_t estimate(const ParamValues& params, const SourceContext& context) {
+  std::uint64_t bytes = 0;
+  for (const char* key : {"file", "labels", "train", "train_labels", "test", "test_labels"}) {
+    if (params.is_null(key)) continue;
+    const std::filesystem::path path = context.base_directory / params.text(key);
+    if (!std::filesystem::is_regular_file(path)) continue;
+    InputFile file(path);
+    const NpyHeader header = read_npy_header(file);
+    const std::uint64_t array = saturating_product(element_count(header.shape), element_bytes_in_memory(header.type));
+    bytes = saturating_sum(bytes, header.fortran_order ? saturating_product(array, 2) : array);
+  }
+  return bytes;
+}
+
+}  // namespace
+
+SourceEntry npy_source() {
+  SourceEntry entry;
+  entry.name = "npy";
+  entry.params = {unset("file", ParamKind::text, "features (samples × …); test_fraction is split off"),
+                  unset("labels", ParamKind::text, "the labels of `file`: 1-D, or samples × outputs for regression"),
+                  unset("train", ParamKind::text, "training features; goes with the next three"),
+                  unset("train_labels", ParamKind::text, "training labels"),
+                  unset("test", ParamKind::text, "test features"),
+                  unset("test_labels", ParamKind::text, "test labels"),
+                  task_param()};
+  entry.doc = "NumPy arrays (numpy.save), plain or gzip";
+  entry.load = load;
+  entry.estimate_bytes = estimate;
+  return entry;
+}
+
+}  // namespace reluscope

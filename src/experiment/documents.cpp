@@ -1,0 +1,114 @@
+#include "experiment/documents.hpp"
+
+#include <unistd.h>
+
+#include <array>
+#include <cmath>
+#include <ctime>
+#include <nlohmann/json.hpp>
+
+#include "nn/gemm.hpp"
+#include "trace/records.hpp"
+#include "util/format.hpp"
+
+namespace reluscope {
+
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+/// A number; null where there is none, or where it is not finite (then "not_finite" in the document names it).
+Json number(std::optional<double> value) { return value && std::isfinite(*value) ? Json(*value) : Json(nullptr); }
+Json count(std::optional<std::int64_t> value) { return value ? Json(*value) : Json(nullptr); }
+
+Json evaluation(const std::optional<Evaluation>& part) {
+  if (!part) return nullptr;
+  return {{"loss", number(part->loss)}, {"accuracy", number(part->accuracy)}};
+}
+
+std::string host_name() {
+  std::array<char, 256> name{};
+  return ::gethostname(name.data(), name.size() - 1) == 0 ? name.data() : "";
+}
+
+std::string hexadecimal(std::uint32_t value) {
+  static constexpr char kDigits[] = "0123456789abcdef";
+  std::string text(8, '0');
+  for (std::size_t digit = 8; digit-- > 0; value >>= 4) text[digit] = kDigits[value & 15U];
+  return text;
+}
+
+std::string dump(const Json& document) { return document.dump(2, ' ', false, Json::error_handler_t::replace) + "\n"; }
+
+}  // namespace
+
+std::string manifest_json(const ExperimentSpec& spec, const Dataset& dataset, const ManifestFacts& facts) {
+  Json document;
+  document["tool"] = "reluscope";
+  document["version"] = RELUSCOPE_VERSION;
+  document["schema_version"] = kSchemaVersion;
+  document["status"] = facts.status;
+  document["name"] = spec.name;
+  document["seed"] = spec.seed;
+  document["config_file"] = spec.origin;
+  document["config"] = Json::parse(spec.resolved_json);
+  document["data"] = {{"train_samples", dataset.train.count()},
+                      {"test_samples", dataset.test.count()},
+                      {"features", dataset.features()},
+                      {"outputs", dataset.outputs()},
+                      {"task", dataset.task == Task::classification ? "classification" : "regression"},
+                      {"crc32", hexadecimal(dataset.checksum())}};
+  document["build"] = {{"compiler", RELUSCOPE_COMPILER}, {"flags", RELUSCOPE_FLAGS}, {"gemm", gemm_backend()}};
+  document["host"] = host_name();
+  document["threads"] = facts.threads;
+  document["started"] = facts.started;
+  document["timings"] = {{"load_seconds", facts.load_seconds},
+                         {"train_seconds", facts.train_seconds},
+                         {"steps_per_second", facts.train_seconds > 0.0
+                                                  ? Json(static_cast<double>(facts.steps) / facts.train_seconds)
+                                                  : Json(nullptr)}};
+  return dump(document);
+}
+
+std::string summary_json(const ExperimentSpec& spec, const RunSummary& summary, const std::string& verdict) {
+  Json document;
+  document["schema_version"] = kSchemaVersion;
+  document["name"] = spec.name;
+  document["seed"] = spec.seed;
+  document["status"] = summary.failed ? "failed" : (summary.interrupted ? "interrupted" : "done");
+  document["failure"] = summary.failed ? Json(summary.failure) : Json(nullptr);
+  document["verdict"] = verdict;
+  document["steps"] = summary.steps;
+  document["epochs"] = summary.epochs;
+  document["first_loss"] = number(summary.first_loss);
+  document["last_loss"] = number(summary.last_loss);
+  document["train"] = evaluation(summary.train);
+  document["test"] = evaluation(summary.test);
+  document["dead_fraction"] = number(summary.dead_fraction());
+  document["collapsed"] = summary.collapsed ? Json(*summary.collapsed) : Json(nullptr);
+  document["layers"] = Json::array();
+  std::int64_t layer_number = 0;
+  for (const LayerSummary& layer : summary.layers)
+    document["layers"].push_back({{"layer", ++layer_number},
+                                  {"name", layer.name},
+                                  {"activation", layer.activation},
+                                  {"units", layer.units},
+                                  {"dead", count(layer.dead)},
+                                  {"born_dead", count(layer.born_dead)},
+                                  {"peak_dead", count(layer.peak_dead)},
+                                  {"saturated", count(layer.saturated)},
+                                  {"grad_norm_w_first", number(layer.grad_norm_first)},
+                                  {"grad_norm_w_last", number(layer.grad_norm_last)}});
+  return dump(document);
+}
+
+std::string utc_now() {
+  const std::time_t now = std::time(nullptr);
+  std::tm parts{};
+  ::gmtime_r(&now, &parts);
+  std::array<char, 32> text{};
+  const std::size_t length = std::strftime(text.data(), text.size(), "%Y-%m-%dT%H:%M:%SZ", &parts);
+  return {text.data(), length};
+}
+
+}  // namespace reluscope

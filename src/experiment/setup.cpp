@@ -1,0 +1,120 @@
+#include "experiment/setup.hpp"
+
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <limits>
+
+#include "config/config_error.hpp"
+#include "nn/loss.hpp"
+#include "optim/optimizer.hpp"
+#include "util/format.hpp"
+
+namespace reluscope {
+
+namespace {
+
+/// Arithmetic that stops at the largest number instead of wrapping around.
+constexpr std::uint64_t kMost = std::numeric_limits<std::uint64_t>::max();
+std::uint64_t add(std::uint64_t left, std::uint64_t right) { return left > kMost - right ? kMost : left + right; }
+std::uint64_t multiply(std::uint64_t left, std::uint64_t right) {
+  return left != 0 && right > kMost / left ? kMost : left * right;
+}
+
+/// Samples that a census and an evaluation look at in one go, at most.
+constexpr std::uint64_t kCensusColumns = 512;
+/// Values per unit and column: output, saved, delta.
+constexpr std::uint64_t kValuesPerUnit = 3;
+/// State arrays of the optimiser with the most (rmsprop with momentum, centered), the value and the gradient.
+constexpr std::uint64_t kArraysPerParameter = 5;
+
+std::uint64_t estimate_data_bytes(const ExperimentSpec& spec) {
+  const SourceEntry& source = *find_entry(source_table(), spec.data.source.name);
+  return source.estimate_bytes(spec.data.source.params, {spec.data.base_directory, spec.seed});
+}
+
+std::string pointer_of(const LayerSpec& layer, const std::string& key) {
+  return "/network/layers/" + std::to_string(layer.config_index) + "/" + key;
+}
+
+}  // namespace
+
+void check_against_data(const ExperimentSpec& spec, const Dataset& dataset) {
+  std::vector<ConfigIssue> issues;
+  const LayerSpec& last = spec.network.layers.back();
+  const Index outputs = std::get<DenseSpec>(last.kind).units;
+  const LossEntry& loss = *find_entry(loss_table(), spec.loss.name);
+  const auto wrong_units = [&](const std::string& expected) {
+    issues.push_back({pointer_of(last, "units"), std::to_string(outputs), expected, ""});
+  };
+  if (dataset.task == Task::classification) {
+    const Index classes = dataset.outputs();
+    const std::string count = std::to_string(classes);
+    if (loss.takes_classes) {
+      if (outputs != classes) wrong_units(count + ": one output per class of the data");
+    } else if (outputs != classes && !(outputs == 1 && classes == 2)) {
+      wrong_units(count + (classes == 2 ? ", one output per class of the data, or 1" : ": one output per class of the data"));
+    }
+  } else if (loss.takes_classes) {
+    issues.push_back({"/loss", "cross_entropy", "mse, mae or huber: the data's targets are numbers, not classes", ""});
+  } else {
+    if (outputs != dataset.outputs())
+      wrong_units(std::to_string(dataset.outputs()) + ": one output per target of the data");
+    const auto outside = [](const Eigen::MatrixXd& targets) {
+      return targets.size() > 0 && (targets.minCoeff() < 0.0 || targets.maxCoeff() > 1.0);
+    };
+    if (loss.takes_probabilities && (outside(dataset.train.targets) || outside(dataset.test.targets)))
+      issues.push_back({"/loss", "bce", "mse, mae or huber: the data has targets outside [0, 1]", ""});
+  }
+  if (!issues.empty()) throw ConfigError(spec.origin, std::move(issues));
+}
+
+std::uint64_t estimate_training_bytes(const ExperimentSpec& spec, std::uint64_t features, std::uint64_t samples) {
+  const std::uint64_t scalar = spec.precision == Precision::float32 ? 4 : 8;
+  const auto batch = std::min(static_cast<std::uint64_t>(spec.train.batch_size), samples);
+  const std::uint64_t columns = add(batch, multiply(2, std::min(kCensusColumns, samples)));
+  const auto probe = static_cast<std::uint64_t>(spec.record.probe);
+  const std::uint64_t probed = probe == 0 ? samples : std::min(probe, samples);
+  std::uint64_t width = features;
+  std::uint64_t bytes = multiply(multiply(features, columns), scalar);
+  for (const LayerSpec& layer : spec.network.layers) {
+    if (const auto* dense = std::get_if<DenseSpec>(&layer.kind)) {
+      const auto units = static_cast<std::uint64_t>(dense->units);
+      const std::uint64_t parameters = multiply(add(width, 2), units);
+      // The initial values are drawn in float64 first.
+      bytes = add(bytes, multiply(parameters, kArraysPerParameter * scalar + sizeof(double)));
+      bytes = add(bytes, multiply(multiply(units, probed), sizeof(double)));  // effective rank
+      width = units;
+    }
+    bytes = add(bytes, multiply(multiply(width, columns), kValuesPerUnit * scalar));
+  }
+  return bytes;
+}
+
+std::uint64_t available_memory_bytes() {
+  const long pages = ::sysconf(_SC_PHYS_PAGES);
+  const long page_size = ::sysconf(_SC_PAGESIZE);
+  std::uint64_t bytes = pages > 0 && page_size > 0
+                            ? multiply(static_cast<std::uint64_t>(pages), static_cast<std::uint64_t>(page_size))
+                            : kMost;
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_AS, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY)
+    bytes = std::min<std::uint64_t>(bytes, limit.rlim_cur);
+  return bytes;
+}
+
+void check_memory(const ExperimentSpec& spec, std::uint64_t features, std::uint64_t samples) {
+  const std::uint64_t data_bytes = estimate_data_bytes(spec);
+  const std::uint64_t training = features == 0 ? 0 : estimate_training_bytes(spec, features, samples);
+  const std::uint64_t needed = add(data_bytes, training);
+  const std::uint64_t available = available_memory_bytes();
+  if (needed <= available) return;
+  throw UserError(spec.origin + ": this run needs about " + format_bytes(needed) + " of memory (" +
+                      format_bytes(data_bytes) + " for the data, " + format_bytes(training) +
+                      " for network, gradients, optimiser and batch), this machine has " + format_bytes(available) +
+                      ": make /network/layers, /train/batch_size or /data smaller",
+                  kBadUsage);
+}
+
+}  // namespace reluscope

@@ -1,0 +1,25 @@
+#pragma once
+// What must be right before training starts: the spec against the data, and the memory against the machine.
+
+#include <cstdint>
+
+#include "config/spec.hpp"
+#include "data/dataset.hpp"
+
+namespace reluscope {
+
+/// Refuses (ConfigError, with the places in the config) a network whose outputs or loss do not fit the data.
+void check_against_data(const ExperimentSpec& spec, const Dataset& dataset);
+
+/// An upper estimate of the bytes that a run needs besides the data: parameters, gradients, optimiser state, the
+/// values of a batch and of a census. `features`: inputs of the network; `samples`: training samples. Saturates.
+std::uint64_t estimate_training_bytes(const ExperimentSpec& spec, std::uint64_t features, std::uint64_t samples);
+
+/// Memory this process may use: the machine's, or less where the process is limited (RLIMIT_AS).
+std::uint64_t available_memory_bytes();
+
+/// Refuses (UserError, exit code 2) a run that cannot fit into memory, with the figure. Before the data is loaded
+/// (features = samples = 0) it judges the data alone, by headers and file sizes; after it the whole run.
+void check_memory(const ExperimentSpec& spec, std::uint64_t features = 0, std::uint64_t samples = 0);
+
+}  // namespace reluscope

@@ -1,0 +1,94 @@
+#include "report/terminal.hpp"
+
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cctype>
+#include <cstdlib>
+
+namespace reluscope {
+
+namespace {
+
+std::string environment(const char* name) {
+  const char* value = std::getenv(name);
+  return value == nullptr ? "" : value;
+}
+
+std::size_t code_points(std::string_view text) {
+  return static_cast<std::size_t>(
+      std::count_if(text.begin(), text.end(), [](char byte) { return (byte & 0xC0) != 0x80; }));
+}
+
+std::string padded_cell(const std::string& cell, std::size_t width, bool left) {
+  const std::string space(width - std::min(width, code_points(cell)), ' ');
+  return left ? cell + space : space + cell;
+}
+
+}  // namespace
+
+bool is_terminal(int descriptor) {
+  const std::string term = environment("TERM");
+  return ::isatty(descriptor) == 1 && !term.empty() && term != "dumb";
+}
+
+bool wants_color(int descriptor) { return is_terminal(descriptor) && environment("NO_COLOR").empty(); }
+
+std::size_t terminal_width(int descriptor) {
+  winsize size{};
+  if (::ioctl(descriptor, TIOCGWINSZ, &size) == 0 && size.ws_col > 0) return size.ws_col;
+  return 80;
+}
+
+bool locale_is_utf8() {
+  for (const char* name : {"LC_ALL", "LC_CTYPE", "LANG"}) {
+    std::string value = environment(name);
+    if (value.empty()) continue;
+    std::transform(value.begin(), value.end(), value.begin(),
+                   [](unsigned char letter) { return static_cast<char>(std::toupper(letter)); });
+    return value.find("UTF-8") != std::string::npos || value.find("UTF8") != std::string::npos;
+  }
+  return false;
+}
+
+std::string format_table(const std::vector<std::string>& header, const std::vector<std::vector<std::string>>& rows,
+                         std::size_t left_aligned, TableStyle style) {
+  std::vector<std::size_t> widths;
+  for (std::size_t column = 0; column < header.size(); ++column) {
+    std::size_t width = std::max<std::size_t>(code_points(header[column]), style == TableStyle::markdown ? 3 : 1);
+    for (const auto& row : rows) width = std::max(width, code_points(row[column]));
+    widths.push_back(width);
+  }
+  const bool markdown = style == TableStyle::markdown;
+  std::string text;
+  const auto append_row = [&](const std::vector<std::string>& cells) {
+    std::string line = markdown ? "| " : "";
+    for (std::size_t column = 0; column < cells.size(); ++column) {
+      if (column > 0) line += markdown ? " | " : "  ";
+      line += padded_cell(cells[column], widths[column], column < left_aligned);
+    }
+    if (markdown) line += " |";
+    while (!line.empty() && line.back() == ' ') line.pop_back();
+    text += line + '\n';
+  };
+  append_row(header);
+  if (markdown) {
+    text += '|';
+    for (std::size_t column = 0; column < widths.size(); ++column)
+      text += column < left_aligned ? ' ' + std::string(widths[column], '-') + " |"
+                                    : ' ' + std::string(widths[column] - 1, '-') + ": |";
+    text += '\n';
+  }
+  for (const auto& row : rows) append_row(row);
+  return text;
+}
+
+std::string printable(std::string_view text) {
+  std::string clean(text);
+  for (char& byte : clean)
+    if (static_cast<unsigned char>(byte) < 0x20 || byte == 0x7F) byte = '?';
+  return clean;
+}
+
+}  // namespace reluscope

@@ -1,0 +1,29 @@
+#pragma once
+// What a person sees on a terminal.
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace reluscope {
+
+/// Whether this file descriptor is a terminal that takes control codes (TERM is set and not "dumb").
+bool is_terminal(int descriptor);
+/// Whether colour is welcome there: a terminal, and NO_COLOR is unset or empty (no-color.org).
+bool wants_color(int descriptor);
+/// Columns of the terminal; 80 where it does not say.
+std::size_t terminal_width(int descriptor);
+/// Whether the locale's character set is UTF-8.
+bool locale_is_utf8();
+
+enum class TableStyle { plain, markdown };
+
+/// Cells as aligned columns: numbers (all columns but the first `left_aligned`) to the right. Widths count code points.
+std::string format_table(const std::vector<std::string>& header, const std::vector<std::vector<std::string>>& rows,
+                         std::size_t left_aligned, TableStyle style);
+
+/// Text from a config or a file with control characters replaced by '?', so that it cannot command the terminal.
+std::string printable(std::string_view text);
+
+}  // namespace reluscope

@@ -1,0 +1,204 @@
+#include "data/npy.hpp"
+
+#include <doctest/doctest.h>
+
+#include <cmath>
+#include <limits>
+
+#include "data/data_files.hpp"
+
+using namespace reluscope;
+
+namespace {
+
+const std::string kFeatures = npy_bytes<float>("<f4", "(3, 2)", {1, 2, 3, 4, 5, -6.5F});
+const std::string kLabels = npy_bytes<std::int64_t>("<i8", "(3,)", {7, 4, 7});
+
+RawData load_npy(const std::string& features, const std::string& labels, Settings settings = {}) {
+  const TempDirectory directory;
+  directory.write("x.npy", features);
+  directory.write("y.npy", labels);
+  settings.emplace_back("file", text_value("x.npy"));
+  settings.emplace_back("labels", text_value("y.npy"));
+  return load_raw_data("npy", settings, directory.path());
+}
+
+std::string load_error(const std::string& features, const std::string& labels = kLabels) {
+  return data_error([&] { load_npy(features, labels); });
+}
+
+template <class T>
+void check_type(const std::string& descr, const std::vector<T>& values) {
+  CAPTURE(descr);
+  const RawData data = load_npy(npy_bytes<T>(descr, "(2, 2)", values), npy_bytes<std::uint8_t>("|u1", "(2,)", {0, 1}));
+  const Matrix<double> features = as_double(data.train);
+  REQUIRE(features.size() == 4);
+  for (std::size_t value = 0; value < 4; ++value)
+    CHECK(features.data()[value] == static_cast<double>(values[value]));
+}
+
+std::string dictionary(const std::string& descr, const std::string& order, const std::string& shape) {
+  return "{'descr': " + descr + ", 'fortran_order': " + order + ", 'shape': " + shape + "}";
+}
+
+}  // namespace
+
+TEST_CASE("NPY arrays become one column a sample, with sorted classes") {
+  const RawData data = load_npy(kFeatures, kLabels);
+  CHECK(std::holds_alternative<Matrix<float>>(data.train.features));
+  CHECK(as_double(data.train) == Matrix<double>{{1, 3, 5}, {2, 4, -6.5}});
+  CHECK(data.task == Task::classification);
+  CHECK(data.class_names == std::vector<std::string>{"4", "7"});
+  CHECK(data.train.labels == std::vector<std::int32_t>{1, 0, 1});
+  const RawData packed = load_npy(gzipped(kFeatures), gzipped(kLabels));
+  CHECK(as_double(packed.train) == as_double(data.train));
+}
+
+TEST_CASE("every plain NPY element type is read, little- and big-endian") {
+  check_type<std::uint8_t>("|u1", {0, 1, 128, 255});
+  check_type<std::uint8_t>("|b1", {0, 1, 1, 0});
+  check_type<std::int8_t>("|i1", {-128, -1, 0, 127});
+  check_type<std::uint16_t>("<u2", {0, 258, 65535, 1});
+  check_type<std::int16_t>("<i2", {-32768, 258, 32767, -2});
+  check_type<std::uint32_t>("<u4", {0, 4294967295, 66051, 9});
+  check_type<std::int32_t>("<i4", {-2147483647, 2147483647, 66051, 9});
+  check_type<std::uint64_t>("<u8", {0, 1ULL << 53U, 66051, 9});
+  check_type<std::int64_t>("<i8", {-(1LL << 53), 1LL << 53, 66051, 9});
+  check_type<float>("<f4", {-1.5F, 1e-40F, 1e30F, 0});
+  check_type<double>("<f8", {-1.5, 0.1, 1e300, 0});
+  check_type<float>(">f4", {-1.5F, 1e-40F, 1e30F, 0});
+  check_type<std::int32_t>(">i4", {-2147483647, 2147483647, 66051, 9});
+}
+
+TEST_CASE("NPY versions 2 and 3, double quotes and another order of the keys are read") {
+  for (const int version : {2, 3})
+    CHECK(load_npy(npy_bytes<float>("<f4", "(3, 2)", {1, 2, 3, 4, 5, 6}, false, version), kLabels).train.count() == 3);
+  const std::string odd = npy_header("{\"shape\":(3,2),\"descr\":\"<f4\",\"fortran_order\":False}");
+  CHECK(as_double(load_npy(odd + bytes_of<float>({1, 2, 3, 4, 5, 6}), kLabels).train) ==
+        Matrix<double>{{1, 3, 5}, {2, 4, 6}});
+}
+
+TEST_CASE("NPY arrays in Fortran order give the same features as in C order") {
+  CHECK(as_double(load_npy(npy_bytes<float>("<f4", "(3, 2)", {1, 3, 5, 2, 4, 6}, true), kLabels).train) ==
+        Matrix<double>{{1, 3, 5}, {2, 4, 6}});
+  // a[n][i][j] = 100 n + 10 i + j for shape (3, 2, 4), written with n running fastest.
+  std::vector<double> c_order;
+  for (int n = 0; n < 3; ++n)
+    for (int i = 0; i < 2; ++i)
+      for (int j = 0; j < 4; ++j) c_order.push_back(100 * n + 10 * i + j);
+  std::vector<double> fortran_order;
+  for (int j = 0; j < 4; ++j)
+    for (int i = 0; i < 2; ++i)
+      for (int n = 0; n < 3; ++n) fortran_order.push_back(100 * n + 10 * i + j);
+  const Matrix<double> expected = as_double(load_npy(npy_bytes("<f8", "(3, 2, 4)", c_order), kLabels).train);
+  CHECK(expected.rows() == 8);
+  CHECK(expected(5, 2) == 211.0);
+  CHECK(as_double(load_npy(npy_bytes("<f8", "(3, 2, 4)", fortran_order, true), kLabels).train) == expected);
+}
+
+TEST_CASE("NPY regression targets are 1-D, or samples × outputs in either order") {
+  const auto targets = [](const std::string& labels) { return load_npy(kFeatures, labels).train.targets; };
+  CHECK(targets(npy_bytes<double>("<f8", "(3,)", {0.5, 1, 2})) == Eigen::MatrixXd{{0.5, 1, 2}});
+  const Eigen::MatrixXd two = Eigen::MatrixXd{{1, 3, 5}, {2, 4, 6}};
+  CHECK(targets(npy_bytes<double>("<f8", "(3, 2)", {1, 2, 3, 4, 5, 6})) == two);
+  CHECK(targets(npy_bytes<double>("<f8", "(3, 2)", {1, 3, 5, 2, 4, 6}, true)) == two);
+  const RawData whole = load_npy(kFeatures, kLabels, {{"task", text_value("regression")}});
+  CHECK(whole.train.targets == Eigen::MatrixXd{{7, 4, 7}});
+  CHECK(whole.class_names.empty());
+}
+
+TEST_CASE("separate NPY training and test files are read together") {
+  const TempDirectory directory;
+  directory.write("x", kFeatures);
+  directory.write("y", kLabels);
+  directory.write("tx", npy_bytes<float>("<f4", "(1, 2)", {8, 9}));
+  directory.write("ty", npy_bytes<std::int64_t>("<i8", "(1,)", {5}));
+  Settings files = {{"train", text_value("x")}, {"train_labels", text_value("y")}, {"test", text_value("tx")}};
+  check_message(data_error([&] { load_raw_data("npy", files, directory.path()); }), {"test_labels is missing"});
+  files.emplace_back("test_labels", text_value("ty"));
+  const RawData data = load_raw_data("npy", files, directory.path());
+  REQUIRE(data.test.has_value());
+  CHECK(data.class_names == std::vector<std::string>{"4", "5", "7"});
+  CHECK(data.test->labels == std::vector<std::int32_t>{1});
+  CHECK(as_double(*data.test) == Matrix<double>{{8}, {9}});
+}
+
+TEST_CASE("an NPY file cut off at any byte is refused, plain and gzip") {
+  const std::string packed = gzipped(kFeatures);
+  for (std::size_t length = 0; length < kFeatures.size(); ++length)
+    check_message(load_error(kFeatures.substr(0, length)), {"/x.npy: byte "});
+  for (std::size_t length = 0; length < packed.size(); ++length)
+    check_message(load_error(packed.substr(0, length)), {"/x.npy: byte "});
+  for (std::size_t length = 0; length < kLabels.size(); ++length)
+    check_message(load_error(kFeatures, kLabels.substr(0, length)), {"/y.npy: byte "});
+}
+
+TEST_CASE("NPY element types that are not plain real numbers are refused with advice") {
+  const auto refused = [](const std::string& descr) {
+    return load_error(npy_header(dictionary(descr, "False", "(3, 2)")));
+  };
+  check_message(refused("'|O'"), {"\"|O\"", "Python objects", "astype('float32')"});
+  check_message(refused("'<U5'"), {"\"<U5\"", "not supported"});
+  check_message(refused("'<c8'"), {"\"<c8\"", "not supported"});
+  check_message(refused("'<f2'"), {"\"<f2\"", "astype('float32')"});
+  check_message(refused("''"), {"not supported"});
+  check_message(refused("[('a', '<f4')]"), {"structured"});
+}
+
+TEST_CASE("NPY headers that lie about the size are refused without allocating it") {
+  for (const char* shape : {"(18446744073709551615, 18446744073709551615)", "(4294967295, 4294967295)",
+                            "(3, 4294967295)", "(4294967295, 3)", "(9223372036854775807, 2)"}) {
+    for (const char* order : {"False", "True"}) {
+      const std::string file = npy_header(dictionary("'<f8'", order, shape)) + "abcdefgh";
+      CAPTURE(shape);
+      check_message(load_error(file), {"/x.npy: byte 128", "declares"});
+      check_message(load_error(gzipped(file)), {"/x.npy: byte "});
+    }
+  }
+  check_message(load_error(npy_header(dictionary("'<f8'", "False", "(99999999999999999999, 1)"))), {"too large"});
+  std::string long_header = "\x93NUMPY\x02";
+  long_header += std::string("\0\xff\xff\xff\xff", 5);
+  check_message(load_error(long_header), {"byte 8", "4294967295 bytes"});
+}
+
+TEST_CASE("malformed NPY headers are named with the byte") {
+  const auto refused = [](const std::string& text) { return load_error(npy_header(text)); };
+  check_message(load_error("PK\x03\x04 this is an npz archive"), {"byte 0", "not an NPY file", "PK\\x03"});
+  check_message(load_error(std::string("\x93NUMPY\x09\0\0\0", 10)), {"byte 6", "version 9"});
+  check_message(refused("hello"), {"byte 10", "'{' is needed"});
+  check_message(refused("{'descr': '<f4'}"), {"descr, fortran_order and shape"});
+  check_message(refused("{'descr': '<f4"), {"never closed"});
+  check_message(refused("{'colour': 1}"), {"unknown key \"colour\""});
+  check_message(refused(dictionary("'<f4'", "Maybe", "(3, 2)")), {"True or False"});
+  check_message(refused(dictionary("'<f4'", "False", "(3, -2)")), {"whole number"});
+  check_message(refused(dictionary("'<f4'", "False", "(3, 2")), {"needed"});
+  check_message(refused(dictionary("'<f4'", "False", "(3, 2)") + " x"), {"after the closing brace"});
+  check_message(refused("{"), {"needed"});
+}
+
+TEST_CASE("NPY arrays of the wrong shape are refused") {
+  check_message(load_error(npy_bytes<float>("<f4", "(3,)", {1, 2, 3})), {"samples × features", "shape 3"});
+  check_message(load_error(npy_bytes<float>("<f4", "()", {1})), {"single number"});
+  check_message(load_error(npy_bytes<float>("<f4", "(0, 2)", {})), {"holds no data", "0 × 2"});
+  check_message(load_error(kFeatures, npy_bytes<float>("<f4", "(1, 1, 3)", {1, 2, 3})), {"one label a sample"});
+  check_message(load_error(kFeatures, npy_bytes<float>("<f4", "(2,)", {1, 2})),
+                {"x.npy (file) holds 3 samples", "y.npy (labels) holds 2 labels"});
+  check_message(load_error(kFeatures + "x"), {"more bytes follow"});
+}
+
+TEST_CASE("NPY values that are not finite are refused with sample and feature") {
+  check_message(load_error(npy_bytes<float>("<f4", "(3, 2)", {1, 2, 3, std::nanf(""), 5, 6})),
+                {"x.npy", "sample 1, feature 1", "nan"});
+  check_message(load_error(npy_bytes<double>("<f8", "(3, 2)", {1, 2, 3, 4, HUGE_VAL, 6}, true)),
+                {"sample 1, feature 1", "infinite"});
+  check_message(load_error(kFeatures, npy_bytes<double>("<f8", "(3,)", {1, -HUGE_VAL, 6})), {"y.npy", "sample 1"});
+}
+
+TEST_CASE("the memory of NPY data is estimated from the headers alone") {
+  const TempDirectory directory;
+  directory.write("x", npy_header(dictionary("'<f8'", "True", "(1000, 20)")));
+  directory.write("y", npy_header(dictionary("'<i8'", "False", "(1000,)")));
+  const Settings files = {{"file", text_value("x")}, {"labels", text_value("y")}};
+  CHECK(estimated_bytes("npy", files, directory.path()) == 2 * 1000 * 20 * 8 + 1000 * 8);
+  CHECK(estimated_bytes("npy", {{"file", text_value("missing")}}, directory.path()) == 0);
+}
