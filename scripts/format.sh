@@ -38,7 +38,8 @@ fi
 
 if [[ -z $check ]]; then
   "$formatter" -i "${files[@]}"
-elif ! "$formatter" --dry-run -Werror "${files[@]}" 2>&1 | { grep -E 'error: code' | cut -d: -f1 | sort | uniq -c >&2; [[ ${PIPESTATUS[0]} -ne 0 ]]; }; then
-  echo "format.sh: the files above have lines that are not formatted: run scripts/format.sh" >&2
+elif ! complaints=$("$formatter" --dry-run -Werror "${files[@]}" 2>&1); then
+  grep -F 'error: code should be' <<<"$complaints" | cut -d: -f1 | sort | uniq -c >&2
+  echo "format.sh: so many places in the files above are not formatted: run scripts/format.sh" >&2
   exit 1
 fi

@@ -191,7 +191,7 @@ def read_trace(stream):
         key = 0
         if trace.kind != "steps":
             key = number(row.get("layer"), "layer", line)
-            if key is None or key != int(key):
+            if key is None or not key.is_integer():
                 raise InputError(f"line {line}, column layer: a whole number is needed, found {row.get('layer')!r}")
             key = int(key)
         layer = trace.layers.get(key)
@@ -322,8 +322,9 @@ def log_axis(ax, values):
         return
     low, high = math.log10(min(values)), math.log10(max(values))
     room = 0.08 * max(high - low, 1.0)
+    bottom, top = (min(max(edge, -150.0), 150.0) for edge in (low - 1.4 * room, high + room))  # ticks overflow beyond
+    ax.set_ylim(10.0 ** bottom, 10.0 ** top if top > bottom else 10.0 ** (bottom + 1.0))
     ax.set_yscale("log")
-    ax.set_ylim(10.0 ** max(low - 1.4 * room, -307), 10.0 ** min(high + room, 308))
     if high - low < 1.3:  # one power of ten alone says little
         ax.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
         ax.yaxis.set_major_formatter(LogFormatterSciNotation(labelOnlyBase=False, minor_thresholds=(9, 9)))

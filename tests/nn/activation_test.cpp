@@ -1,0 +1,234 @@
+#include "nn/activation.hpp"
+
+#include <doctest/doctest.h>
+
+#include <cmath>
+#include <functional>
+#include <limits>
+#include <map>
+
+#include "nn/dense.hpp"
+#include "support/specs.hpp"
+#include "util/random.hpp"
+
+using namespace reluscope;
+using namespace reluscope::test;
+
+namespace {
+
+struct Naive {
+  std::function<double(double)> value;
+  std::function<double(double)> slope;
+};
+
+double sigma(double z) { return 1.0 / (1.0 + std::exp(-z)); }
+double gauss_cdf(double z) { return 0.5 * std::erfc(-z / std::sqrt(2.0)); }
+
+/// The textbook formulas, in plain C++.
+const std::map<std::string, Naive>& oracle() {
+  static const double kLambda = 1.0507009873554805;
+  static const double kAlpha = 1.6732632423543772;
+  static const std::map<std::string, Naive> formulas = {
+      {"identity", {[](double z) { return z; }, [](double) { return 1.0; }}},
+      {"relu", {[](double z) { return std::max(0.0, z); }, [](double z) { return z > 0 ? 1.0 : 0.0; }}},
+      {"leaky_relu", {[](double z) { return z > 0 ? z : 0.01 * z; }, [](double z) { return z > 0 ? 1.0 : 0.01; }}},
+      {"prelu", {[](double z) { return z > 0 ? z : 0.25 * z; }, [](double z) { return z > 0 ? 1.0 : 0.25; }}},
+      {"rrelu",
+       {[](double z) { return z > 0 ? z : 11.0 / 48.0 * z; }, [](double z) { return z > 0 ? 1.0 : 11.0 / 48.0; }}},
+      {"elu", {[](double z) { return z > 0 ? z : std::expm1(z); }, [](double z) { return z > 0 ? 1.0 : std::exp(z); }}},
+      {"selu",
+       {[](double z) { return kLambda * (z > 0 ? z : kAlpha * std::expm1(z)); },
+        [](double z) { return kLambda * (z > 0 ? 1.0 : kAlpha * std::exp(z)); }}},
+      {"celu", {[](double z) { return z > 0 ? z : std::expm1(z); }, [](double z) { return z > 0 ? 1.0 : std::exp(z); }}},
+      {"gelu",
+       {[](double z) { return z * gauss_cdf(z); },
+        [](double z) { return gauss_cdf(z) + z * std::exp(-0.5 * z * z) / std::sqrt(2.0 * std::acos(-1.0)); }}},
+      {"silu",
+       {[](double z) { return z * sigma(z); }, [](double z) { return sigma(z) * (1.0 + z * (1.0 - sigma(z))); }}},
+      {"mish",
+       {[](double z) { return z * std::tanh(std::log1p(std::exp(z))); },
+        [](double z) {
+          const double t = std::tanh(std::log1p(std::exp(z)));
+          return t + z * (1.0 - t * t) * sigma(z);
+        }}},
+      {"softplus", {[](double z) { return z > 20 ? z : std::log1p(std::exp(z)); },
+                    [](double z) { return z > 20 ? 1.0 : sigma(z); }}},
+      {"sigmoid", {sigma, [](double z) { return sigma(z) * sigma(-z); }}},
+      {"tanh", {[](double z) { return std::tanh(z); },
+                [](double z) { return 1.0 - std::tanh(z) * std::tanh(z); }}},
+      {"relu6",
+       {[](double z) { return std::min(std::max(0.0, z), 6.0); }, [](double z) { return z > 0 && z < 6 ? 1.0 : 0.0; }}},
+      {"hardswish",
+       {[](double z) { return z * std::min(std::max(z + 3.0, 0.0), 6.0) / 6.0; },
+        [](double z) { return z <= -3 ? 0.0 : (z >= 3 ? 1.0 : z / 3.0 + 0.5); }}},
+  };
+  return formulas;
+}
+
+}  // namespace
+
+TEST_CASE("every activation agrees with its textbook formula in float64") {
+  std::vector<double> z;
+  for (double x = -12.0; x <= 12.0; x += 0.0625) z.push_back(x);
+  for (const double x : {-40.0, -1e-3, -1e-9, 1e-9, 1e-3, 25.0, 40.0}) z.push_back(x);
+  std::vector<double> a(z.size());
+  std::vector<double> d(z.size());
+  for (const ActivationEntry& entry : activation_table()) {
+    REQUIRE(oracle().count(entry.name) == 1);
+    const Naive& naive = oracle().at(entry.name);
+    evaluate_activation(activation(entry.name), z, a, d);
+    for (std::size_t at = 0; at < z.size(); ++at) {
+      CAPTURE(entry.name);
+      CAPTURE(z[at]);
+      CHECK(std::abs(a[at] - naive.value(z[at])) <= 1e-13 * (1.0 + std::abs(naive.value(z[at]))));
+      CHECK(std::abs(d[at] - naive.slope(z[at])) <= 1e-12);
+    }
+  }
+}
+
+TEST_CASE("small values keep their relative accuracy where exp(x) - 1 would lose it") {
+  const std::vector<double> z = {-1e-12, -1e-8, -1e-4};
+  std::vector<double> a(z.size());
+  std::vector<double> d(z.size());
+  for (const char* name : {"elu", "tanh"}) {
+    evaluate_activation(activation(name), z, a, d);
+    for (std::size_t at = 0; at < z.size(); ++at)
+      CHECK(a[at] == doctest::Approx(oracle().at(name).value(z[at])).epsilon(1e-12));
+  }
+}
+
+TEST_CASE("the left tail of gelu keeps its relative accuracy") {
+  const std::vector<double> z = {-3.0, -6.0, -9.0, -20.0};
+  std::vector<double> a(z.size());
+  std::vector<double> d(z.size());
+  evaluate_activation(activation("gelu"), z, a, d);
+  for (std::size_t at = 0; at < z.size(); ++at)
+    CHECK(a[at] == doctest::Approx(z[at] * gauss_cdf(z[at])).epsilon(1e-11));
+}
+
+TEST_CASE("a NaN passes through every activation, in both precisions") {
+  const auto check = [](auto zero, const Choice& choice) {
+    using T = decltype(zero);
+    const auto kernel = find_entry(activation_table(), choice.name)->make<T>(choice.params);
+    std::vector<T> z(3, T(1));
+    z[1] = std::numeric_limits<T>::quiet_NaN();
+    std::vector<T> a(3);
+    const std::vector<T> bias(3, T(0));
+    const std::vector<T> slopes(3, T(0.25));
+    ForwardCall<T> call;
+    call.units = 3;
+    call.columns = 1;
+    call.z = z.data();
+    call.a = a.data();
+    call.stride = 3;
+    call.bias = bias.data();
+    call.slopes = slopes.data();
+    kernel->forward(call);
+    CAPTURE(choice.name);
+    CHECK(std::isnan(a[1]));
+    CHECK(std::isfinite(a[0]));
+    CHECK(std::isfinite(a[2]));
+  };
+  for (const ActivationEntry& entry : activation_table()) {
+    check(0.0F, activation(entry.name));
+    check(0.0, activation(entry.name));
+  }
+}
+
+TEST_CASE("an underflowing derivative does not make a unit dead") {
+  for (const char* name : {"sigmoid", "tanh", "gelu", "elu", "silu", "mish", "softplus"}) {
+    for (const float extreme : {-200.0F, 200.0F}) {
+      const auto kernel = find_entry(activation_table(), name)->make<float>(activation(name).params);
+      float z = extreme;
+      float a = 0;
+      const float bias = 0;
+      CensusSums<float> sums;
+      sums.resize(1);
+      ForwardCall<float> call;
+      call.units = 1;
+      call.columns = 1;
+      call.z = &z;
+      call.a = &a;
+      call.stride = 1;
+      call.bias = &bias;
+      call.census = &sums;
+      kernel->forward(call);
+      CAPTURE(name);
+      CHECK(sums.margin[0] < 0);
+      CHECK(sums.active[0] == 1);
+    }
+  }
+}
+
+TEST_CASE("the margin is the signed distance to the live region") {
+  struct Case {
+    Choice choice;
+    double z;
+    double margin;
+  };
+  const double never = -std::numeric_limits<double>::infinity();
+  const std::vector<Case> cases = {
+      {activation("relu"), -2.0, 2.0},
+      {activation("relu"), 0.0, 0.0},
+      {activation("relu"), 0.5, -0.5},
+      {activation("relu6"), 7.5, 1.5},
+      {activation("relu6"), 6.0, 0.0},
+      {activation("relu6"), 5.0, -1.0},
+      {activation("relu6"), -1.0, 1.0},
+      {activation("hardswish"), -3.0, 0.0},
+      {activation("hardswish"), -5.0, 2.0},
+      {activation("hardswish"), 4.0, -7.0},
+      {activation("leaky_relu"), -5.0, never},
+      {activation("leaky_relu", {{"negative_slope", 0.0}}), -5.0, 5.0},
+      {activation("elu", {{"alpha", 0.0}}), -5.0, 5.0},
+      {activation("identity"), 0.0, never},
+  };
+  for (const Case& one : cases) {
+    const auto kernel = find_entry(activation_table(), one.choice.name)->make<double>(one.choice.params);
+    double z = one.z;
+    double a = 0;
+    const double bias = 0;
+    CensusSums<double> sums;
+    sums.resize(1);
+    ForwardCall<double> call;
+    call.units = 1;
+    call.columns = 1;
+    call.z = &z;
+    call.a = &a;
+    call.stride = 1;
+    call.bias = &bias;
+    call.census = &sums;
+    kernel->forward(call);
+    CAPTURE(one.choice.name);
+    CAPTURE(one.z);
+    CHECK(sums.margin[0] == one.margin);
+    // Dead exactly where φ' is 0.
+    CHECK((sums.margin[0] >= 0) == (sums.steepest[0] == 0));
+  }
+}
+
+TEST_CASE("rrelu draws its slopes from U(lower, upper), by column and unit alone") {
+  const auto kernel = find_entry(activation_table(), "rrelu")->make<double>(activation("rrelu").params);
+  const auto slopes_of = [&kernel](Index first_column, Index columns, std::uint64_t stream) {
+    Matrix<double> z = Matrix<double>::Constant(20, columns, -1.0);
+    Matrix<double> a(20, columns);
+    const Vector<double> bias = Vector<double>::Zero(20);
+    ForwardCall<double> call;
+    call.units = 20;
+    call.columns = columns;
+    call.first_column = first_column;
+    call.z = z.data();
+    call.a = a.data();
+    call.stride = 20;
+    call.bias = bias.data();
+    call.random = {1, stream, true};
+    kernel->forward(call);
+    return Matrix<double>(-a);
+  };
+  const Matrix<double> all = slopes_of(0, 200, 5);
+  CHECK(all.minCoeff() >= 1.0 / 8.0);
+  CHECK(all.maxCoeff() <= 1.0 / 3.0);
+  CHECK(all.mean() == doctest::Approx(11.0 / 48.0).epsilon(0.01));
+  CHECK(slopes_of(64, 10, 5) == all.middleCols(64, 10));
+  CHECK(slopes_of(0, 200, 6) != all);
+}

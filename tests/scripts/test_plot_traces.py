@@ -1,0 +1,280 @@
+#!/usr/bin/env python3
+"""Tests of scripts/plot_traces.py: what it reads, what it refuses, and that pictures come out."""
+
+import contextlib
+import importlib.util
+import io
+import json
+import math
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+import unittest
+
+SCRIPT = pathlib.Path(__file__).resolve().parents[2] / "scripts" / "plot_traces.py"
+sys.dont_write_bytecode = True
+spec = importlib.util.spec_from_file_location("plot_traces", SCRIPT)
+plot_traces = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(plot_traces)
+
+STEPS = "step,epoch,loss,accuracy,lr,grad_norm,grad_noise,param_norm,update_ratio,batch_dead_fraction\n"
+LAYERS = ("step,epoch,layer,name,activation,units,batch_dead,batch_dead_fraction,zero_fraction,z_mean,z_std,a_mean,"
+          "a_rms,a_max,grad_norm_w,grad_norm_b,grad_max,delta_rms,weight_norm,update_ratio,slope_mean\n")
+CENSUS = "step,epoch,layer,name,units,dead,dead_fraction,saturated,dormant,born_dead,died,revived,effective_rank\n"
+
+
+def layer_row(step, layer, dead="0.25", norm="0.5", activation="relu"):
+    return (f"{step},0,{layer},dense_{layer},{activation},64,16,{dead},0.5,0,1,0.3,0.6,2,{norm},0.1,0.3,0.1,3,0.001,\n")
+
+
+def layers_csv(steps=5, layers=3):
+    rows = [layer_row(step, layer) for step in range(steps) for layer in range(1, layers + 1)]
+    return LAYERS + "".join(rows)
+
+
+def steps_csv(steps=5, loss=lambda step: 1.0 / (step + 1), accuracy="0.5"):
+    return STEPS + "".join(f"{step},0,{loss(step)},{accuracy},0.1,0.7,,12,0.001,0.1\n" for step in range(steps))
+
+
+def census_csv(censuses=4, layers=2):
+    return CENSUS + "".join(f"{10 * census},{census},{layer},dense_{layer},8,{census},{census / 8},0,0,1,1,0,5.5\n"
+                            for census in range(censuses) for layer in range(1, layers + 1))
+
+
+def read(text):
+    """The trace, and what was said on stderr."""
+    said = io.StringIO()
+    with contextlib.redirect_stderr(said):
+        trace = plot_traces.read_trace(io.StringIO(text, newline=""))
+    return trace, said.getvalue()
+
+
+def run(*arguments, text=None, environment=None):
+    return subprocess.run([sys.executable, "-B", str(SCRIPT), *map(str, arguments)], input=text, text=True,
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8",
+                          env={**os.environ, **(environment or {})}, check=False)
+
+
+class Reading(unittest.TestCase):
+    def test_the_columns_tell_which_trace_it_is(self):
+        for kind, text in (("steps", steps_csv()), ("layers", layers_csv()), ("census", census_csv())):
+            self.assertEqual(read(text)[0].kind, kind)
+
+    def test_rows_go_to_their_layer(self):
+        trace, _ = read(LAYERS + layer_row(0, 2, dead="0.5") + layer_row(0, 1, dead="0.125"))
+        self.assertEqual([layer.number for layer in trace.in_depth_order()], [1, 2])
+        self.assertEqual(list(trace.layers[2].series("batch_dead_fraction").y), [0.5])
+        self.assertEqual(trace.layers[1].label(), "1: dense_1 (relu)")
+
+    def test_an_empty_cell_does_not_apply_and_is_no_point(self):
+        trace, _ = read(STEPS + "0,0,1,,0.1,0.7,,12,0.001,\n")
+        self.assertIsNone(trace.layers[0].series("accuracy"))
+        self.assertEqual(len(trace.layers[0].series("loss").y), 1)
+
+    def test_nan_and_infinities_are_measured_and_not_finite(self):
+        trace, _ = read(LAYERS + layer_row(0, 1) + layer_row(1, 1, norm="nan") + layer_row(2, 1, norm="inf") +
+                        layer_row(3, 1, norm="-inf"))
+        norms = trace.layers[1].series("grad_norm_w")
+        self.assertEqual(list(norms.not_finite), [1, 2, 3])
+        self.assertEqual(norms.y[0], 0.5)
+        self.assertTrue(all(math.isnan(value) for value in norms.y[1:]))
+
+    def test_json_lines_say_the_same_as_csv(self):
+        rows = [{"step": 0, "loss": 2.5, "accuracy": None, "grad_norm": None, "not_finite": {"grad_norm": "inf"}},
+                {"step": 1, "loss": 1.5, "accuracy": None, "grad_norm": 0.5}]
+        trace, _ = read("".join(json.dumps(row) + "\n" for row in rows))
+        self.assertEqual(trace.kind, "steps")
+        self.assertEqual(list(trace.layers[0].series("loss").y), [2.5, 1.5])
+        self.assertIsNone(trace.layers[0].series("accuracy"))
+        self.assertEqual(list(trace.layers[0].series("grad_norm").not_finite), [0])
+
+    def test_byte_order_mark_crlf_quotes_and_column_order_do_not_matter(self):
+        trace, _ = read('\ufeff"loss",step\r\n"0.5",3\r\n')
+        self.assertEqual((list(trace.layers[0].series("loss").x), list(trace.layers[0].series("loss").y)), ([3], [0.5]))
+
+    def test_a_quoted_name_may_hold_a_comma(self):
+        trace, _ = read('step,layer,name,dead_fraction\n0,1,"first, wide",0.5\n')
+        self.assertEqual(trace.layers[1].name, "first, wide")
+
+    def test_a_last_row_that_was_cut_off_is_left_out_with_a_note(self):
+        trace, said = read(steps_csv(3) + "3,0,0.2")
+        self.assertEqual(trace.rows, 3)
+        self.assertIn("left out", said)
+        trace, said = read('{"step":0,"loss":1}\n{"step":1,"lo')
+        self.assertEqual(trace.rows, 1)
+        self.assertIn("left out", said)
+
+    def test_a_header_that_comes_again_is_no_row(self):
+        self.assertEqual(read(steps_csv(3) + STEPS + "3,1,0.1,0.5,0.1,0.7,,12,0.001,0.1\n")[0].rows, 4)
+
+    def test_wrong_input_is_refused_with_the_place(self):
+        for text, message in (
+                ("", "empty"),
+                ("\n \n", "empty"),
+                (STEPS, "no rows"),
+                ("a,b\n1,2\n", "Columns found: a, b"),
+                (STEPS + "0,0,much,0.5,0.1,0.7,,12,0.001,0.1\n", "line 2, column loss"),
+                (STEPS + ",0,1,0.5,0.1,0.7,,12,0.001,0.1\n", "line 2, column step"),
+                (STEPS + "0,0,1\n1,0,1,0.5,0.1,0.7,,12,0.001,0.1\n", "line 2: 10 cells are needed, found 3"),
+                (LAYERS + layer_row(0, "1.5"), "line 2, column layer"),
+                (LAYERS + layer_row(0, "inf"), "line 2, column layer"),
+                ('step,loss\n0,"1"2\n', "not CSV"),
+                ('{"step": 0,\n', "not JSON"),
+                ('{"step": 0, "loss": 1}\n[1]\n', "a JSON object"),
+                ('{"step": 0, "loss": {"a": 1}}\n', "line 1, column loss"),
+        ):
+            with self.subTest(text=text), self.assertRaises(plot_traces.InputError) as refused:
+                read(text)
+            self.assertIn(message, str(refused.exception))
+
+
+class ThinningOut(unittest.TestCase):
+    def test_few_points_stay_as_they_are(self):
+        self.assertEqual(plot_traces.downsample([0, 1, 2], [5.0, math.nan, 7.0], 10)[0], [0, 1, 2])
+
+    def test_spikes_both_ends_and_the_order_survive(self):
+        y = [1.0] * 10000
+        y[1234], y[7777] = 50.0, -50.0
+        x, thinned = plot_traces.downsample(list(range(10000)), y, 100)
+        self.assertLessEqual(len(x), 200)
+        self.assertEqual((x[0], x[-1]), (0, 9999))
+        self.assertEqual(x, sorted(set(x)))
+        self.assertEqual((thinned[x.index(1234)], thinned[x.index(7777)]), (50.0, -50.0))
+
+    def test_a_long_gap_stays_a_gap(self):
+        y = [1.0] * 1000 + [math.nan] * 1000 + [1.0] * 1000
+        x, thinned = plot_traces.downsample(list(range(3000)), y, 60)
+        inside = [value for place, value in zip(x, thinned) if 1050 < place < 1950]
+        self.assertTrue(inside and all(math.isnan(value) for value in inside))
+
+    def test_marks_are_few_and_spread(self):
+        marks = plot_traces.thin(list(range(100000)), 50)
+        self.assertLessEqual(len(marks), 51)
+        self.assertGreater(max(marks) - min(marks), 95000)
+
+    def test_the_running_mean_keeps_gaps_and_is_geometric_for_a_log_axis(self):
+        mean = plot_traces.running_mean([1.0, 3.0, math.nan, 3.0, 3.0], 3)
+        self.assertEqual((mean[0], mean[4]), (2.0, 3.0))
+        self.assertTrue(math.isnan(mean[2]))
+        self.assertAlmostEqual(plot_traces.running_mean([1.0, 100.0], 3, log=True)[0], 10.0)
+
+
+class Drawing(unittest.TestCase):
+    def setUp(self):
+        directory = tempfile.TemporaryDirectory()
+        self.addCleanup(directory.cleanup)
+        self.directory = pathlib.Path(directory.name)
+
+    def draw(self, text, *options, name="picture.png"):
+        out = self.directory / name
+        done = run("-", "-o", out, *options, text=text)
+        self.assertEqual((done.returncode, done.stdout, done.stderr), (0, "", ""))
+        self.assertEqual(sorted(path.name for path in self.directory.iterdir()), [name])
+        return out.read_bytes()
+
+    def test_the_ending_chooses_the_format(self):
+        for name, start in (("a.png", b"\x89PNG"), ("a.svg", b"<?xml"), ("a.PDF", b"%PDF")):
+            with self.subTest(name=name):
+                self.assertTrue(self.draw(layers_csv(), name=name).startswith(start))
+                (self.directory / name).unlink()
+
+    def test_every_trace_is_drawn_with_its_axes_named(self):
+        for text, words in ((layers_csv(), ("Units dead on the batch", "Gradient norm of the weights", "1: dense_1")),
+                            (census_csv(), ("Units dead on the whole training set", "born dead", "units (count)")),
+                            (steps_csv(), ("Loss of the batch", "Accuracy", "Gradient norm, all parameters"))):
+            picture = self.draw(text, "--title", "a <title>", name="picture.svg").decode()
+            for word in (*words, "step (updates made)", "a &lt;title&gt;"):
+                self.assertIn(word, picture)
+
+    def test_the_same_trace_gives_the_same_bytes(self):
+        for name in ("a.svg", "a.pdf", "a.png"):
+            self.assertEqual(self.draw(census_csv(), name=name), self.draw(census_csv(), name=name))
+            (self.directory / name).unlink()
+
+    def test_an_output_layer_without_dead_cells_has_gradients_only(self):
+        text = LAYERS + "".join(layer_row(step, 1) + layer_row(step, 2, dead="", activation="identity")
+                                for step in range(4))
+        self.assertIn("2: dense_2 (identity)", self.draw(text, name="a.svg").decode())
+
+    def test_without_hidden_layers_the_panel_says_so(self):
+        text = LAYERS + "".join(layer_row(step, 1, dead="", activation="identity") for step in range(4))
+        self.assertIn("no layer here has units that can die", self.draw(text, name="a.svg").decode())
+
+    def test_zeros_and_what_is_not_finite_are_marked(self):
+        text = LAYERS + layer_row(0, 1) + layer_row(1, 1, norm="0") + layer_row(2, 1, norm="nan") + layer_row(3, 1)
+        picture = self.draw(text, name="a.svg").decode()
+        self.assertIn("exactly 0", picture)
+        self.assertIn("not finite (nan, inf)", picture)
+        self.assertNotIn("exactly 0", self.draw(layers_csv(), name="a.svg").decode())
+
+    def test_extreme_traces_are_drawn(self):
+        for name, text in {
+                "one row": layers_csv(1, 1),
+                "all gradients zero": LAYERS + "".join(layer_row(step, 1, norm="0") for step in range(3)),
+                "nothing finite": STEPS + "0,0,nan,nan,0.1,inf,,nan,nan,nan\n1,0,nan,nan,0.1,inf,,nan,nan,nan\n",
+                "tiny and huge": LAYERS + layer_row(0, 1, norm="5e-324") + layer_row(1, 1, norm="1.7e308"),
+                "negative loss": steps_csv(300, loss=lambda step: -step),
+                "regression": steps_csv(accuracy=""),
+                "thirty layers": layers_csv(3, 30),
+                "one census": census_csv(1, 1),
+                "many censuses": census_csv(500, 2).replace(",8,", ",800,"),
+        }.items():
+            with self.subTest(name):
+                self.draw(text)
+
+    def test_a_long_trace_makes_a_small_picture(self):
+        self.assertLess(len(self.draw(steps_csv(50000), name="a.svg")), 600_000)
+
+
+class CommandLine(unittest.TestCase):
+    def setUp(self):
+        directory = tempfile.TemporaryDirectory()
+        self.addCleanup(directory.cleanup)
+        self.directory = pathlib.Path(directory.name)
+
+    def refused(self, *arguments, text="", code=2, message=""):
+        done = run(*arguments, text=text)
+        self.assertEqual(done.returncode, code, done.stderr)
+        self.assertIn(message, done.stderr)
+        self.assertNotIn("Traceback", done.stderr)
+
+    def test_a_file_and_standard_input_give_the_same_picture(self):
+        trace = self.directory / "layers.csv"
+        trace.write_text(layers_csv(), encoding="utf-8")
+        pictures = [self.directory / "a.png", self.directory / "b.png"]
+        self.assertEqual(run(trace, "-o", pictures[0]).returncode, 0)
+        self.assertEqual(run("-o", pictures[1], text=layers_csv()).returncode, 0)
+        self.assertEqual(pictures[0].read_bytes(), pictures[1].read_bytes())
+
+    def test_bad_usage_and_input_are_refused_with_exit_code_2(self):
+        out = self.directory / "a.png"
+        self.refused("-o", "a.gif", text=layers_csv(), message=".png, .svg, .pdf")
+        self.refused("-o", out, "--size", "10", text=layers_csv(), message="like 10x6.5")
+        self.refused("-o", out, "--dpi", "0", text=layers_csv(), message="from 20 to 1200")
+        self.refused("-o", out, text="", message="the input is empty")
+        self.refused("-o", out, text="a,b\n1,2\n", message="not a trace")
+        self.refused(self.directory / "none.csv", "-o", out, message="cannot read")
+        self.refused(self.directory, "-o", out, message="is a directory")
+        self.assertFalse(out.exists())
+
+    def test_bytes_that_are_no_text_are_refused(self):
+        noise = self.directory / "noise.bin"
+        noise.write_bytes(bytes(range(256)) * 20)
+        self.refused(noise, "-o", self.directory / "a.png")
+
+    def test_a_picture_that_cannot_be_written_is_a_failure(self):
+        self.refused("-o", self.directory / "none" / "a.png", text=layers_csv(), code=1, message="cannot write")
+
+    def test_missing_matplotlib_is_named_with_its_package(self):
+        (self.directory / "matplotlib.py").write_text("raise ImportError('hidden by the test')\n", encoding="utf-8")
+        done = run("-", "-o", self.directory / "a.png", text=layers_csv(),
+                   environment={"PYTHONPATH": str(self.directory), "RELUSCOPE_PLOT_PYTHON": sys.executable})
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("python3-matplotlib", done.stderr)
+        self.assertNotIn("Traceback", done.stderr)
+
+
+if __name__ == "__main__":
+    unittest.main()
