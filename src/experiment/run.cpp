@@ -265,14 +265,10 @@ class Run {
     EventRecord event;
     event.step = step;
     event.event = "non_finite";
-    std::string place = "in the " + where.what;
-    if (where.layer < network_.depth()) {
-      event.name = network_.layer(where.layer).name();
-      const auto at = std::find(network_.unit_layers().begin(), network_.unit_layers().end(), where.layer);
-      if (at != network_.unit_layers().end()) event.layer = at - network_.unit_layers().begin() + 1;
-      place += " of layer '" + *event.name + "'";
-    }
-    event.detail = "first non-finite value " + place;
+    event.name = network_.layer(where.layer).name();
+    const auto at = std::find(network_.unit_layers().begin(), network_.unit_layers().end(), where.layer);
+    if (at != network_.unit_layers().end()) event.layer = at - network_.unit_layers().begin() + 1;
+    event.detail = "first non-finite value in " + where.what + " of layer '" + *event.name + "'";
     sink_.event(event);
     sink_.flush();
     summary_.failed = true;

@@ -129,20 +129,23 @@ double TrainingStep<T>::noise_scale() const {
 
 template <class T>
 NonFinite TrainingStep<T>::find_non_finite() const {
+  const bool loss_is_finite = std::isfinite(result_.loss);
   for (std::size_t layer = 0; layer < network_.depth(); ++layer) {
-    for (const Parameter<T>* parameter : network_.layer(layer).parameters())
-      if (!std::isfinite(result_.loss) && !parameter->value.allFinite()) return {layer, parameter->name};
+    // With a finite loss the parameters have been updated since, from the gradient that is looked for below.
+    if (!loss_is_finite)
+      for (const Parameter<T>* parameter : network_.layer(layer).parameters())
+        if (!parameter->value.allFinite()) return {layer, "the " + parameter->name + " parameters"};
     const LayerState<T>& state = state_.layer(layer);
     if (!state.output.leftCols(batch_).allFinite() || !state.saved.leftCols(batch_).allFinite())
-      return {layer, "activations"};
+      return {layer, "the activations"};
   }
-  if (!std::isfinite(result_.loss)) return {network_.depth(), "loss"};
+  if (!loss_is_finite) return {network_.depth() - 1, "the loss, computed from the output"};
   for (std::size_t layer = network_.depth(); layer-- > 0;) {
-    if (!state_.layer(layer).delta.leftCols(batch_).allFinite()) return {layer, "loss gradient of its activations"};
+    if (!state_.layer(layer).delta.leftCols(batch_).allFinite()) return {layer, "the loss gradient at the units"};
     for (const SweepSums& sums : result_.layers[layer])
-      if (!std::isfinite(sums.gradient_square)) return {layer, "gradient of its parameters"};
+      if (!std::isfinite(sums.gradient_square)) return {layer, "the norm of the gradient"};
   }
-  return {network_.depth(), "gradient"};
+  return {0, "the norm of the gradient"};  // each layer's is finite, their sum is not
 }
 
 template class TrainingStep<float>;

@@ -28,8 +28,8 @@ struct StepResult {
 
 /// Where something stopped being finite.
 struct NonFinite {
-  std::size_t layer = 0;  ///< in the network; its depth: only the loss
-  std::string what;       ///< "pre-activations or activations", "weights", "loss gradient", …
+  std::size_t layer = 0;  ///< in the network
+  std::string what;       ///< what it is there, up to the words "of layer …"
 };
 
 template <class T>

@@ -1,0 +1,143 @@
+// What a recorded step says, against naive statistics of a naive forward and backward pass.
+#include "probe/layer_statistics.hpp"
+
+#include <doctest/doctest.h>
+
+#include <cmath>
+
+#include "experiment/training_step.hpp"
+#include "support/naive.hpp"
+#include "support/specs.hpp"
+#include "util/random.hpp"
+
+using namespace reluscope;
+using namespace reluscope::test;
+
+namespace {
+
+double relu(double z) { return z > 0 ? z : 0; }
+
+struct Fixture {
+  Matrix<double> points;
+  Dataset dataset;
+  NetworkSpec spec;
+  std::vector<Index> samples;
+
+  explicit Fixture(Index batch) : points(4, 150) {
+    Rng rng(8, Purpose::generator);
+    for (double& value : points.reshaped()) value = rng.normal();
+    dataset = dataset_of(points);
+    spec.layers = {dense("a", 21, activation("relu"), weights("he_normal"), biases("normal", {{"std", 2.0}})),
+                   dense("b", 16, activation("relu")), dense("out", 2)};
+    for (Index at = 0; at < batch; ++at) samples.push_back((at * 37) % 150);
+  }
+
+  [[nodiscard]] Matrix<double> batch() const {
+    Matrix<double> x(points.rows(), static_cast<Index>(samples.size()));
+    for (std::size_t at = 0; at < samples.size(); ++at) x.col(static_cast<Index>(at)) = points.col(samples[at]);
+    return x;
+  }
+};
+
+/// Runs one measured step without an update and returns each unit layer's statistics.
+template <class T>
+struct Measured {
+  Network<T> network;
+  std::vector<LayerStatistics> layers;
+  double noise = 0.0;
+  StepResult result;
+
+  Measured(const Fixture& fixture, int threads) : network(fixture.spec, 4, 5) {
+    ThreadPool pool(threads);
+    const Choice ce = loss("cross_entropy");
+    Optimizer<T> sgd(optimizer("sgd"), {}, network.parameters());
+    TrainingStep<T> step(network, fixture.dataset, *find_entry(loss_table(), "cross_entropy"), ce.params,
+                         {TargetCoding::classes, 0.0}, sgd, static_cast<Index>(fixture.samples.size()), pool);
+    step.compute(fixture.samples, {true, Measure::batch, 0, 0});
+    step.apply(0.1, false);
+    for (const std::size_t layer : network.unit_layers()) layers.push_back(step.statistics(layer));
+    noise = step.noise_scale();
+    result = step.result();
+  }
+};
+
+}  // namespace
+
+TEST_CASE("the statistics of a batch agree with naive ones, in both precisions") {
+  for (const Index batch : {1, 17, 64, 150}) {
+    const Fixture fixture(batch);
+    const auto check = [&](auto zero, double tolerance) {
+      using T = decltype(zero);
+      Measured<T> measured(fixture, 2);
+      const auto z = naive_preactivations(measured.network, fixture.batch(), relu);
+      for (std::size_t layer = 0; layer < 3; ++layer) {
+        const bool hidden = layer < 2;
+        const Matrix<double> a = hidden ? Matrix<double>(z[layer].unaryExpr(&relu)) : z[layer];
+        const LayerStatistics& seen = measured.layers[layer];
+        const double mean = z[layer].mean();
+        CHECK(seen.z_mean == doctest::Approx(mean).epsilon(tolerance));
+        CHECK(seen.z_std == doctest::Approx(std::sqrt((z[layer].array() - mean).square().mean())).epsilon(tolerance));
+        CHECK(seen.a_mean == doctest::Approx(a.mean()).epsilon(tolerance));
+        CHECK(seen.a_rms == doctest::Approx(std::sqrt(a.array().square().mean())).epsilon(tolerance));
+        CHECK(seen.a_max == doctest::Approx(a.cwiseAbs().maxCoeff()).epsilon(tolerance));
+        CHECK(seen.zero_fraction == doctest::Approx((a.array() == 0.0).cast<double>().mean()));
+        Index dead = 0;
+        for (Index unit = 0; unit < a.rows(); ++unit) dead += (hidden && z[layer].row(unit).maxCoeff() <= 0) ? 1 : 0;
+        CHECK(seen.batch_dead == dead);
+      }
+    };
+    check(0.0, 1e-9);
+    check(0.0F, 1e-4);
+  }
+}
+
+TEST_CASE("delta RMS, gradient norms and noise scale agree with per-sample gradients") {
+  const Fixture fixture(40);
+  Measured<double> measured(fixture, 1);
+  Network<double>& network = measured.network;
+  const Matrix<double> x = fixture.batch();
+  const auto z = naive_preactivations(network, x, relu);
+  const Index batch = x.cols();
+  std::vector<Matrix<double>> h = {x, z[0].unaryExpr(&relu), z[1].unaryExpr(&relu)};
+  // δ of each sample's own loss, from the output back.
+  std::vector<Matrix<double>> delta(3);
+  delta[2] = z[2];
+  for (Index column = 0; column < batch; ++column) {
+    const Vector<double> e = z[2].col(column).array().exp();
+    delta[2].col(column) = e / e.sum();
+    delta[2](fixture.dataset.train.labels[static_cast<std::size_t>(fixture.samples[static_cast<std::size_t>(column)])],
+             column) -= 1.0;
+  }
+  for (const std::size_t layer : {1UL, 0UL}) {
+    const Matrix<double> w = network.layer(layer + 1).parameters()[0]->value;
+    delta[layer] = (w.transpose() * delta[layer + 1]).cwiseProduct((z[layer].array() > 0).cast<double>().matrix());
+  }
+  double mean_square = 0.0;
+  double batch_square = 0.0;
+  for (std::size_t layer = 0; layer < 3; ++layer) {
+    CHECK(measured.layers[layer].delta_rms == doctest::Approx(std::sqrt(delta[layer].array().square().mean())));
+    Matrix<double> dw = Matrix<double>::Zero(delta[layer].rows(), h[layer].rows());
+    Vector<double> db = Vector<double>::Zero(delta[layer].rows());
+    for (Index column = 0; column < batch; ++column) {
+      const Matrix<double> one = delta[layer].col(column) * h[layer].col(column).transpose();
+      mean_square += (one.squaredNorm() + delta[layer].col(column).squaredNorm()) / static_cast<double>(batch);
+      dw += one / static_cast<double>(batch);
+      db += delta[layer].col(column) / static_cast<double>(batch);
+    }
+    CHECK(std::sqrt(measured.result.layers[layer][0].gradient_square) == doctest::Approx(dw.norm()));
+    CHECK(std::sqrt(measured.result.layers[layer][1].gradient_square) == doctest::Approx(db.norm()));
+    CHECK(measured.result.layers[layer][0].gradient_max == doctest::Approx(dw.cwiseAbs().maxCoeff()));
+    batch_square += dw.squaredNorm() + db.squaredNorm();
+  }
+  const auto size = static_cast<double>(batch);
+  const double trace = (mean_square - batch_square) / (1.0 - 1.0 / size);
+  const double signal = (size * batch_square - mean_square) / (size - 1.0);
+  REQUIRE(signal > 0.0);
+  CHECK(measured.noise == doctest::Approx(trace / signal).epsilon(1e-9));
+}
+
+TEST_CASE("the noise scale of pure noise is infinite, of one sample unknown") {
+  CHECK(std::isinf(gradient_noise_scale(10.0, 0.1, 50)));
+  CHECK(std::isnan(gradient_noise_scale(10.0, 10.0, 1)));
+  CHECK(gradient_noise_scale(10.0, 10.0, 50) == 0.0);
+}

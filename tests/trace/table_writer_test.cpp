@@ -1,0 +1,87 @@
+#include "trace/table_writer.hpp"
+
+#include <doctest/doctest.h>
+
+#include <unistd.h>
+
+#include <filesystem>
+#include <limits>
+#include <nlohmann/json.hpp>
+
+#include "trace/run_directory.hpp"
+#include "util/error.hpp"
+
+using namespace reluscope;
+
+namespace {
+
+StepRecord broken_step() {
+  StepRecord row;
+  row.step = 3;
+  row.loss = std::numeric_limits<double>::quiet_NaN();
+  row.grad_norm = std::numeric_limits<double>::infinity();
+  row.lr = 100000.0;
+  return row;
+}
+
+std::filesystem::path fresh_directory() {
+  const auto path = std::filesystem::temp_directory_path() / ("reluscope-test-" + std::to_string(::getpid()));
+  std::filesystem::remove_all(path);
+  return path;
+}
+
+}  // namespace
+
+TEST_CASE("the columns are those of schema version 1") {
+  CHECK(csv_header<StepRecord>() ==
+        "step,epoch,loss,accuracy,lr,grad_norm,grad_noise,param_norm,update_ratio,batch_dead_fraction\n");
+  CHECK(csv_header<LayerRecord>() ==
+        "step,epoch,layer,name,activation,units,batch_dead,batch_dead_fraction,zero_fraction,z_mean,z_std,a_mean,a_rms,"
+        "a_max,grad_norm_w,grad_norm_b,grad_max,delta_rms,weight_norm,update_ratio,slope_mean\n");
+  CHECK(csv_header<CensusRecord>() ==
+        "step,epoch,layer,name,units,dead,dead_fraction,saturated,dormant,born_dead,died,revived,effective_rank\n");
+  CHECK(csv_header<UnitRecord>() ==
+        "layer,name,unit,state,born_dead,first_dead_step,last_change_step,deaths,revivals,margin,activation_rate\n");
+}
+
+TEST_CASE("in CSV an absent cell is empty and what is not finite has its name") {
+  std::string line;
+  append_csv_row(line, broken_step());
+  CHECK(line == "3,0,nan,,1e+05,inf,,0,0,\n");
+}
+
+TEST_CASE("in JSON what is not finite is null and named, and every line is valid JSON") {
+  std::string line;
+  append_json_row(line, broken_step());
+  const auto row = nlohmann::json::parse(line);
+  CHECK(row["step"] == 3);
+  CHECK(row["loss"].is_null());
+  CHECK(row["accuracy"].is_null());
+  CHECK(row["not_finite"] == nlohmann::json{{"loss", "nan"}, {"grad_norm", "inf"}});
+  line.clear();
+  append_json_row(line, EventRecord{7, "died", 1, "odd \"name\"\n", 4, {}});
+  CHECK(nlohmann::json::parse(line)["name"] == "odd \"name\"\n");
+}
+
+TEST_CASE("a run directory is not overwritten without force, and force touches only its own files") {
+  const auto path = fresh_directory();
+  { RunDirectory(path, false).write_manifest("{}"); }
+  CHECK(std::filesystem::exists(path / "steps.csv"));
+  std::filesystem::path mine = path / "notes.txt";
+  write_file_atomically(mine, "keep me");
+  write_file_atomically(path / "summary.json", "old");
+  CHECK_THROWS_AS(RunDirectory(path, false), IoError);
+  CHECK(std::filesystem::exists(path / "summary.json"));
+  { const RunDirectory again(path, true); }
+  CHECK(std::filesystem::exists(mine));
+  CHECK_FALSE(std::filesystem::exists(path / "summary.json"));
+  std::filesystem::remove_all(path);
+}
+
+TEST_CASE("a full disk is an error, not silence") {
+  if (!std::filesystem::exists("/dev/full")) return;
+  TextSink sink("/dev/full");
+  sink.write("something");
+  CHECK_THROWS_AS(sink.flush(), IoError);
+  CHECK_THROWS_AS(TextSink("/no/such/directory/file"), IoError);
+}
