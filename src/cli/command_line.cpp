@@ -1,8 +1,13 @@
+#include <spdlog/sinks/stdout_color_sinks.h>
+#include <spdlog/spdlog.h>
+#include <unistd.h>
+
 #include <csignal>
 #include <iostream>
 #include <new>
 
 #include "cli/commands.hpp"
+#include "report/terminal.hpp"
 #include "util/error.hpp"
 #include "util/nearest.hpp"
 #include "util/text_file.hpp"
@@ -33,6 +38,14 @@ std::string unknown_subcommand(const CLI::App& app, const std::string& given) {
   return near ? message + "; did you mean '" + *near + "'?" : message + "; 'reluscope --help' lists them";
 }
 
+/// Messages go to stderr as "reluscope: …"; errors in red where colour is welcome (spdlog does not know NO_COLOR).
+void set_up_logging() {
+  const auto mode = wants_color(STDERR_FILENO) ? spdlog::color_mode::always : spdlog::color_mode::never;
+  const auto logger = std::make_shared<spdlog::logger>("reluscope", std::make_shared<spdlog::sinks::stderr_color_sink_st>(mode));
+  logger->set_pattern("%^%n:%$ %v");
+  spdlog::set_default_logger(logger);
+}
+
 int parse(CommandLine& line, int argc, const char* const* argv) {
   try {
     line.app.parse(argc, argv);
@@ -49,6 +62,7 @@ int parse(CommandLine& line, int argc, const char* const* argv) {
     std::cerr << line.app.help();
     return kBadUsage;
   }
+  if (line.common.quiet) spdlog::set_level(spdlog::level::err);
   return line.action();
 }
 
@@ -64,6 +78,7 @@ CLI::App* CommandLine::add(const std::string& name, const std::string& descripti
 int run_command_line(int argc, const char* const* argv) {
   // A reader that goes away is noticed at the next write, where the run can still end properly.
   std::signal(SIGPIPE, SIG_IGN);
+  set_up_logging();
   try {
     CommandLine line;
     line.app.name("reluscope");
@@ -79,15 +94,15 @@ int run_command_line(int argc, const char* const* argv) {
     add_completion(line);
     return parse(line, argc, argv);
   } catch (const UserError& fault) {
-    std::cerr << "reluscope: " << fault.what() << '\n';
+    spdlog::error("{}", fault.what());
     return fault.exit_code();
   } catch (const BrokenPipe&) {
     return kDone;
   } catch (const std::bad_alloc&) {
-    std::cerr << "reluscope: out of memory\n";
+    spdlog::error("out of memory");
     return kRunFailed;
   } catch (const std::filesystem::filesystem_error& fault) {
-    std::cerr << "reluscope: " << fault.what() << '\n';
+    spdlog::error("{}", fault.what());
     return kRunFailed;
   }
 }

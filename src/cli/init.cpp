@@ -1,5 +1,7 @@
+#include <spdlog/spdlog.h>
+
 #include <filesystem>
-#include <iostream>
+#include <memory>
 
 #include "cli/commands.hpp"
 #include "config/starter.hpp"
@@ -15,7 +17,7 @@ struct InitOptions {
   bool force = false;
 };
 
-int write_starter(const InitOptions& options, bool quiet) {
+int write_starter(const InitOptions& options) {
   if (options.file == "-") {
     TextSink out("-");
     out.write(starter_config());
@@ -25,7 +27,7 @@ int write_starter(const InitOptions& options, bool quiet) {
   if (std::filesystem::exists(options.file) && !options.force)
     throw UsageError("'" + options.file + "' exists already: name another file, or replace it with --force");
   write_file_atomically(options.file, starter_config());
-  if (!quiet) std::cerr << "wrote " << options.file << "; train it with: reluscope run " << options.file << '\n';
+  spdlog::info("wrote {0}; train it with: reluscope run {0}", options.file);
   return kDone;
 }
 
@@ -38,7 +40,7 @@ void add_init(CommandLine& line) {
   command->add_option("FILE", options->file, "Where to; - is standard output")->capture_default_str();
   command->add_flag("--force", options->force, "Replace the file if it exists");
   command->callback(
-      [&line, options] { line.action = [&line, options] { return write_starter(*options, line.common.quiet); }; });
+      [&line, options] { line.action = [options] { return write_starter(*options); }; });
 }
 
 }  // namespace reluscope

@@ -1,3 +1,4 @@
+#include <spdlog/spdlog.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -130,7 +131,7 @@ void print_report(const RunOptions& options, bool quiet, const RunSummary& summa
       << final_figures(summary) << '\n'
       << verdict(summary) << '\n'
       << std::flush;
-  std::cerr << "traces: " << directory.path().string() << '\n';
+  spdlog::info("traces are in {}", directory.path().string());
 }
 
 /// Restores the default handling and raises the signal again, so that shells see it and loops stop.
@@ -156,6 +157,8 @@ int run_it(const RunOptions& options, bool quiet) {
   check_memory(spec);
   const Dataset dataset = load_dataset(spec.data, spec.seed);
   check_against_data(spec, dataset);
+  spdlog::info("{}: {} training and {} test samples, {} features", spec.data.source.name, dataset.train.count(),
+               dataset.test.count(), dataset.features());
   check_memory(spec, static_cast<std::uint64_t>(dataset.features()),
                static_cast<std::uint64_t>(dataset.train.count()));
 
@@ -206,7 +209,7 @@ int run_it(const RunOptions& options, bool quiet) {
   print_report(options, quiet, summary, *directory, stdout_taken);
   if (summary.interrupted) reraise(g_stop_signal.load());
   if (summary.failed) {
-    if (quiet) std::cerr << "reluscope: " << sentence << '\n';
+    if (quiet) spdlog::error("{}", sentence);
     return options.strict ? kRunFailed : kDone;
   }
   return kDone;
@@ -234,6 +237,7 @@ void add_run(CommandLine& line) {
                    "Also write a table (steps, layers, census, units, events) to PATH; - is standard output")
       ->type_name("TABLE=PATH")
       ->expected(1)
+      ->allow_extra_args(false)  // else it would swallow the KEY=VALUE that follow
       ->take_all();
   command
       ->add_option("--format", options->format, "Format of --trace: csv or jsonl [csv]; events are always jsonl")

@@ -46,7 +46,7 @@ struct DataSpec {
   Normalization normalize = Normalization::none;
   std::optional<std::int64_t> limit;        ///< use only the first N training samples (of the file's order)
   double test_fraction = 0.2;               ///< split off when there is no test file; in [0, 1)
-  std::filesystem::path base_directory;
+  std::filesystem::path base_directory;     ///< relative paths of the source start here
 };
 
 /// Loads, limits, splits (seeded), and derives the normalisation from the training part. Throws DataError.

@@ -1,0 +1,251 @@
+// The built binary, as a user runs it: files, pipes, exit codes.
+#include <doctest/doctest.h>
+
+#include <nlohmann/json.hpp>
+#include <vector>
+
+#include "support/command.hpp"
+
+using namespace reluscope::test;
+
+namespace {
+
+const std::string kConfig = R"(// a small experiment
+{
+  "name": "small",
+  "data": {"kind": "moons", "n_samples": 200, "noise": 0.1},
+  "network": {"layers": [{"units": 8, "activation": "relu", "init": {"weights": "he_normal"}}, {"units": 2}]},
+  "train": {"epochs": 4, "batch_size": 40, "optimizer": {"lr": 0.1}},
+  "record": {"every": 2}
+})";
+
+struct Bench : Workplace {
+  Bench() { write_file(path() / "c.json", kConfig); }
+};
+
+bool contains(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
+
+std::vector<std::string> lines_of(const std::string& text) {
+  std::vector<std::string> lines;
+  std::istringstream in(text);
+  for (std::string line; std::getline(in, line);) lines.push_back(line);
+  return lines;
+}
+
+}  // namespace
+
+TEST_CASE("a run writes its seven files and prints a table and a verdict") {
+  const Bench bench;
+  const auto run = bench.shell("$R run c.json");
+  CHECK(run.exit_code == 0);
+  CHECK(contains(run.out, "dense1"));
+  CHECK(contains(run.out, "dead %"));
+  CHECK(contains(run.out, "No dead unit"));
+  for (const char* file :
+       {"manifest.json", "steps.csv", "layers.csv", "census.csv", "units.csv", "events.jsonl", "summary.json"}) {
+    CAPTURE(file);
+    CHECK(std::filesystem::exists(bench.path() / "runs/small" / file));
+  }
+  // 160 training samples in batches of 40, 4 epochs: steps 0, 2, … 14 and the last one, 15.
+  CHECK(lines_of(read_file(bench.path() / "runs/small/steps.csv")).size() == 1 + 9);
+  CHECK(lines_of(read_file(bench.path() / "runs/small/layers.csv")).size() == 1 + 2 * 9);
+  CHECK(lines_of(read_file(bench.path() / "runs/small/census.csv")).size() == 1 + 2 * 5);
+  CHECK(lines_of(read_file(bench.path() / "runs/small/units.csv")).size() == 1 + 10);
+  const auto manifest = nlohmann::json::parse(read_file(bench.path() / "runs/small/manifest.json"));
+  CHECK(manifest["status"] == "done");
+  CHECK(manifest["schema_version"] == 1);
+  CHECK(manifest["config"]["train"]["epochs"] == 4);
+  CHECK(manifest["build"]["gemm"].is_string());
+  const auto summary = nlohmann::json::parse(read_file(bench.path() / "runs/small/summary.json"));
+  CHECK(summary["status"] == "done");
+  CHECK(summary["steps"] == 16);
+  CHECK(summary["layers"].size() == 2);
+}
+
+TEST_CASE("the same config and seed give the same bytes, whatever the thread count") {
+  const Bench bench;
+  const auto run = bench.shell(
+      "for t in 1 2 7; do $R run c.json -q --out r$t --threads $t || exit 9; done\n"
+      "for f in steps.csv layers.csv census.csv units.csv events.jsonl summary.json; do\n"
+      "  cmp r1/$f r2/$f && cmp r1/$f r7/$f || exit 8\ndone");
+  CHECK(run.exit_code == 0);
+  CHECK(run.out.empty());
+  CHECK(run.err.empty());
+}
+
+TEST_CASE("a trace on standard output is the trace and nothing else") {
+  const Bench bench;
+  const auto run = bench.shell("$R run c.json --trace layers=- --trace census=census-copy.csv");
+  CHECK(run.exit_code == 0);
+  CHECK(run.out == read_file(bench.path() / "runs/small/layers.csv"));
+  CHECK(read_file(bench.path() / "census-copy.csv") == read_file(bench.path() / "runs/small/census.csv"));
+  CHECK(contains(run.err, "No dead unit"));
+  CHECK_FALSE(contains(run.err, "\x1b"));  // no control codes in a pipe
+
+  const auto jsonl = bench.shell("$R run c.json --out j --trace steps=- --format jsonl");
+  const auto rows = lines_of(jsonl.out);
+  REQUIRE(rows.size() == 9);
+  for (const std::string& row : rows) CHECK(nlohmann::json::parse(row).contains("grad_norm"));
+}
+
+TEST_CASE("options after --trace keep their meaning") {
+  const Bench bench;
+  const auto run = bench.shell("$R run --trace steps=- c.json train.optimizer.lr=0.25 -q");
+  CHECK(run.exit_code == 0);
+  CHECK(contains(lines_of(run.out).at(1), ",0.25,"));
+}
+
+TEST_CASE("an existing run is not overwritten without --force") {
+  const Bench bench;
+  CHECK(bench.shell("$R run c.json -q").exit_code == 0);
+  const auto before = read_file(bench.path() / "runs/small/summary.json");
+  const auto again = bench.shell("$R run c.json seed=5");
+  CHECK(again.exit_code == 1);
+  CHECK(contains(again.err, "--force"));
+  CHECK(read_file(bench.path() / "runs/small/summary.json") == before);
+  CHECK(bench.shell("$R run c.json seed=5 --force -q").exit_code == 0);
+  CHECK(read_file(bench.path() / "runs/small/summary.json") != before);
+}
+
+TEST_CASE("--print-config shows every default, runs nothing, and reproduces the same bytes") {
+  const Bench bench;
+  CHECK(bench.shell("$R run c.json seed=3 --print-config > full.json").exit_code == 0);
+  CHECK_FALSE(std::filesystem::exists(bench.path() / "runs"));
+  CHECK(nlohmann::json::parse(read_file(bench.path() / "full.json"))["train"]["optimizer"]["dampening"] == 0.0);
+  CHECK(bench.shell("$R run c.json seed=3 -q --out a && $R run full.json -q --out b && $R run - -q --out c < full.json")
+            .exit_code == 0);
+  CHECK(read_file(bench.path() / "a/layers.csv") == read_file(bench.path() / "b/layers.csv"));
+  CHECK(bench.shell("cmp a/layers.csv c/layers.csv").exit_code == 0);
+}
+
+TEST_CASE("bad usage and bad configs exit with 2, say what is right, and write nothing") {
+  const Bench bench;
+  struct Case {
+    std::string line;
+    std::string says;
+  };
+  const std::vector<Case> cases = {
+      {"$R rnu c.json", "did you mean 'run'?"},
+      {"$R run", "CONFIG is required"},
+      {"$R run c.json --thread 2", "--thread"},
+      {"$R run c.json --threads 0", "--threads"},
+      {"$R run c.json --trace layer=-", "did you mean 'layers'?"},
+      {"$R run c.json --trace layers", "TABLE=PATH"},
+      {"$R run c.json --trace layers=- --trace steps=-", "standard output is taken"},
+      {"$R run c.json --format xml", "--format"},
+      {"$R run nothere.json", "nothere.json"},
+      {"$R run .", "a directory"},
+      {"$R run c.json train.batchsize=3", "did you mean \"batch_size\"?"},
+      {"$R run c.json network.layers.1.units=5", "/network/layers/1/units"},
+      {"$R run c.json network.layers.0.units=900000 network.layers.0.repeat=100", "of memory"},
+      {"$R run c.json 'data={\"kind\": \"csv\", \"file\": \"no.csv\"}'", "no.csv"},
+      {"$R validate c.json seed=-1", "/seed"},
+      {"$R curves rleu", "did you mean 'relu'?"},
+      {"$R curves elu:alpha=x", "expected a number"},
+      {"$R curves --points 1", "--points"},
+      {"$R completion tcsh", "tcsh"},
+  };
+  for (const Case& one : cases) {
+    const auto result = bench.shell(one.line);
+    CAPTURE(one.line);
+    CAPTURE(result.err);
+    CHECK(result.exit_code == 2);
+    CHECK(contains(result.err, one.says));
+    CHECK(result.out.empty());
+    CHECK_FALSE(std::filesystem::exists(bench.path() / "runs"));
+  }
+  CHECK(bench.shell("$R").exit_code == 2);
+}
+
+TEST_CASE("help and version go to standard output with exit code 0") {
+  const Bench bench;
+  const auto help = bench.shell("$R --help");
+  CHECK(help.exit_code == 0);
+  CHECK(contains(help.out, "Exit codes"));
+  for (const char* command : {"run", "validate", "schema", "init", "curves", "completion"}) {
+    CHECK(contains(help.out, command));
+    const auto sub = bench.shell(std::string("$R ") + command + " --help");
+    CHECK(sub.exit_code == 0);
+    CHECK(contains(sub.out, "--quiet"));
+    CHECK(contains(sub.out, "reluscope " + std::string(command)));
+  }
+  CHECK(contains(bench.shell("$R --version").out, "0."));
+}
+
+TEST_CASE("init writes a config that runs as it stands") {
+  const Bench bench;
+  CHECK(bench.shell("$R init -q && $R validate experiment.jsonc").exit_code == 0);
+  CHECK(bench.shell("$R init").exit_code == 2);  // not over an existing file
+  CHECK(bench.shell("$R init - | $R run - -q train.epochs=1").exit_code == 0);
+}
+
+TEST_CASE("a run that diverges leaves its trace, and fails only with --strict") {
+  const Bench bench;
+  const std::string line = "$R run c.json 'data={\"kind\": \"sin\"}' loss=mse network.layers.1.units=1 "
+                           "train.optimizer.lr=1e30 --force";
+  const auto run = bench.shell(line);
+  CHECK(run.exit_code == 0);
+  CHECK(contains(run.out, "Failed at step"));
+  CHECK(contains(read_file(bench.path() / "runs/small/events.jsonl"), "non_finite"));
+  const auto manifest = nlohmann::json::parse(read_file(bench.path() / "runs/small/manifest.json"));
+  CHECK(manifest["status"] == "failed");
+  CHECK(nlohmann::json::parse(read_file(bench.path() / "runs/small/summary.json"))["failure"].is_string());
+  CHECK(bench.shell(line + " --strict").exit_code == 1);
+}
+
+TEST_CASE("a reader that goes away ends the run quietly and leaves a valid directory") {
+  const Bench bench;
+  const auto run = bench.shell(
+      "set -o pipefail; $R run c.json -q train.epochs=3000 record.every=1 --trace layers=- | head -n 1 > first.txt; "
+      "echo ${PIPESTATUS[0]} > code.txt");
+  CHECK(read_file(bench.path() / "code.txt") == "0\n");
+  CHECK(contains(read_file(bench.path() / "first.txt"), "step,epoch,layer"));
+  CHECK(run.err.empty());
+  CHECK(nlohmann::json::parse(read_file(bench.path() / "runs/small/manifest.json"))["status"] == "interrupted");
+}
+
+TEST_CASE("SIGTERM and SIGINT end the run after a step, with its traces, and are seen by the shell") {
+  const Bench bench;
+  for (const auto& [name, code] : {std::pair<std::string, int>{"TERM", 143}, {"INT", 130}}) {
+    const auto run = bench.shell("$R run c.json -q --force train.epochs=100000000 record.every=100 record.census=off &\n"
+                                 "pid=$!; until [ -s runs/small/steps.csv ] && [ $(wc -l < runs/small/steps.csv) -gt 3 ]; do "
+                                 "sleep 0.05; done; kill -" + name + " $pid; wait $pid; echo $? > code.txt");
+    CHECK(read_file(bench.path() / "code.txt") == std::to_string(code) + "\n");
+    CHECK(nlohmann::json::parse(read_file(bench.path() / "runs/small/manifest.json"))["status"] == "interrupted");
+    CHECK(nlohmann::json::parse(read_file(bench.path() / "runs/small/summary.json"))["status"] == "interrupted");
+    bench.shell("rm -rf runs");
+  }
+}
+
+TEST_CASE("the table can be Markdown, the summary JSON") {
+  const Bench bench;
+  const auto markdown = bench.shell("$R run c.json --markdown");
+  CHECK(contains(markdown.out, "| dense1 | relu "));
+  CHECK(contains(markdown.out, "| ---: |") == false);
+  CHECK(contains(markdown.out, "---: |"));
+  const auto json = bench.shell("$R run c.json --force --json");
+  CHECK(nlohmann::json::parse(json.out)["name"] == "small");
+  CHECK(json.out == read_file(bench.path() / "runs/small/summary.json"));
+}
+
+TEST_CASE("curves writes z, a and the derivative") {
+  const Bench bench;
+  const auto run = bench.shell("$R curves relu leaky_relu:negative_slope=0.5 --from -1 --to 1 --points 3");
+  CHECK(run.exit_code == 0);
+  CHECK(run.out ==
+        "activation,z,a,derivative\nrelu,-1,0,0\nrelu,0,0,0\nrelu,1,1,1\n"
+        "leaky_relu:negative_slope=0.5,-1,-0.5,0.5\nleaky_relu:negative_slope=0.5,0,0,0.5\n"
+        "leaky_relu:negative_slope=0.5,1,1,1\n");
+  CHECK(lines_of(bench.shell("$R curves --points 2").out).size() == 1 + 2 * 16);
+}
+
+TEST_CASE("completion scripts know the commands and their options") {
+  const Bench bench;
+  const auto bash = bench.shell(
+      "source <($R completion bash) && COMP_WORDS=(reluscope run --thr) COMP_CWORD=2 && _reluscope && echo ${COMPREPLY[@]} && "
+      "COMP_WORDS=(reluscope cur) COMP_CWORD=1 && _reluscope && echo ${COMPREPLY[@]}");
+  CHECK(bash.exit_code == 0);
+  CHECK(bash.out == "--threads\ncurves\n");
+  CHECK(contains(bench.shell("$R completion zsh").out, "#compdef reluscope"));
+  CHECK(contains(bench.shell("$R completion fish").out, "complete -c reluscope"));
+}
