@@ -60,6 +60,7 @@ Cadence to_cadence(const Json& json) {
 DataSpec to_data(const Json& json) {
   DataSpec data;
   data.source = to_choice(source_table(), json, "kind");
+  data.base_directory = maybe<std::string>(json.at("directory")).value_or("");
   const auto normalize = json.at("normalize").get<std::string>();
   data.normalize = normalize == "unit"       ? Normalization::unit
                    : normalize == "standard" ? Normalization::standard

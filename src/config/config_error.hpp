@@ -15,7 +15,8 @@ struct ConfigIssue {
   std::string hint;      ///< "did you mean …", "set by KEY=VALUE"; may be empty
 };
 
-/// A config that cannot be run: exit code 2. The message lists every issue, one per line.
+/// A config that cannot be run: exit code 2. The message lists the issues, one per line;
+/// `issues()` has all of them, however many.
 class ConfigError : public UserError {
  public:
   ConfigError(const std::string& origin, std::vector<ConfigIssue> issues);

@@ -1,6 +1,9 @@
 #include "config/json_text.hpp"
 
 #include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
 #include <fstream>
 #include <iostream>
 #include <set>
@@ -17,26 +20,25 @@ using Json = nlohmann::json;
 constexpr std::size_t kMostBytes = 16U << 20;
 constexpr std::size_t kDeepest = 64;
 
-struct Position {
+bool continues_character(char byte) { return (static_cast<unsigned char>(byte) & 0xC0U) == 0x80U; }
+
+/// " at line 3, column 7", in characters, both from 1.
+std::string place_text(std::string_view text, std::size_t byte) {
   std::size_t line = 1;
   std::size_t column = 1;
-};
-
-Position position_of(std::string_view text, std::size_t byte) {
-  Position at;
-  for (std::size_t index = 0; index < std::min(byte, text.size()); ++index) {
-    ++at.column;
-    if (text[index] == '\n') at = {at.line + 1, 1};
+  for (const char character : text.substr(0, byte)) {
+    if (character == '\n') {
+      ++line;
+      column = 1;
+    } else if (!continues_character(character)) {
+      ++column;
+    }
   }
-  return at;
+  return " at line " + std::to_string(line) + ", column " + std::to_string(column);
 }
 
 [[noreturn]] void fail(const std::string& origin, const std::string& found, const std::string& expected) {
   throw ConfigError(origin, {{"", found, expected, ""}});
-}
-
-std::string at_text(const Position& at) {
-  return " at line " + std::to_string(at.line) + ", column " + std::to_string(at.column);
 }
 
 /// Follows the parser and notes keys that an object has twice: the parser itself keeps the last one in silence.
@@ -49,7 +51,7 @@ class DuplicateWatch {
       case Json::parse_event_t::object_start:
       case Json::parse_event_t::array_start:
         if (frames_.size() >= kDeepest)
-          fail(origin_, "nesting deeper than " + std::to_string(kDeepest) + " levels", "a config");
+          fail(origin_, "nesting deeper than " + std::to_string(kDeepest) + " levels", "fewer");
         frames_.push_back({event == Json::parse_event_t::array_start, 0, {}, {}});
         break;
       case Json::parse_event_t::object_end:
@@ -87,7 +89,8 @@ class DuplicateWatch {
 
   [[nodiscard]] std::string pointer() const {
     std::string text;
-    for (const Frame& frame : frames_) text = pointer_to(text, frame.is_array ? std::to_string(frame.index) : frame.key);
+    for (const Frame& frame : frames_)
+      text = pointer_to(text, frame.is_array ? std::to_string(frame.index) : frame.key);
     return text;
   }
 
@@ -95,10 +98,37 @@ class DuplicateWatch {
   std::vector<Frame> frames_;
 };
 
-/// "[json.exception.parse_error.101] parse error at line 1, column 2: syntax error …" without what we say ourselves.
+/// "[json.exception.parse_error.101] parse error at line 1, column 2: syntax error …; last read: '…'; expected …"
+/// without what we say ourselves, and without the token last read where that is long or not text.
 std::string bare_message(const std::string& what) {
+  constexpr std::size_t kLongestToken = 40;
+  const std::string lead = "; last read: '";
   const std::size_t colon = what.find(": ");
-  return colon == std::string::npos ? what : what.substr(colon + 2);
+  std::string text = colon == std::string::npos ? what : what.substr(colon + 2);
+  const std::size_t start = text.find(lead);
+  if (start == std::string::npos) return text;
+  std::size_t end = text.rfind("'; expected ");
+  if (end == std::string::npos || end < start) end = text.size() - 1;
+  const std::string token = text.substr(start + lead.size(), end - start - lead.size());
+  if (token.size() > kLongestToken || !is_utf8(token)) text.erase(start, end + 1 - start);
+  return text;
+}
+
+/// The byte at which the number `token` stands, outside strings and comments; npos if nowhere.
+std::size_t find_number(std::string_view text, std::string_view token) {
+  for (std::size_t at = 0; at < text.size(); ++at) {
+    if (text[at] == '"') {
+      for (++at; at < text.size() && text[at] != '"'; ++at)
+        if (text[at] == '\\') ++at;
+    } else if (text.substr(at).starts_with("//")) {
+      at = std::min(text.find('\n', at), text.size());
+    } else if (text.substr(at).starts_with("/*")) {
+      at = std::min(text.find("*/", at + 2), text.size());
+    } else if (text.substr(at).starts_with(token)) {
+      return at;
+    }
+  }
+  return std::string_view::npos;
 }
 
 }  // namespace
@@ -112,15 +142,14 @@ Json parse_json_text(std::string_view text, const std::string& origin) {
   try {
     document = Json::parse(text.begin(), text.end(), std::ref(watch), true, true);
   } catch (const Json::parse_error& error) {
-    const Position at = position_of(text, error.byte == 0 ? 0 : error.byte - 1);
-    fail(origin, "broken JSON" + at_text(at) + " (" + bare_message(error.what()) + ")", "JSON, with comments if you like");
+    const std::string place = place_text(text, error.byte == 0 ? 0 : error.byte - 1);
+    fail(origin, "broken JSON" + place + " (" + bare_message(error.what()) + ")", "JSON, with comments if you like");
   } catch (const Json::out_of_range& error) {
     // "number overflow parsing '1e999'": the library does not say where.
     const std::string what = error.what();
     const std::size_t open = what.find('\'');
     const std::string token = open == std::string::npos ? "" : what.substr(open + 1, what.rfind('\'') - open - 1);
-    const std::size_t byte = token.empty() ? std::string_view::npos : text.find(token);
-    fail(origin, "the number " + token + (byte == std::string_view::npos ? "" : at_text(position_of(text, byte))),
+    fail(origin, "the number " + shortened(token) + place_text(text, find_number(text, token)),
          "a number that fits float64");
   }
   if (!watch.issues.empty()) throw ConfigError(origin, std::move(watch.issues));
@@ -131,10 +160,14 @@ std::string read_config_file(const std::filesystem::path& file) {
   const std::string name = file == "-" ? "standard input" : file.string();
   std::error_code error;
   if (file != "-" && std::filesystem::is_directory(file, error)) fail(name, "a directory", "a config file");
+  const auto unreadable = [&] {
+    fail(name.empty() ? "''" : name, "no readable file (" + std::string(std::strerror(errno)) + ")",
+         "a config file; 'reluscope init' writes one");
+  };
   std::ifstream opened;
   if (file != "-") {
     opened.open(file, std::ios::binary);
-    if (!opened) fail(name, "no readable file", "a config file; 'reluscope init' writes one");
+    if (!opened) unreadable();
   }
   std::istream& in = file == "-" ? std::cin : opened;
   std::string text;
@@ -143,6 +176,7 @@ std::string read_config_file(const std::filesystem::path& file) {
     text.append(chunk.data(), static_cast<std::size_t>(in.gcount()));
     if (text.size() > kMostBytes) fail(name, "more than " + format_bytes(kMostBytes), "a config file");
   }
+  if (in.bad()) unreadable();
   return text;
 }
 
@@ -161,12 +195,27 @@ std::string pointer_to(const std::string& parent, std::string_view token) {
 }
 
 std::string describe(const Json& value) {
-  constexpr std::size_t kLongest = 60;
+  constexpr std::size_t kLongestList = 8;
   if (value.is_object()) return "an object";
-  if (value.is_array()) return "a list";
-  std::string text = value.dump(-1, ' ', true, Json::error_handler_t::replace);
-  if (text.size() > kLongest) text = text.substr(0, kLongest - 3) + "...";
-  return text;
+  const auto is_simple = [](const Json& element) { return !element.is_structured(); };
+  if (value.is_array() && (value.size() > kLongestList || !std::all_of(value.begin(), value.end(), is_simple)))
+    return "a list of " + std::to_string(value.size());
+  return shortened(value.dump(-1, ' ', false, Json::error_handler_t::replace));
+}
+
+std::string shortened(const std::string& text) {
+  constexpr std::size_t kLongest = 60;
+  if (text.size() <= kLongest) return text;
+  std::size_t end = kLongest - 3;
+  while (end > 0 && continues_character(text[end])) --end;
+  return text.substr(0, end) + "...";
+}
+
+bool is_utf8(const std::string& text) {
+  try {
+    static_cast<void>(Json(text).dump());
+    return true;
+  } catch (const Json::type_error&) { return false; }
 }
 
 }  // namespace reluscope

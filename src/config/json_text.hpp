@@ -22,4 +22,10 @@ std::string pointer_to(const std::string& parent, std::string_view token);
 /// A JSON value for a message: its text, cut short.
 std::string describe(const nlohmann::json& value);
 
+/// Text for a message, cut between two characters where it is long.
+std::string shortened(const std::string& text);
+
+/// What JSON text has to be. (Arguments of a command line may be any bytes.)
+bool is_utf8(const std::string& text);
+
 }  // namespace reluscope

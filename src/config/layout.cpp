@@ -13,13 +13,15 @@ namespace reluscope {
 
 namespace {
 
-/// Names become names of directories and parts of messages.
-constexpr const char* kNamePattern = "^[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}$";
-
-Field leaf(Param param, std::string pattern = "") {
+Field leaf(Param param) {
   Field field{param.name, param.doc, {}};
   field.node.param = std::move(param);
-  field.node.pattern = std::move(pattern);
+  return field;
+}
+
+Field name_leaf(Param param) {
+  Field field = leaf(std::move(param));
+  field.node.is_name = true;
   return field;
 }
 
@@ -62,6 +64,8 @@ Field cadence(std::string name, ParamValue fallback, std::vector<std::string> wo
 
 Field data_section() {
   const std::vector<Field> common = {
+      leaf(unset("directory", ParamKind::text,
+                 "where the data files are; a relative path starts at the config file, and null means beside it")),
       leaf(text("normalize", "none",
                 "none; unit: to [0, 1] by one minimum and maximum (u8 images: /255); standard: one mean and standard "
                 "deviation; per_feature: one each. Statistics from the training part alone")
@@ -70,7 +74,7 @@ Field data_section() {
       leaf(number("test_fraction", 0.2, "share split off for testing (seeded) where there is no test file")
                .at_least(0)
                .below(1))};
-  return choice("data", "What the network is trained on; relative paths start at the config file", "kind",
+  return choice("data", "What the network is trained on", "kind",
                 source_table(), "", common);
 }
 
@@ -82,17 +86,17 @@ Field network_section() {
   Option dense{"dense",
                {},
                "a = φ(W h + b)",
-               {leaf(name, kNamePattern),
+               {name_leaf(name),
                 leaf(required("units", ParamKind::integer, "number of units (neurons)").at_least(1).at_most(1000000)),
                 choice("activation", "φ", "name", activation_table(), "identity"),
                 object("init", "Initial parameters",
                        {choice("weights", "Initial weights", "name", weight_init_table(), "pytorch"), bias}),
                 leaf(repeat)}};
-  Option dropout{"dropout",
-                 {},
-                 "zeroes elements at random while training (Srivastava et al. 2014)",
-                 {leaf(name, kNamePattern), leaf(number("p", 0.5, "probability of zeroing").at_least(0).below(1)),
-                  leaf(repeat)}};
+  Option dropout{
+      "dropout",
+      {},
+      "zeroes elements at random while training (Srivastava et al. 2014)",
+      {name_leaf(name), leaf(number("p", 0.5, "probability of zeroing").at_least(0).below(1)), leaf(repeat)}};
   Node layer;
   layer.kind = Node::Kind::choice;
   layer.discriminator = "type";
@@ -104,17 +108,26 @@ Field network_section() {
   return object("network", "The layers", {std::move(layers)});
 }
 
+/// Bounds that keep every count of steps, and sums of them, within int64.
+constexpr double kMostEpochs = 1e9;
+constexpr double kMostSteps = 1e15;
+
 Field train_section() {
   return object(
       "train", "How it is trained",
-      {leaf(integer("epochs", 10, "passes over the training set; null where steps is given").at_least(1).or_null()),
-       leaf(unset("steps", ParamKind::integer, "number of updates, instead of epochs").at_least(1)),
+      {leaf(integer("epochs", 10, "passes over the training set; null where steps is given")
+                .at_least(1)
+                .at_most(kMostEpochs)
+                .or_null()),
+       leaf(unset("steps", ParamKind::integer, "number of updates, instead of epochs").at_least(1).at_most(kMostSteps)),
        leaf(integer("batch_size", 32, "samples per update").at_least(1)),
        leaf(boolean("shuffle", true, "a new order in every epoch, from the seed")),
        leaf(boolean("drop_last", false, "leave out the last batch of an epoch if it is short")),
        choice("optimizer", "Update rule", "name", optimizer_table(), "sgd"),
        choice("schedule", "Learning rate over time, after the warm-up", "name", schedule_table(), "constant"),
-       leaf(integer("warmup_steps", 0, "steps of linear warm-up before the schedule starts").at_least(0)),
+       leaf(integer("warmup_steps", 0, "steps of linear warm-up before the schedule starts")
+                .at_least(0)
+                .at_most(kMostSteps)),
        leaf(number("warmup_start_factor", 0.0, "the rate's factor at the first warm-up step").at_least(0).at_most(1)),
        leaf(unset("clip_norm", ParamKind::number, "limit of the global L2 norm of the gradient; null: none").above(0)),
        leaf(unset("clip_value", ParamKind::number, "limit of each gradient element; null: none").above(0))});
@@ -134,18 +147,28 @@ Field record_section() {
 }
 
 Node make_layout() {
-  return object("", "An experiment of reluscope",
-                {leaf(unset("$schema", ParamKind::text, "for editors; ignored")),
-                 leaf(text("name", "run", "names the run directory"), kNamePattern),
-                 leaf(integer("seed", 0, "of every random number in the run").at_least(0)),
-                 leaf(text("precision", "float32", "arithmetic of network and training").one_of({"float32", "float64"})),
-                 data_section(), network_section(),
-                 choice("loss", "What is minimised", "name", loss_table(), "cross_entropy"), train_section(),
-                 record_section()})
+  return object(
+             "", "An experiment of reluscope",
+             {leaf(unset("$schema", ParamKind::text, "for editors; ignored")),
+              name_leaf(text("name", "run", "names the run directory")),
+              leaf(integer("seed", 0, "of every random number in the run").at_least(0)),
+              leaf(text("precision", "float32", "arithmetic of network and training").one_of({"float32", "float64"})),
+              data_section(), network_section(),
+              choice("loss", "What is minimised", "name", loss_table(), "cross_entropy"), train_section(),
+              record_section()})
       .node;
 }
 
 }  // namespace
+
+bool is_name(std::string_view text) {
+  const auto is_allowed = [](char character) {
+    return (character >= 'A' && character <= 'Z') || (character >= 'a' && character <= 'z') ||
+           (character >= '0' && character <= '9') || character == '-' || character == '_' || character == '.';
+  };
+  return !text.empty() && text.size() <= 100 && text.front() != '.' &&
+         std::all_of(text.begin(), text.end(), is_allowed);
+}
 
 const Node& experiment_layout() {
   static const Node layout = make_layout();

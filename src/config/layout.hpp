@@ -2,6 +2,7 @@
 // The layout of a config: the one tree from which validation, defaults, the JSON Schema and the docs come.
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "util/param.hpp"
@@ -28,14 +29,14 @@ struct Node {
   };
   Kind kind = Kind::leaf;
   Param param;
-  std::string pattern;  ///< leaf, text: a regular expression it must match
+  bool is_name = false;  ///< leaf, text: it must be a name, see is_name()
   std::vector<Field> fields;
   std::vector<Node> items;
   std::string discriminator;
   std::vector<Option> options;
-  std::string fallback;          ///< the option meant where none is named; empty: one must be named
-  bool string_shorthand = false; ///< "relu" stands for {"name": "relu"}
-  std::string number_shorthand;  ///< a number stands for this option with that "value"; empty: it does not
+  std::string fallback;           ///< the option meant where none is named; empty: one must be named
+  bool string_shorthand = false;  ///< "relu" stands for {"name": "relu"}
+  std::string number_shorthand;   ///< a number stands for this option with that "value"; empty: it does not
 };
 
 struct Field {
@@ -43,6 +44,11 @@ struct Field {
   std::string doc;
   Node node;
 };
+
+/// Names become names of directories and parts of messages: at most 100 letters, digits, '-', '_' and '.', the first
+/// none of '.'. The pattern says the same for the JSON Schema.
+bool is_name(std::string_view text);
+inline constexpr const char* kNamePattern = "^[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}$";
 
 /// The layout of an experiment.
 const Node& experiment_layout();

@@ -1,5 +1,7 @@
 #include "config/load.hpp"
 
+#include <algorithm>
+
 #include "config/bind.hpp"
 #include "config/config_error.hpp"
 #include "config/json_text.hpp"
@@ -17,14 +19,17 @@ bool lies_within(const std::string& pointer, const std::string& ancestor) {
   return pointer == ancestor || pointer.starts_with(ancestor + "/");
 }
 
-/// Issues that an override has caused say so.
+/// Issues that an override has caused say so: at what it set, within it, or at an object that it made on its way. The
+/// last override of a place is the one that counts.
 void name_overrides(std::vector<ConfigIssue>& issues, const std::vector<OverrideTrace>& traces) {
   for (ConfigIssue& issue : issues) {
-    for (const OverrideTrace& trace : traces) {
-      if (!lies_within(issue.pointer, trace.pointer)) continue;
-      issue.hint += (issue.hint.empty() ? "" : "; ") + std::string("set by ") + trace.text;
-      break;
-    }
+    const auto is_cause = [&](const OverrideTrace& trace) {
+      return lies_within(issue.pointer, trace.pointer) ||
+             (!issue.pointer.empty() && lies_within(trace.pointer, issue.pointer));
+    };
+    const auto cause = std::find_if(traces.rbegin(), traces.rend(), is_cause);
+    if (cause == traces.rend()) continue;
+    issue.hint += (issue.hint.empty() ? "" : "; ") + std::string("set by ") + shortened(cause->text);
   }
 }
 
@@ -32,15 +37,14 @@ void name_overrides(std::vector<ConfigIssue>& issues, const std::vector<Override
 void settle_length(const Json& raw, nlohmann::ordered_json& resolved, std::vector<ConfigIssue>& issues) {
   if (!raw.is_object() || !raw.contains("train") || !raw["train"].is_object()) return;
   const auto given = [&](const char* key) { return raw["train"].contains(key) && !raw["train"][key].is_null(); };
-  if (given("steps") && given("epochs"))
-    issues.push_back({"/train/steps", "both steps and epochs", "one of them", ""});
+  if (given("steps") && given("epochs")) issues.push_back({"/train/steps", "both steps and epochs", "one of them", ""});
   if (!resolved.is_object() || !resolved["train"].is_object()) return;
   auto& train = resolved["train"];
   if (given("steps")) {
     train["epochs"] = nullptr;
   } else if (train["epochs"].is_null()) {
-    train["epochs"] = to_json(find_field(find_field(experiment_layout().fields, "train")->node.fields, "epochs")
-                                  ->node.param.fallback);
+    train["epochs"] = to_json(
+        find_field(find_field(experiment_layout().fields, "train")->node.fields, "epochs")->node.param.fallback);
   }
 }
 
@@ -59,7 +63,7 @@ ExperimentSpec parse_experiment(std::string_view text, const std::string& origin
   if (issues.empty()) {
     spec = bind_experiment(resolved, issues);
     spec.origin = origin;
-    spec.data.base_directory = base_directory;
+    spec.data.base_directory = base_directory / spec.data.base_directory;
     resolved.erase("$schema");
     spec.resolved_json = resolved.dump(2);
   }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 #include <optional>
+#include <utility>
 
 #include "config/json_text.hpp"
 #include "config/layout.hpp"
@@ -53,19 +54,24 @@ class Override {
       : text_(std::move(text)), traces_(traces), issues_(issues) {}
 
   void apply(Json& config) {
+    if (!is_utf8(text_)) return complain("", "an argument that is not UTF-8", "KEY=VALUE in UTF-8");
     const std::size_t equals = text_.find('=');
-    if (equals == std::string::npos || equals == 0) {
-      complain("", "'" + text_ + "'", "KEY=VALUE, for example train.optimizer.lr=0.05");
+    if (equals == std::string::npos || equals == 0)
+      return complain("", quoted(), "KEY=VALUE, for example train.optimizer.lr=0.05");
+    tokens_ = split(text_.substr(0, equals));
+    value_text_ = text_.substr(equals + 1);
+    value_ = Json::parse(value_text_, nullptr, false);
+    if (value_.is_discarded()) {
+      value_ = value_text_;
+    } else if (!is_clean()) {
       return;
     }
-    tokens_ = split(text_.substr(0, equals));
-    const std::string value = text_.substr(equals + 1);
-    value_ = Json::parse(value, nullptr, false);
-    if (value_.is_discarded()) value_ = value;
     const std::size_t before = traces_.size();
     descend(config, &experiment_layout(), 0, "");
-    if (traces_.size() == before && !complained_)
-      complain("", "'" + text_ + "'", "a path that leads to something in this config");
+    if (traces_.size() == before) {
+      if (!complained_) complain("", quoted(), "a path that leads to something in this config");
+      return;
+    }
     replace_counterpart(config);
   }
 
@@ -75,15 +81,34 @@ class Override {
     complained_ = true;
   }
 
+  [[nodiscard]] std::string quoted() const { return "'" + shortened(text_) + "'"; }
+
+  /// Duplicate keys and boundless nesting are refused as in a file.
+  bool is_clean() {
+    try {
+      parse_json_text(value_text_, text_);
+      return true;
+    } catch (const ConfigError& error) {
+      for (const ConfigIssue& issue : error.issues())
+        complain("", issue.found + (issue.pointer.empty() ? "" : " (" + issue.pointer + ")") + " in " + quoted(),
+                 issue.expected);
+      return false;
+    }
+  }
+
+  [[nodiscard]] bool wildcard_follows(std::size_t depth) const {
+    return std::find(tokens_.begin() + static_cast<std::ptrdiff_t>(depth), tokens_.end(), "*") != tokens_.end();
+  }
+
   void descend(Json& at, const Node* node, std::size_t depth, const std::string& pointer) {
     const std::string& token = tokens_[depth];
     const bool last = depth + 1 == tokens_.size();
     if (token == "*") {
-      if (!at.is_array()) return complain(pointer, "'*' in '" + text_ + "'", "'*' only where the config has a list");
+      if (!at.is_array()) return complain(pointer, "'*' in " + quoted(), "'*' only where the config has a list");
       for (std::size_t index = 0; index < at.size(); ++index) {
         const std::string here = pointer_to(pointer, std::to_string(index));
         if (last) {
-          set(at[index], here);
+          set(at[index], below(node, token, at), here);
         } else if (at[index].is_object() && at[index].contains(tokens_[depth + 1])) {
           descend(at[index], below(node, token, at), depth + 1, here);
         }
@@ -93,24 +118,31 @@ class Override {
     if (at.is_array()) {
       const auto index = as_index(token);
       if (!index || *index >= at.size())
-        return complain(pointer, "'" + token + "' in '" + text_ + "'",
-                        "an index from 0 to " + std::to_string(at.size() - 1) + ", or *");
-      const std::string here = pointer_to(pointer, token);
-      return last ? set(at[*index], here) : descend(at[*index], below(node, token, at), depth + 1, here);
+        return complain(
+            pointer, "'" + token + "' in " + quoted(),
+            at.empty() ? "elements in this list" : "an index from 0 to " + std::to_string(at.size() - 1) + ", or *");
+      const std::string here = pointer_to(pointer, std::to_string(*index));
+      const Node* item = below(node, token, at);
+      return last ? set(at[*index], item, here) : descend(at[*index], item, depth + 1, here);
     }
     promote(at, node);
-    if (!at.is_object()) return complain(pointer, "'" + text_ + "'", "a path through objects; this is " + describe(at));
+    if (!at.is_object()) return complain(pointer, quoted(), "a path through objects; this is " + describe(at));
     const std::string here = pointer_to(pointer, token);
     if (last) {
       if (node != nullptr && node->kind == Node::Kind::choice && token == node->discriminator) switch_option(at, *node);
-      set(at[token], here);
+      set(at[token], below(node, token, at), here);
       return;
     }
+    // What is not there has no elements: nothing is made on the way to a '*'.
+    if (!at.contains(token) && wildcard_follows(depth))
+      return complain(pointer, quoted(), "a list for '*' in this config");
     descend(at[token], below(node, token, at), depth + 1, here);
   }
 
-  void set(Json& place, const std::string& pointer) {
-    place = value_;
+  /// Where text belongs, what looks like a number is text too: name=2024, data.label_column=0.
+  void set(Json& place, const Node* node, const std::string& pointer) {
+    const bool takes_text = node != nullptr && node->kind == Node::Kind::leaf && node->param.kind == ParamKind::text;
+    place = takes_text && (value_.is_number() || value_.is_boolean()) ? Json(value_text_) : value_;
     traces_.push_back({pointer, text_});
   }
 
@@ -143,6 +175,7 @@ class Override {
   std::vector<OverrideTrace>& traces_;
   std::vector<ConfigIssue>& issues_;
   std::vector<std::string> tokens_;
+  std::string value_text_;
   Json value_;
   bool complained_ = false;
 };

@@ -15,11 +15,11 @@ struct OverrideTrace {
   std::string text;  ///< the override as given
 };
 
-/// Applies `text`, a dotted path and a value ("train.optimizer.lr=0.05"). The value is JSON if it parses as such, else
-/// a string. `*` stands for every list element that has the next key; a path without it may create objects. A
-/// shorthand on the way ("optimizer": "sgd") becomes an object; naming another option of a choice drops the settings
-/// that it does not have; train.steps replaces train.epochs and the other way round. Appends an issue for a path that
-/// leads nowhere.
+/// Applies `text`, a dotted path and a value ("train.optimizer.lr=0.05"). The value is JSON if it parses as such and
+/// the place is none for text, else a string. `*` stands for every list element that has the next key; a path without
+/// it may create objects. A shorthand on the way ("optimizer": "sgd") becomes an object; naming another option of a
+/// choice drops the settings that it does not have; train.steps replaces train.epochs and the other way round. Appends
+/// an issue for a path that leads nowhere.
 void apply_override(nlohmann::json& config, const std::string& text, std::vector<OverrideTrace>& traces,
                     std::vector<ConfigIssue>& issues);
 

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <regex>
 
 #include "config/json_text.hpp"
 #include "util/format.hpp"
@@ -45,6 +44,19 @@ void find_places(const Node& node, const std::string& key, const std::string& he
   visit(node.fields);
   for (const Option& option : node.options) visit(option.fields);
   for (const Node& item : node.items) find_places(item, key, here + "/0", places);
+}
+
+/// " from 1 to 10", " ≥ 0 and < 1", or nothing where every number is allowed.
+std::string range_text(const Param& param) {
+  const bool low = std::isfinite(param.min);
+  const bool high = std::isfinite(param.max);
+  if (low && high && !param.min_exclusive && !param.max_exclusive)
+    return " from " + bound_text(param.min) + " to " + bound_text(param.max);
+  std::string text;
+  if (low) text += (param.min_exclusive ? " > " : " ≥ ") + bound_text(param.min);
+  if (low && high) text += " and";
+  if (high) text += (param.max_exclusive ? " < " : " ≤ ") + bound_text(param.max);
+  return text;
 }
 
 class Resolver {
@@ -96,16 +108,28 @@ class Resolver {
   Resolved leaf(const Node& node, const Raw& raw, const std::string& pointer) {
     const Param& param = node.param;
     if (!accepts(node, raw)) {
-      std::string hint;
-      if (raw.is_string() && !param.allowed.empty()) hint = did_you_mean(raw.get<std::string>(), param.allowed);
       std::string expected = expectation(param);
-      if (!node.pattern.empty()) expected = "a name of letters, digits, '-', '_' and '.', not starting with '.'";
-      report(pointer, describe(raw), expected, hint);
+      if (node.is_name) expected = "a name of at most 100 letters, digits, '-', '_' and '.', not starting with '.'";
+      report(pointer, describe(raw), expected, advice(param, raw));
       return nullptr;
     }
     if (param.kind == ParamKind::number && raw.is_number()) return raw.get<double>();
+    if (param.kind == ParamKind::text && raw.is_number_integer()) return raw.dump();
     if (param.kind == ParamKind::numbers) return raw.get<std::vector<double>>();
     return Resolved(raw);
+  }
+
+  /// What the user may have meant by a value of the wrong kind.
+  static std::string advice(const Param& param, const Raw& raw) {
+    const bool numeric = param.kind == ParamKind::integer || param.kind == ParamKind::number;
+    if (param.kind == ParamKind::integer && raw.is_number_float() && std::abs(raw.get<double>()) < 1e15 &&
+        raw.get<double>() == std::floor(raw.get<double>()))
+      return "write " + bound_text(raw.get<double>());
+    if (param.kind == ParamKind::text && (raw.is_number() || raw.is_boolean())) return "write \"" + raw.dump() + "\"";
+    if (!raw.is_string()) return "";
+    const auto word = raw.get<std::string>();
+    if (numeric && Raw::accept(word) && Raw::parse(word).is_number()) return "write it without the quotes";
+    return did_you_mean(word, param.allowed);
   }
 
   static bool in_range(const Param& param, double number) {
@@ -127,19 +151,20 @@ class Resolver {
       case ParamKind::integer:
         if (is_word()) return true;
         // An unsigned number that no int64 holds is refused; below that the conversion is exact.
-        if (!raw.is_number_integer() || (raw.is_number_unsigned() && raw.get<std::uint64_t>() > INT64_MAX)) return false;
+        if (!raw.is_number_integer() || (raw.is_number_unsigned() && raw.get<std::uint64_t>() > INT64_MAX))
+          return false;
         return in_range(param, static_cast<double>(raw.get<std::int64_t>()));
       case ParamKind::number:
         return raw.is_number() && in_range(param, raw.get<double>());
       case ParamKind::text:
+        if (param.integer_too && raw.is_number_integer()) return true;
         if (!raw.is_string()) return false;
-        if (!node.pattern.empty()) return std::regex_match(raw.get<std::string>(), std::regex(node.pattern));
+        if (node.is_name) return is_name(raw.get<std::string>());
         return param.allowed.empty() || is_word();
       case ParamKind::numbers:
         return raw.is_array() && (param.count == 0 ? !raw.empty() : raw.size() == param.count) &&
-               std::all_of(raw.begin(), raw.end(), [&](const Raw& one) {
-                 return one.is_number() && in_range(param, one.get<double>());
-               });
+               std::all_of(raw.begin(), raw.end(),
+                           [&](const Raw& one) { return one.is_number() && in_range(param, one.get<double>()); });
     }
     return false;
   }
@@ -189,8 +214,7 @@ class Resolver {
   }
 
   Resolved choice(const Node& node, const Raw& raw, const std::string& pointer) {
-    if (raw.is_string() && node.string_shorthand)
-      return choose(node, Raw{{node.discriminator, raw}}, pointer, pointer);
+    if (raw.is_string() && node.string_shorthand) return choose(node, Raw{{node.discriminator, raw}}, pointer, pointer);
     if (raw.is_number() && !node.number_shorthand.empty())
       return choose(node, Raw{{node.discriminator, node.number_shorthand}, {"value", raw}}, pointer, pointer);
     if (!raw.is_object()) {
@@ -256,16 +280,13 @@ std::string expectation(const Param& param) {
       break;
     case ParamKind::text:
       text = param.allowed.empty() ? "a string" : "one of: " + joined(param.allowed);
+      if (param.integer_too) text += " or an integer";
       break;
     case ParamKind::numbers:
       text = "a list of " + (param.count == 0 ? std::string("numbers") : std::to_string(param.count) + " numbers");
       break;
   }
-  std::string range;
-  if (std::isfinite(param.min)) range += (param.min_exclusive ? " > " : " ≥ ") + bound_text(param.min);
-  if (std::isfinite(param.max))
-    range += (range.empty() ? "" : " and") + std::string(param.max_exclusive ? " < " : " ≤ ") + bound_text(param.max);
-  text += range;
+  text += range_text(param);
   if (param.kind == ParamKind::integer && !param.allowed.empty()) text += ", or one of: " + joined(param.allowed);
   if (param.optional) text += ", or null";
   return text;

@@ -46,9 +46,9 @@ Json leaf_schema(const Node& node) {
       add_range(schema, param);
       break;
     case ParamKind::text:
-      schema["type"] = "string";
+      schema["type"] = param.integer_too ? Json({"string", "integer"}) : Json("string");
       if (!param.allowed.empty()) schema["enum"] = param.allowed;
-      if (!node.pattern.empty()) schema["pattern"] = node.pattern;
+      if (node.is_name) schema["pattern"] = kNamePattern;
       break;
     case ParamKind::numbers: {
       Json item = {{"type", "number"}};
@@ -87,8 +87,7 @@ Json object_schema(const std::vector<Field>& fields) {
     member["description"] = field.doc;
     if (field.node.kind == Node::Kind::leaf && !field.node.param.required)
       member["default"] = to_json(field.node.param.fallback);
-    if (field.node.kind == Node::Kind::choice && field.node.string_shorthand)
-      member["default"] = field.node.fallback;
+    if (field.node.kind == Node::Kind::choice && field.node.string_shorthand) member["default"] = field.node.fallback;
     schema["properties"][field.name] = std::move(member);
     if (is_required(field.node)) needed.push_back(field.name);
   }

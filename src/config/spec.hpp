@@ -18,13 +18,13 @@ struct TrainSpec {
   std::int64_t epochs = 10;
   std::int64_t batch_size = 32;
   bool shuffle = true;
-  bool drop_last = false;                ///< drop the last batch of an epoch when it is short
-  Choice optimizer;                      ///< from optimizer_table()
-  Choice schedule;                       ///< from schedule_table()
-  std::int64_t warmup_steps = 0;         ///< linear warm-up before the schedule starts
-  double warmup_start_factor = 0.0;      ///< the rate's factor at step 0 of the warm-up, in [0, 1)
-  std::optional<double> clip_norm;       ///< global L2 norm of all gradients
-  std::optional<double> clip_value;      ///< each gradient element to [−v, v]
+  bool drop_last = false;            ///< drop the last batch of an epoch when it is short
+  Choice optimizer;                  ///< from optimizer_table()
+  Choice schedule;                   ///< from schedule_table()
+  std::int64_t warmup_steps = 0;     ///< linear warm-up before the schedule starts
+  double warmup_start_factor = 0.0;  ///< the rate's factor at step 0 of the warm-up, in [0, 1)
+  std::optional<double> clip_norm;   ///< global L2 norm of all gradients
+  std::optional<double> clip_value;  ///< each gradient element to [−v, v]
 };
 
 /// When something is recorded: never, at every n-th step, at the ends of epochs, or log-spaced (dense at the start).
@@ -34,8 +34,8 @@ struct Cadence {
 };
 
 struct RecordSpec {
-  Cadence every;               ///< steps.csv and layers.csv
-  Cadence census;              ///< census.csv
+  Cadence every;                     ///< steps.csv and layers.csv
+  Cadence census;                    ///< census.csv
   double saturation_epsilon = 0.01;  ///< |φ'| at or below this on every sample: saturated
   double dormant_tau = 0.025;        ///< Sokar et al. 2023
   std::int64_t probe = 2048;         ///< samples that effective_rank looks at; 0: all

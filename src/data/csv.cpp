@@ -181,7 +181,8 @@ SourceEntry csv_source() {
             "whether the first line holds names; null: yes if it has text where a feature has to be a number"),
       text("label_column", "-1",
            "the labels: a column's name, or its number from 0, negative from the end; several for regression, with "
-           "commas between"),
+           "commas between")
+           .or_integer(),
       task_param(),
       text("delimiter", "auto", "what stands between the fields; auto: whichever is most frequent in the first line")
           .one_of({"auto", ",", ";", "tab", "|", " "})};

@@ -33,6 +33,7 @@ struct Param {
   bool max_exclusive = false;
   std::vector<std::string> allowed;  ///< text: the permitted words; empty permits any
   std::size_t count = 0;             ///< numbers: the exact length; 0 permits any
+  bool integer_too = false;          ///< text: an integer stands for its digits
   bool optional = false;             ///< null is permitted
   bool required = false;             ///< there is no default, the user must say
 
@@ -43,6 +44,7 @@ struct Param {
   Param below(double bound) && { max = bound; max_exclusive = true; return std::move(*this); }
   Param one_of(std::vector<std::string> words) && { allowed = std::move(words); return std::move(*this); }
   Param of_length(std::size_t length) && { count = length; return std::move(*this); }
+  Param or_integer() && { integer_too = true; return std::move(*this); }
   Param or_null() && { optional = true; return std::move(*this); }
 };
 

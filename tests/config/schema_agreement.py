@@ -35,6 +35,8 @@ DELETE = object()
 GOOD = [
     ("seed", 9223372036854775807), ("name", "a-b_c.1"), ("precision", "float64"), ("data.normalize", "per_feature"),
     ("data.limit", 10), ("data.test_fraction", 0), ("data", {"kind": "csv", "file": "x.csv"}),
+    ("data", {"kind": "csv", "file": "x.csv", "label_column": -1}),
+    ("data", {"kind": "csv", "file": "x.csv", "label_column": "class"}),
     ("network.layers.0.activation", "swish"), ("network.layers.0.activation", "relu"),
     ("network.layers.0.init.bias", "zeros"), ("network.layers.0.init.bias", {"name": "constant", "value": -1}),
     ("network.layers.0.init", DELETE), ("network.layers.0.type", DELETE), ("network.layers.1.p", 0),
@@ -47,6 +49,7 @@ BAD = [
     ("seed", -1), ("seed", 1.5), ("seed", "1"), ("seed", None), ("name", "../x"), ("name", ""), ("name", 3),
     ("precision", "half"), ("data", DELETE), ("data", "moons"), ("data", {}), ("data.kind", "mooons"),
     ("data.normalize", "unitt"), ("data.limit", 0), ("data.test_fraction", 1), ("data.extra", 1), ("data.noise", "x"),
+    ("data", {"kind": "csv", "file": "x.csv", "label_column": 1.5}), ("data", {"kind": "csv", "file": 3}),
     ("network", DELETE), ("network", []), ("network.layers", []), ("network.layers", {}), ("network.layers.0", 3),
     ("network.layers.0.units", 0), ("network.layers.0.units", DELETE), ("network.layers.0.units", 1000001),
     ("network.layers.0.units", True), ("network.layers.0.activation", "rleu"), ("network.layers.0.activation", None),
