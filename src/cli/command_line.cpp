@@ -20,9 +20,8 @@ constexpr const char* kVersion = RELUSCOPE_VERSION;
 
 constexpr const char* kFooter = R"(
 Exit codes:
-  0  done                        2  bad usage, config or data
-  1  the run failed              3  done, with findings at or above --fail-on
-  130, 143  interrupted (SIGINT, SIGTERM), traces complete up to the last step
+  0  done         1  the run failed         2  bad usage, config or data
+  130, 143  interrupted (SIGINT, SIGTERM): the traces are complete up to the last step
 
 Start with:
   reluscope init                         write a commented config
@@ -73,6 +72,15 @@ CLI::App* CommandLine::add(const std::string& name, const std::string& descripti
   subcommand->footer(examples);
   subcommand->add_flag("-q,--quiet", common.quiet, "Nothing on stderr but errors");
   return subcommand;
+}
+
+void add_format_option(CLI::App& command, TraceFormat& format, const std::string& description) {
+  command
+      .add_option_function<std::string>(
+          "--format", [&format](const std::string& name) { format = name == "csv" ? TraceFormat::csv : TraceFormat::jsonl; },
+          description)
+      ->check(CLI::IsMember({"csv", "jsonl"}))
+      ->type_name("FORMAT");
 }
 
 int run_command_line(int argc, const char* const* argv) {

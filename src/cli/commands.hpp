@@ -6,6 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "trace/table_writer.hpp"
+
 namespace reluscope {
 
 /// What every subcommand shares.
@@ -22,6 +24,9 @@ struct CommandLine {
   /// Adds a subcommand with the common options, a description, and a footer with examples.
   CLI::App* add(const std::string& name, const std::string& description, const std::string& examples);
 };
+
+/// --format csv|jsonl, into `format`.
+void add_format_option(CLI::App& command, TraceFormat& format, const std::string& description);
 
 void add_run(CommandLine& line);
 void add_validate(CommandLine& line);

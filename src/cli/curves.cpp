@@ -1,6 +1,5 @@
 #include <algorithm>
 #include <charconv>
-#include <map>
 #include <memory>
 
 #include "cli/commands.hpp"
@@ -132,11 +131,7 @@ void add_curves(CommandLine& line) {
   command->add_option("--from", options->from, "First pre-activation")->capture_default_str();
   command->add_option("--to", options->to, "Last pre-activation")->capture_default_str();
   command->add_option("--points", options->points, "Rows per activation")->capture_default_str();
-  command
-      ->add_option("--format", options->format, "csv or jsonl")
-      ->transform(CLI::CheckedTransformer(
-          std::map<std::string, TraceFormat>{{"csv", TraceFormat::csv}, {"jsonl", TraceFormat::jsonl}}))
-      ->default_str("csv");
+  add_format_option(*command, options->format, "Format of the rows [csv]");
   command->callback([&line, options] { line.action = [options] { return write_curves(*options); }; });
 }
 

@@ -6,7 +6,6 @@
 #include <chrono>
 #include <csignal>
 #include <iostream>
-#include <map>
 #include <memory>
 
 #include "cli/commands.hpp"
@@ -230,7 +229,7 @@ void add_run(CommandLine& line) {
   command->add_option("CONFIG", options->config, "The experiment (JSON, comments allowed); - reads standard input")
       ->required();
   command->add_option("KEY=VALUE", options->overrides, "Changes to the config");
-  command->add_option("-o,--out", options->out, "Run directory [runs/NAME, NAME from the config]");
+  command->add_option("-o,--out", options->out, "Run directory [runs/NAME, NAME from the config]")->take_last();
   command->add_flag("--force", options->force, "Replace a run that is in the directory already");
   command
       ->add_option("--trace", options->traces,
@@ -239,11 +238,7 @@ void add_run(CommandLine& line) {
       ->expected(1)
       ->allow_extra_args(false)  // else it would swallow the KEY=VALUE that follow
       ->take_all();
-  command
-      ->add_option("--format", options->format, "Format of --trace: csv or jsonl [csv]; events are always jsonl")
-      ->transform(CLI::CheckedTransformer(
-          std::map<std::string, TraceFormat>{{"csv", TraceFormat::csv}, {"jsonl", TraceFormat::jsonl}}))
-      ->type_name("FORMAT");
+  add_format_option(*command, options->format, "Format of --trace [csv]; events are always jsonl");
   command->add_option("--threads", options->threads, "Threads [all CPUs]; results do not depend on it")
       ->check(CLI::Range(1, 1024))
       ->type_name("N");

@@ -110,7 +110,7 @@ Field network_section() {
 
 /// Bounds that keep every count of steps, and sums of them, within int64.
 constexpr double kMostEpochs = 1e9;
-constexpr double kMostSteps = 1e15;
+constexpr double kMostSteps = 1e12;
 
 Field train_section() {
   return object(

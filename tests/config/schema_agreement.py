@@ -96,6 +96,10 @@ def main():
     failures = []
     if shipped != schema:
         failures.append("configs/experiment.schema.json is not what `reluscope schema` prints: write it anew")
+    reference = subprocess.run([sys.executable, configs.parent / "scripts/config_reference.py"], check=True,
+                               input=json.dumps(schema), capture_output=True, text=True).stdout
+    if reference != (configs.parent / "docs/config.md").read_text():
+        failures.append("docs/config.md is not what scripts/config_reference.py makes of the schema: write it anew")
     draft7, draft2020 = jsonschema.Draft7Validator(schema), jsonschema.Draft202012Validator(schema)
 
     def judge(name, config, schema_ok, loader_ok):
