@@ -40,7 +40,8 @@ std::string unknown_subcommand(const CLI::App& app, const std::string& given) {
 /// Messages go to stderr as "reluscope: …"; errors in red where colour is welcome (spdlog does not know NO_COLOR).
 void set_up_logging() {
   const auto mode = wants_color(STDERR_FILENO) ? spdlog::color_mode::always : spdlog::color_mode::never;
-  const auto logger = std::make_shared<spdlog::logger>("reluscope", std::make_shared<spdlog::sinks::stderr_color_sink_st>(mode));
+  const auto logger =
+      std::make_shared<spdlog::logger>("reluscope", std::make_shared<spdlog::sinks::stderr_color_sink_st>(mode));
   logger->set_pattern("%^%n:%$ %v");
   spdlog::set_default_logger(logger);
 }
@@ -77,7 +78,8 @@ CLI::App* CommandLine::add(const std::string& name, const std::string& descripti
 void add_format_option(CLI::App& command, TraceFormat& format, const std::string& description) {
   command
       .add_option_function<std::string>(
-          "--format", [&format](const std::string& name) { format = name == "csv" ? TraceFormat::csv : TraceFormat::jsonl; },
+          "--format",
+          [&format](const std::string& name) { format = name == "csv" ? TraceFormat::csv : TraceFormat::jsonl; },
           description)
       ->check(CLI::IsMember({"csv", "jsonl"}))
       ->type_name("FORMAT");
@@ -104,9 +106,7 @@ int run_command_line(int argc, const char* const* argv) {
   } catch (const UserError& fault) {
     spdlog::error("{}", fault.what());
     return fault.exit_code();
-  } catch (const BrokenPipe&) {
-    return kDone;
-  } catch (const std::bad_alloc&) {
+  } catch (const BrokenPipe&) { return kDone; } catch (const std::bad_alloc&) {
     spdlog::error("out of memory");
     return kRunFailed;
   } catch (const std::filesystem::filesystem_error& fault) {

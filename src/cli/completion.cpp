@@ -82,7 +82,8 @@ std::string zsh_script(const std::vector<Verb>& verbs) {
   for (const Verb& verb : verbs) {
     out << "    " << verb.name << ")\n      shift words; (( CURRENT-- ))\n      _arguments";
     for (const Flag& flag : verb.flags)
-      out << " \\\n        " << quoted(flag.name + "[" + zsh_text(flag.description) + "]" + (flag.takes_value ? ":value:_files" : ""));
+      out << " \\\n        "
+          << quoted(flag.name + "[" + zsh_text(flag.description) + "]" + (flag.takes_value ? ":value:_files" : ""));
     out << " \\\n        '*:file:_files' ;;\n";
   }
   out << "  esac\n}\n_reluscope \"$@\"\n";
@@ -98,9 +99,9 @@ std::string fish_script(const std::vector<Verb>& verbs) {
   for (const Verb& verb : verbs) {
     for (const Flag& flag : verb.flags) {
       const bool is_long = flag.name.starts_with("--");
-      out << "complete -c reluscope -n '__fish_seen_subcommand_from " << verb.name << "' "
-          << (is_long ? "-l " : "-s ") << flag.name.substr(is_long ? 2 : 1) << (flag.takes_value ? " -r" : "") << " -d "
-          << quoted(flag.description) << '\n';
+      out << "complete -c reluscope -n '__fish_seen_subcommand_from " << verb.name << "' " << (is_long ? "-l " : "-s ")
+          << flag.name.substr(is_long ? 2 : 1) << (flag.takes_value ? " -r" : "") << " -d " << quoted(flag.description)
+          << '\n';
     }
   }
   return out.str();

@@ -93,7 +93,8 @@ Choice parse_activation(const std::string& given) {
 }
 
 int write_curves(const CurveOptions& options) {
-  if (options.points < 2) throw UsageError("--points: found " + std::to_string(options.points) + ", expected at least 2");
+  if (options.points < 2)
+    throw UsageError("--points: found " + std::to_string(options.points) + ", expected at least 2");
   if (!(options.from < options.to)) throw UsageError("--from must be smaller than --to");
   std::vector<std::string> wanted = options.activations;
   if (wanted.empty())

@@ -39,8 +39,7 @@ void add_init(CommandLine& line) {
                                "\nExamples:\n  reluscope init\n  reluscope init -            # to standard output");
   command->add_option("FILE", options->file, "Where to; - is standard output")->capture_default_str();
   command->add_flag("--force", options->force, "Replace the file if it exists");
-  command->callback(
-      [&line, options] { line.action = [options] { return write_starter(*options); }; });
+  command->callback([&line, options] { line.action = [options] { return write_starter(*options); }; });
 }
 
 }  // namespace reluscope

@@ -106,12 +106,14 @@ std::vector<TraceWish> parse_traces(const RunOptions& options) {
     const auto& known = TraceStream::tables();
     if (std::find(known.begin(), known.end(), table) == known.end()) {
       const auto near = nearest_name(table, known);
-      throw UsageError("--trace " + text + ": there is no table '" + table + "'; there are steps, layers, census, units, events" +
+      throw UsageError("--trace " + text + ": there is no table '" + table +
+                       "'; there are steps, layers, census, units, events" +
                        (near ? "; did you mean '" + *near + "'?" : ""));
     }
     wishes.push_back({table, text.substr(equals + 1)});
     if (wishes.back().path != "-") continue;
-    if (stdout_taken) throw UsageError("--trace " + text + ": standard output is taken already; it can carry one thing");
+    if (stdout_taken)
+      throw UsageError("--trace " + text + ": standard output is taken already; it can carry one thing");
     stdout_taken = true;
   }
   return wishes;
@@ -158,8 +160,7 @@ int run_it(const RunOptions& options, bool quiet) {
   check_against_data(spec, dataset);
   spdlog::info("{}: {} training and {} test samples, {} features", spec.data.source.name, dataset.train.count(),
                dataset.test.count(), dataset.features());
-  check_memory(spec, static_cast<std::uint64_t>(dataset.features()),
-               static_cast<std::uint64_t>(dataset.train.count()));
+  check_memory(spec, static_cast<std::uint64_t>(dataset.features()), static_cast<std::uint64_t>(dataset.train.count()));
 
   Tee sink;
   const auto directory =
@@ -218,14 +219,14 @@ int run_it(const RunOptions& options, bool quiet) {
 
 void add_run(CommandLine& line) {
   auto options = std::make_shared<RunOptions>();
-  CLI::App* command = line.add(
-      "run", "Train a network with every layer watched",
-      "\nKEY=VALUE sets a value of the config by its dotted path; * stands for every layer that has the key:\n"
-      "  reluscope run c.json train.optimizer.lr=0.05 'network.layers.*.activation=leaky_relu'\n"
-      "\nExamples:\n"
-      "  reluscope run configs/digits-relu.json\n"
-      "  reluscope run c.json --trace layers=- | python3 scripts/plot_traces.py -o traces.png\n"
-      "  reluscope run c.json --json --quiet | jq .test.accuracy");
+  CLI::App* command =
+      line.add("run", "Train a network with every layer watched",
+               "\nKEY=VALUE sets a value of the config by its dotted path; * stands for every layer that has the key:\n"
+               "  reluscope run c.json train.optimizer.lr=0.05 'network.layers.*.activation=leaky_relu'\n"
+               "\nExamples:\n"
+               "  reluscope run configs/digits-relu.json\n"
+               "  reluscope run c.json --trace layers=- | python3 scripts/plot_traces.py -o traces.png\n"
+               "  reluscope run c.json --json --quiet | jq .test.accuracy");
   command->add_option("CONFIG", options->config, "The experiment (JSON, comments allowed); - reads standard input")
       ->required();
   command->add_option("KEY=VALUE", options->overrides, "Changes to the config");

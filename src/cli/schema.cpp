@@ -1,5 +1,5 @@
-#include "cli/commands.hpp"
 #include "config/schema.hpp"
+#include "cli/commands.hpp"
 #include "util/error.hpp"
 #include "util/text_file.hpp"
 

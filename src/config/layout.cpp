@@ -74,8 +74,7 @@ Field data_section() {
       leaf(number("test_fraction", 0.2, "share split off for testing (seeded) where there is no test file")
                .at_least(0)
                .below(1))};
-  return choice("data", "What the network is trained on", "kind",
-                source_table(), "", common);
+  return choice("data", "What the network is trained on", "kind", source_table(), "", common);
 }
 
 Field network_section() {
@@ -110,7 +109,7 @@ Field network_section() {
 
 /// Bounds that keep every count of steps, and sums of them, within int64.
 constexpr double kMostEpochs = 1e9;
-constexpr double kMostSteps = 1e12;
+constexpr double kMostSteps = 1e15;
 
 Field train_section() {
   return object(

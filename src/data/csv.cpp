@@ -117,8 +117,8 @@ void require_same_columns(const CsvTable& train, const CsvTable& test, const Par
   for (std::size_t column = 0; column < train.header.size(); ++column)
     if (train.header[column] != test.header[column])
       throw DataError(params.text("test") + ": column " + std::to_string(column + 1) + " is called " +
-                      in_quotes(test.header[column]) + ", in the training file " + params.text("train") +
-                      " it is " + in_quotes(train.header[column]));
+                      in_quotes(test.header[column]) + ", in the training file " + params.text("train") + " it is " +
+                      in_quotes(train.header[column]));
 }
 
 RawData load(const ParamValues& params, const SourceContext& context) {
@@ -182,7 +182,7 @@ SourceEntry csv_source() {
       text("label_column", "-1",
            "the labels: a column's name, or its number from 0, negative from the end; several for regression, with "
            "commas between")
-           .or_integer(),
+          .or_integer(),
       task_param(),
       text("delimiter", "auto", "what stands between the fields; auto: whichever is most frequent in the first line")
           .one_of({"auto", ",", ";", "tab", "|", " "})};

@@ -28,8 +28,8 @@ std::optional<std::size_t> find_column(const CsvStart& start, std::string_view w
   const auto named = std::find(start.header.begin(), start.header.end(), word);
   if (named == start.header.end()) return numbered_column(word, start.columns);
   if (std::find(named + 1, start.header.end(), word) != start.header.end())
-    start.records.fail_at(start.line, "two columns are called " + in_quotes(word) +
-                                          "; give the label column by its number");
+    start.records.fail_at(start.line,
+                          "two columns are called " + in_quotes(word) + "; give the label column by its number");
   return static_cast<std::size_t>(named - start.header.begin());
 }
 
@@ -49,7 +49,8 @@ std::vector<std::string_view> split_list(std::string_view list) {
   for (std::size_t column = 0; column < std::min(header.size(), kNamesShown); ++column)
     names += (column == 0 ? ", or one of " : ", ") + in_quotes(header[column]);
   if (header.size() > kNamesShown) names += ", …";
-  start.records.fail_at(start.line, "label_column " + in_quotes(word) + " is not in this file; it may be a number from " +
+  start.records.fail_at(start.line, "label_column " + in_quotes(word) +
+                                        " is not in this file; it may be a number from " +
                                         std::to_string(-static_cast<std::int64_t>(start.columns)) + " to " +
                                         std::to_string(start.columns - 1) +
                                         (header.empty() ? " (there is no header with names)" : names));

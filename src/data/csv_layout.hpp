@@ -19,9 +19,9 @@ struct CsvOptions {
 };
 
 struct CsvLayout {
-  std::vector<std::string> header;   ///< empty without one
-  std::vector<std::size_t> labels;   ///< the label columns, in the order asked for
-  std::vector<int> target_of;        ///< for each column: which of `labels` it is, or −1 for a feature
+  std::vector<std::string> header;  ///< empty without one
+  std::vector<std::size_t> labels;  ///< the label columns, in the order asked for
+  std::vector<int> target_of;       ///< for each column: which of `labels` it is, or −1 for a feature
 
   [[nodiscard]] std::size_t columns() const { return target_of.size(); }
   [[nodiscard]] std::size_t features() const { return target_of.size() - labels.size(); }

@@ -22,7 +22,7 @@ struct Samples {
   std::vector<std::int32_t> labels;  ///< classification: class index of each sample; else empty
   Eigen::MatrixXd targets;           ///< regression: outputs × samples; else 0 × 0
 
-  [[nodiscard]] Index count() const;     ///< number of samples
+  [[nodiscard]] Index count() const;           ///< number of samples
   [[nodiscard]] Index features_count() const;  ///< number of features
 };
 

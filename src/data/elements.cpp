@@ -66,15 +66,19 @@ Matrix<Kept> read_as(InputFile& file, bool reversed, std::uint64_t rows, std::ui
 std::size_t element_bytes(ElementType type) {
   switch (type) {
     case ElementType::u8:
-    case ElementType::i8: return 1;
+    case ElementType::i8:
+      return 1;
     case ElementType::u16:
-    case ElementType::i16: return 2;
+    case ElementType::i16:
+      return 2;
     case ElementType::u32:
     case ElementType::i32:
-    case ElementType::f32: return 4;
+    case ElementType::f32:
+      return 4;
     case ElementType::u64:
     case ElementType::i64:
-    case ElementType::f64: return 8;
+    case ElementType::f64:
+      return 8;
   }
   return 8;
 }
@@ -96,16 +100,26 @@ FeatureMatrix read_elements(InputFile& file, ElementType type, std::endian order
 
   const bool reversed = order != std::endian::native;
   switch (type) {
-    case ElementType::u8: return read_as<std::uint8_t, std::uint8_t>(file, reversed, rows, columns);
-    case ElementType::i8: return read_as<std::int8_t, float>(file, reversed, rows, columns);
-    case ElementType::u16: return read_as<std::uint16_t, float>(file, reversed, rows, columns);
-    case ElementType::i16: return read_as<std::int16_t, float>(file, reversed, rows, columns);
-    case ElementType::u32: return read_as<std::uint32_t, double>(file, reversed, rows, columns);
-    case ElementType::i32: return read_as<std::int32_t, double>(file, reversed, rows, columns);
-    case ElementType::u64: return read_as<std::uint64_t, double>(file, reversed, rows, columns);
-    case ElementType::i64: return read_as<std::int64_t, double>(file, reversed, rows, columns);
-    case ElementType::f32: return read_as<float, float>(file, reversed, rows, columns);
-    case ElementType::f64: break;
+    case ElementType::u8:
+      return read_as<std::uint8_t, std::uint8_t>(file, reversed, rows, columns);
+    case ElementType::i8:
+      return read_as<std::int8_t, float>(file, reversed, rows, columns);
+    case ElementType::u16:
+      return read_as<std::uint16_t, float>(file, reversed, rows, columns);
+    case ElementType::i16:
+      return read_as<std::int16_t, float>(file, reversed, rows, columns);
+    case ElementType::u32:
+      return read_as<std::uint32_t, double>(file, reversed, rows, columns);
+    case ElementType::i32:
+      return read_as<std::int32_t, double>(file, reversed, rows, columns);
+    case ElementType::u64:
+      return read_as<std::uint64_t, double>(file, reversed, rows, columns);
+    case ElementType::i64:
+      return read_as<std::int64_t, double>(file, reversed, rows, columns);
+    case ElementType::f32:
+      return read_as<float, float>(file, reversed, rows, columns);
+    case ElementType::f64:
+      break;
   }
   return read_as<double, double>(file, reversed, rows, columns);
 }
@@ -118,10 +132,10 @@ void require_finite(const FeatureMatrix& values, const std::string& file_name) {
           for (Index sample = 0; sample < matrix.cols(); ++sample)
             for (Index feature = 0; feature < matrix.rows(); ++feature)
               if (!std::isfinite(matrix(feature, sample)))
-                throw DataError(file_name + ": sample " + std::to_string(sample) + ", feature " +
-                                std::to_string(feature) + " (both counted from 0): " +
-                                (std::isnan(matrix(feature, sample)) ? "nan" : "an infinite value") +
-                                " was found, every value has to be a finite number");
+                throw DataError(
+                    file_name + ": sample " + std::to_string(sample) + ", feature " + std::to_string(feature) +
+                    " (both counted from 0): " + (std::isnan(matrix(feature, sample)) ? "nan" : "an infinite value") +
+                    " was found, every value has to be a finite number");
         }
       },
       values);

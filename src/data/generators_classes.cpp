@@ -122,8 +122,8 @@ RawData load_classification(const ParamValues& params, const SourceContext& cont
   const Matrix<double> mixture = draw_mixture(structure, shape.redundant, shape.informative);
   std::vector<Index> copied;
   for (Index copy = 0; copy < shape.repeated; ++copy)
-    copied.push_back(static_cast<Index>(
-        structure.below(static_cast<std::uint64_t>(shape.informative + shape.redundant))));
+    copied.push_back(
+        static_cast<Index>(structure.below(static_cast<std::uint64_t>(shape.informative + shape.redundant))));
 
   RawData data = empty_classification(shape.features, shape.samples, shape.classes);
   const std::vector<Index> sample_order = random_order(context, Stream::sample_order, shape.samples);
@@ -150,8 +150,8 @@ RawData load_parity(const ParamValues& params, const SourceContext& context) {
   const Index features = params.integer("n_features");
   const Index bits = params.integer("n_bits");
   if (bits > features)
-    fail_generator("parity", "n_bits = " + std::to_string(bits) + " is more than n_features = " +
-                                 std::to_string(features));
+    fail_generator("parity",
+                   "n_bits = " + std::to_string(bits) + " is more than n_features = " + std::to_string(features));
   RawData data = empty_classification(features, params.integer("n_samples"), 2);
   Rng rng = stream(context, Stream::points);
   Matrix<double>& x = features_of(data);
@@ -219,23 +219,22 @@ std::vector<Param> classification_params() {
 }  // namespace
 
 std::vector<SourceEntry> class_generators() {
-  return {
-      generator("classification", classification_params(),
-                "Gaussian clusters at the corners of a hypercube, with redundant features and noise "
-                "(scikit-learn, make_classification; Guyon 2003)",
-                load_classification, estimate_classification),
-      generator("parity",
-                {samples_param(1000), features_param(20),
-                 integer("n_bits", 3, "the class is the parity of the -1s among the first n_bits features")
-                     .at_least(1)
-                     .at_most(kMostFeatures)},
-                "sparse parity of inputs -1 and 1 (Barak et al. 2022)", load_parity),
-      generator("sparse",
-                {samples_param(1000), features_param(100),
-                 number("density", 0.1, "probability that a feature is not 0").at_least(0).at_most(1),
-                 integer("n_classes", 2, "number of classes").at_least(2).at_most(kMostClasses)},
-                "features mostly 0, else uniform in (0, 1]; the class is the best of random linear scores",
-                load_sparse)};
+  return {generator("classification", classification_params(),
+                    "Gaussian clusters at the corners of a hypercube, with redundant features and noise "
+                    "(scikit-learn, make_classification; Guyon 2003)",
+                    load_classification, estimate_classification),
+          generator("parity",
+                    {samples_param(1000), features_param(20),
+                     integer("n_bits", 3, "the class is the parity of the -1s among the first n_bits features")
+                         .at_least(1)
+                         .at_most(kMostFeatures)},
+                    "sparse parity of inputs -1 and 1 (Barak et al. 2022)", load_parity),
+          generator("sparse",
+                    {samples_param(1000), features_param(100),
+                     number("density", 0.1, "probability that a feature is not 0").at_least(0).at_most(1),
+                     integer("n_classes", 2, "number of classes").at_least(2).at_most(kMostClasses)},
+                    "features mostly 0, else uniform in (0, 1]; the class is the best of random linear scores",
+                    load_sparse)};
 }
 
 }  // namespace reluscope

@@ -137,12 +137,12 @@ std::vector<SourceEntry> plane_generators() {
                  number("cluster_std", 1.0, "standard deviation of every blob").at_least(0),
                  numbers("center_box", {-10.0, 10.0}, "centres are uniform between these two").of_length(2)},
                 "isotropic Gaussian blobs (scikit-learn, make_blobs)", load_blobs),
-      generator("spirals",
-                {samples_param(1000),
-                 integer("n_classes", 2, "number of arms, which is the number of classes").at_least(2).at_most(65536),
-                 number("turns", 1.0, "full turns from the centre to the rim").at_least(0),
-                 noise_param("both coordinates")},
-                "interleaving spiral arms in the unit disc (Lang and Witbrock 1988, two-spirals)", load_spirals),
+      generator(
+          "spirals",
+          {samples_param(1000),
+           integer("n_classes", 2, "number of arms, which is the number of classes").at_least(2).at_most(65536),
+           number("turns", 1.0, "full turns from the centre to the rim").at_least(0), noise_param("both coordinates")},
+          "interleaving spiral arms in the unit disc (Lang and Witbrock 1988, two-spirals)", load_spirals),
       generator("xor", {samples_param(1000), noise_param("both coordinates, after the labels are given")},
                 "uniform in [-1, 1]^2; class 1 where exactly one coordinate is positive (Minsky and Papert 1969)",
                 load_xor)};

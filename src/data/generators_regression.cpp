@@ -9,9 +9,7 @@ namespace {
 
 constexpr std::int64_t kMostTargets = 1'000'000;
 
-Param targets_param() {
-  return integer("n_targets", 1, "target values a sample").at_least(1).at_most(kMostTargets);
-}
+Param targets_param() { return integer("n_targets", 1, "target values a sample").at_least(1).at_most(kMostTargets); }
 
 void fill_normal(Matrix<double>& values, Rng rng, double deviation) {
   for (Index value = 0; value < values.size(); ++value) values.data()[value] = deviation * rng.normal();
@@ -27,8 +25,8 @@ RawData load_regression(const ParamValues& params, const SourceContext& context)
   const Index features = params.integer("n_features");
   const Index informative = params.integer("n_informative");
   if (informative > features)
-    fail_generator("regression", "n_informative = " + std::to_string(informative) + " is more than n_features = " +
-                                     std::to_string(features));
+    fail_generator("regression", "n_informative = " + std::to_string(informative) +
+                                     " is more than n_features = " + std::to_string(features));
   const Index outputs = params.integer("n_targets");
   RawData data = empty_regression(features, params.integer("n_samples"), outputs);
   fill_normal(features_of(data), stream(context, Stream::points), 1.0);
@@ -53,8 +51,8 @@ RawData load_friedman1(const ParamValues& params, const SourceContext& context) 
   fill_uniform(features, stream(context, Stream::points), 0.0, 1.0);
   for (Index sample = 0; sample < features.cols(); ++sample) {
     const auto x = features.col(sample);
-    data.train.targets(0, sample) = 10.0 * std::sin(std::numbers::pi * x[0] * x[1]) +
-                                    20.0 * (x[2] - 0.5) * (x[2] - 0.5) + 10.0 * x[3] + 5.0 * x[4];
+    data.train.targets(0, sample) =
+        10.0 * std::sin(std::numbers::pi * x[0] * x[1]) + 20.0 * (x[2] - 0.5) * (x[2] - 0.5) + 10.0 * x[3] + 5.0 * x[4];
   }
   add_target_noise(data, params, context);
   return data;
@@ -116,14 +114,10 @@ std::vector<SourceEntry> regression_generators() {
   return {
       generator("regression",
                 {samples_param(100), features_param(100),
-                 integer("n_informative", 10, "features that the targets depend on")
-                     .at_least(1)
-                     .at_most(kMostFeatures),
-                 targets_param(),
-                 number("bias", 0.0, "added to every target"), noise_param("the targets")},
+                 integer("n_informative", 10, "features that the targets depend on").at_least(1).at_most(kMostFeatures),
+                 targets_param(), number("bias", 0.0, "added to every target"), noise_param("the targets")},
                 "a random linear model (scikit-learn, make_regression)", load_regression),
-      generator("friedman1",
-                {samples_param(100), features_param(10).at_least(5), noise_param("the targets")},
+      generator("friedman1", {samples_param(100), features_param(10).at_least(5), noise_param("the targets")},
                 "10 sin(pi x0 x1) + 20 (x2 - 0.5)^2 + 10 x3 + 5 x4, uniform inputs (Friedman 1991; scikit-learn, "
                 "make_friedman1)",
                 load_friedman1),
@@ -139,8 +133,8 @@ std::vector<SourceEntry> regression_generators() {
                 "y = sin(frequency x) of one uniform input", load_sin),
       generator("teacher_student",
                 {samples_param(1000), features_param(10),
-                 integer("hidden", 5, "hidden units of the teacher").at_least(1).at_most(kMostFeatures), targets_param(),
-                 noise_param("the targets")},
+                 integer("hidden", 5, "hidden units of the teacher").at_least(1).at_most(kMostFeatures),
+                 targets_param(), noise_param("the targets")},
                 "targets from a random one-layer ReLU network, the teacher (Saad and Solla 1995)",
                 load_teacher_student)};
 }

@@ -21,11 +21,11 @@ struct IdxHeader {
 };
 
 constexpr std::array<std::pair<unsigned char, ElementType>, 6> kTypeCodes = {{{0x08, ElementType::u8},
-                                                                             {0x09, ElementType::i8},
-                                                                             {0x0B, ElementType::i16},
-                                                                             {0x0C, ElementType::i32},
-                                                                             {0x0D, ElementType::f32},
-                                                                             {0x0E, ElementType::f64}}};
+                                                                              {0x09, ElementType::i8},
+                                                                              {0x0B, ElementType::i16},
+                                                                              {0x0C, ElementType::i32},
+                                                                              {0x0D, ElementType::f32},
+                                                                              {0x0E, ElementType::f64}}};
 
 ElementType element_type(const InputFile& file, unsigned char code) {
   for (const auto& [known, type] : kTypeCodes)
@@ -70,8 +70,8 @@ TargetColumn read_labels(const std::filesystem::path& path) {
   InputFile file(path);
   const IdxHeader header = read_header(file);
   if (header.shape.size() != 1)
-    file.fail_at(3, "labels have 1 dimension, found " + std::to_string(header.shape.size()) +
-                        "; is this the images file?");
+    file.fail_at(
+        3, "labels have 1 dimension, found " + std::to_string(header.shape.size()) + "; is this the images file?");
   if (header.shape[0] == 0) file.fail_at(4, "holds no labels");
   const std::uint64_t start = file.offset();
   std::vector<double> labels = to_doubles(read_elements(file, header.type, std::endian::big, 1, header.shape[0]));

@@ -82,8 +82,8 @@ Samples split_off_test(Samples& train, double fraction, std::uint64_t seed) {
   std::sort(order.begin(), order.end());
 
   Samples test;
-  test.features = std::visit([&](auto& matrix) -> decltype(test.features) { return take_columns(matrix, order); },
-                             train.features);
+  test.features =
+      std::visit([&](auto& matrix) -> decltype(test.features) { return take_columns(matrix, order); }, train.features);
   if (!train.labels.empty()) test.labels = take_labels(train.labels, order);
   if (train.targets.size() != 0) test.targets = take_columns(train.targets, order);
   return test;

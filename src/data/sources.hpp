@@ -42,11 +42,11 @@ enum class Normalization { none, unit, standard, per_feature };
 
 /// The config's `data` section.
 struct DataSpec {
-  Choice source;                            ///< which entry of the table, and its parameters
+  Choice source;  ///< which entry of the table, and its parameters
   Normalization normalize = Normalization::none;
-  std::optional<std::int64_t> limit;        ///< use only the first N training samples (of the file's order)
-  double test_fraction = 0.2;               ///< split off when there is no test file; in [0, 1)
-  std::filesystem::path base_directory;     ///< relative paths of the source start here
+  std::optional<std::int64_t> limit;     ///< use only the first N training samples (of the file's order)
+  double test_fraction = 0.2;            ///< split off when there is no test file; in [0, 1)
+  std::filesystem::path base_directory;  ///< relative paths of the source start here
 };
 
 /// Loads, limits, splits (seeded), and derives the normalisation from the training part. Throws DataError.

@@ -81,8 +81,8 @@ void assign_text_classes(RawData& data, TargetColumn& train, TargetColumn* test,
   const auto encode = [&](const TargetColumn& column, Samples& part) {
     std::vector<std::int32_t> class_of_id;
     for (const std::string& text : column.texts())
-      class_of_id.push_back(static_cast<std::int32_t>(std::lower_bound(names.begin(), names.end(), text) -
-                                                      names.begin()));
+      class_of_id.push_back(
+          static_cast<std::int32_t>(std::lower_bound(names.begin(), names.end(), text) - names.begin()));
     part.labels.reserve(column.count());
     for (const std::int32_t id : column.ids()) part.labels.push_back(class_of_id[static_cast<std::size_t>(id)]);
   };

@@ -62,11 +62,11 @@ std::string manifest_json(const ExperimentSpec& spec, const Dataset& dataset, co
   document["host"] = host_name();
   document["threads"] = facts.threads;
   document["started"] = facts.started;
-  document["timings"] = {{"load_seconds", facts.load_seconds},
-                         {"train_seconds", facts.train_seconds},
-                         {"steps_per_second", facts.train_seconds > 0.0
-                                                  ? Json(static_cast<double>(facts.steps) / facts.train_seconds)
-                                                  : Json(nullptr)}};
+  document["timings"] = {
+      {"load_seconds", facts.load_seconds},
+      {"train_seconds", facts.train_seconds},
+      {"steps_per_second",
+       facts.train_seconds > 0.0 ? Json(static_cast<double>(facts.steps) / facts.train_seconds) : Json(nullptr)}};
   return dump(document);
 }
 

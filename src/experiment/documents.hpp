@@ -13,9 +13,9 @@ namespace reluscope {
 struct ManifestFacts {
   std::string status = "running";  ///< running, done, interrupted, failed
   int threads = 1;
-  std::string started;             ///< ISO 8601, UTC
+  std::string started;  ///< ISO 8601, UTC
   double load_seconds = 0.0;
-  double train_seconds = 0.0;      ///< whole run, measuring and writing included
+  double train_seconds = 0.0;  ///< whole run, measuring and writing included
   std::int64_t steps = 0;
 };
 

@@ -87,8 +87,7 @@ class Run {
     pass.seed = spec_.seed;
     pass.step = static_cast<std::uint64_t>(step);
     const std::span<const Index> samples = plan_.batch(step);
-    const double lr =
-        optimizer_.base_lr() * schedule_.factor({step, plan_.total_steps(), plan_.steps_per_epoch()});
+    const double lr = optimizer_.base_lr() * schedule_.factor({step, plan_.total_steps(), plan_.steps_per_epoch()});
     step_.compute(samples, pass);
     const StepResult& result = step_.result();
     if (step == 0) summary_.first_loss = result.loss;

@@ -24,20 +24,20 @@ struct LayerSummary {
   std::optional<std::int64_t> dead;
   std::optional<std::int64_t> born_dead;
   std::optional<std::int64_t> saturated;
-  std::optional<std::int64_t> peak_dead;     ///< the most at any census
-  std::optional<double> grad_norm_first;     ///< ‖∂L/∂W‖ at the first recorded step
-  std::optional<double> grad_norm_last;      ///< and at the last one
+  std::optional<std::int64_t> peak_dead;  ///< the most at any census
+  std::optional<double> grad_norm_first;  ///< ‖∂L/∂W‖ at the first recorded step
+  std::optional<double> grad_norm_last;   ///< and at the last one
 };
 
 /// How a run ended.
 struct RunSummary {
   bool failed = false;
-  bool interrupted = false;    ///< stopped by a signal, at the end of a step
-  std::string failure;         ///< what became non-finite, at which step and layer; empty unless failed
-  std::int64_t steps = 0;      ///< updates made
-  std::int64_t epochs = 0;     ///< epochs completed
-  double first_loss = 0.0;     ///< of the first batch
-  double last_loss = 0.0;      ///< of the last batch
+  bool interrupted = false;         ///< stopped by a signal, at the end of a step
+  std::string failure;              ///< what became non-finite, at which step and layer; empty unless failed
+  std::int64_t steps = 0;           ///< updates made
+  std::int64_t epochs = 0;          ///< epochs completed
+  double first_loss = 0.0;          ///< of the first batch
+  double last_loss = 0.0;           ///< of the last batch
   std::optional<Evaluation> train;  ///< at the end, over the whole training part; absent if failed
   std::optional<Evaluation> test;   ///< absent without a test part
   std::optional<bool> collapsed;    ///< the output is constant over the training set; absent without a census

@@ -54,7 +54,8 @@ void check_against_data(const ExperimentSpec& spec, const Dataset& dataset) {
     if (loss.takes_classes) {
       if (outputs != classes) wrong_units(count + ": one output per class of the data");
     } else if (outputs != classes && !(outputs == 1 && classes == 2)) {
-      wrong_units(count + (classes == 2 ? ", one output per class of the data, or 1" : ": one output per class of the data"));
+      wrong_units(count +
+                  (classes == 2 ? ", one output per class of the data, or 1" : ": one output per class of the data"));
     }
   } else if (loss.takes_classes) {
     issues.push_back({"/loss", "cross_entropy", "mse, mae or huber: the data's targets are numbers, not classes", ""});

@@ -20,10 +20,10 @@ namespace reluscope {
 
 /// What every step yields.
 struct StepResult {
-  double loss = 0.0;                      ///< mean over the batch
-  double correct = 0.0;                   ///< samples classified correctly
+  double loss = 0.0;                           ///< mean over the batch
+  double correct = 0.0;                        ///< samples classified correctly
   std::vector<std::vector<SweepSums>> layers;  ///< [layer][parameter]
-  SweepSums total;                        ///< over all parameters
+  SweepSums total;                             ///< over all parameters
 };
 
 /// Where something stopped being finite.
@@ -65,15 +65,15 @@ class TrainingStep {
   ThreadPool& pool_;
   NetworkState<T> state_;
   TargetBatch<T> targets_;
-  Vector<T> losses_;        ///< per column
-  Vector<T> input_square_;  ///< ‖x‖² per column, when measured
-  std::vector<double> correct_;              ///< per shard
+  Vector<T> losses_;             ///< per column
+  Vector<T> input_square_;       ///< ‖x‖² per column, when measured
+  std::vector<double> correct_;  ///< per shard
   std::vector<Tile> tiles_;
   std::vector<SweepSums> tile_sums_;
-  std::vector<std::size_t> first_parameter_; ///< of each layer, in the optimiser's list
-  std::vector<Shard> full_shards_;           ///< of the largest batch
-  std::vector<Shard> short_shards_;          ///< of the last short batch seen
-  std::span<const Shard> shards_;            ///< of the present batch
+  std::vector<std::size_t> first_parameter_;  ///< of each layer, in the optimiser's list
+  std::vector<Shard> full_shards_;            ///< of the largest batch
+  std::vector<Shard> short_shards_;           ///< of the last short batch seen
+  std::span<const Shard> shards_;             ///< of the present batch
   Index batch_ = 0;
   StepResult result_;
 };

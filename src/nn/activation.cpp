@@ -193,8 +193,7 @@ struct Gelu : NeverDead {
       const Block<T> square = z.square();
       const Block<T> t = tanh_block<T>(kSqrtTwoOverPi * z * (T(1) + kCubic * square));
       a = T(0.5) * z * (T(1) + t);
-      d = T(0.5) * (T(1) + t) +
-          T(0.5) * z * (T(1) - t.square()) * kSqrtTwoOverPi * (T(1) + T(3) * kCubic * square);
+      d = T(0.5) * (T(1) + t) + T(0.5) * z * (T(1) - t.square()) * kSqrtTwoOverPi * (T(1) + T(3) * kCubic * square);
     } else {
       constexpr T kInverseSqrtTwoPi = T(0.39894228040143267794);
       const Block<T> gauss = (T(-0.5) * z.square()).exp();
@@ -340,8 +339,7 @@ std::vector<ActivationEntry> make_table() {
   table.push_back(entry<Identity>("identity", {"linear"}, {}, "z: no activation"));
   table.push_back(entry<Relu>("relu", {}, {}, "max(0, z); derivative 0 at 0 (Nair & Hinton 2010)"));
   table.push_back(entry<LeakyRelu>(
-      "leaky_relu", {"lrelu"},
-      {number("negative_slope", 0.01, "slope for z ≤ 0; Keras' layer has 0.3").at_least(0)},
+      "leaky_relu", {"lrelu"}, {number("negative_slope", 0.01, "slope for z ≤ 0; Keras' layer has 0.3").at_least(0)},
       "z for z > 0, negative_slope·z otherwise (Maas et al. 2013)",
       [](const ParamValues& params) { return params.number("negative_slope"); }));
   table.push_back(entry<Prelu>(
@@ -376,8 +374,8 @@ std::vector<ActivationEntry> make_table() {
   table.push_back(entry<Sigmoid>("sigmoid", {"logistic"}, {}, "1/(1 + exp(−z))"));
   table.push_back(entry<Tanh>("tanh", {}, {}, "tanh z"));
   table.push_back(entry<Relu6>("relu6", {}, {}, "min(max(0, z), 6): dead on both sides (Krizhevsky 2010)"));
-  table.push_back(entry<Hardswish>("hardswish", {"hard_swish"}, {},
-                                   "z·relu6(z + 3)/6: dead for z ≤ −3 (Howard et al. 2019)"));
+  table.push_back(
+      entry<Hardswish>("hardswish", {"hard_swish"}, {}, "z·relu6(z + 3)/6: dead for z ≤ −3 (Howard et al. 2019)"));
   return table;
 }
 

@@ -25,19 +25,19 @@ namespace reluscope {
 template <class T>
 struct BatchSums {
   Vector<T> z_sum, z_square, a_sum, a_square;
-  Vector<T> a_max;        ///< max |a|
-  Vector<T> zeros;        ///< how often a is exactly 0
-  Vector<T> active;       ///< how often z is outside the dead region
+  Vector<T> a_max;   ///< max |a|
+  Vector<T> zeros;   ///< how often a is exactly 0
+  Vector<T> active;  ///< how often z is outside the dead region
   void resize(Index units);
 };
 
 /// What a census sees of a layer's units over some columns, one value per unit.
 template <class T>
 struct CensusSums {
-  Vector<T> margin;      ///< smallest margin; −∞ for an activation that cannot die
-  Vector<T> active;      ///< how often z is outside the dead region
-  Vector<T> steepest;    ///< max |φ'(z)|
-  Vector<T> a_abs;       ///< Σ |a|
+  Vector<T> margin;    ///< smallest margin; −∞ for an activation that cannot die
+  Vector<T> active;    ///< how often z is outside the dead region
+  Vector<T> steepest;  ///< max |φ'(z)|
+  Vector<T> a_abs;     ///< Σ |a|
   void resize(Index units);
 };
 
@@ -73,7 +73,7 @@ struct BackwardCall {
   const T* saved = nullptr;  ///< what forward left in z
   T* delta = nullptr;        ///< in: ∂L/∂a; out: ∂L/∂z
   Index stride = 0;
-  T* delta_sum = nullptr;    ///< per unit: Σ ∂L/∂z over the columns (the bias gradient)
+  T* delta_sum = nullptr;  ///< per unit: Σ ∂L/∂z over the columns (the bias gradient)
   const T* slopes = nullptr;
   T* slope_sum = nullptr;            ///< per unit: Σ ∂L/∂slope over the columns, where the slope is learned
   T* delta_column_square = nullptr;  ///< if given: ‖∂L/∂z‖² of each column

@@ -15,7 +15,7 @@ namespace reluscope {
 /// What φ may need besides z.
 template <class T>
 struct Place {
-  const Block<T>& slope;       ///< learned slopes of the block's units
+  const Block<T>& slope;  ///< learned slopes of the block's units
   const RandomSlopes& random;
   Index unit;    ///< first unit of the block
   Index column;  ///< in the batch

@@ -84,7 +84,8 @@ Block<T> log1p_block(const Block<T>& e) {
 }
 
 /// The standard normal distribution function at z, given `gauss` = exp(−z²/2).
-/// Cody 1969, "Rational Chebyshev approximations for the error function": erf below 0.46875, erfc = exp(−x²) R(x) above.
+/// Cody 1969, "Rational Chebyshev approximations for the error function": erf below 0.46875, erfc = exp(−x²) R(x)
+/// above.
 template <class T>
 Block<T> normal_cdf_block(const Block<T>& z, const Block<T>& gauss) {
   static constexpr T kNearP[] = {T(3.20937758913846947e03), T(3.77485237685302021e02), T(1.13864154151050156e02),

@@ -29,8 +29,8 @@ class Dense final : public Layer<T> {
   std::unique_ptr<ActivationKernel<T>> kernel_;
   Parameter<T> weight_;
   Parameter<T> bias_;
-  Parameter<T> slope_;       ///< empty unless the activation learns one
-  Vector<T> unit_slopes_;    ///< slope_ spread over the units
+  Parameter<T> slope_;     ///< empty unless the activation learns one
+  Vector<T> unit_slopes_;  ///< slope_ spread over the units
   std::uint64_t index_;
 };
 

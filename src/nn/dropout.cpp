@@ -35,7 +35,8 @@ void Dropout<T>::draw_mask(LayerState<T>& state, const Shard& shard, const Pass&
 }
 
 template <class T>
-void Dropout<T>::backward(LayerState<T>& state, const Shard& shard, const Pass& /*pass*/, Matrix<T>* input_delta) const {
+void Dropout<T>::backward(LayerState<T>& state, const Shard& shard, const Pass& /*pass*/,
+                          Matrix<T>* input_delta) const {
   if (input_delta == nullptr) return;
   input_delta->middleCols(shard.first, shard.count) =
       state.delta.middleCols(shard.first, shard.count).cwiseProduct(state.saved.middleCols(shard.first, shard.count));

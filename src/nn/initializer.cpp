@@ -84,7 +84,8 @@ void randomized_asymmetric(const ParamValues& params, const InitContext& context
 
 std::vector<WeightInitEntry> make_weight_table() {
   const std::vector<Param> he = {
-      unset("gain", ParamKind::number, "factor on 1/√fan; null: √(2/(1 + a²)) with the activation's slope a").at_least(0),
+      unset("gain", ParamKind::number, "factor on 1/√fan; null: √(2/(1 + a²)) with the activation's slope a")
+          .at_least(0),
       unset("negative_slope", ParamKind::number, "the slope a in the gain; null: the activation's own"),
       text("mode", "fan_in", "which fan keeps its variance: forward (fan_in) or backward (fan_out) signal")
           .one_of({"fan_in", "fan_out"})};
@@ -97,7 +98,10 @@ std::vector<WeightInitEntry> make_weight_table() {
   return {
       {{"pytorch", {"torch_default"}, {}, "U(±1/√fan_in) for weights and bias: the default of PyTorch's Linear"},
        pytorch_default},
-      {{"he_normal", {"kaiming_normal"}, he, "N(0, gain²/fan), not truncated (He et al. 2015, eq. 14); Keras truncates"},
+      {{"he_normal",
+        {"kaiming_normal"},
+        he,
+        "N(0, gain²/fan), not truncated (He et al. 2015, eq. 14); Keras truncates"},
        [](P p, C c, Out out) { fill_normal(c, he_std(p, c), out); }},
       {{"he_uniform", {"kaiming_uniform"}, he, "uniform with the variance of he_normal (He et al. 2015)"},
        [](P p, C c, Out out) { fill_uniform(c, kSqrtThree * he_std(p, c), out); }},
@@ -129,10 +133,7 @@ std::vector<WeightInitEntry> make_weight_table() {
            return mean + std * rng.truncated_normal(bound);
          });
        }},
-      {{"uniform",
-        {},
-        {number("low", -0.05, "lower bound"), number("high", 0.05, "upper bound")},
-        "U(low, high)"},
+      {{"uniform", {}, {number("low", -0.05, "lower bound"), number("high", 0.05, "upper bound")}, "U(low, high)"},
        [](P p, C c, Out out) {
          Rng rng = weight_stream(c);
          fill(out.weights, [&, low = p.number("low"), high = p.number("high")] { return rng.uniform(low, high); });
@@ -142,7 +143,8 @@ std::vector<WeightInitEntry> make_weight_table() {
       {{"zeros", {}, {}, "all weights 0"}, [](P /*p*/, C /*c*/, Out out) { out.weights.setZero(); }},
       {{"rai",
         {"randomized_asymmetric"},
-        {number("std", 0.6007, "standard deviation times √fan_in; 0.6007 keeps relu's length (Lu et al. 2019)").above(0)},
+        {number("std", 0.6007, "standard deviation times √fan_in; 0.6007 keeps relu's length (Lu et al. 2019)")
+             .above(0)},
         "randomised asymmetric, weights and bias together: fewer born dead units (Lu et al. 2019)"},
        randomized_asymmetric},
   };
@@ -166,10 +168,7 @@ std::vector<BiasInitEntry> make_bias_table() {
          Rng rng = bias_stream(c);
          for (double& value : bias) value = p.number("mean") + p.number("std") * rng.normal();
        }},
-      {{"uniform",
-        {},
-        {number("low", -0.05, "lower bound"), number("high", 0.05, "upper bound")},
-        "U(low, high)"},
+      {{"uniform", {}, {number("low", -0.05, "lower bound"), number("high", 0.05, "upper bound")}, "U(low, high)"},
        [](P p, C c, Out bias) {
          Rng rng = bias_stream(c);
          for (double& value : bias) value = rng.uniform(p.number("low"), p.number("high"));

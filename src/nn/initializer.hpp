@@ -16,7 +16,7 @@ struct InitContext {
   Index fan_out = 1;
   double negative_slope = 0.0;  ///< of the layer's activation: the a in He et al. 2015, eq. 14
   std::uint64_t seed = 0;
-  std::uint64_t layer = 0;      ///< names the random streams
+  std::uint64_t layer = 0;  ///< names the random streams
 };
 
 /// What a layer starts from, in float64 whatever the run's precision.

@@ -47,9 +47,9 @@ struct ShardSums {
 /// A layer's part of one batch: values handed in, so that the layer itself stays constant during a pass.
 template <class T>
 struct LayerState {
-  Matrix<T> output;  ///< a: outputs × batch
-  Matrix<T> saved;   ///< what backward needs: outputs × batch
-  Matrix<T> delta;   ///< ∂L/∂a, after backward ∂L/∂z, of each sample's own loss: outputs × batch
+  Matrix<T> output;         ///< a: outputs × batch
+  Matrix<T> saved;          ///< what backward needs: outputs × batch
+  Matrix<T> delta;          ///< ∂L/∂a, after backward ∂L/∂z, of each sample's own loss: outputs × batch
   Vector<T> output_square;  ///< ‖a‖² of each column, with Measure::batch
   Vector<T> delta_square;   ///< ‖∂L/∂z‖² of each column, with Measure::batch
   std::vector<ShardSums<T>> shards;

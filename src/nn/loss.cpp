@@ -87,8 +87,8 @@ void bce(const ParamValues& /*params*/, const Eigen::Ref<const Matrix<T>>& outpu
 
 /// log Σ exp(y) − y_class, with the maximum taken out of the sum; gradient softmax(y) − onehot.
 template <class T>
-void cross_entropy(const ParamValues& /*params*/, const Eigen::Ref<const Matrix<T>>& outputs,
-                   const Targets<T>& targets, std::span<T> losses, Eigen::Ref<Matrix<T>> delta) {
+void cross_entropy(const ParamValues& /*params*/, const Eigen::Ref<const Matrix<T>>& outputs, const Targets<T>& targets,
+                   std::span<T> losses, Eigen::Ref<Matrix<T>> delta) {
   const Index rows = outputs.rows();
   for (Index column = 0; column < outputs.cols(); ++column) {
     const T* y = &outputs.coeffRef(0, column);
@@ -131,8 +131,7 @@ std::vector<LossEntry> make_table() {
   };
   add(entry("mse", {"mean_squared_error"}, {}, "mean over the outputs of (y − t)²"), mse<float>, mse<double>);
   add(entry("mae", {"l1"}, {}, "mean over the outputs of |y − t|"), mae<float>, mae<double>);
-  add(entry("huber", {},
-            {number("delta", 1.0, "where the quadratic turns linear").above(0)},
+  add(entry("huber", {}, {number("delta", 1.0, "where the quadratic turns linear").above(0)},
             "quadratic within ±delta, linear outside (Huber 1964)"),
       huber<float>, huber<double>);
   add(entry("bce", {"bce_with_logits"}, {}, "binary cross entropy of σ(y), computed from the logits y"), bce<float>,

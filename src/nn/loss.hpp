@@ -12,8 +12,8 @@ namespace reluscope {
 /// The targets of some samples: real numbers, or a class each (then `values` is unused).
 template <class T>
 struct Targets {
-  Eigen::Ref<const Matrix<T>> values;      ///< outputs × columns
-  std::span<const std::int32_t> classes;   ///< one per column
+  Eigen::Ref<const Matrix<T>> values;     ///< outputs × columns
+  std::span<const std::int32_t> classes;  ///< one per column
 };
 
 struct LossEntry : Entry {

@@ -47,7 +47,8 @@ template <class T>
 NetworkState<T>::NetworkState(const Network<T>& network, Index batch)
     : input_(Matrix<T>::Zero(network.inputs(), batch)), layers_(network.depth()) {
   const auto shards = static_cast<Index>(cut_into_shards(batch).size());
-  for (std::size_t index = 0; index < layers_.size(); ++index) network.layer(index).prepare(layers_[index], batch, shards);
+  for (std::size_t index = 0; index < layers_.size(); ++index)
+    network.layer(index).prepare(layers_[index], batch, shards);
 }
 
 template <class T>

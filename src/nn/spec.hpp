@@ -12,9 +12,9 @@ namespace reluscope {
 
 struct DenseSpec {
   Index units = 1;
-  Choice activation;    ///< from activation_table()
-  Choice weight_init;   ///< from weight_init_table()
-  Choice bias_init;     ///< from bias_init_table(); "auto": what goes with the weights' initialiser
+  Choice activation;   ///< from activation_table()
+  Choice weight_init;  ///< from weight_init_table()
+  Choice bias_init;    ///< from bias_init_table(); "auto": what goes with the weights' initialiser
 };
 
 struct DropoutSpec {
@@ -23,9 +23,9 @@ struct DropoutSpec {
 
 /// One layer after `repeat` was expanded.
 struct LayerSpec {
-  std::string name;                          ///< unique in the network
+  std::string name;  ///< unique in the network
   std::variant<DenseSpec, DropoutSpec> kind;
-  std::size_t config_index = 0;              ///< place in the config's `network.layers`, for error messages
+  std::size_t config_index = 0;  ///< place in the config's `network.layers`, for error messages
 };
 
 struct NetworkSpec {

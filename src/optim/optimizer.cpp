@@ -262,17 +262,18 @@ std::vector<OptimizerEntry> make_table() {
     return numbers("betas", {0.9, 0.999}, "decay of the first and second moment").of_length(2).at_least(0).below(1);
   };
   std::vector<OptimizerEntry> table;
-  table.push_back(entry<Sgd>(
-      "sgd",
-      {learning_rate(0.01), number("momentum", 0.0, "μ of the momentum buffer").at_least(0).below(1),
-       number("dampening", 0.0, "the buffer takes (1 − dampening)·g").at_least(0).at_most(1),
-       boolean("nesterov", false, "Nesterov's look-ahead; needs momentum > 0 and no dampening"),
-       weight_decay(0.0, coupled)},
-      "stochastic gradient descent, with momentum (Polyak 1964) or nesterov (Sutskever et al. 2013)"));
+  table.push_back(
+      entry<Sgd>("sgd",
+                 {learning_rate(0.01), number("momentum", 0.0, "μ of the momentum buffer").at_least(0).below(1),
+                  number("dampening", 0.0, "the buffer takes (1 − dampening)·g").at_least(0).at_most(1),
+                  boolean("nesterov", false, "Nesterov's look-ahead; needs momentum > 0 and no dampening"),
+                  weight_decay(0.0, coupled)},
+                 "stochastic gradient descent, with momentum (Polyak 1964) or nesterov (Sutskever et al. 2013)"));
   table.push_back(entry<Adam>("adam", {learning_rate(1e-3), betas(), epsilon(1e-8), weight_decay(0.0, coupled)},
                               "Kingma & Ba 2015; Keras' eps is 1e-7"));
   table.push_back(entry<AdamW>(
-      "adamw", {learning_rate(1e-3), betas(), epsilon(1e-8), weight_decay(0.01, "decoupled: θ shrinks by lr·weight_decay")},
+      "adamw",
+      {learning_rate(1e-3), betas(), epsilon(1e-8), weight_decay(0.01, "decoupled: θ shrinks by lr·weight_decay")},
       "Adam with decoupled weight decay (Loshchilov & Hutter 2019)"));
   table.push_back(entry<RmsProp>(
       "rmsprop",
@@ -343,8 +344,8 @@ SweepSums Optimizer<T>::sweep(std::size_t which, Index begin, Index end) {
   T* state[3] = {};
   for (std::size_t array = 0; array < state_[which].size(); ++array) state[array] = state_[which][array].data() + begin;
   const T clip_value = static_cast<T>(clipping_.value.value_or(std::numeric_limits<double>::infinity()));
-  return rule_->sweep(factors_, parameter.decays, clip_scale_, clip_value, end - begin,
-                      parameter.value.data() + begin, parameter.gradient.data() + begin, state);
+  return rule_->sweep(factors_, parameter.decays, clip_scale_, clip_value, end - begin, parameter.value.data() + begin,
+                      parameter.gradient.data() + begin, state);
 }
 
 template class Optimizer<float>;

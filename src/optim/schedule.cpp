@@ -33,9 +33,7 @@ std::int64_t elapsed(const ParamValues& params, const ScheduleClock& clock) {
 }
 
 std::vector<ScheduleEntry> make_table() {
-  const auto per = [] {
-    return text("per", "epoch", "what the schedule counts in").one_of({"epoch", "step"});
-  };
+  const auto per = [] { return text("per", "epoch", "what the schedule counts in").one_of({"epoch", "step"}); };
   return {
       {{"constant", {}, {}, "the rate never changes"},
        [](const ParamValues& /*params*/, const ScheduleClock& /*clock*/) { return 1.0; }},
@@ -56,9 +54,11 @@ std::vector<ScheduleEntry> make_table() {
        }},
       {{"cosine",
         {},
-        {unset("t_max", ParamKind::integer, "steps from the full rate to the lowest; null: to the run's end").at_least(1),
+        {unset("t_max", ParamKind::integer, "steps from the full rate to the lowest; null: to the run's end")
+             .at_least(1),
          number("eta_min_factor", 0.0, "the lowest rate as a fraction of lr").at_least(0).at_most(1)},
-        "half a cosine from lr down to eta_min_factor·lr, then constant, step by step (Loshchilov & Hutter 2017, eq. 5)"},
+        "half a cosine from lr down to eta_min_factor·lr, then constant, step by step (Loshchilov & Hutter 2017, eq. "
+        "5)"},
        [](const ParamValues& params, const ScheduleClock& clock) {
          const std::int64_t period = params.maybe_integer("t_max").value_or(clock.total_steps);
          const double done = clock.step >= period ? 1.0 : static_cast<double>(clock.step) / static_cast<double>(period);

@@ -10,8 +10,8 @@ namespace reluscope {
 
 /// Where in the run a step stands.
 struct ScheduleClock {
-  std::int64_t step = 0;             ///< updates made so far
-  std::int64_t total_steps = 1;      ///< of the whole run, the warm-up's included
+  std::int64_t step = 0;         ///< updates made so far
+  std::int64_t total_steps = 1;  ///< of the whole run, the warm-up's included
   std::int64_t steps_per_epoch = 1;
 };
 

@@ -44,8 +44,8 @@ class BruteCensus final : public Census<T> {
         state_(network, std::min(kCensusColumns, dataset.train.count())),
         order_(static_cast<std::size_t>(dataset.train.count())) {
     std::iota(order_.begin(), order_.end(), Index(0));
-    const Index wanted = options.probe_samples == 0 ? dataset.train.count()
-                                                    : std::min(options.probe_samples, dataset.train.count());
+    const Index wanted =
+        options.probe_samples == 0 ? dataset.train.count() : std::min(options.probe_samples, dataset.train.count());
     probe_ = order_;
     if (wanted < dataset.train.count()) {
       Rng rng(options.seed, Purpose::probe);
@@ -148,15 +148,15 @@ std::unique_ptr<Census<T>> make_brute_census(const Network<T>& network, const Da
 
 template std::unique_ptr<Census<float>> make_brute_census(const Network<float>&, const Dataset&, const CensusOptions&,
                                                           ThreadPool&);
-template std::unique_ptr<Census<double>> make_brute_census(const Network<double>&, const Dataset&,
-                                                           const CensusOptions&, ThreadPool&);
+template std::unique_ptr<Census<double>> make_brute_census(const Network<double>&, const Dataset&, const CensusOptions&,
+                                                           ThreadPool&);
 
 double effective_rank(const Matrix<double>& activations) {
   if (!activations.allFinite()) return std::numeric_limits<double>::quiet_NaN();
   // The squares of the singular values are the eigenvalues of the smaller Gram matrix.
   const bool wide = activations.cols() >= activations.rows();
-  const Matrix<double> gram =
-      wide ? Matrix<double>(activations * activations.transpose()) : Matrix<double>(activations.transpose() * activations);
+  const Matrix<double> gram = wide ? Matrix<double>(activations * activations.transpose())
+                                   : Matrix<double>(activations.transpose() * activations);
   const Eigen::SelfAdjointEigenSolver<Matrix<double>> solver(gram, Eigen::EigenvaluesOnly);
   const Eigen::ArrayXd eigenvalues = solver.eigenvalues().array().max(0.0);
   const double largest = eigenvalues.maxCoeff();

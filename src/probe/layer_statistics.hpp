@@ -8,14 +8,14 @@ namespace reluscope {
 /// Over the units of a layer and the samples of one batch. Pre-activations z and activations a = φ(z), while training.
 struct LayerStatistics {
   Index units = 0;
-  Index batch_dead = 0;          ///< units whose φ'(z) is exactly 0 for every sample of the batch
-  double zero_fraction = 0.0;    ///< share of a that is exactly 0
+  Index batch_dead = 0;        ///< units whose φ'(z) is exactly 0 for every sample of the batch
+  double zero_fraction = 0.0;  ///< share of a that is exactly 0
   double z_mean = 0.0;
-  double z_std = 0.0;            ///< population standard deviation
+  double z_std = 0.0;  ///< population standard deviation
   double a_mean = 0.0;
   double a_rms = 0.0;
-  double a_max = 0.0;            ///< max |a|
-  double delta_rms = 0.0;        ///< RMS of ∂L/∂z of each sample's own loss
+  double a_max = 0.0;      ///< max |a|
+  double delta_rms = 0.0;  ///< RMS of ∂L/∂z of each sample's own loss
 };
 
 /// From the sums that forward and backward left in `state` with Measure::batch.

@@ -39,16 +39,16 @@ void ProgressBar::progress(const Progress& progress) {
   drawn_ = now;
   visible_ = true;
   const double seconds = std::chrono::duration<double>(now - started_).count();
-  std::cerr << '\r' << progress_line(progress, seconds, terminal_width(STDERR_FILENO) - 1, locale_is_utf8())
-            << "\x1b[K" << std::flush;
+  std::cerr << '\r' << progress_line(progress, seconds, terminal_width(STDERR_FILENO) - 1, locale_is_utf8()) << "\x1b[K"
+            << std::flush;
 }
 
 std::string progress_line(const Progress& progress, double seconds, std::size_t width, bool utf8) {
-  const double done = static_cast<double>(progress.step) / static_cast<double>(std::max<std::int64_t>(1, progress.total_steps));
+  const double done =
+      static_cast<double>(progress.step) / static_cast<double>(std::max<std::int64_t>(1, progress.total_steps));
   const auto filled = static_cast<std::size_t>(done * static_cast<double>(kBarCells));
   std::string line;
-  for (std::size_t cell = 0; cell < kBarCells; ++cell)
-    line += cell < filled ? (utf8 ? "█" : "#") : (utf8 ? "░" : ".");
+  for (std::size_t cell = 0; cell < kBarCells; ++cell) line += cell < filled ? (utf8 ? "█" : "#") : (utf8 ? "░" : ".");
   std::string text = " " + format_fixed(100.0 * done, 0) + " %  step " + std::to_string(progress.step) + "/" +
                      std::to_string(progress.total_steps) + "  loss " + format_short(progress.loss);
   if (progress.accuracy) text += "  acc " + format_fixed(100.0 * *progress.accuracy, 1) + " %";

@@ -21,9 +21,9 @@ std::string layer_table(const RunSummary& summary, TableStyle style) {
   std::vector<std::vector<std::string>> rows;
   std::int64_t number = 0;
   for (const LayerSummary& layer : summary.layers) {
-    const std::string norms = layer.grad_norm_first ? format_short(*layer.grad_norm_first) + " → " +
-                                                          format_short(*layer.grad_norm_last)
-                                                    : "-";
+    const std::string norms = layer.grad_norm_first
+                                  ? format_short(*layer.grad_norm_first) + " → " + format_short(*layer.grad_norm_last)
+                                  : "-";
     rows.push_back({printable(layer.name), layer.activation, std::to_string(++number), std::to_string(layer.units),
                     percent(layer.dead, layer.units), percent(layer.born_dead, layer.units),
                     percent(layer.saturated, layer.units), norms});
@@ -74,8 +74,8 @@ std::string verdict(const RunSummary& summary) {
   if (summary.collapsed == true) return "Collapsed: the output is the same for every training sample.";
   if (dead > 0)
     return share_text(dead, units) + " hidden units are dead on the whole training set, " + std::to_string(born) +
-           " from birth; worst is layer '" + printable(worst->name) + "' with " + share_text(*worst->dead, worst->units) +
-           ".";
+           " from birth; worst is layer '" + printable(worst->name) + "' with " +
+           share_text(*worst->dead, worst->units) + ".";
   if (saturated > 0) return "No dead unit; " + share_text(saturated, units) + " hidden units are saturated.";
   return "No dead unit among " + std::to_string(units) + " hidden units.";
 }

@@ -26,7 +26,8 @@ void append_csv(std::string& line, const std::optional<M>& cell) {
   if (cell) append_csv(line, *cell);
 }
 
-/// `not_finite` collects "name":"inf" pairs: JSON has no such numbers, so the cell is null and a flag says which it was.
+/// `not_finite` collects "name":"inf" pairs: JSON has no such numbers, so the cell is null and a flag says which it
+/// was.
 inline void append_json(std::string& line, const std::string& cell, std::string_view, std::string&) {
   append_json_string(line, cell);
 }

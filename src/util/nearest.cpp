@@ -32,8 +32,8 @@ std::optional<std::string> nearest_name(std::string_view word, std::span<const s
   for (const std::string& candidate : candidates) {
     const std::size_t longer = std::max(word.size(), candidate.size());
     std::size_t distance = edit_distance(word, candidate);
-    const bool begins = word.size() >= 3 && candidate.size() >= 3 &&
-                        (candidate.starts_with(word) || word.starts_with(candidate));
+    const bool begins =
+        word.size() >= 3 && candidate.size() >= 3 && (candidate.starts_with(word) || word.starts_with(candidate));
     if (distance > std::max<std::size_t>(1, longer / 3) && !begins) continue;
     if (distance == longer) continue;  // nothing in common
     if (best == nullptr || distance < best_distance) {

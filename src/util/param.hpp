@@ -38,14 +38,40 @@ struct Param {
   bool required = false;             ///< there is no default, the user must say
 
   // Chained refinements, for tables that read as sentences: number("p", 0.5, "…").at_least(0).below(1)
-  Param at_least(double bound) && { min = bound; return std::move(*this); }
-  Param above(double bound) && { min = bound; min_exclusive = true; return std::move(*this); }
-  Param at_most(double bound) && { max = bound; return std::move(*this); }
-  Param below(double bound) && { max = bound; max_exclusive = true; return std::move(*this); }
-  Param one_of(std::vector<std::string> words) && { allowed = std::move(words); return std::move(*this); }
-  Param of_length(std::size_t length) && { count = length; return std::move(*this); }
-  Param or_integer() && { integer_too = true; return std::move(*this); }
-  Param or_null() && { optional = true; return std::move(*this); }
+  Param at_least(double bound) && {
+    min = bound;
+    return std::move(*this);
+  }
+  Param above(double bound) && {
+    min = bound;
+    min_exclusive = true;
+    return std::move(*this);
+  }
+  Param at_most(double bound) && {
+    max = bound;
+    return std::move(*this);
+  }
+  Param below(double bound) && {
+    max = bound;
+    max_exclusive = true;
+    return std::move(*this);
+  }
+  Param one_of(std::vector<std::string> words) && {
+    allowed = std::move(words);
+    return std::move(*this);
+  }
+  Param of_length(std::size_t length) && {
+    count = length;
+    return std::move(*this);
+  }
+  Param or_integer() && {
+    integer_too = true;
+    return std::move(*this);
+  }
+  Param or_null() && {
+    optional = true;
+    return std::move(*this);
+  }
 };
 
 Param boolean(std::string name, bool fallback, std::string doc);

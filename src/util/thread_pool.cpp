@@ -82,8 +82,9 @@ void ThreadPool::work() {
 int default_thread_count() {
   cpu_set_t allowed;
   CPU_ZERO(&allowed);
-  int count = sched_getaffinity(0, sizeof(allowed), &allowed) == 0 ? CPU_COUNT(&allowed)
-                                                                   : static_cast<int>(std::thread::hardware_concurrency());
+  int count = sched_getaffinity(0, sizeof(allowed), &allowed) == 0
+                  ? CPU_COUNT(&allowed)
+                  : static_cast<int>(std::thread::hardware_concurrency());
   if (const char* slurm = std::getenv("SLURM_CPUS_PER_TASK")) {
     const std::string_view text = slurm;
     int limit = 0;

@@ -30,7 +30,9 @@ class ThreadPool {
       for (std::int64_t index = 0; index < count; ++index) task(index);
       return;
     }
-    run(count, [](void* context, std::int64_t index) { (*static_cast<std::remove_reference_t<Task>*>(context))(index); },
+    run(
+        count,
+        [](void* context, std::int64_t index) { (*static_cast<std::remove_reference_t<Task>*>(context))(index); },
         &task);
   }
 
@@ -43,9 +45,9 @@ class ThreadPool {
   std::vector<std::thread> workers_;
   std::mutex mutex_;
   std::condition_variable wake_;
-  std::atomic<std::uint64_t> round_ = 0;   ///< goes up when there is work
-  std::atomic<std::int64_t> next_ = 0;     ///< next task to take
-  std::atomic<std::int64_t> busy_ = 0;     ///< workers that have not finished this round
+  std::atomic<std::uint64_t> round_ = 0;  ///< goes up when there is work
+  std::atomic<std::int64_t> next_ = 0;    ///< next task to take
+  std::atomic<std::int64_t> busy_ = 0;    ///< workers that have not finished this round
   std::int64_t count_ = 0;
   Call call_ = nullptr;
   void* context_ = nullptr;

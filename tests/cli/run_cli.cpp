@@ -181,8 +181,9 @@ TEST_CASE("init writes a config that runs as it stands") {
 
 TEST_CASE("a run that diverges leaves its trace, and fails only with --strict") {
   const Bench bench;
-  const std::string line = "$R run c.json 'data={\"kind\": \"sin\"}' loss=mse network.layers.1.units=1 "
-                           "train.optimizer.lr=1e30 --force";
+  const std::string line =
+      "$R run c.json 'data={\"kind\": \"sin\"}' loss=mse network.layers.1.units=1 "
+      "train.optimizer.lr=1e30 --force";
   const auto run = bench.shell(line);
   CHECK(run.exit_code == 0);
   CHECK(contains(run.out, "Failed at step"));
@@ -207,9 +208,11 @@ TEST_CASE("a reader that goes away ends the run quietly and leaves a valid direc
 TEST_CASE("SIGTERM and SIGINT end the run after a step, with its traces, and are seen by the shell") {
   const Bench bench;
   for (const auto& [name, code] : {std::pair<std::string, int>{"TERM", 143}, {"INT", 130}}) {
-    const auto run = bench.shell("$R run c.json -q --force train.epochs=100000000 record.every=100 record.census=off &\n"
-                                 "pid=$!; until [ -s runs/small/steps.csv ] && [ $(wc -l < runs/small/steps.csv) -gt 3 ]; do "
-                                 "sleep 0.05; done; kill -" + name + " $pid; wait $pid; echo $? > code.txt");
+    const auto run = bench.shell(
+        "$R run c.json -q --force train.epochs=100000000 record.every=100 record.census=off &\n"
+        "pid=$!; until [ -s runs/small/steps.csv ] && [ $(wc -l < runs/small/steps.csv) -gt 3 ]; do "
+        "sleep 0.05; done; kill -" +
+        name + " $pid; wait $pid; echo $? > code.txt");
     CHECK(read_file(bench.path() / "code.txt") == std::to_string(code) + "\n");
     CHECK(nlohmann::json::parse(read_file(bench.path() / "runs/small/manifest.json"))["status"] == "interrupted");
     CHECK(nlohmann::json::parse(read_file(bench.path() / "runs/small/summary.json"))["status"] == "interrupted");
@@ -242,7 +245,8 @@ TEST_CASE("curves writes z, a and the derivative") {
 TEST_CASE("completion scripts know the commands and their options") {
   const Bench bench;
   const auto bash = bench.shell(
-      "source <($R completion bash) && COMP_WORDS=(reluscope run --thr) COMP_CWORD=2 && _reluscope && echo ${COMPREPLY[@]} && "
+      "source <($R completion bash) && COMP_WORDS=(reluscope run --thr) COMP_CWORD=2 && _reluscope && echo "
+      "${COMPREPLY[@]} && "
       "COMP_WORDS=(reluscope cur) COMP_CWORD=1 && _reluscope && echo ${COMPREPLY[@]}");
   CHECK(bash.exit_code == 0);
   CHECK(bash.out == "--threads\ncurves\n");

@@ -36,8 +36,12 @@ TEST_CASE("a CSV table is read with or without header, BOM, CRLF, blank lines an
   check_small_table(load_csv("1,2,1\n3,4,0\n5,-6.5,1\n"));
   check_small_table(load_csv("1,2,1\n3,4,0\n5,-6.5,1"));
   check_small_table(load_csv("1,2,1\r\n3,4,0\r\n5,-6.5,1\r\n"));
-  check_small_table(load_csv("\xEF\xBB\xBF" "1,2,1\n3,4,0\n5,-6.5,1\n"));
-  check_small_table(load_csv("\xEF\xBB\xBF" "a,b,label\r\n1,2,1\r\n3,4,0\r\n5,-6.5,1\r\n"));
+  check_small_table(
+      load_csv("\xEF\xBB\xBF"
+               "1,2,1\n3,4,0\n5,-6.5,1\n"));
+  check_small_table(
+      load_csv("\xEF\xBB\xBF"
+               "a,b,label\r\n1,2,1\r\n3,4,0\r\n5,-6.5,1\r\n"));
   check_small_table(load_csv("\n\na,b,label\n1,2,1\n\n3,4,0\n  \n5,-6.5,1\n\n"));
   check_small_table(load_csv(gzipped("1,2,1\n3,4,0\n5,-6.5,1\n")));
 }
@@ -59,8 +63,9 @@ TEST_CASE("CSV numbers may have blanks, a plus sign and an exponent around them,
 }
 
 TEST_CASE("quoted CSV fields may hold delimiters, quotes and line breaks") {
-  const RawData data = load_csv("\"a, b\",\"x\"\"y\",\"the\nlabel\"\n\"1\",2,\"red, \"\"dark\"\"\"\n3,\"4\",\"blue\r\n2\"\n",
-                                {{"label_column", text_value("the\nlabel")}});
+  const RawData data =
+      load_csv("\"a, b\",\"x\"\"y\",\"the\nlabel\"\n\"1\",2,\"red, \"\"dark\"\"\"\n3,\"4\",\"blue\r\n2\"\n",
+               {{"label_column", text_value("the\nlabel")}});
   CHECK(as_double(data.train) == Matrix<double>{{1, 3}, {2, 4}});
   CHECK(data.class_names == std::vector<std::string>{"blue\n2", "red, \"dark\""});
   CHECK(data.train.labels == std::vector<std::int32_t>{1, 0});
@@ -79,8 +84,8 @@ TEST_CASE("the CSV label column goes by name, by number and from the end") {
 }
 
 TEST_CASE("a header of numbers can be forced, and its names come before column numbers") {
-  const RawData data = load_csv("2,1,0\n7,8,1\n9,6,0\n",
-                                {{"header", ParamValue(true)}, {"label_column", text_value("0")}});
+  const RawData data =
+      load_csv("2,1,0\n7,8,1\n9,6,0\n", {{"header", ParamValue(true)}, {"label_column", text_value("0")}});
   CHECK(as_double(data.train) == Matrix<double>{{7, 9}, {8, 6}});
   CHECK(load_csv("2,1,0\n7,8,1\n9,6,0\n").train.count() == 3);
 }
@@ -125,9 +130,9 @@ TEST_CASE("several CSV target columns make a regression, in the order asked for"
   CHECK(data.task == Task::regression);
   CHECK(as_double(data.train) == Matrix<double>{{1, 4}});
   CHECK(data.train.targets == Eigen::MatrixXd{{3, 6}, {2, 5}});
-  check_message(load_error("a,y1,y2\n1,2,3\n", {{"label_column", text_value("y1,y2")},
-                                               {"task", text_value("classification")}}),
-                {"2 label columns", "classification has one"});
+  check_message(
+      load_error("a,y1,y2\n1,2,3\n", {{"label_column", text_value("y1,y2")}, {"task", text_value("classification")}}),
+      {"2 label columns", "classification has one"});
   check_message(load_error("a,y\n1,2\n", {{"label_column", text_value("y,-1")}}), {"twice"});
 }
 
@@ -211,7 +216,10 @@ TEST_CASE("CSV files without any sample are refused") {
   check_message(load_error("a,b,y\n"), {"line 1", "no sample"});
   check_message(load_error("a,b,y\n", {{"header", ParamValue(true)}}), {"line 1", "no sample"});
   check_message(load_error("1\n2\n"), {"line 1", "1 column(s)", "at least one feature"});
-  check_message(load_error(std::string("\xFF\xFE" "1\0,\0", 6)), {"UTF-16"});
+  check_message(load_error(std::string("\xFF\xFE"
+                                       "1\0,\0",
+                                       6)),
+                {"UTF-16"});
 }
 
 TEST_CASE("CSV label columns that are not there are refused with those that are") {

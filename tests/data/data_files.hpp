@@ -134,9 +134,7 @@ template <class Action>
 std::string data_error(Action&& action) {
   try {
     action();
-  } catch (const DataError& error) {
-    return error.what();
-  }
+  } catch (const DataError& error) { return error.what(); }
   FAIL("no DataError was thrown");
   return {};
 }

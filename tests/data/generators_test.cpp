@@ -145,8 +145,11 @@ TEST_CASE("xor labels say whether exactly one coordinate is positive") {
 }
 
 TEST_CASE("blobs scatter around their centres with the deviation asked for") {
-  const Settings shape = {{"n_samples", whole(3001)}, {"n_features", whole(4)}, {"centers", whole(3)},
-                          {"cluster_std", real(0.5)}, {"center_box", ParamValue(std::vector<double>{-3, 3})}};
+  const Settings shape = {{"n_samples", whole(3001)},
+                          {"n_features", whole(4)},
+                          {"centers", whole(3)},
+                          {"cluster_std", real(0.5)},
+                          {"center_box", ParamValue(std::vector<double>{-3, 3})}};
   const RawData data = make_data("blobs", shape);
   const Matrix<double> x = as_double(data.train);
   CHECK(label_counts(data) == std::map<std::int32_t, int>{{0, 1001}, {1, 1000}, {2, 1000}});
@@ -176,9 +179,11 @@ TEST_CASE("classification spreads the samples over the classes and flips the sha
 }
 
 TEST_CASE("classification has the rank of its informative and noise features: the others depend on them") {
-  const RawData data = make_data("classification", {{"n_samples", whole(400)}, {"n_features", whole(12)},
-                                                   {"n_informative", whole(3)}, {"n_redundant", whole(4)},
-                                                   {"n_repeated", whole(2)}});
+  const RawData data = make_data("classification", {{"n_samples", whole(400)},
+                                                    {"n_features", whole(12)},
+                                                    {"n_informative", whole(3)},
+                                                    {"n_redundant", whole(4)},
+                                                    {"n_repeated", whole(2)}});
   const Matrix<double> x = as_double(data.train);
   CHECK(x.fullPivLu().rank() == 3 + 3);
   int twins = 0;
@@ -189,10 +194,13 @@ TEST_CASE("classification has the rank of its informative and noise features: th
 
 TEST_CASE("classification centroids are corners of a hypercube of side 2 class_sep") {
   // With a single informative feature the two clusters sit at −class_sep and +class_sep.
-  const RawData data = make_data("classification",
-                                {{"n_samples", whole(4000)}, {"n_features", whole(1)}, {"n_informative", whole(1)},
-                                 {"n_redundant", whole(0)}, {"n_clusters_per_class", whole(1)}, {"flip_y", real(0.0)},
-                                 {"class_sep", real(10.0)}});
+  const RawData data = make_data("classification", {{"n_samples", whole(4000)},
+                                                    {"n_features", whole(1)},
+                                                    {"n_informative", whole(1)},
+                                                    {"n_redundant", whole(0)},
+                                                    {"n_clusters_per_class", whole(1)},
+                                                    {"flip_y", real(0.0)},
+                                                    {"class_sep", real(10.0)}});
   const Matrix<double> x = as_double(data.train);
   double sums[2] = {0, 0};
   for (Index sample = 0; sample < 4000; ++sample) sums[label(data, sample)] += x(0, sample) / 2000.0;
@@ -215,8 +223,11 @@ TEST_CASE("classification shifts and scales all features, or each by its own ran
 }
 
 TEST_CASE("regression targets are linear in exactly the informative features") {
-  const RawData data = make_data("regression", {{"n_samples", whole(60)}, {"n_features", whole(8)},
-                                               {"n_informative", whole(3)}, {"n_targets", whole(2)}, {"bias", real(7)}});
+  const RawData data = make_data("regression", {{"n_samples", whole(60)},
+                                                {"n_features", whole(8)},
+                                                {"n_informative", whole(3)},
+                                                {"n_targets", whole(2)},
+                                                {"bias", real(7)}});
   const Matrix<double> x = as_double(data.train);
   Matrix<double> design(60, 9);
   design << x.transpose(), Eigen::VectorXd::Ones(60);
@@ -256,8 +267,9 @@ TEST_CASE("friedman1, abs and sin follow their formulas") {
 
 TEST_CASE("teacher targets are of order 1 at any size and not linear in the features") {
   for (const std::int64_t size : {4, 100}) {
-    const RawData data = make_data("teacher_student", {{"n_samples", whole(4000)}, {"n_features", whole(size)},
-                                                      {"hidden", whole(size)}, {"n_targets", whole(3)}});
+    const RawData data = make_data(
+        "teacher_student",
+        {{"n_samples", whole(4000)}, {"n_features", whole(size)}, {"hidden", whole(size)}, {"n_targets", whole(3)}});
     CHECK(data.train.targets.rows() == 3);
     const double power = data.train.targets.array().square().mean();
     CHECK(power > 0.1);
@@ -280,8 +292,9 @@ TEST_CASE("parity labels count the minus ones among the first bits") {
 }
 
 TEST_CASE("sparse features have the density asked for and classes that depend on them") {
-  const RawData data = make_data("sparse", {{"n_samples", whole(2000)}, {"n_features", whole(50)},
-                                           {"density", real(0.2)}, {"n_classes", whole(3)}});
+  const RawData data = make_data(
+      "sparse",
+      {{"n_samples", whole(2000)}, {"n_features", whole(50)}, {"density", real(0.2)}, {"n_classes", whole(3)}});
   const Matrix<double> x = as_double(data.train);
   CHECK(static_cast<double>((x.array() != 0).count()) / 100'000.0 == doctest::Approx(0.2).epsilon(0.03));
   CHECK(x.minCoeff() == 0);
@@ -307,13 +320,15 @@ TEST_CASE("parameters that contradict each other are refused by name") {
 TEST_CASE("the numbers of a generator never change for a seed") {
   const Matrix<double> xor_points = as_double(make_data("xor", {{"n_samples", whole(3)}}, 7).train);
   const Matrix<double> blobs = as_double(make_data("blobs", {{"n_samples", whole(3)}}, 7).train);
-  MESSAGE(doctest::toString(xor_points(0,0)));
-  printf("%.17g %.17g %.17g %.17g\n%.17g %.17g %.17g %.17g\n", xor_points(0,0), xor_points(1,0), xor_points(0,1), xor_points(1,1), blobs(0,0), blobs(1,0), blobs(0,1), blobs(1,1));
+  MESSAGE(doctest::toString(xor_points(0, 0)));
+  printf("%.17g %.17g %.17g %.17g\n%.17g %.17g %.17g %.17g\n", xor_points(0, 0), xor_points(1, 0), xor_points(0, 1),
+         xor_points(1, 1), blobs(0, 0), blobs(1, 0), blobs(0, 1), blobs(1, 1));
 }
 
 TEST_CASE("the memory of generated data is estimated without overflow") {
   CHECK(estimated_bytes("sparse", {{"n_samples", whole(1'000'000'000)}, {"n_features", whole(10'000'000)}}) >=
         80'000'000'000'000'000ULL);
-  CHECK(estimated_bytes("teacher_student", {{"hidden", whole(1000)}, {"n_samples", whole(10)},
-                                            {"n_features", whole(50)}}) >= 1000 * 50 * 8);
+  CHECK(estimated_bytes("teacher_student",
+                        {{"hidden", whole(1000)}, {"n_samples", whole(10)}, {"n_features", whole(50)}}) >=
+        1000 * 50 * 8);
 }

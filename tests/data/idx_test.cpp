@@ -34,8 +34,7 @@ void check_type(int code, const std::vector<T>& values) {
   const Matrix<double> features = as_double(data.train);
   REQUIRE(features.rows() == 2);
   REQUIRE(features.cols() == 2);
-  for (std::size_t value = 0; value < 4; ++value)
-    CHECK(features.data()[value] == static_cast<double>(values[value]));
+  for (std::size_t value = 0; value < 4; ++value) CHECK(features.data()[value] == static_cast<double>(values[value]));
 }
 
 }  // namespace
@@ -59,7 +58,8 @@ TEST_CASE("gzip IDX files read the same as plain ones") {
 
 TEST_CASE("gzip IDX data larger than the first allocation arrive whole") {
   std::vector<std::uint8_t> values(300'000);
-  for (std::size_t value = 0; value < values.size(); ++value) values[value] = static_cast<std::uint8_t>(value * 7 % 251);
+  for (std::size_t value = 0; value < values.size(); ++value)
+    values[value] = static_cast<std::uint8_t>(value * 7 % 251);
   const RawData data = load_idx(gzipped(idx_bytes<std::uint8_t>(0x08, {300, 1000}, values)),
                                 idx_bytes<std::uint8_t>(0x08, {300}, std::vector<std::uint8_t>(300, 1)));
   const auto& features = std::get<Matrix<std::uint8_t>>(data.train.features);
@@ -109,8 +109,11 @@ TEST_CASE("an IDX file cut off at any byte is refused, plain and gzip") {
 
 TEST_CASE("IDX headers that lie about the size are refused without allocating it") {
   constexpr std::uint32_t kHuge = 0xFFFFFFFF;
-  for (const std::vector<std::uint32_t>& shape :
-       {std::vector<std::uint32_t>{kHuge, kHuge}, {kHuge, kHuge, kHuge}, {3, kHuge}, {kHuge, 3}, {kHuge, 1, 1, kHuge}}) {
+  for (const std::vector<std::uint32_t>& shape : {std::vector<std::uint32_t>{kHuge, kHuge},
+                                                  {kHuge, kHuge, kHuge},
+                                                  {3, kHuge},
+                                                  {kHuge, 3},
+                                                  {kHuge, 1, 1, kHuge}}) {
     for (const int type : {0x08, 0x0E}) {
       const std::string file = idx_header(type, shape) + "abcdefgh";
       check_message(load_error(file, kLabels), {"/images: byte ", "declare"});

@@ -33,8 +33,7 @@ void check_type(const std::string& descr, const std::vector<T>& values) {
   const RawData data = load_npy(npy_bytes<T>(descr, "(2, 2)", values), npy_bytes<std::uint8_t>("|u1", "(2,)", {0, 1}));
   const Matrix<double> features = as_double(data.train);
   REQUIRE(features.size() == 4);
-  for (std::size_t value = 0; value < 4; ++value)
-    CHECK(features.data()[value] == static_cast<double>(values[value]));
+  for (std::size_t value = 0; value < 4; ++value) CHECK(features.data()[value] == static_cast<double>(values[value]));
 }
 
 std::string dictionary(const std::string& descr, const std::string& order, const std::string& shape) {

@@ -21,10 +21,18 @@ class Mutator {
     for (std::size_t change = below(4) + 1; change > 0; --change) {
       const std::size_t place = below(content.size() + 1);
       switch (below(6)) {
-        case 0: content.resize(place); break;
-        case 1: content.insert(place, 1, any_byte()); break;
-        case 2: content.insert(place, content.substr(below(content.size() + 1), below(40))); break;
-        case 3: content.erase(place, below(8)); break;
+        case 0:
+          content.resize(place);
+          break;
+        case 1:
+          content.insert(place, 1, any_byte());
+          break;
+        case 2:
+          content.insert(place, content.substr(below(content.size() + 1), below(40)));
+          break;
+        case 3:
+          content.erase(place, below(8));
+          break;
         default:
           if (place < content.size()) content[place] = any_byte();
       }
@@ -85,9 +93,7 @@ void fuzz(const std::string& kind, const Settings& settings, const std::string& 
     }
     try {
       estimated_bytes(kind, settings, directory.path());
-    } catch (const DataError&) {
-      CHECK(true);
-    }
+    } catch (const DataError&) { CHECK(true); }
   }
   CHECK(accepted > kRounds / 100);
   CHECK(refused > kRounds / 10);
@@ -115,6 +121,6 @@ TEST_CASE("damaged NPY files never crash the reader") {
   const Settings files = {{"file", text_value("x")}, {"labels", text_value("y")}};
   const std::string labels = npy_bytes<std::int32_t>("<i4", "(4,)", {1, 0, 1, 0});
   fuzz("npy", files, "x", npy_bytes<double>("<f8", "(4, 2)", {1, 2, 3, 4, 5, 6, 7, 8}), "y", labels);
-  fuzz("npy", files, "x", npy_bytes<std::uint8_t>("|u1", "(4, 1, 3)", {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12}, true), "y",
-       npy_bytes<float>("<f4", "(4, 2)", {1, 2, 3, 4, 5, 6, 7, 8}));
+  fuzz("npy", files, "x", npy_bytes<std::uint8_t>("|u1", "(4, 1, 3)", {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12}, true),
+       "y", npy_bytes<float>("<f4", "(4, 2)", {1, 2, 3, 4, 5, 6, 7, 8}));
 }

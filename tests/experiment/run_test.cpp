@@ -173,9 +173,7 @@ TEST_CASE("a network that does not fit the data is refused with its place in the
     Outcome out;
     try {
       run(experiment(overrides), 1, out);
-    } catch (const ConfigError& error) {
-      return error.issues()[0].pointer;
-    }
+    } catch (const ConfigError& error) { return error.issues()[0].pointer; }
     return std::string("accepted");
   };
   CHECK(pointer_of({"network.layers.1.units=3"}) == "/network/layers/1/units");

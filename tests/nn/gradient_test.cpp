@@ -72,7 +72,8 @@ struct Bench {
     for (std::size_t layer = 0; layer < network.depth(); ++layer) network.layer(layer).append_tiles(layer, tiles);
     for (const Tile& tile : tiles)
       network.layer(tile.layer)
-          .gradient(state.input_of(tile.layer), state.layer(tile.layer), kBatch, static_cast<Index>(shards.size()), tile);
+          .gradient(state.input_of(tile.layer), state.layer(tile.layer), kBatch, static_cast<Index>(shards.size()),
+                    tile);
   }
 
   /// The largest |analytic − numeric| / max(|analytic|, |numeric|, 1e-4) over all parameters.

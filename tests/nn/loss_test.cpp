@@ -67,9 +67,9 @@ TEST_CASE("every loss agrees with its definition") {
       const Evaluated out = evaluate(entry.name, y, t, labels);
       for (Index column = 0; column < 9; ++column) {
         CAPTURE(entry.name);
-        CHECK(out.losses[column] == doctest::Approx(naive(entry.name, y.col(column), t.col(column),
-                                                          labels[static_cast<std::size_t>(column)]))
-                                        .epsilon(1e-12));
+        CHECK(out.losses[column] ==
+              doctest::Approx(naive(entry.name, y.col(column), t.col(column), labels[static_cast<std::size_t>(column)]))
+                  .epsilon(1e-12));
       }
     }
   }

@@ -47,8 +47,7 @@ void check(const Choice& choice, const std::function<Rule()>& make_rule, double 
     optimizer.sweep(0, 0, 20);
     optimizer.sweep(0, 20, 45);
     for (std::size_t element = 0; element < expected.size(); ++element) {
-      expected[element] =
-          rules[element](step + 1, expected[element], gradient_at(static_cast<Index>(element), step));
+      expected[element] = rules[element](step + 1, expected[element], gradient_at(static_cast<Index>(element), step));
       CAPTURE(choice.name);
       CAPTURE(step);
       CHECK(parameter.value.data()[element] == doctest::Approx(expected[element]).epsilon(1e-12));
@@ -59,26 +58,30 @@ void check(const Choice& choice, const std::function<Rule()>& make_rule, double 
 }  // namespace
 
 TEST_CASE("sgd, plain, with momentum, dampening, nesterov and weight decay") {
-  check(optimizer("sgd"), [] { return [](int, double x, double g) { return x - 0.1 * g; }; }, 0.1);
-  check(optimizer("sgd", {{"weight_decay", 0.3}}),
-        [] { return [](int, double x, double g) { return x - 0.1 * (g + 0.3 * x); }; }, 0.1);
-  check(optimizer("sgd", {{"momentum", 0.9}, {"dampening", 0.4}}),
-        [] {
-          return [v = 0.0](int t, double x, double g) mutable {
-            v = t == 1 ? g : 0.9 * v + 0.6 * g;
-            return x - 0.1 * v;
-          };
-        },
-        0.1);
-  check(optimizer("sgd", {{"momentum", 0.8}, {"nesterov", true}, {"weight_decay", 0.01}}),
-        [] {
-          return [v = 0.0](int t, double x, double g) mutable {
-            g += 0.01 * x;
-            v = t == 1 ? g : 0.8 * v + g;
-            return x - 0.1 * (g + 0.8 * v);
-          };
-        },
-        0.1);
+  check(
+      optimizer("sgd"), [] { return [](int, double x, double g) { return x - 0.1 * g; }; }, 0.1);
+  check(
+      optimizer("sgd", {{"weight_decay", 0.3}}),
+      [] { return [](int, double x, double g) { return x - 0.1 * (g + 0.3 * x); }; }, 0.1);
+  check(
+      optimizer("sgd", {{"momentum", 0.9}, {"dampening", 0.4}}),
+      [] {
+        return [v = 0.0](int t, double x, double g) mutable {
+          v = t == 1 ? g : 0.9 * v + 0.6 * g;
+          return x - 0.1 * v;
+        };
+      },
+      0.1);
+  check(
+      optimizer("sgd", {{"momentum", 0.8}, {"nesterov", true}, {"weight_decay", 0.01}}),
+      [] {
+        return [v = 0.0](int t, double x, double g) mutable {
+          g += 0.01 * x;
+          v = t == 1 ? g : 0.8 * v + g;
+          return x - 0.1 * (g + 0.8 * v);
+        };
+      },
+      0.1);
 }
 
 TEST_CASE("adam and adamw") {
@@ -120,19 +123,21 @@ TEST_CASE("rmsprop, plain, centered and with momentum") {
 }
 
 TEST_CASE("adagrad with rate decay and a start value") {
-  check(optimizer("adagrad", {{"lr_decay", 0.1}, {"initial_accumulator_value", 0.5}}),
-        [] {
-          return [s = 0.5](int t, double x, double g) mutable {
-            s += g * g;
-            return x - 0.1 / (1.0 + (t - 1) * 0.1) * g / (std::sqrt(s) + 1e-10);
-          };
-        },
-        0.1);
+  check(
+      optimizer("adagrad", {{"lr_decay", 0.1}, {"initial_accumulator_value", 0.5}}),
+      [] {
+        return [s = 0.5](int t, double x, double g) mutable {
+          s += g * g;
+          return x - 0.1 / (1.0 + (t - 1) * 0.1) * g / (std::sqrt(s) + 1e-10);
+        };
+      },
+      0.1);
 }
 
 TEST_CASE("weight decay leaves a parameter alone that does not decay") {
-  check(optimizer("sgd", {{"weight_decay", 0.3}}), [] { return [](int, double x, double g) { return x - 0.1 * g; }; },
-        0.1, false);
+  check(
+      optimizer("sgd", {{"weight_decay", 0.3}}), [] { return [](int, double x, double g) { return x - 0.1 * g; }; },
+      0.1, false);
 }
 
 TEST_CASE("a sweep's sums agree with naive ones, before clipping, over many blocks") {

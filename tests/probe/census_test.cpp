@@ -69,7 +69,8 @@ TEST_CASE("a unit that a single sample activates is alive; silence on all but th
   points(0, 577) = 1e-6;
   const Dataset dataset = dataset_of(points);
   NetworkSpec spec;
-  spec.layers = {dense("a", 2, activation("relu"), weights("constant", {{"value", 1.0}}), biases("zeros")), dense("out", 2)};
+  spec.layers = {dense("a", 2, activation("relu"), weights("constant", {{"value", 1.0}}), biases("zeros")),
+                 dense("out", 2)};
   Network<float> network(spec, 1, 0);
   const CensusResult alive = take(network, dataset);
   CHECK(dead_units(alive.layers[0]).empty());
@@ -193,8 +194,8 @@ TEST_CASE("a planted unit in layer 2 revives at the step that arithmetic by hand
   ThreadPool pool(1);
   const Choice mse = loss("mse");
   Optimizer<double> sgd(optimizer("sgd"), {}, network.parameters());
-  TrainingStep<double> step(network, dataset, *find_entry(loss_table(), "mse"), mse.params,
-                            {TargetCoding::values, 0.0}, sgd, 1, pool);
+  TrainingStep<double> step(network, dataset, *find_entry(loss_table(), "mse"), mse.params, {TargetCoding::values, 0.0},
+                            sgd, 1, pool);
   const auto census = make_brute_census(network, dataset, {}, pool);
 
   // The same by hand, in scalars: w1 b1 (layer 1), wv bv (V), wu bu (U, no gradient while dead), ov c (output).
