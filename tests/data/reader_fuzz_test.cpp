@@ -43,7 +43,7 @@ class Mutator {
  private:
   std::size_t below(std::size_t bound) { return static_cast<std::size_t>(random_() % bound); }
   char any_byte() {
-    constexpr std::string_view kTelling = "\0\x01\x7f\xff\n\r\"',;0-9e.(){}";
+    constexpr std::string_view kTelling = "\xff\x7f\x01\n\r\"',;0-9e.(){}";
     return below(2) == 0 ? kTelling[below(kTelling.size())] : static_cast<char>(below(256));
   }
   std::mt19937_64 random_;

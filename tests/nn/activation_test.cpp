@@ -66,6 +66,25 @@ const std::map<std::string, Naive>& oracle() {
   return formulas;
 }
 
+/// The census of one unit with one pre-activation.
+template <class T>
+CensusSums<T> census_at(const Choice& choice, T z) {
+  T a = 0;
+  const T bias = 0;
+  CensusSums<T> sums;
+  sums.resize(1);
+  ForwardCall<T> call;
+  call.units = 1;
+  call.columns = 1;
+  call.z = &z;
+  call.a = &a;
+  call.stride = 1;
+  call.bias = &bias;
+  call.census = &sums;
+  find_entry(activation_table(), choice.name)->make<T>(choice.params)->forward(call);
+  return sums;
+}
+
 }  // namespace
 
 TEST_CASE("every activation agrees with its textbook formula in float64") {
@@ -139,21 +158,7 @@ TEST_CASE("a NaN passes through every activation, in both precisions") {
 TEST_CASE("an underflowing derivative does not make a unit dead") {
   for (const char* name : {"sigmoid", "tanh", "gelu", "elu", "silu", "mish", "softplus"}) {
     for (const float extreme : {-200.0F, 200.0F}) {
-      const auto kernel = find_entry(activation_table(), name)->make<float>(activation(name).params);
-      float z = extreme;
-      float a = 0;
-      const float bias = 0;
-      CensusSums<float> sums;
-      sums.resize(1);
-      ForwardCall<float> call;
-      call.units = 1;
-      call.columns = 1;
-      call.z = &z;
-      call.a = &a;
-      call.stride = 1;
-      call.bias = &bias;
-      call.census = &sums;
-      kernel->forward(call);
+      const CensusSums<float> sums = census_at(activation(name), extreme);
       CAPTURE(name);
       CHECK(sums.margin[0] < 0);
       CHECK(sums.active[0] == 1);
@@ -185,21 +190,7 @@ TEST_CASE("the margin is the signed distance to the live region") {
       {activation("identity"), 0.0, never},
   };
   for (const Case& one : cases) {
-    const auto kernel = find_entry(activation_table(), one.choice.name)->make<double>(one.choice.params);
-    double z = one.z;
-    double a = 0;
-    const double bias = 0;
-    CensusSums<double> sums;
-    sums.resize(1);
-    ForwardCall<double> call;
-    call.units = 1;
-    call.columns = 1;
-    call.z = &z;
-    call.a = &a;
-    call.stride = 1;
-    call.bias = &bias;
-    call.census = &sums;
-    kernel->forward(call);
+    const CensusSums<double> sums = census_at(one.choice, one.z);
     CAPTURE(one.choice.name);
     CAPTURE(one.z);
     CHECK(sums.margin[0] == one.margin);
