@@ -42,7 +42,7 @@ struct Dataset {
 };
 
 /// Writes the normalised features of `samples` (indices into `part`), in that order, as the columns of `out`
-/// (features × samples.size()). T is float or double. Allocates nothing.
+/// (features × samples.size()). T is float or double; computed in T, for double features in double. Allocates nothing.
 template <class T>
 void gather(const Dataset& dataset, const Samples& part, std::span<const Index> samples, Eigen::Ref<Matrix<T>> out);
 

@@ -1,7 +1,9 @@
 #include "data/npy.hpp"
 
 #include <array>
+#include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <type_traits>

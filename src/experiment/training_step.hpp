@@ -62,7 +62,8 @@ class TrainingStep {
   const LossEntry& loss_;
   const ParamValues& loss_params_;
   Optimizer<T>& optimizer_;
-  ThreadPool& pool_;
+  ThreadPool alone_{1};
+  ThreadPool& pool_;  ///< the run's, or `alone_` where the step is too small to share
   NetworkState<T> state_;
   TargetBatch<T> targets_;
   Vector<T> losses_;             ///< per column

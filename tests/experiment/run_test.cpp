@@ -58,8 +58,9 @@ TEST_CASE("the same config and seed give the same bytes on 1, 2 and 7 threads, f
       {"precision=float64", "train.optimizer.name=adam", "train.optimizer.lr=0.01"},
       {"network.layers.0.activation=prelu", "train.clip_norm=0.5"},
       {"network.layers.0.activation=rrelu", "train.batch_size=200", "train.drop_last=true"},
+      // Large enough for a step to be shared between threads, with two shards and several tiles.
       {"network.layers.0.units=300", "network.layers.0.activation=gelu", "train.optimizer.name=rmsprop",
-       "train.optimizer.lr=0.001"},
+       "train.optimizer.lr=0.001", "train.batch_size=100"},
   };
   for (const auto& overrides : variants) {
     const ExperimentSpec spec = experiment(overrides);
