@@ -38,7 +38,7 @@ std::vector<Verb> walk(const CLI::App& app) {
   return verbs;
 }
 
-std::string quoted(std::string text) {
+std::string quoted(const std::string& text) {
   std::string safe = "'";
   for (const char character : text) safe += character == '\'' ? std::string("'\\''") : std::string(1, character);
   return safe + "'";
@@ -64,7 +64,7 @@ std::string bash_script(const std::vector<Verb>& verbs) {
   return out.str();
 }
 
-std::string zsh_text(std::string text) {
+std::string zsh_text(const std::string& text) {
   std::string safe;
   for (const char character : text) {
     if (character == '[' || character == ']' || character == ':' || character == '\\') safe += '\\';

@@ -100,6 +100,7 @@ int write_curves(const CurveOptions& options) {
   if (wanted.empty())
     for (const ActivationEntry& entry : activation_table()) wanted.push_back(entry.name);
   std::vector<Choice> choices;
+  choices.reserve(wanted.size());
   for (const std::string& given : wanted) choices.push_back(parse_activation(given));
 
   const auto count = static_cast<std::size_t>(options.points);

@@ -95,22 +95,26 @@ struct TraceWish {
   std::string path;
 };
 
+TraceWish parse_trace(const std::string& text) {
+  const std::size_t equals = text.find('=');
+  const std::string table = text.substr(0, equals);
+  if (equals == std::string::npos || equals + 1 == text.size())
+    throw UsageError("--trace " + text + ": expected TABLE=PATH, for example layers=- or census=census.csv");
+  const auto& known = TraceStream::tables();
+  if (std::find(known.begin(), known.end(), table) == known.end()) {
+    const auto near = nearest_name(table, known);
+    throw UsageError("--trace " + text + ": there is no table '" + table +
+                     "'; there are steps, layers, census, units, events" +
+                     (near ? "; did you mean '" + *near + "'?" : ""));
+  }
+  return {table, text.substr(equals + 1)};
+}
+
 std::vector<TraceWish> parse_traces(const RunOptions& options) {
   std::vector<TraceWish> wishes;
   bool stdout_taken = options.json;
   for (const std::string& text : options.traces) {
-    const std::size_t equals = text.find('=');
-    const std::string table = text.substr(0, equals);
-    if (equals == std::string::npos || equals + 1 == text.size())
-      throw UsageError("--trace " + text + ": expected TABLE=PATH, for example layers=- or census=census.csv");
-    const auto& known = TraceStream::tables();
-    if (std::find(known.begin(), known.end(), table) == known.end()) {
-      const auto near = nearest_name(table, known);
-      throw UsageError("--trace " + text + ": there is no table '" + table +
-                       "'; there are steps, layers, census, units, events" +
-                       (near ? "; did you mean '" + *near + "'?" : ""));
-    }
-    wishes.push_back({table, text.substr(equals + 1)});
+    wishes.push_back(parse_trace(text));
     if (wishes.back().path != "-") continue;
     if (stdout_taken)
       throw UsageError("--trace " + text + ": standard output is taken already; it can carry one thing");

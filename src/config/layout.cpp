@@ -27,6 +27,7 @@ Field name_leaf(Param param) {
 
 std::vector<Field> leaves(const std::vector<Param>& params) {
   std::vector<Field> fields;
+  fields.reserve(params.size());
   for (const Param& param : params) fields.push_back(leaf(param));
   return fields;
 }

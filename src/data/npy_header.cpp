@@ -167,7 +167,7 @@ NpyHeader read_npy_header(InputFile& file) {
   if (std::string_view(start.data(), kMagic.size()) != kMagic)
     file.fail_at(0, "not an NPY file: it has to start with \"\\x93NUMPY\", found " +
                         in_quotes(std::string_view(start.data(), kMagic.size())));
-  const int version = start[6];
+  const int version = static_cast<unsigned char>(start[6]);
   if (version < 1 || version > 3)
     file.fail_at(6, "NPY version " + std::to_string(version) + " is unknown; 1, 2 and 3 are known");
   const std::uint32_t length = read_length(file, version == 1 ? 2 : 4);

@@ -76,12 +76,9 @@ class SweptRule final : public UpdateRule<T> {
       lanes.add_gradient(g);
       g *= clip_scale;
       if (clip_value < std::numeric_limits<T>::infinity()) g = clamp(g, clip_value);
-      Block<T> start = old_value;
-      if constexpr (Rule::kDecoupledDecay) {
-        if (decay != T(0)) start -= lr * decay * old_value;
-      } else {
-        if (decay != T(0)) g += decay * old_value;
-      }
+      const bool shrink = Rule::kDecoupledDecay && decay != T(0);
+      const Block<T> start = shrink ? Block<T>(old_value - lr * decay * old_value) : old_value;
+      if (!Rule::kDecoupledDecay && decay != T(0)) g += decay * old_value;
       Block<T> moments[Rule::kMaxState];
       for (int array = 0; array < rule_.state_count(); ++array) moments[array] = load_block(state[array] + first, size);
       const Block<T> new_value = rule_.step(factors, start, g, moments);

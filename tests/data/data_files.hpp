@@ -129,6 +129,9 @@ inline Matrix<double> as_double(const Samples& samples) {
                     samples.features);
 }
 
+/// Whole numbers from 0 to 255 as bytes. (From a list of lists of bytes gcc 12 wrongly warns of an overflow.)
+inline Matrix<std::uint8_t> as_bytes(const Matrix<double>& values) { return values.cast<std::uint8_t>(); }
+
 /// The message of the DataError that `action` throws; fails the test when it throws nothing.
 template <class Action>
 std::string data_error(Action&& action) {

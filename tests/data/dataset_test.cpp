@@ -96,7 +96,7 @@ TEST_CASE("gather writes into the columns of a larger matrix and nowhere else") 
 
 TEST_CASE("the checksum is zlib's CRC-32 over features and targets, training part first") {
   Dataset dataset;
-  dataset.train.features = Matrix<std::uint8_t>{{1, 3}, {2, 4}};
+  dataset.train.features = as_bytes(Matrix<double>{{1, 3}, {2, 4}});
   dataset.train.labels = {7, 8};
   dataset.test.features = Matrix<float>(Matrix<float>::Constant(2, 1, 0.5F));
   dataset.test.targets = Eigen::MatrixXd::Constant(1, 1, 2.5);

@@ -42,7 +42,7 @@ void check_type(int code, const std::vector<T>& values) {
 TEST_CASE("IDX images become one column of bytes a sample, labels become sorted classes") {
   const RawData data = load_idx(kImages, kLabels);
   const auto& features = std::get<Matrix<std::uint8_t>>(data.train.features);
-  CHECK(features == Matrix<std::uint8_t>{{1, 5, 9}, {2, 6, 10}, {3, 7, 11}, {4, 8, 255}});
+  CHECK(features == as_bytes(Matrix<double>{{1, 5, 9}, {2, 6, 10}, {3, 7, 11}, {4, 8, 255}}));
   CHECK(data.task == Task::classification);
   CHECK(data.class_names == std::vector<std::string>{"0", "5"});
   CHECK(data.train.labels == std::vector<std::int32_t>{1, 0, 1});

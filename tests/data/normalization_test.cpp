@@ -53,7 +53,7 @@ TEST_CASE("unit maps the least value of all features to 0 and the greatest to 1"
 }
 
 TEST_CASE("unit divides bytes by 255, whatever their range") {
-  Dataset dataset = with_features(Matrix<std::uint8_t>{{10, 20}, {30, 40}});
+  Dataset dataset = with_features(as_bytes(Matrix<double>{{10, 20}, {30, 40}}));
   set_normalization(dataset, Normalization::unit);
   CHECK(dataset.shift == Eigen::VectorXd::Zero(2));
   CHECK(dataset.scale == Eigen::VectorXd::Constant(2, 1.0 / 255.0));
@@ -98,7 +98,7 @@ TEST_CASE("bytes, float and double features with the same values get the same no
   for (const Normalization kind : {Normalization::standard, Normalization::per_feature}) {
     Dataset wide = with_features(values);
     Dataset narrow = with_features(Matrix<float>(values.cast<float>()));
-    Dataset bytes = with_features(Matrix<std::uint8_t>(values.cast<std::uint8_t>()));
+    Dataset bytes = with_features(as_bytes(values));
     for (Dataset* dataset : {&wide, &narrow, &bytes}) set_normalization(*dataset, kind);
     CHECK(narrow.shift == wide.shift);
     CHECK(bytes.shift == wide.shift);
