@@ -10,7 +10,8 @@ set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 "$root/scripts/install_deps.sh" run
 {
-  cmake -S "$root" --preset release --log-level=NOTICE
+  # Without the tests, which need more packages; scripts/test.sh switches them on again.
+  cmake -S "$root" --preset release --log-level=NOTICE -DBUILD_TESTING=OFF
   cmake --build "$root/build/release" --target reluscope -- --quiet
 } >&2
 
