@@ -8,7 +8,7 @@ set -euo pipefail
 
 # The one list. NAME:COMMAND is satisfied by the command too, wherever it comes from.
 run_packages=(cmake:cmake ninja-build:ninja g++:g++ libeigen3-dev libcli11-dev nlohmann-json3-dev libspdlog-dev
-              librandom123-dev zlib1g-dev)
+              librandom123-dev zlib1g-dev libdnnl-dev)
 test_packages=(doctest-dev clang-format:clang-format python3-jsonschema python3-matplotlib python3-numpy)
 lint_packages=(clang-tidy:run-clang-tidy shellcheck:shellcheck)
 

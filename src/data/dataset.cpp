@@ -13,6 +13,8 @@ namespace {
 
 // Features converted at a time: their shift and scale live on the stack in the type that is computed in.
 constexpr Index kBlock = 1024;
+constexpr std::size_t kAhead = 6;
+constexpr std::size_t kCacheLine = 64;
 
 /// One block of features for every sample of the batch. Kept is the type in memory, T the type of the network.
 template <class T, class Kept>
@@ -29,7 +31,14 @@ void gather_block(const Dataset& dataset, const Matrix<Kept>& features, std::spa
   }
   const Real* __restrict shifts = shift.data();
   const Real* __restrict scales = scale.data();
+  const auto bytes = static_cast<std::size_t>(count) * sizeof(Kept);
   for (std::size_t column = 0; column < samples.size(); ++column) {
+    // Shuffled samples lie anywhere in memory: ask for one some samples before it is its turn.
+    if (column + kAhead < samples.size()) {
+      const auto* next =
+          reinterpret_cast<const char*>(features.data() + samples[column + kAhead] * features.rows() + first);
+      for (std::size_t byte = 0; byte < bytes + kCacheLine - 1; byte += kCacheLine) __builtin_prefetch(next + byte);
+    }
     assert(samples[column] >= 0 && samples[column] < features.cols());
     const Kept* __restrict source = features.data() + samples[column] * features.rows() + first;
     T* __restrict target = out.data() + static_cast<Index>(column) * out.outerStride() + first;

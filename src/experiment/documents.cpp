@@ -58,7 +58,9 @@ std::string manifest_json(const ExperimentSpec& spec, const Dataset& dataset, co
                       {"outputs", dataset.outputs()},
                       {"task", dataset.task == Task::classification ? "classification" : "regression"},
                       {"crc32", hexadecimal(dataset.checksum())}};
-  document["build"] = {{"compiler", RELUSCOPE_COMPILER}, {"flags", RELUSCOPE_FLAGS}, {"gemm", gemm_backend()}};
+  const GemmBackend& gemm = spec.precision == Precision::float32 ? gemm_backend<float>() : gemm_backend<double>();
+  document["build"] = {
+      {"compiler", RELUSCOPE_COMPILER}, {"flags", RELUSCOPE_FLAGS}, {"gemm", gemm.name + " " + gemm.version}};
   document["host"] = host_name();
   document["threads"] = facts.threads;
   document["started"] = facts.started;

@@ -1,6 +1,9 @@
 #include "experiment/training_step.hpp"
 
+#include <algorithm>
 #include <cmath>
+
+#include "nn/block.hpp"
 
 namespace reluscope {
 
@@ -12,10 +15,10 @@ constexpr double kWorthSharing = 2e7;
 
 /// Three products with every parameter and sample: forward, ∂L/∂W, ∂L/∂input.
 template <class T>
-bool is_worth_sharing(Network<T>& network, Index batch) {
+double count_operations(Network<T>& network, Index batch) {
   double parameters = 0.0;
   for (const Parameter<T>* parameter : network.parameters()) parameters += static_cast<double>(parameter->value.size());
-  return 6.0 * parameters * static_cast<double>(batch) >= kWorthSharing;
+  return 6.0 * parameters * static_cast<double>(batch);
 }
 
 }  // namespace
@@ -29,7 +32,8 @@ TrainingStep<T>::TrainingStep(Network<T>& network, const Dataset& dataset, const
       loss_(loss),
       loss_params_(loss_params),
       optimizer_(optimizer),
-      pool_(is_worth_sharing(network, largest_batch) ? pool : alone_),
+      operations_(count_operations(network, largest_batch)),
+      pool_(operations_ >= kWorthSharing ? pool : alone_),
       state_(network, largest_batch),
       targets_(targets, network.outputs(), largest_batch),
       losses_(largest_batch),
@@ -45,6 +49,15 @@ TrainingStep<T>::TrainingStep(Network<T>& network, const Dataset& dataset, const
     network.layer(layer).append_tiles(layer, tiles_);
   }
   tile_sums_.resize(tiles_.size());
+  // Tiles start on whole blocks, so that threads never share a cache line.
+  Index all_tiles = 0;
+  for (const Tile& tile : tiles_) {
+    const Index size = padded(tile.end - tile.begin);
+    tile_offsets_.push_back(all_tiles);
+    all_tiles += size;
+    largest_tile_ = std::max(largest_tile_, size);
+  }
+  gradients_.resize(optimizer_.needs_global_norm() ? all_tiles : largest_tile_ * pool_.threads());
   network.parameters_changed();
 }
 
@@ -86,21 +99,23 @@ void TrainingStep<T>::compute(std::span<const Index> samples, const Pass& pass) 
 }
 
 template <class T>
-SweepSums TrainingStep<T>::tile_sums(const Tile& tile, bool update) {
-  const std::size_t parameter = first_parameter_[tile.layer] + tile.parameter;
-  return update ? optimizer_.sweep(parameter, tile.begin, tile.end)
-                : optimizer_.measure(parameter, tile.begin, tile.end);
+void TrainingStep<T>::run_tiles(bool update) {
+  pool_.for_each(static_cast<std::int64_t>(tiles_.size()), [&](std::int64_t index, int thread) {
+    const auto at = static_cast<std::size_t>(index);
+    const Tile& tile = tiles_[at];
+    // Used up at once, from the cache, unless all gradients must be known before the first is used.
+    T* gradient = optimizer_.needs_global_norm() ? gradients_.data() + tile_offsets_[at]
+                                                 : gradients_.data() + thread * largest_tile_;
+    network_.layer(tile.layer)
+        .gradient(state_.input_of(tile.layer), state_.layer(tile.layer), batch_, static_cast<Index>(shards_.size()),
+                  tile, gradient);
+    tile_sums_[at] = update ? sweep(tile, gradient) : optimizer_.measure(gradient, tile.end - tile.begin);
+  });
 }
 
 template <class T>
-void TrainingStep<T>::run_tiles(bool update) {
-  pool_.for_each(static_cast<std::int64_t>(tiles_.size()), [&](std::int64_t index) {
-    const Tile& tile = tiles_[static_cast<std::size_t>(index)];
-    network_.layer(tile.layer)
-        .gradient(state_.input_of(tile.layer), state_.layer(tile.layer), batch_, static_cast<Index>(shards_.size()),
-                  tile);
-    tile_sums_[static_cast<std::size_t>(index)] = tile_sums(tile, update);
-  });
+SweepSums TrainingStep<T>::sweep(const Tile& tile, const T* gradient) {
+  return optimizer_.sweep(first_parameter_[tile.layer] + tile.parameter, tile.begin, tile.end, gradient);
 }
 
 template <class T>
@@ -113,7 +128,8 @@ void TrainingStep<T>::apply(double lr, bool update) {
     for (const SweepSums& sums : tile_sums_) square += sums.gradient_square;
     optimizer_.set_global_norm(std::sqrt(square));
     pool_.for_each(static_cast<std::int64_t>(tiles_.size()), [&](std::int64_t index) {
-      tile_sums_[static_cast<std::size_t>(index)] = tile_sums(tiles_[static_cast<std::size_t>(index)], true);
+      const auto at = static_cast<std::size_t>(index);
+      tile_sums_[at] = sweep(tiles_[at], gradients_.data() + tile_offsets_[at]);
     });
   }
   if (update) network_.parameters_changed();

@@ -44,6 +44,8 @@ class TrainingStep {
   /// Gradients and, unless `update` is false, the update at this learning rate. After compute().
   void apply(double lr, bool update = true);
 
+  /// Floating-point operations of a step's products, with the largest batch.
+  [[nodiscard]] double operations() const { return operations_; }
   /// Of the last compute() and apply().
   [[nodiscard]] const StepResult& result() const { return result_; }
   /// Of the last compute() with Measure::batch, for one of the network's unit layers.
@@ -55,13 +57,14 @@ class TrainingStep {
 
  private:
   void run_tiles(bool update);
-  SweepSums tile_sums(const Tile& tile, bool update);
+  SweepSums sweep(const Tile& tile, const T* gradient);
 
   Network<T>& network_;
   const Dataset& dataset_;
   const LossEntry& loss_;
   const ParamValues& loss_params_;
   Optimizer<T>& optimizer_;
+  double operations_;
   ThreadPool alone_{1};
   ThreadPool& pool_;  ///< the run's, or `alone_` where the step is too small to share
   NetworkState<T> state_;
@@ -71,6 +74,9 @@ class TrainingStep {
   std::vector<double> correct_;  ///< per shard
   std::vector<Tile> tiles_;
   std::vector<SweepSums> tile_sums_;
+  std::vector<Index> tile_offsets_;  ///< of each tile's gradient, where all are kept
+  Index largest_tile_ = 0;
+  Vector<T> gradients_;                       ///< of all tiles, or of the tile that each thread is at
   std::vector<std::size_t> first_parameter_;  ///< of each layer, in the optimiser's list
   std::vector<Shard> full_shards_;            ///< of the largest batch
   std::vector<Shard> short_shards_;           ///< of the last short batch seen

@@ -24,27 +24,32 @@ template struct CensusSums<double>;
 
 namespace {
 
+/// What `margin` is where a function cannot die.
+template <class T>
+Block<T> never() {
+  return fill_block(-std::numeric_limits<T>::infinity());
+}
+
 /// Functions whose derivative is nowhere exactly 0 on an interval cannot die.
 struct NeverDead {
   static constexpr bool kLearnedSlope = false;
   template <class T>
-  Block<T> margin(const Block<T>& /*z*/, const Block<T>& /*slope*/) const {
-    return Block<T>::Constant(-std::numeric_limits<T>::infinity());
+  Block<T> margin(const Place<T>& /*at*/, Block<T> /*z*/) const {
+    return never<T>();
   }
 };
 
 /// Functions that are `scale`·(something with derivative 0 only if scale = 0) for z ≤ 0: dead there if scale is 0.
 template <class T>
-Block<T> margin_of_scaled_negative(const Block<T>& z, T scale) {
-  return scale == T(0) ? Block<T>(-z) : Block<T>::Constant(-std::numeric_limits<T>::infinity());
+Block<T> margin_of_scaled_negative(Block<T> z, double scale) {
+  return static_cast<T>(scale) == T(0) ? -z : never<T>();
 }
 
 struct Identity : NeverDead {
   explicit Identity(const ParamValues& /*params*/) {}
   template <class T>
-  void operator()(const Place<T>& /*at*/, const Block<T>& z, Block<T>& a, Block<T>& d) const {
-    a = z;
-    d.setOnes();
+  Response<T> operator()(const Place<T>& /*at*/, Block<T> z) const {
+    return {z, fill_block(T(1))};
   }
 };
 
@@ -53,34 +58,36 @@ struct Relu {
   static constexpr bool kLearnedSlope = false;
   explicit Relu(const ParamValues& /*params*/) {}
   template <class T>
-  void operator()(const Place<T>& /*at*/, const Block<T>& z, Block<T>& a, Block<T>& d) const {
-    for (int lane = 0; lane < kLanes; ++lane) {
-      a[lane] = z[lane] <= T(0) ? T(0) : z[lane];
-      d[lane] = z[lane] <= T(0) ? T(0) : T(1);
-    }
+  Response<T> operator()(const Place<T>& /*at*/, Block<T> z) const {
+    const Block<T> zero{};
+    const Block<T> one = fill_block(T(1));
+    return {z <= T(0) ? zero : z, z <= T(0) ? zero : one};
   }
   template <class T>
-  Block<T> margin(const Block<T>& z, const Block<T>& /*slope*/) const {
+  Block<T> margin(const Place<T>& /*at*/, Block<T> z) const {
     return -z;
   }
 };
+
+/// z for z > 0, slope·z otherwise: what leaky_relu, prelu and rrelu share.
+template <class T>
+Response<T> two_slopes(Block<T> z, Block<T> slope) {
+  const Block<T> one = fill_block(T(1));
+  const Block<T> derivative = z > T(0) ? one : slope;
+  return {z * derivative, derivative};
+}
 
 /// z for z > 0, negative_slope·z otherwise. Maas et al. 2013.
 struct LeakyRelu {
   static constexpr bool kLearnedSlope = false;
   explicit LeakyRelu(const ParamValues& params) : negative_slope(params.number("negative_slope")) {}
   template <class T>
-  void operator()(const Place<T>& /*at*/, const Block<T>& z, Block<T>& a, Block<T>& d) const {
-    const T slope = static_cast<T>(negative_slope);
-    for (int lane = 0; lane < kLanes; ++lane) {
-      const T derivative = z[lane] > T(0) ? T(1) : slope;
-      a[lane] = z[lane] * derivative;
-      d[lane] = derivative;
-    }
+  Response<T> operator()(const Place<T>& /*at*/, Block<T> z) const {
+    return two_slopes<T>(z, fill_block(static_cast<T>(negative_slope)));
   }
   template <class T>
-  Block<T> margin(const Block<T>& z, const Block<T>& /*slope*/) const {
-    return margin_of_scaled_negative(z, static_cast<T>(negative_slope));
+  Block<T> margin(const Place<T>& /*at*/, Block<T> z) const {
+    return margin_of_scaled_negative<T>(z, negative_slope);
   }
   double negative_slope;
 };
@@ -90,19 +97,13 @@ struct Prelu {
   static constexpr bool kLearnedSlope = true;
   explicit Prelu(const ParamValues& /*params*/) {}
   template <class T>
-  void operator()(const Place<T>& at, const Block<T>& z, Block<T>& a, Block<T>& d) const {
-    for (int lane = 0; lane < kLanes; ++lane) {
-      const T derivative = z[lane] > T(0) ? T(1) : at.slope[lane];
-      a[lane] = z[lane] * derivative;
-      d[lane] = derivative;
-    }
+  Response<T> operator()(const Place<T>& at, Block<T> z) const {
+    return two_slopes<T>(z, at.slope);
   }
   template <class T>
-  Block<T> margin(const Block<T>& z, const Block<T>& slope) const {
-    Block<T> margin;
-    for (int lane = 0; lane < kLanes; ++lane)
-      margin[lane] = slope[lane] == T(0) ? -z[lane] : -std::numeric_limits<T>::infinity();
-    return margin;
+  Block<T> margin(const Place<T>& at, Block<T> z) const {
+    const Block<T> alive = never<T>();
+    return at.slope == T(0) ? -z : alive;
   }
 };
 
@@ -112,27 +113,26 @@ struct Rrelu {
   static constexpr bool kLearnedSlope = false;
   explicit Rrelu(const ParamValues& params) : lower(params.number("lower")), upper(params.number("upper")) {}
   template <class T>
-  void operator()(const Place<T>& at, const Block<T>& z, Block<T>& a, Block<T>& d) const {
-    float uniform[kLanes];
-    std::fill_n(uniform, kLanes, 0.5F);
-    if (at.random.sampling) {
-      // Four lanes share a Philox block; 2^20 blocks are set aside for each column.
-      const auto first = (static_cast<std::uint64_t>(at.column) << 20) + static_cast<std::uint64_t>(at.unit) / 4;
-      for (std::uint64_t block = 0; block < kLanes / 4; ++block)
-        uniform_block(at.random.seed, Purpose::noise, at.random.stream, first + block, uniform + 4 * block);
-    }
+  Response<T> operator()(const Place<T>& at, Block<T> z) const {
     const T low = static_cast<T>(lower);
     const T width = static_cast<T>(upper - lower);
-    for (int lane = 0; lane < kLanes; ++lane) {
-      const T slope = low + width * static_cast<T>(uniform[lane]);
-      const T derivative = z[lane] > T(0) ? T(1) : slope;
-      a[lane] = z[lane] * derivative;
-      d[lane] = derivative;
+    Block<T> slope = fill_block(low + width * T(0.5));
+    if (at.random.sampling) {
+      // Four units share a Philox block; 2^20 blocks are set aside for each column.
+      float uniform[4];
+      for (int lane = 0; lane < kLanes<T>; ++lane) {
+        const auto element = static_cast<std::uint64_t>(at.unit + lane);
+        if (lane == 0 || element % 4 == 0)
+          uniform_block(at.random.seed, Purpose::noise, at.random.stream,
+                        (static_cast<std::uint64_t>(at.column) << 20) + element / 4, uniform);
+        slope[lane] = low + width * static_cast<T>(uniform[element % 4]);
+      }
     }
+    return two_slopes<T>(z, slope);
   }
   template <class T>
-  Block<T> margin(const Block<T>& z, const Block<T>& /*slope*/) const {
-    return margin_of_scaled_negative(z, static_cast<T>(upper));
+  Block<T> margin(const Place<T>& /*at*/, Block<T> z) const {
+    return margin_of_scaled_negative<T>(z, upper);
   }
   double lower;
   double upper;
@@ -145,22 +145,18 @@ struct ExponentialUnit {
   double outer;
   double inner;
   template <class T>
-  void operator()(const Place<T>& /*at*/, const Block<T>& z, Block<T>& a, Block<T>& d) const {
-    const Block<T> x = (static_cast<T>(inner) * z).min(T(0));
-    const Block<T> e = x.exp();
-    const Block<T> em1 = expm1_block(x, e);
-    const T right = static_cast<T>(positive);
-    const T height = static_cast<T>(outer);
-    const T steepness = static_cast<T>(outer * inner);
-    for (int lane = 0; lane < kLanes; ++lane) {
-      const bool negative = z[lane] <= T(0);
-      a[lane] = negative ? height * em1[lane] : right * z[lane];
-      d[lane] = negative ? steepness * e[lane] : right;
-    }
+  Response<T> operator()(const Place<T>& /*at*/, Block<T> z) const {
+    const Block<T> x = min_block(static_cast<T>(inner) * z, Block<T>{});
+    const Block<T> e = exp_block(x);
+    const Block<T> left = static_cast<T>(outer) * expm1_block(x, e);
+    const Block<T> right = static_cast<T>(positive) * z;
+    const Block<T> left_slope = static_cast<T>(outer * inner) * e;
+    const Block<T> right_slope = fill_block(static_cast<T>(positive));
+    return {z <= T(0) ? left : right, z <= T(0) ? left_slope : right_slope};
   }
   template <class T>
-  Block<T> margin(const Block<T>& z, const Block<T>& /*slope*/) const {
-    return margin_of_scaled_negative(z, static_cast<T>(outer));
+  Block<T> margin(const Place<T>& /*at*/, Block<T> z) const {
+    return margin_of_scaled_negative<T>(z, outer);
   }
 };
 
@@ -186,21 +182,19 @@ struct Celu : ExponentialUnit {
 struct Gelu : NeverDead {
   explicit Gelu(const ParamValues& params) : tanh(params.text("approximate") == "tanh") {}
   template <class T>
-  void operator()(const Place<T>& /*at*/, const Block<T>& z, Block<T>& a, Block<T>& d) const {
+  Response<T> operator()(const Place<T>& /*at*/, Block<T> z) const {
+    const Block<T> square = z * z;
     if (tanh) {
       constexpr T kSqrtTwoOverPi = T(0.79788456080286535588);
       constexpr T kCubic = T(0.044715);
-      const Block<T> square = z.square();
-      const Block<T> t = tanh_block<T>(kSqrtTwoOverPi * z * (T(1) + kCubic * square));
-      a = T(0.5) * z * (T(1) + t);
-      d = T(0.5) * (T(1) + t) + T(0.5) * z * (T(1) - t.square()) * kSqrtTwoOverPi * (T(1) + T(3) * kCubic * square);
-    } else {
-      constexpr T kInverseSqrtTwoPi = T(0.39894228040143267794);
-      const Block<T> gauss = (T(-0.5) * z.square()).exp();
-      const Block<T> cdf = normal_cdf_block(z, gauss);
-      a = z * cdf;
-      d = cdf + z * gauss * kInverseSqrtTwoPi;
+      const Block<T> t = tanh_block(kSqrtTwoOverPi * z * (T(1) + kCubic * square));
+      const Block<T> inner_slope = kSqrtTwoOverPi * (T(1) + T(3) * kCubic * square);
+      return {T(0.5) * z * (T(1) + t), T(0.5) * (T(1) + t) + T(0.5) * z * (T(1) - t * t) * inner_slope};
     }
+    constexpr T kInverseSqrtTwoPi = T(0.39894228040143267794);
+    const Block<T> gauss = exp_block(T(-0.5) * square);
+    const Block<T> cdf = normal_cdf_block(z, gauss);
+    return {z * cdf, cdf + z * gauss * kInverseSqrtTwoPi};
   }
   bool tanh;
 };
@@ -209,10 +203,9 @@ struct Gelu : NeverDead {
 struct Silu : NeverDead {
   explicit Silu(const ParamValues& /*params*/) {}
   template <class T>
-  void operator()(const Place<T>& /*at*/, const Block<T>& z, Block<T>& a, Block<T>& d) const {
+  Response<T> operator()(const Place<T>& /*at*/, Block<T> z) const {
     const Block<T> s = sigmoid_block(z);
-    a = z * s;
-    d = s * (T(1) + z * (T(1) - s));
+    return {z * s, s * (T(1) + z * (T(1) - s))};
   }
 };
 
@@ -220,14 +213,13 @@ struct Silu : NeverDead {
 struct Mish : NeverDead {
   explicit Mish(const ParamValues& /*params*/) {}
   template <class T>
-  void operator()(const Place<T>& /*at*/, const Block<T>& z, Block<T>& a, Block<T>& d) const {
-    const Block<T> e = z.min(T(20)).exp();  // above 20 the quotient is 1 in double already
+  Response<T> operator()(const Place<T>& /*at*/, Block<T> z) const {
+    const Block<T> e = exp_block(min_block(z, fill_block(T(20))));  // above 20 the quotient is 1 in double already
     const Block<T> n = e * (e + T(2));
     const Block<T> t = n / (n + T(2));
-    a = z * t;
     // dt/dz = (1 − t²) σ(z), with 1 − t = 2/(n + 2) kept free of cancellation.
     const Block<T> one_minus_t = T(2) / (n + T(2));
-    d = t + z * one_minus_t * (T(1) + t) * (e / (T(1) + e));
+    return {z * t, t + z * one_minus_t * (T(1) + t) * (e / (T(1) + e))};
   }
 };
 
@@ -235,18 +227,15 @@ struct Mish : NeverDead {
 struct Softplus : NeverDead {
   explicit Softplus(const ParamValues& params) : beta(params.number("beta")), threshold(params.number("threshold")) {}
   template <class T>
-  void operator()(const Place<T>& /*at*/, const Block<T>& z, Block<T>& a, Block<T>& d) const {
+  Response<T> operator()(const Place<T>& /*at*/, Block<T> z) const {
     const T b = static_cast<T>(beta);
     const T limit = static_cast<T>(threshold);
     const Block<T> x = b * z;
-    const Block<T> e = x.min(limit).exp();
+    const Block<T> e = exp_block(min_block(x, fill_block(limit)));
     const Block<T> soft = log1p_block(e) / b;
-    const Block<T> s = e / (T(1) + e);
-    for (int lane = 0; lane < kLanes; ++lane) {
-      const bool linear = !(x[lane] <= limit);  // a NaN passes through
-      a[lane] = linear ? z[lane] : soft[lane];
-      d[lane] = linear ? T(1) : s[lane];
-    }
+    const Block<T> slope = e / (T(1) + e);
+    const Block<T> one = fill_block(T(1));
+    return {x <= limit ? soft : z, x <= limit ? slope : one};  // a NaN passes through
   }
   double beta;
   double threshold;
@@ -255,18 +244,18 @@ struct Softplus : NeverDead {
 struct Sigmoid : NeverDead {
   explicit Sigmoid(const ParamValues& /*params*/) {}
   template <class T>
-  void operator()(const Place<T>& /*at*/, const Block<T>& z, Block<T>& a, Block<T>& d) const {
-    a = sigmoid_block(z);
-    d = a * sigmoid_block<T>(-z);  // σ' = σ(z) σ(−z): no cancellation for large z
+  Response<T> operator()(const Place<T>& /*at*/, Block<T> z) const {
+    const Block<T> s = sigmoid_block(z);
+    return {s, s * sigmoid_block(-z)};  // σ' = σ(z) σ(−z): no cancellation for large z
   }
 };
 
 struct Tanh : NeverDead {
   explicit Tanh(const ParamValues& /*params*/) {}
   template <class T>
-  void operator()(const Place<T>& /*at*/, const Block<T>& z, Block<T>& a, Block<T>& d) const {
-    a = tanh_block(z);
-    d = T(1) - a.square();
+  Response<T> operator()(const Place<T>& /*at*/, Block<T> z) const {
+    const Block<T> t = tanh_block(z);
+    return {t, T(1) - t * t};
   }
 };
 
@@ -275,22 +264,17 @@ struct Relu6 {
   static constexpr bool kLearnedSlope = false;
   explicit Relu6(const ParamValues& /*params*/) {}
   template <class T>
-  void operator()(const Place<T>& /*at*/, const Block<T>& z, Block<T>& a, Block<T>& d) const {
-    for (int lane = 0; lane < kLanes; ++lane) {
-      const T x = z[lane];
-      a[lane] = x <= T(0) ? T(0) : (x >= T(6) ? T(6) : x);
-      d[lane] = x <= T(0) || x >= T(6) ? T(0) : T(1);
-    }
+  Response<T> operator()(const Place<T>& /*at*/, Block<T> z) const {
+    const Block<T> zero{};
+    const Block<T> one = fill_block(T(1));
+    const Block<T> six = fill_block(T(6));
+    const Block<T> capped = z >= T(6) ? six : z;
+    const Block<T> slope = z >= T(6) ? zero : one;
+    return {z <= T(0) ? zero : capped, z <= T(0) ? zero : slope};
   }
   template <class T>
-  Block<T> margin(const Block<T>& z, const Block<T>& /*slope*/) const {
-    Block<T> margin;
-    for (int lane = 0; lane < kLanes; ++lane) {
-      const T below = -z[lane];
-      const T above = z[lane] - T(6);
-      margin[lane] = above > below ? above : below;
-    }
-    return margin;
+  Block<T> margin(const Place<T>& /*at*/, Block<T> z) const {
+    return max_block(-z, z - T(6));
   }
 };
 
@@ -299,15 +283,17 @@ struct Hardswish {
   static constexpr bool kLearnedSlope = false;
   explicit Hardswish(const ParamValues& /*params*/) {}
   template <class T>
-  void operator()(const Place<T>& /*at*/, const Block<T>& z, Block<T>& a, Block<T>& d) const {
-    for (int lane = 0; lane < kLanes; ++lane) {
-      const T x = z[lane];
-      a[lane] = x <= T(-3) ? T(0) : (x >= T(3) ? x : x * (x + T(3)) / T(6));
-      d[lane] = x <= T(-3) ? T(0) : (x >= T(3) ? T(1) : x / T(3) + T(0.5));
-    }
+  Response<T> operator()(const Place<T>& /*at*/, Block<T> z) const {
+    const Block<T> zero{};
+    const Block<T> one = fill_block(T(1));
+    const Block<T> middle = z * (z + T(3)) / T(6);
+    const Block<T> middle_slope = z / T(3) + T(0.5);
+    const Block<T> a = z >= T(3) ? z : middle;
+    const Block<T> d = z >= T(3) ? one : middle_slope;
+    return {z <= T(-3) ? zero : a, z <= T(-3) ? zero : d};
   }
   template <class T>
-  Block<T> margin(const Block<T>& z, const Block<T>& /*slope*/) const {
+  Block<T> margin(const Place<T>& /*at*/, Block<T> z) const {
     return T(-3) - z;
   }
 };

@@ -15,11 +15,13 @@
 #include <optional>
 #include <span>
 
-#include "nn/block.hpp"
 #include "nn/matrix.hpp"
 #include "util/param.hpp"
 
 namespace reluscope {
+
+/// A measured forward or backward call covers at most so many columns: the size of a shard (network.hpp).
+inline constexpr Index kShardColumns = 64;
 
 /// What a mini-batch shows of a layer's units: sums over the columns of one shard, one value per unit.
 template <class T>

@@ -1,118 +1,128 @@
 #pragma once
 // The fused loops around an activation function φ. A `Phi` is a small struct
-//   static constexpr bool kLearnedSlope;      // a slope per unit that is trained (prelu)
-//   template <class T> void operator()(const Place<T>& at, const Block<T>& z, Block<T>& a, Block<T>& d) const;
-//   template <class T> Block<T> margin(const Block<T>& z, const Block<T>& slope) const;
+//   static constexpr bool kLearnedSlope;                                // a slope per unit that is trained (prelu)
+//   template <class T> Response<T> operator()(const Place<T>& at, Block<T> z) const;
+//   template <class T> Block<T> margin(const Place<T>& at, Block<T> z) const;
 // that works on one block of lanes: neighbouring units of one column.
 
 #include <algorithm>
-#include <cmath>
+#include <array>
+#include <cassert>
+#include <limits>
 
 #include "nn/activation.hpp"
+#include "nn/block.hpp"
 
 namespace reluscope {
 
 /// What φ may need besides z.
 template <class T>
 struct Place {
-  const Block<T>& slope;  ///< learned slopes of the block's units
+  Block<T> slope;  ///< learned slopes of the block's units
   const RandomSlopes& random;
   Index unit;    ///< first unit of the block
   Index column;  ///< in the batch
 };
 
-/// A block of units in one column, as a measuring struct sees it. Lanes from `count` on are padding.
+/// φ(z) and φ'(z).
+template <class T>
+struct Response {
+  Block<T> a;
+  Block<T> d;
+};
+
+/// A block of units in one column, as it is measured.
 template <class T>
 struct Measured {
-  const Block<T>& z;
-  const Block<T>& a;
-  const Block<T>& d;
-  const Block<T>& margin;
-  Index count;
-  Index column;  ///< in the shard
+  Block<T> z;
+  Block<T> a;
+  Block<T> d;
+  Block<T> margin;
 };
 
+/// The squares of a matrix, added up column by column: lanes side by side first, across the lanes at the end.
 template <class T>
-struct MeasureNothing {
+class ColumnSquares {
+ public:
+  explicit ColumnSquares(Index columns) : columns_(columns) {
+    assert(columns <= kShardColumns);
+    std::fill_n(lanes_.begin(), columns, Block<T>{});
+  }
+  void add(Index column, Block<T> square) { lanes_[static_cast<std::size_t>(column)] += square; }
+  void store(T* sums) const {
+    for (Index column = 0; column < columns_; ++column)
+      sums[column] = sum_block(lanes_[static_cast<std::size_t>(column)]);
+  }
+
+ private:
+  Index columns_;
+  std::array<Block<T>, kShardColumns> lanes_;
+};
+
+// What is summed up for one block of units over the columns. Plain locals of the loop, so that they stay in registers.
+
+template <class T>
+struct NothingLanes {
   static constexpr bool kWanted = false;
-  explicit MeasureNothing(const ForwardCall<T>& /*call*/) {}
-  void add(const Measured<T>& /*seen*/) {}
-  void store(Index /*unit*/, Index /*count*/) {}
+  static constexpr bool kColumnSquares = false;
+  void store(const ForwardCall<T>& /*call*/, Index /*unit*/, Index /*count*/) const {}
 };
 
-/// Accumulates BatchSums for one block of units.
 template <class T>
-struct MeasureBatch {
+struct BatchLanes {
   static constexpr bool kWanted = true;
-  explicit MeasureBatch(const ForwardCall<T>& call) : sums(*call.batch), column_square(call.a_column_square) {}
+  static constexpr bool kColumnSquares = true;
+  Block<T> z_sum{}, z_square{}, a_sum{}, a_square{}, a_max{}, zeros{}, active{};
 
   void add(const Measured<T>& seen) {
-    for (int lane = 0; lane < kLanes; ++lane) {
-      const T size = std::abs(seen.a[lane]);
-      a_max[lane] = size > a_max[lane] ? size : a_max[lane];
-      zeros[lane] += seen.a[lane] == T(0) ? T(1) : T(0);
-      // Written so that a NaN counts as active: such a unit is broken, not dead.
-      active[lane] += seen.margin[lane] >= T(0) ? T(0) : T(1);
-    }
+    const Block<T> zero{};
+    const Block<T> one = fill_block(T(1));
+    a_max = max_block(a_max, abs_block(seen.a));
+    zeros += seen.a == T(0) ? one : zero;
+    // Written so that a NaN counts as active: such a unit is broken, not dead.
+    active += seen.margin >= T(0) ? zero : one;
     z_sum += seen.z;
-    z_square += seen.z.square();
+    z_square += seen.z * seen.z;
     a_sum += seen.a;
-    const Block<T> square = seen.a.square();
-    a_square += square;
-    column_square[seen.column] += seen.count == kLanes ? square.sum() : square.head(seen.count).sum();
+    a_square += seen.a * seen.a;
   }
 
-  void store(Index unit, Index count) {
-    store_block(z_sum, sums.z_sum.data() + unit, count);
-    store_block(z_square, sums.z_square.data() + unit, count);
-    store_block(a_sum, sums.a_sum.data() + unit, count);
-    store_block(a_square, sums.a_square.data() + unit, count);
-    store_block(a_max, sums.a_max.data() + unit, count);
-    store_block(zeros, sums.zeros.data() + unit, count);
-    store_block(active, sums.active.data() + unit, count);
+  void store(const ForwardCall<T>& call, Index unit, Index count) const {
+    BatchSums<T>& sums = *call.batch;
+    store_block<T>(z_sum, sums.z_sum.data() + unit, count);
+    store_block<T>(z_square, sums.z_square.data() + unit, count);
+    store_block<T>(a_sum, sums.a_sum.data() + unit, count);
+    store_block<T>(a_square, sums.a_square.data() + unit, count);
+    store_block<T>(a_max, sums.a_max.data() + unit, count);
+    store_block<T>(zeros, sums.zeros.data() + unit, count);
+    store_block<T>(active, sums.active.data() + unit, count);
   }
-
-  BatchSums<T>& sums;
-  T* column_square;
-  Block<T> z_sum = Block<T>::Zero();
-  Block<T> z_square = Block<T>::Zero();
-  Block<T> a_sum = Block<T>::Zero();
-  Block<T> a_square = Block<T>::Zero();
-  Block<T> a_max = Block<T>::Zero();
-  Block<T> zeros = Block<T>::Zero();
-  Block<T> active = Block<T>::Zero();
 };
 
-/// Accumulates CensusSums for one block of units.
 template <class T>
-struct MeasureCensus {
+struct CensusLanes {
   static constexpr bool kWanted = true;
-  explicit MeasureCensus(const ForwardCall<T>& call) : sums(*call.census) {}
+  static constexpr bool kColumnSquares = false;
+  Block<T> margin = fill_block(std::numeric_limits<T>::infinity());
+  Block<T> active{}, steepest{}, a_abs{};
 
   void add(const Measured<T>& seen) {
-    for (int lane = 0; lane < kLanes; ++lane) {
-      const T m = seen.margin[lane];
-      // A NaN margin wins and stays, so that the unit is never called dead.
-      margin[lane] = m >= margin[lane] ? margin[lane] : m;
-      active[lane] += m >= T(0) ? T(0) : T(1);
-      const T steepness = std::abs(seen.d[lane]);
-      steepest[lane] = steepness > steepest[lane] ? steepness : steepest[lane];
-      a_abs[lane] += std::abs(seen.a[lane]);
-    }
+    const Block<T> zero{};
+    const Block<T> one = fill_block(T(1));
+    // A NaN margin wins and stays, so that the unit is never called dead.
+    margin = (margin <= seen.margin) | (margin != margin) ? margin : seen.margin;
+    active += seen.margin >= T(0) ? zero : one;
+    steepest = max_block(steepest, abs_block(seen.d));
+    a_abs += abs_block(seen.a);
   }
 
-  void store(Index unit, Index count) {
-    store_block(margin, sums.margin.data() + unit, count);
-    store_block(active, sums.active.data() + unit, count);
-    store_block(steepest, sums.steepest.data() + unit, count);
-    store_block(a_abs, sums.a_abs.data() + unit, count);
+  void store(const ForwardCall<T>& call, Index unit, Index count) const {
+    CensusSums<T>& sums = *call.census;
+    store_block<T>(margin, sums.margin.data() + unit, count);
+    store_block<T>(active, sums.active.data() + unit, count);
+    store_block<T>(steepest, sums.steepest.data() + unit, count);
+    store_block<T>(a_abs, sums.a_abs.data() + unit, count);
   }
-
-  CensusSums<T>& sums;
-  Block<T> margin = Block<T>::Constant(std::numeric_limits<T>::infinity());
-  Block<T> active = Block<T>::Zero();
-  Block<T> steepest = Block<T>::Zero();
-  Block<T> a_abs = Block<T>::Zero();
 };
 
 template <class T, class Phi>
@@ -122,74 +132,106 @@ class FusedKernel final : public ActivationKernel<T> {
 
   void forward(const ForwardCall<T>& call) const override {
     if (call.census != nullptr) {
-      sweep<MeasureCensus<T>>(call);
+      sweep<CensusLanes<T>>(call);
     } else if (call.batch != nullptr) {
-      std::fill_n(call.a_column_square, call.columns, T(0));
-      sweep<MeasureBatch<T>>(call);
+      sweep<BatchLanes<T>>(call);
     } else {
-      sweep<MeasureNothing<T>>(call);
+      sweep<NothingLanes<T>>(call);
     }
   }
 
   void backward(const BackwardCall<T>& call) const override {
-    const bool squares = call.delta_column_square != nullptr;
-    if (squares) std::fill_n(call.delta_column_square, call.columns, T(0));
-    for (Index unit = 0; unit < call.units; unit += kLanes) {
-      const Index count = std::min<Index>(kLanes, call.units - unit);
-      const Block<T> slope = slopes_of(call.slopes, unit, count);
-      Block<T> sum = Block<T>::Zero();
-      Block<T> slope_sum = Block<T>::Zero();
-      for (Index column = 0; column < call.columns; ++column) {
-        T* delta = call.delta + column * call.stride + unit;
-        const Block<T> saved = load_block(call.saved + column * call.stride + unit, count);
-        Block<T> value = load_block(delta, count);
-        if constexpr (Phi::kLearnedSlope) {
-          // Here `saved` is z: ∂a/∂slope = z where z ≤ 0, and φ'(z) = slope there.
-          for (int lane = 0; lane < kLanes; ++lane) {
-            const bool positive = saved[lane] > T(0);
-            slope_sum[lane] += positive ? T(0) : value[lane] * saved[lane];
-            value[lane] *= positive ? T(1) : slope[lane];
-          }
-        } else {
-          value *= saved;
-        }
-        store_block(value, delta, count);
-        sum += value;
-        if (squares) call.delta_column_square[column] += value.square().sum();  // padding lanes are 0
-      }
-      store_block(sum, call.delta_sum + unit, count);
-      if constexpr (Phi::kLearnedSlope) store_block(slope_sum, call.slope_sum + unit, count);
+    if (call.delta_column_square != nullptr) {
+      backward_sweep<true>(call);
+    } else {
+      backward_sweep<false>(call);
     }
   }
 
  private:
   static Block<T> slopes_of(const T* slopes, Index unit, Index count) {
     if constexpr (Phi::kLearnedSlope) return load_block(slopes + unit, count);
-    return Block<T>::Zero();
+    return Block<T>{};
   }
 
-  template <class Measure>
+  template <class Lanes>
   void sweep(const ForwardCall<T>& call) const {
-    for (Index unit = 0; unit < call.units; unit += kLanes) {
-      const Index count = std::min<Index>(kLanes, call.units - unit);
-      const Block<T> bias = load_block(call.bias + unit, count);
-      const Block<T> slope = slopes_of(call.slopes, unit, count);
-      Measure measure(call);
-      for (Index column = 0; column < call.columns; ++column) {
-        const Index offset = column * call.stride + unit;
-        const Block<T> z = load_block(call.z + offset, count) + bias;
-        Block<T> a;
-        Block<T> d;
-        phi_(Place<T>{slope, call.random, unit, call.first_column + column}, z, a, d);
-        store_block(Phi::kLearnedSlope ? z : d, call.z + offset, count);
-        store_block(a, call.a + offset, count);
-        if constexpr (Measure::kWanted) {
-          const Block<T> margin = phi_.margin(z, slope);
-          measure.add({z, a, d, margin, count, column});
-        }
+    ColumnSquares<T> squares(Lanes::kColumnSquares ? call.columns : 0);
+    for (Index unit = 0; unit < call.units; unit += kLanes<T>) {
+      const Index count = std::min<Index>(kLanes<T>, call.units - unit);
+      // Two loops: a block's loads and stores are plain ones where the compiler knows that it is full.
+      if (count == kLanes<T>) {
+        sweep_block<Lanes>(call, squares, unit, std::integral_constant<Index, kLanes<T>>());
+      } else {
+        sweep_block<Lanes>(call, squares, unit, count);
       }
-      measure.store(unit, count);
     }
+    if constexpr (Lanes::kColumnSquares) squares.store(call.a_column_square);
+  }
+
+  template <class Lanes, class Count>
+  void sweep_block(const ForwardCall<T>& call, ColumnSquares<T>& squares, Index unit, Count count) const {
+    const Block<T> bias = load_block(call.bias + unit, count);
+    Place<T> at{slopes_of(call.slopes, unit, count), call.random, unit, call.first_column};
+    // Beyond the last unit the lanes hold φ(0), which must not count.
+    std::array<T, kLanes<T>> ones;
+    ones.fill(T(1));
+    const Block<T> is_unit = load_block(ones.data(), count);
+    Lanes lanes;
+    for (Index column = 0; column < call.columns; ++column, ++at.column) {
+      const Index offset = column * call.stride + unit;
+      const Block<T> z = load_block(call.z + offset, count) + bias;
+      const Response<T> response = phi_(at, z);
+      store_block<T>(Phi::kLearnedSlope ? z : response.d, call.z + offset, count);
+      store_block<T>(response.a, call.a + offset, count);
+      if constexpr (Lanes::kWanted) lanes.add({z, response.a, response.d, phi_.margin(at, z)});
+      if constexpr (Lanes::kColumnSquares) {
+        const Block<T> counted = std::is_same_v<Count, Index> ? response.a * is_unit : response.a;
+        squares.add(column, counted * counted);
+      }
+    }
+    lanes.store(call, unit, count);
+  }
+
+  template <bool kSquares>
+  void backward_sweep(const BackwardCall<T>& call) const {
+    ColumnSquares<T> squares(kSquares ? call.columns : 0);
+    for (Index unit = 0; unit < call.units; unit += kLanes<T>) {
+      const Index count = std::min<Index>(kLanes<T>, call.units - unit);
+      if (count == kLanes<T>) {
+        backward_block<kSquares>(call, squares, unit, std::integral_constant<Index, kLanes<T>>());
+      } else {
+        backward_block<kSquares>(call, squares, unit, count);
+      }
+    }
+    if constexpr (kSquares) squares.store(call.delta_column_square);
+  }
+
+  template <bool kSquares, class Count>
+  void backward_block(const BackwardCall<T>& call, ColumnSquares<T>& squares, Index unit, Count count) const {
+    const Block<T> slope = slopes_of(call.slopes, unit, count);
+    Block<T> sum{};
+    Block<T> slope_sum{};
+    for (Index column = 0; column < call.columns; ++column) {
+      T* delta = call.delta + column * call.stride + unit;
+      const Block<T> saved = load_block(call.saved + column * call.stride + unit, count);
+      Block<T> value = load_block<T>(delta, count);
+      if constexpr (Phi::kLearnedSlope) {
+        // Here `saved` is z: ∂a/∂slope = z where z ≤ 0, and φ'(z) = slope there.
+        const Block<T> zero{};
+        const Block<T> left = value * saved;
+        const Block<T> scaled = value * slope;
+        slope_sum += saved > T(0) ? zero : left;
+        value = saved > T(0) ? value : scaled;
+      } else {
+        value *= saved;
+      }
+      store_block<T>(value, delta, count);
+      sum += value;
+      if constexpr (kSquares) squares.add(column, value * value);  // lanes that are no units are 0
+    }
+    store_block<T>(sum, call.delta_sum + unit, count);
+    if constexpr (Phi::kLearnedSlope) store_block<T>(slope_sum, call.slope_sum + unit, count);
   }
 
   Phi phi_;

@@ -25,13 +25,12 @@ Dense<T>::Dense(const std::string& name, const DenseSpec& spec, Index inputs, st
   context.seed = seed;
   context.layer = index;
   const InitialParameters initial = draw_initial_parameters(spec.weight_init, spec.bias_init, context);
-  weight_ = {"weight", initial.weights.template cast<T>(), Matrix<T>::Zero(spec.units, inputs), true};
-  bias_ = {"bias", initial.bias.template cast<T>(), Matrix<T>::Zero(spec.units, 1), true};
+  weight_ = {"weight", initial.weights.template cast<T>(), true};
+  bias_ = {"bias", initial.bias.template cast<T>(), true};
   if (activation_->learned_slope) {
     const Index count = spec.activation.params.text("slopes") == "unit" ? spec.units : 1;
     const T start = static_cast<T>(context.negative_slope);
-    slope_ = {"slope", Matrix<T>::Constant(count, 1, start), Matrix<T>::Zero(count, 1),
-              spec.activation.params.flag("weight_decay")};
+    slope_ = {"slope", Matrix<T>::Constant(count, 1, start), spec.activation.params.flag("weight_decay")};
     unit_slopes_ = Vector<T>::Constant(spec.units, start);
   }
 }
@@ -97,8 +96,8 @@ void Dense<T>::backward(LayerState<T>& state, const Shard& shard, const Pass& pa
 }
 
 template <class T>
-void Dense<T>::gradient(const Matrix<T>& input, const LayerState<T>& state, Index batch, Index shards,
-                        const Tile& tile) {
+void Dense<T>::gradient(const Matrix<T>& input, const LayerState<T>& state, Index batch, Index shards, const Tile& tile,
+                        T* out) const {
   const T scale = T(1) / static_cast<T>(batch);
   if (tile.parameter == 0) {
     // ∂L/∂W = δ hᵀ / batch; a tile is a range of whole columns of W, one column per input.
@@ -106,20 +105,19 @@ void Dense<T>::gradient(const Matrix<T>& input, const LayerState<T>& state, Inde
     const Index first = tile.begin / units;
     const Index count = (tile.end - tile.begin) / units;
     gemm<T>(Transposed::right, scale, state.delta.leftCols(batch), input.block(first, 0, count, batch),
-            weight_.gradient.middleCols(first, count));
+            Eigen::Map<Matrix<T>>(out, units, count));
     return;
   }
-  const bool is_bias = tile.parameter == 1;
-  Matrix<T>& gradient = is_bias ? bias_.gradient : slope_.gradient;
+  Eigen::Map<Vector<T>> gradient(out, tile.end - tile.begin);
   gradient.setZero();
   for (Index shard = 0; shard < shards; ++shard) {
     const ShardSums<T>& sums = state.shards[static_cast<std::size_t>(shard)];
-    if (is_bias) {
-      gradient.col(0) += sums.delta_sum;
-    } else if (gradient.size() == 1) {
-      gradient(0, 0) += sums.slope_sum.sum();
+    if (tile.parameter == 1) {
+      gradient += sums.delta_sum;
+    } else if (gradient.size() == outputs()) {
+      gradient += sums.slope_sum;
     } else {
-      gradient.col(0) += sums.slope_sum;
+      gradient[0] += sums.slope_sum.sum();  // one slope for all units
     }
   }
   gradient *= scale;

@@ -20,8 +20,8 @@ class Dense final : public Layer<T> {
   void parameters_changed() override;
   void forward(const Matrix<T>& input, LayerState<T>& state, const Shard& shard, const Pass& pass) const override;
   void backward(LayerState<T>& state, const Shard& shard, const Pass& pass, Matrix<T>* input_delta) const override;
-  void gradient(const Matrix<T>& input, const LayerState<T>& state, Index batch, Index shards,
-                const Tile& tile) override;
+  void gradient(const Matrix<T>& input, const LayerState<T>& state, Index batch, Index shards, const Tile& tile,
+                T* out) const override;
   void append_tiles(std::size_t layer, std::vector<Tile>& tiles) const override;
 
  private:

@@ -88,10 +88,11 @@ class Layer {
   /// state.delta holds ∂L/∂a in the shard's columns and receives ∂L/∂z; `input_delta` (inputs × batch; nullptr for
   /// the first layer) receives ∂L/∂input.
   virtual void backward(LayerState<T>& state, const Shard& shard, const Pass& pass, Matrix<T>* input_delta) const = 0;
-  /// Gradient of the mean loss over the first `batch` columns for elements [tile.begin, tile.end) of a parameter.
-  virtual void gradient(const Matrix<T>& input, const LayerState<T>& state, Index batch, Index shards,
-                        const Tile& tile) {
-    (void)input, (void)state, (void)batch, (void)shards, (void)tile;
+  /// Gradient of the mean loss over the first `batch` columns for elements [tile.begin, tile.end) of a parameter,
+  /// written to `out`.
+  virtual void gradient(const Matrix<T>& input, const LayerState<T>& state, Index batch, Index shards, const Tile& tile,
+                        T* out) const {
+    (void)input, (void)state, (void)batch, (void)shards, (void)tile, (void)out;
   }
   /// The tiles of the layer's parameters: a fixed cut, whatever the thread count.
   virtual void append_tiles(std::size_t layer, std::vector<Tile>& tiles) const { (void)layer, (void)tiles; }

@@ -10,22 +10,26 @@ namespace reluscope {
 namespace {
 
 /// Losses that are a sum over the outputs of f(y, t), divided by the number of outputs. `Term` works on a block:
-/// term(y, t, value, slope) with value = f and slope = ∂f/∂y.
-template <class T, class Term>
+/// term(y, t) = f and ∂f/∂y.
+template <class T>
+struct Term {
+  Block<T> value;
+  Block<T> slope;
+};
+
+template <class T, class Function>
 void mean_over_outputs(const Eigen::Ref<const Matrix<T>>& outputs, const Targets<T>& targets, std::span<T> losses,
-                       Eigen::Ref<Matrix<T>> delta, Term term) {
+                       Eigen::Ref<Matrix<T>> delta, Function function) {
   const T weight = T(1) / static_cast<T>(outputs.rows());
   for (Index column = 0; column < outputs.cols(); ++column) {
     T loss = T(0);
-    for (Index row = 0; row < outputs.rows(); row += kLanes) {
-      const Index count = std::min<Index>(kLanes, outputs.rows() - row);
+    for (Index row = 0; row < outputs.rows(); row += kLanes<T>) {
+      const Index count = std::min<Index>(kLanes<T>, outputs.rows() - row);
       const Block<T> y = load_block(&outputs.coeffRef(row, column), count);
       const Block<T> t = load_block(&targets.values.coeffRef(row, column), count);
-      Block<T> value;
-      Block<T> slope;
-      term(y, t, value, slope);
-      loss += count == kLanes ? value.sum() : value.head(count).sum();
-      store_block<T>(weight * slope, &delta.coeffRef(row, column), count);
+      const Term<T> term = function(y, t);
+      for (Index lane = 0; lane < count; ++lane) loss += term.value[lane];
+      store_block<T>(weight * term.slope, &delta.coeffRef(row, column), count);
     }
     losses[static_cast<std::size_t>(column)] = weight * loss;
   }
@@ -34,25 +38,20 @@ void mean_over_outputs(const Eigen::Ref<const Matrix<T>>& outputs, const Targets
 template <class T>
 void mse(const ParamValues& /*params*/, const Eigen::Ref<const Matrix<T>>& outputs, const Targets<T>& targets,
          std::span<T> losses, Eigen::Ref<Matrix<T>> delta) {
-  mean_over_outputs<T>(outputs, targets, losses, delta,
-                       [](const Block<T>& y, const Block<T>& t, Block<T>& value, Block<T>& slope) {
-                         value = (y - t).square();
-                         slope = T(2) * (y - t);
-                       });
+  mean_over_outputs<T>(outputs, targets, losses, delta, [](Block<T> y, Block<T> t) -> Term<T> {
+    return {(y - t) * (y - t), T(2) * (y - t)};
+  });
 }
 
 template <class T>
 void mae(const ParamValues& /*params*/, const Eigen::Ref<const Matrix<T>>& outputs, const Targets<T>& targets,
          std::span<T> losses, Eigen::Ref<Matrix<T>> delta) {
-  mean_over_outputs<T>(outputs, targets, losses, delta,
-                       [](const Block<T>& y, const Block<T>& t, Block<T>& value, Block<T>& slope) {
-                         const Block<T> difference = y - t;
-                         value = difference.abs();
-                         for (int lane = 0; lane < kLanes; ++lane) {
-                           const T x = difference[lane];
-                           slope[lane] = x > T(0) ? T(1) : (x < T(0) ? T(-1) : x);  // 0 stays 0, NaN stays NaN
-                         }
-                       });
+  mean_over_outputs<T>(outputs, targets, losses, delta, [](Block<T> y, Block<T> t) -> Term<T> {
+    const Block<T> x = y - t;
+    const Block<T> one = fill_block(T(1));
+    const Block<T> left = x < T(0) ? -one : x;  // 0 stays 0, NaN stays NaN
+    return {abs_block(x), x > T(0) ? one : left};
+  });
 }
 
 /// Huber 1964: quadratic within ±delta, linear outside.
@@ -60,29 +59,26 @@ template <class T>
 void huber(const ParamValues& params, const Eigen::Ref<const Matrix<T>>& outputs, const Targets<T>& targets,
            std::span<T> losses, Eigen::Ref<Matrix<T>> delta) {
   const T bend = static_cast<T>(params.number("delta"));
-  mean_over_outputs<T>(outputs, targets, losses, delta,
-                       [bend](const Block<T>& y, const Block<T>& t, Block<T>& value, Block<T>& slope) {
-                         for (int lane = 0; lane < kLanes; ++lane) {
-                           const T x = y[lane] - t[lane];
-                           const T size = std::abs(x);
-                           const bool outside = size > bend;
-                           value[lane] = outside ? bend * (size - T(0.5) * bend) : T(0.5) * x * x;
-                           slope[lane] = outside ? (x > T(0) ? bend : -bend) : x;
-                         }
-                       });
+  mean_over_outputs<T>(outputs, targets, losses, delta, [bend](Block<T> y, Block<T> t) -> Term<T> {
+    const Block<T> x = y - t;
+    const Block<T> size = abs_block(x);
+    const Block<T> linear = bend * (size - T(0.5) * bend);
+    const Block<T> quadratic = T(0.5) * x * x;
+    const Block<T> edge = fill_block(bend);
+    const Block<T> left = x < -bend ? -edge : x;
+    return {size > bend ? linear : quadratic, x > bend ? edge : left};
+  });
 }
 
 /// max(y, 0) − y t + log(1 + exp(−|y|)): stable for every logit y.
 template <class T>
 void bce(const ParamValues& /*params*/, const Eigen::Ref<const Matrix<T>>& outputs, const Targets<T>& targets,
          std::span<T> losses, Eigen::Ref<Matrix<T>> delta) {
-  mean_over_outputs<T>(outputs, targets, losses, delta,
-                       [](const Block<T>& y, const Block<T>& t, Block<T>& value, Block<T>& slope) {
-                         const Block<T> soft = log1p_block<T>((-y.abs()).exp());
-                         for (int lane = 0; lane < kLanes; ++lane)
-                           value[lane] = (y[lane] < T(0) ? T(0) : y[lane]) - y[lane] * t[lane] + soft[lane];
-                         slope = sigmoid_block(y) - t;
-                       });
+  mean_over_outputs<T>(outputs, targets, losses, delta, [](Block<T> y, Block<T> t) -> Term<T> {
+    const Block<T> zero{};
+    const Block<T> positive = y < T(0) ? zero : y;
+    return {positive - y * t + log1p_block(exp_block(-abs_block(y))), sigmoid_block(y) - t};
+  });
 }
 
 /// log Σ exp(y) − y_class, with the maximum taken out of the sum; gradient softmax(y) − onehot.
@@ -98,14 +94,13 @@ void cross_entropy(const ParamValues& /*params*/, const Eigen::Ref<const Matrix<
     const T shifted_label = y[label] - maximum;
     T* gradient = &delta.coeffRef(0, column);
     T sum = T(0);
-    for (Index row = 0; row < rows; row += kLanes) {
-      const Index count = std::min<Index>(kLanes, rows - row);
-      const Block<T> e = (load_block(y + row, count) - maximum).exp();
-      sum += count == kLanes ? e.sum() : e.head(count).sum();
-      store_block(e, gradient + row, count);
+    for (Index row = 0; row < rows; row += kLanes<T>) {
+      const Index count = std::min<Index>(kLanes<T>, rows - row);
+      const Block<T> e = exp_block(load_block(y + row, count) - maximum);
+      for (Index lane = 0; lane < count; ++lane) sum += e[lane];
+      store_block<T>(e, gradient + row, count);
     }
-    const Block<T> log_sum = Block<T>::Constant(sum).log();
-    losses[static_cast<std::size_t>(column)] = log_sum[0] - shifted_label;
+    losses[static_cast<std::size_t>(column)] = log_block(fill_block(sum))[0] - shifted_label;
     const T scale = T(1) / sum;
     for (Index row = 0; row < rows; ++row) gradient[row] *= scale;
     gradient[label] -= T(1);

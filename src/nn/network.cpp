@@ -36,7 +36,6 @@ void Network<T>::parameters_changed() {
 }
 
 std::vector<Shard> cut_into_shards(Index columns) {
-  constexpr Index kShardColumns = 64;
   std::vector<Shard> shards;
   for (Index first = 0; first < columns; first += kShardColumns)
     shards.push_back({static_cast<Index>(shards.size()), first, std::min(kShardColumns, columns - first)});

@@ -6,12 +6,11 @@
 
 namespace reluscope {
 
-/// A trained array: its value, and the gradient of the batch's mean loss with respect to it.
+/// A trained array. Its gradient is made tile by tile and used up at once (training_step.hpp).
 template <class T>
 struct Parameter {
   std::string name;  ///< "weight", "bias" or "slope"
   Matrix<T> value;
-  Matrix<T> gradient;  ///< same shape
   bool decays = true;  ///< whether weight_decay applies
 };
 

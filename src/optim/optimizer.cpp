@@ -20,43 +20,41 @@ namespace {
 /// Elements between two flushes of the lanes' sums into double: bounds the rounding error of float sums.
 constexpr Index kFlush = 4096;
 
-/// Runs `update(first, count)` → the new block and its old value, block by block, and sums up on the way.
+/// Sums of one sweep, lane by lane.
 template <class T>
 struct LaneSums {
-  Block<T> gradient_square = Block<T>::Zero();
-  Block<T> gradient_max = Block<T>::Zero();
-  Block<T> value_square = Block<T>::Zero();
-  Block<T> update_square = Block<T>::Zero();
+  Block<T> gradient_square{};
+  Block<T> gradient_max{};
+  Block<T> value_square{};
+  Block<T> update_square{};
 
   void flush_into(SweepSums& sums) {
-    sums.gradient_square += gradient_square.template cast<double>().sum();
-    sums.value_square += value_square.template cast<double>().sum();
-    sums.update_square += update_square.template cast<double>().sum();
-    const double largest = static_cast<double>(gradient_max.maxCoeff());
-    sums.gradient_max = largest > sums.gradient_max ? largest : sums.gradient_max;
+    for (int lane = 0; lane < kLanes<T>; ++lane) {
+      sums.gradient_square += static_cast<double>(gradient_square[lane]);
+      sums.value_square += static_cast<double>(value_square[lane]);
+      sums.update_square += static_cast<double>(update_square[lane]);
+      const double largest = static_cast<double>(gradient_max[lane]);
+      sums.gradient_max = largest > sums.gradient_max ? largest : sums.gradient_max;
+    }
     *this = LaneSums();
   }
 
-  void add_gradient(const Block<T>& gradient) {
-    gradient_square += gradient.square();
-    for (int lane = 0; lane < kLanes; ++lane) {
-      const T size = std::abs(gradient[lane]);
-      gradient_max[lane] = size > gradient_max[lane] ? size : gradient_max[lane];
-    }
+  void add_gradient(Block<T> gradient) {
+    gradient_square += gradient * gradient;
+    gradient_max = max_block(gradient_max, abs_block(gradient));
   }
 };
 
 template <class T>
-Block<T> clamp(const Block<T>& x, T limit) {
-  Block<T> clipped;
-  for (int lane = 0; lane < kLanes; ++lane)
-    clipped[lane] = x[lane] > limit ? limit : (x[lane] < -limit ? -limit : x[lane]);
-  return clipped;
+Block<T> clamp_block(Block<T> x, T limit) {
+  const Block<T> edge = fill_block(limit);
+  const Block<T> capped = x > limit ? edge : x;
+  return x < -limit ? -edge : capped;
 }
 
 /// The sweep around a rule: `Rule` offers
 ///   int state_count() const;
-///   Block<T> step(const StepFactors&, const Block<T>& value, const Block<T>& gradient, Block<T>* state) const
+///   template <class T> Block<T> step(const StepFactors&, Block<T> value, Block<T> gradient, Block<T>* state) const
 /// which returns the new value; weight decay is coupled (added to the gradient, L2) unless kDecoupled.
 template <class T, class Rule>
 class SweptRule final : public UpdateRule<T> {
@@ -69,29 +67,32 @@ class SweptRule final : public UpdateRule<T> {
     LaneSums<T> lanes;
     const T decay = decays ? static_cast<T>(rule_.weight_decay) : T(0);
     const T lr = static_cast<T>(factors.lr);
-    for (Index first = 0; first < count; first += kLanes) {
-      const Index size = std::min<Index>(kLanes, count - first);
+    for (Index first = 0; first < count; first += kLanes<T>) {
+      const Index size = std::min<Index>(kLanes<T>, count - first);
       const Block<T> old_value = load_block(value + first, size);
       Block<T> g = load_block(gradient + first, size);
       lanes.add_gradient(g);
       g *= clip_scale;
-      if (clip_value < std::numeric_limits<T>::infinity()) g = clamp(g, clip_value);
-      const bool shrink = Rule::kDecoupledDecay && decay != T(0);
-      const Block<T> start = shrink ? Block<T>(old_value - lr * decay * old_value) : old_value;
-      if (!Rule::kDecoupledDecay && decay != T(0)) g += decay * old_value;
+      if (clip_value < std::numeric_limits<T>::infinity()) g = clamp_block(g, clip_value);
+      Block<T> start = old_value;
+      if (decay != T(0)) {
+        if constexpr (Rule::kDecoupledDecay) {
+          start -= lr * decay * old_value;
+        } else {
+          g += decay * old_value;
+        }
+      }
       Block<T> moments[Rule::kMaxState];
       for (int array = 0; array < rule_.state_count(); ++array) moments[array] = load_block(state[array] + first, size);
-      const Block<T> new_value = rule_.step(factors, start, g, moments);
-      for (int array = 0; array < rule_.state_count(); ++array) store_block(moments[array], state[array] + first, size);
-      store_block(new_value, value + first, size);
-      lanes.value_square += old_value.square();
-      // Padding lanes may hold anything finite (0/0 is avoided by eps): only the stored ones count.
-      if (size == kLanes) {
-        lanes.update_square += (new_value - old_value).square();
-      } else {
-        lanes.update_square.head(size) += (new_value - old_value).square().head(size);
-      }
-      if ((first + kLanes) % kFlush == 0) lanes.flush_into(sums);
+      const Block<T> new_value = rule_.template step<T>(factors, start, g, moments);
+      for (int array = 0; array < rule_.state_count(); ++array)
+        store_block<T>(moments[array], state[array] + first, size);
+      store_block<T>(new_value, value + first, size);
+      lanes.value_square += old_value * old_value;
+      // Lanes beyond the last element stay 0: every rule maps a 0 with gradient 0 and state 0 to 0.
+      const Block<T> update = new_value - old_value;
+      lanes.update_square += update * update;
+      if ((first + kLanes<T>) % kFlush == 0) lanes.flush_into(sums);
     }
     lanes.flush_into(sums);
     return sums;
@@ -130,12 +131,16 @@ struct Sgd : PlainRule {
   }
   [[nodiscard]] int state_count() const { return momentum == 0.0 ? 0 : 1; }
   template <class T>
-  Block<T> step(const StepFactors& factors, const Block<T>& value, const Block<T>& g, Block<T>* state) const {
+  Block<T> step(const StepFactors& factors, Block<T> value, Block<T> g, Block<T>* state) const {
     const T lr = static_cast<T>(factors.lr);
     if (momentum == 0.0) return value - lr * g;
     const T mu = static_cast<T>(momentum);
-    state[0] = factors.first ? g : Block<T>(mu * state[0] + static_cast<T>(1.0 - dampening) * g);
-    return nesterov ? Block<T>(value - lr * (g + mu * state[0])) : Block<T>(value - lr * state[0]);
+    if (factors.first) {
+      state[0] = g;
+    } else {
+      state[0] = mu * state[0] + static_cast<T>(1.0 - dampening) * g;
+    }
+    return value - lr * (nesterov ? g + mu * state[0] : state[0]);
   }
   double momentum;
   double dampening;
@@ -158,12 +163,12 @@ struct Adam : PlainRule {
     return factors;
   }
   template <class T>
-  Block<T> step(const StepFactors& factors, const Block<T>& value, const Block<T>& g, Block<T>* state) const {
+  Block<T> step(const StepFactors& factors, Block<T> value, Block<T> g, Block<T>* state) const {
     state[0] = static_cast<T>(beta1) * state[0] + static_cast<T>(1.0 - beta1) * g;
-    state[1] = static_cast<T>(beta2) * state[1] + static_cast<T>(1.0 - beta2) * g.square();
+    state[1] = static_cast<T>(beta2) * state[1] + static_cast<T>(1.0 - beta2) * g * g;
     const T rate = static_cast<T>(factors.lr / factors.correction1);
     const T root = static_cast<T>(1.0 / std::sqrt(factors.correction2));
-    return value - rate * state[0] / (state[1].sqrt() * root + static_cast<T>(eps));
+    return value - rate * state[0] / (sqrt_block(state[1]) * root + static_cast<T>(eps));
   }
   double beta1;
   double beta2;
@@ -189,18 +194,18 @@ struct RmsProp : PlainRule {
   }
   [[nodiscard]] int state_count() const { return 1 + (momentum > 0.0 ? 1 : 0) + (centered ? 1 : 0); }
   template <class T>
-  Block<T> step(const StepFactors& factors, const Block<T>& value, const Block<T>& g, Block<T>* state) const {
+  Block<T> step(const StepFactors& factors, Block<T> value, Block<T> g, Block<T>* state) const {
     const T a = static_cast<T>(alpha);
     const T rest = static_cast<T>(1.0 - alpha);
     const T lr = static_cast<T>(factors.lr);
-    state[0] = a * state[0] + rest * g.square();
+    state[0] = a * state[0] + rest * g * g;
     Block<T> spread = state[0];
     if (centered) {
       Block<T>& mean = state[1];
       mean = a * mean + rest * g;
-      spread = (state[0] - mean.square()).max(T(0));
+      spread = max_block(Block<T>{}, state[0] - mean * mean);
     }
-    const Block<T> scaled = g / (spread.sqrt() + static_cast<T>(eps));
+    const Block<T> scaled = g / (sqrt_block(spread) + static_cast<T>(eps));
     if (momentum == 0.0) return value - lr * scaled;
     Block<T>& buffer = state[centered ? 2 : 1];
     buffer = static_cast<T>(momentum) * buffer + scaled;
@@ -223,9 +228,9 @@ struct Adagrad : PlainRule {
     return PlainRule::next(previous, steps, lr / (1.0 + static_cast<double>(steps) * lr_decay));
   }
   template <class T>
-  Block<T> step(const StepFactors& factors, const Block<T>& value, const Block<T>& g, Block<T>* state) const {
-    state[0] += g.square();
-    return value - static_cast<T>(factors.lr) * g / (state[0].sqrt() + static_cast<T>(eps));
+  Block<T> step(const StepFactors& factors, Block<T> value, Block<T> g, Block<T>* state) const {
+    state[0] += g * g;
+    return value - static_cast<T>(factors.lr) * g / (sqrt_block(state[0]) + static_cast<T>(eps));
   }
   double lr_decay;
   double eps;
@@ -323,26 +328,25 @@ void Optimizer<T>::set_global_norm(double norm) {
 }
 
 template <class T>
-SweepSums Optimizer<T>::measure(std::size_t which, Index begin, Index end) const {
+SweepSums Optimizer<T>::measure(const T* gradient, Index count) {
   SweepSums sums;
   LaneSums<T> lanes;
-  const T* gradient = parameters_[which]->gradient.data() + begin;
-  for (Index first = 0; first < end - begin; first += kLanes) {
-    lanes.add_gradient(load_block(gradient + first, std::min<Index>(kLanes, end - begin - first)));
-    if ((first + kLanes) % kFlush == 0) lanes.flush_into(sums);
+  for (Index first = 0; first < count; first += kLanes<T>) {
+    lanes.add_gradient(load_block(gradient + first, std::min<Index>(kLanes<T>, count - first)));
+    if ((first + kLanes<T>) % kFlush == 0) lanes.flush_into(sums);
   }
   lanes.flush_into(sums);
   return sums;
 }
 
 template <class T>
-SweepSums Optimizer<T>::sweep(std::size_t which, Index begin, Index end) {
+SweepSums Optimizer<T>::sweep(std::size_t which, Index begin, Index end, const T* gradient) {
   Parameter<T>& parameter = *parameters_[which];
   T* state[3] = {};
   for (std::size_t array = 0; array < state_[which].size(); ++array) state[array] = state_[which][array].data() + begin;
   const T clip_value = static_cast<T>(clipping_.value.value_or(std::numeric_limits<double>::infinity()));
   return rule_->sweep(factors_, parameter.decays, clip_scale_, clip_value, end - begin, parameter.value.data() + begin,
-                      parameter.gradient.data() + begin, state);
+                      gradient, state);
 }
 
 template class Optimizer<float>;

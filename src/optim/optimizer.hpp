@@ -77,10 +77,10 @@ class Optimizer {
   [[nodiscard]] bool needs_global_norm() const { return clipping_.norm.has_value(); }
   /// Sets the clipping factor from the global norm. Only with needs_global_norm().
   void set_global_norm(double norm);
-  /// Gradient norms only, of elements [begin, end) of parameter `which`.
-  [[nodiscard]] SweepSums measure(std::size_t which, Index begin, Index end) const;
-  /// The update of elements [begin, end) of parameter `which`, with all sums.
-  SweepSums sweep(std::size_t which, Index begin, Index end);
+  /// Gradient norms only, of `count` elements.
+  [[nodiscard]] static SweepSums measure(const T* gradient, Index count);
+  /// The update of elements [begin, end) of parameter `which`, with all sums; `gradient` is that of these elements.
+  SweepSums sweep(std::size_t which, Index begin, Index end, const T* gradient);
 
   [[nodiscard]] const std::vector<Parameter<T>*>& parameters() const { return parameters_; }
   [[nodiscard]] double base_lr() const { return base_lr_; }

@@ -26,7 +26,7 @@ struct LayerTotals {
     for (std::size_t unit = 0; unit < margin.size(); ++unit) {
       const auto at = static_cast<Index>(unit);
       const auto seen = static_cast<double>(sums.margin[at]);
-      margin[unit] = seen >= margin[unit] ? margin[unit] : seen;  // a NaN wins
+      if (!(margin[unit] <= seen) && !std::isnan(margin[unit])) margin[unit] = seen;  // a NaN wins and stays
       active[unit] += static_cast<double>(sums.active[at]);
       steepest[unit] = std::max(steepest[unit], static_cast<double>(sums.steepest[at]));
       a_abs[unit] += static_cast<double>(sums.a_abs[at]);

@@ -25,7 +25,7 @@ void pause_briefly() {
 }  // namespace
 
 ThreadPool::ThreadPool(int threads) {
-  for (int worker = 1; worker < threads; ++worker) workers_.emplace_back([this] { work(); });
+  for (int worker = 1; worker < threads; ++worker) workers_.emplace_back([this, worker] { work(worker); });
 }
 
 ThreadPool::~ThreadPool() {
@@ -38,8 +38,9 @@ ThreadPool::~ThreadPool() {
   for (std::thread& worker : workers_) worker.join();
 }
 
-void ThreadPool::drain() {
-  for (std::int64_t index = next_.fetch_add(1); index < count_; index = next_.fetch_add(1)) call_(context_, index);
+void ThreadPool::drain(int thread) {
+  for (std::int64_t index = next_.fetch_add(1); index < count_; index = next_.fetch_add(1))
+    call_(context_, index, thread);
 }
 
 void ThreadPool::run(std::int64_t count, Call call, void* context) {
@@ -53,7 +54,7 @@ void ThreadPool::run(std::int64_t count, Call call, void* context) {
     round_.fetch_add(1);
   }
   wake_.notify_all();
-  drain();
+  drain(0);
   // Every worker has to pass through the round: only then may the next one change what they read.
   for (int spins = 0; busy_.load(std::memory_order_acquire) != 0; ++spins) {
     if (spins < kSpins) {
@@ -64,7 +65,7 @@ void ThreadPool::run(std::int64_t count, Call call, void* context) {
   }
 }
 
-void ThreadPool::work() {
+void ThreadPool::work(int thread) {
   std::uint64_t seen = 0;
   while (true) {
     for (int spins = 0; round_.load(std::memory_order_acquire) == seen && spins < kSpins; ++spins) pause_briefly();
@@ -74,7 +75,7 @@ void ThreadPool::work() {
       seen = round_.load();
       if (stopping_) return;
     }
-    drain();
+    drain(thread);
     busy_.fetch_sub(1, std::memory_order_release);
   }
 }

@@ -22,25 +22,36 @@ class ThreadPool {
 
   [[nodiscard]] int threads() const { return static_cast<int>(workers_.size()) + 1; }
 
-  /// Runs task(0) … task(count − 1), each once, in any order and on any thread; returns when all are done. Tasks must
-  /// not throw. Allocates nothing.
+  /// Runs task(0) … task(count − 1), each once, in any order and on any thread; returns when all are done. A task may
+  /// take a second argument: which of the threads (0 … threads() − 1) it runs on. Tasks must not throw. Allocates
+  /// nothing.
   template <class Task>
   void for_each(std::int64_t count, Task&& task) {
     if (workers_.empty() || count <= 1) {
-      for (std::int64_t index = 0; index < count; ++index) task(index);
+      for (std::int64_t index = 0; index < count; ++index) invoke(task, index, 0);
       return;
     }
     run(
         count,
-        [](void* context, std::int64_t index) { (*static_cast<std::remove_reference_t<Task>*>(context))(index); },
+        [](void* context, std::int64_t index, int thread) {
+          invoke(*static_cast<std::remove_reference_t<Task>*>(context), index, thread);
+        },
         &task);
   }
 
  private:
-  using Call = void (*)(void* context, std::int64_t index);
+  using Call = void (*)(void* context, std::int64_t index, int thread);
   void run(std::int64_t count, Call call, void* context);
-  void work();
-  void drain();
+  void work(int thread);
+  void drain(int thread);
+  template <class Task>
+  static void invoke(Task& task, std::int64_t index, int thread) {
+    if constexpr (std::is_invocable_v<Task&, std::int64_t, int>) {
+      task(index, thread);
+    } else {
+      task(index);
+    }
+  }
 
   std::vector<std::thread> workers_;
   std::mutex mutex_;

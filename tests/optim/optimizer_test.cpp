@@ -29,7 +29,7 @@ double gradient_at(Index element, int step) {
 void check(const Choice& choice, const std::function<Rule()>& make_rule, double lr, bool decays = true) {
   Parameter<double> parameter;
   parameter.value.resize(kRows, kColumns);
-  parameter.gradient.resize(kRows, kColumns);
+  Matrix<double> gradient(kRows, kColumns);
   parameter.decays = decays;
   std::vector<Rule> rules;
   std::vector<double> expected;
@@ -41,11 +41,11 @@ void check(const Choice& choice, const std::function<Rule()>& make_rule, double 
   Optimizer<double> optimizer(choice, {}, {&parameter});
   for (int step = 0; step < kSteps; ++step) {
     for (Index element = 0; element < parameter.value.size(); ++element)
-      parameter.gradient.data()[element] = gradient_at(element, step);
+      gradient.data()[element] = gradient_at(element, step);
     optimizer.begin_step(lr);
     // In two uneven parts: state must follow the element, not the call.
-    optimizer.sweep(0, 0, 20);
-    optimizer.sweep(0, 20, 45);
+    optimizer.sweep(0, 0, 20, gradient.data());
+    optimizer.sweep(0, 20, 45, gradient.data() + 20);
     for (std::size_t element = 0; element < expected.size(); ++element) {
       expected[element] = rules[element](step + 1, expected[element], gradient_at(static_cast<Index>(element), step));
       CAPTURE(choice.name);
@@ -144,16 +144,16 @@ TEST_CASE("a sweep's sums agree with naive ones, before clipping, over many bloc
   Rng rng(2, Purpose::generator);
   Parameter<float> parameter;
   parameter.value.resize(101, 97);
-  parameter.gradient.resize(101, 97);
+  Matrix<float> gradient(101, 97);
   for (Index at = 0; at < parameter.value.size(); ++at) {
     parameter.value.data()[at] = static_cast<float>(rng.normal());
-    parameter.gradient.data()[at] = static_cast<float>(10.0 * rng.normal());
+    gradient.data()[at] = static_cast<float>(10.0 * rng.normal());
   }
   const Matrix<float> before = parameter.value;
   Optimizer<float> optimizer(test::optimizer("sgd"), {std::nullopt, 0.5}, {&parameter});
   optimizer.begin_step(0.1);
-  const SweepSums sums = optimizer.sweep(0, 0, parameter.value.size());
-  const Matrix<double> g = parameter.gradient.cast<double>();
+  const SweepSums sums = optimizer.sweep(0, 0, parameter.value.size(), gradient.data());
+  const Matrix<double> g = gradient.cast<double>();
   const Matrix<double> x = before.cast<double>();
   const Matrix<double> step = parameter.value.cast<double>() - x;
   CHECK(sums.gradient_square == doctest::Approx(g.squaredNorm()).epsilon(1e-5));
@@ -167,13 +167,12 @@ TEST_CASE("clipping by norm scales the whole gradient by norm / (‖g‖ + 1e-6)
   for (const double limit : {1.0, 1000.0}) {
     Parameter<double> parameter;
     parameter.value = Matrix<double>::Zero(2, 1);
-    parameter.gradient.resize(2, 1);
-    parameter.gradient << 3.0, 4.0;
+    const double gradient[] = {3.0, 4.0};
     Optimizer<double> optimizer(test::optimizer("sgd"), {limit, std::nullopt}, {&parameter});
     REQUIRE(optimizer.needs_global_norm());
     optimizer.begin_step(1.0);
-    optimizer.set_global_norm(std::sqrt(optimizer.measure(0, 0, 2).gradient_square));
-    optimizer.sweep(0, 0, 2);
+    optimizer.set_global_norm(std::sqrt(optimizer.measure(gradient, 2).gradient_square));
+    optimizer.sweep(0, 0, 2, gradient);
     const double scale = limit < 5.0 ? limit / (5.0 + 1e-6) : 1.0;
     CHECK(parameter.value(0, 0) == doctest::Approx(-3.0 * scale).epsilon(1e-14));
     CHECK(parameter.value(1, 0) == doctest::Approx(-4.0 * scale).epsilon(1e-14));

@@ -79,6 +79,16 @@ TEST_CASE("a unit that a single sample activates is alive; silence on all but th
   CHECK(dead_units(take(network, dataset_of(points)).layers[0]).size() == 2);
 }
 
+TEST_CASE("a unit with one pre-activation that is no number is never called dead, whatever follows it") {
+  Matrix<double> points = Matrix<double>::Constant(1, 1200, -1.0);
+  points(0, 3) = std::numeric_limits<double>::quiet_NaN();
+  NetworkSpec spec;
+  spec.layers = {dense("a", 2, activation("relu"), weights("constant", {{"value", 1.0}}), biases("zeros")),
+                 dense("out", 2)};
+  Network<double> network(spec, 1, 0);
+  CHECK(dead_units(take(network, dataset_of(points)).layers[0]).empty());
+}
+
 TEST_CASE("the census agrees with a naive forward pass, for any number of threads") {
   for (const std::uint64_t seed : {1ULL, 2ULL, 3ULL}) {
     const Matrix<double> points = random_points(5, 700, seed);

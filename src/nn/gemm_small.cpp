@@ -1,0 +1,94 @@
+// Compiled with contraction on, like every product kernel: a chain's links are fused multiply-adds where the CPU has
+// them.
+#include "nn/gemm_small.hpp"
+
+#include <algorithm>
+#include <array>
+
+#include "nn/block.hpp"
+
+namespace reluscope {
+
+namespace {
+
+/// Longest inner dimension: a block of rows of a transposed factor is copied to the stack.
+constexpr Index kMostInner = 256;
+/// Above it a back end is faster, measured on AVX-512 against oneDNN.
+constexpr Index kMostMultiplications = 100000;
+
+/// Where the elements of the right factor are.
+template <class T>
+struct Right {
+  const T* data;
+  Index inner_stride;
+  Index column_stride;
+};
+
+/// kColumns columns of c for one block of rows; `a` points at the block's rows of the first inner index.
+template <int kColumns, class T, class Count>
+void multiply_tile(const T* a, Index stride, const Right<T>& b, Index inner, T scale, T* c, Index c_stride,
+                   Count count) {
+  Block<T> sums[static_cast<std::size_t>(kColumns)] = {};
+  for (Index k = 0; k < inner; ++k) {
+    const Block<T> rows = load_block(a + k * stride, count);
+    for (int column = 0; column < kColumns; ++column)
+      sums[column] += rows * b.data[k * b.inner_stride + column * b.column_stride];
+  }
+  for (int column = 0; column < kColumns; ++column) store_block<T>(scale * sums[column], c + column * c_stride, count);
+}
+
+template <class T, class Count>
+void multiply_rows(const T* a, Index stride, Right<T> b, Index inner, Index columns, T scale, T* c, Index c_stride,
+                   Count count) {
+  const auto advance = [&](Index by) {
+    b.data += by * b.column_stride;
+    c += by * c_stride;
+    columns -= by;
+  };
+  for (; columns >= 8; advance(8)) multiply_tile<8>(a, stride, b, inner, scale, c, c_stride, count);
+  if (columns >= 4) {
+    multiply_tile<4>(a, stride, b, inner, scale, c, c_stride, count);
+    advance(4);
+  }
+  for (; columns >= 1; advance(1)) multiply_tile<1>(a, stride, b, inner, scale, c, c_stride, count);
+}
+
+}  // namespace
+
+bool is_small_product(Index rows, Index columns, Index inner) {
+  return inner <= kMostInner && rows * columns * inner <= kMostMultiplications;
+}
+
+template <class T>
+void small_product(Transposed transposed, T scale, const ConstView<T>& a, const ConstView<T>& b, View<T> c) {
+  const bool left = transposed == Transposed::left;
+  const Index inner = left ? a.rows() : a.cols();
+  const Right<T> right =
+      transposed == Transposed::right ? Right<T>{b.data(), b.outerStride(), 1} : Right<T>{b.data(), 1, b.outerStride()};
+  alignas(kBlockBytes) std::array<T, kMostInner * kLanes<T>> copied;
+  for (Index row = 0; row < c.rows(); row += kLanes<T>) {
+    const Index count = std::min<Index>(kLanes<T>, c.rows() - row);
+    const T* rows = a.data() + row;
+    Index stride = a.outerStride();
+    if (left) {
+      for (Index lane = 0; lane < count; ++lane)
+        for (Index k = 0; k < inner; ++k)
+          copied[static_cast<std::size_t>(k * kLanes<T> + lane)] = a.data()[(row + lane) * a.outerStride() + k];
+      rows = copied.data();
+      stride = kLanes<T>;
+    }
+    T* out = c.data() + row;
+    if (count == kLanes<T>) {
+      multiply_rows(rows, stride, right, inner, c.cols(), scale, out, c.outerStride(),
+                    std::integral_constant<Index, kLanes<T>>());
+    } else {
+      multiply_rows(rows, stride, right, inner, c.cols(), scale, out, c.outerStride(), count);
+    }
+  }
+}
+
+template void small_product<float>(Transposed, float, const ConstView<float>&, const ConstView<float>&, View<float>);
+template void small_product<double>(Transposed, double, const ConstView<double>&, const ConstView<double>&,
+                                    View<double>);
+
+}  // namespace reluscope
