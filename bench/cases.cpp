@@ -11,7 +11,6 @@ namespace reluscope::bench {
 namespace {
 
 constexpr Index kImages = 60000;
-constexpr Index kPoints = 3000;
 
 /// Ten templates with four fifths of zeros, and noise on them: as sparse as MNIST.
 Dataset stand_in_for_mnist() {
@@ -37,11 +36,11 @@ Dataset stand_in_for_mnist() {
   return data;
 }
 
-Dataset sum_of_magnitudes(Index features) {
+Dataset sum_of_magnitudes(Index features, Index count) {
   Dataset data;
   data.task = Task::regression;
   Rng rng(0, Purpose::generator);
-  Matrix<float> points(features, kPoints);
+  Matrix<float> points(features, count);
   for (Index at = 0; at < points.size(); ++at) points.data()[at] = static_cast<float>(rng.uniform(-1, 1));
   data.train.targets = points.cwiseAbs().colwise().sum().cast<double>();
   data.train.features = std::move(points);
@@ -84,7 +83,7 @@ ExperimentSpec make_experiment(const Options& options, std::int64_t steps, std::
 }
 
 Dataset make_data(const Options& options) {
-  if (options.net.front() != 784) return sum_of_magnitudes(options.net.front());
+  if (options.net.front() != 784) return sum_of_magnitudes(options.net.front(), options.points);
   if (options.data.empty()) return stand_in_for_mnist();
   return load_dataset(make_experiment(options, 1, 1).data, 0);
 }

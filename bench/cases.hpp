@@ -21,7 +21,7 @@ struct Options {
   std::string task = "born-dead";
   std::string way = "pack";
   std::int64_t nets = 1000;
-  Index points = 1000;
+  Index points = 3000;  ///< samples of synthetic data
 };
 
 std::string net_text(const Options& options);

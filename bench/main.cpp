@@ -19,7 +19,7 @@ int main(int argc, char** argv) {
     command->add_option("--data", options.data, "Directory of MNIST's IDX files");
     command->add_option("--activation", options.activation, "Of the hidden layers");
     command->add_option("--nets", options.nets, "Networks of a study")->check(CLI::PositiveNumber);
-    command->add_option("--points", options.points, "Samples that a study looks at")->check(CLI::PositiveNumber);
+    command->add_option("--points", options.points, "Samples of the plane")->check(CLI::PositiveNumber);
     command->add_option("--task", options.task)->check(CLI::IsMember({"born-dead", "train"}));
     command->add_option("--way", options.way)->check(CLI::IsMember({"pack", "single"}));
     command->callback([&options, measure] { measure(options); });
@@ -28,6 +28,7 @@ int main(int argc, char** argv) {
   add("products", "The matrix products of a step alone, by each back end", bench::measure_products);
   add("forward", "A census pass over the whole training set", bench::measure_forward);
   add("activations", "Nanoseconds per element of each activation", bench::measure_activations);
+  add("pack", "Studies of many narrow networks", bench::measure_packs);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

@@ -34,7 +34,7 @@ void gather_block(const Dataset& dataset, const Matrix<Kept>& features, std::spa
   const auto bytes = static_cast<std::size_t>(count) * sizeof(Kept);
   for (std::size_t column = 0; column < samples.size(); ++column) {
     // Shuffled samples lie anywhere in memory: ask for one some samples before it is its turn.
-    if (column + kAhead < samples.size()) {
+    if (bytes > kCacheLine && column + kAhead < samples.size()) {
       const auto* next =
           reinterpret_cast<const char*>(features.data() + samples[column + kAhead] * features.rows() + first);
       for (std::size_t byte = 0; byte < bytes + kCacheLine - 1; byte += kCacheLine) __builtin_prefetch(next + byte);

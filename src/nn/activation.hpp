@@ -64,6 +64,7 @@ struct ForwardCall {
   RandomSlopes random;
   BatchSums<T>* batch = nullptr;    ///< measured if given
   CensusSums<T>* census = nullptr;  ///< measured if given (then z keeps no meaning)
+  T* margin = nullptr;              ///< smallest margin of each unit, measured if given (then z keeps no meaning)
   T* a_column_square = nullptr;     ///< with `batch`: ‖a‖² of each column
 };
 

@@ -65,6 +65,7 @@ template <class T>
 struct NothingLanes {
   static constexpr bool kWanted = false;
   static constexpr bool kColumnSquares = false;
+  static constexpr bool kKeepsSaved = true;
   void store(const ForwardCall<T>& /*call*/, Index /*unit*/, Index /*count*/) const {}
 };
 
@@ -72,6 +73,7 @@ template <class T>
 struct BatchLanes {
   static constexpr bool kWanted = true;
   static constexpr bool kColumnSquares = true;
+  static constexpr bool kKeepsSaved = true;
   Block<T> z_sum{}, z_square{}, a_sum{}, a_square{}, a_max{}, zeros{}, active{};
 
   void add(const Measured<T>& seen) {
@@ -99,18 +101,49 @@ struct BatchLanes {
   }
 };
 
+/// The smallest of some margins. A NaN wins, so that its unit is never called dead.
+template <class T>
+class SmallestMargin {
+ public:
+  void add(Block<T> margin) {
+    smallest_ = min_block(smallest_, margin);
+    broken_ |= margin != margin;
+  }
+  [[nodiscard]] Block<T> value() const {
+    const Block<T> nan = fill_block(std::numeric_limits<T>::quiet_NaN());
+    return broken_ ? nan : smallest_;
+  }
+
+ private:
+  Block<T> smallest_ = fill_block(std::numeric_limits<T>::infinity());
+  decltype(Block<T>{} != Block<T>{}) broken_{};
+};
+
+template <class T>
+struct MarginLanes {
+  static constexpr bool kWanted = true;
+  static constexpr bool kColumnSquares = false;
+  static constexpr bool kKeepsSaved = false;
+  SmallestMargin<T> margin;
+
+  void add(const Measured<T>& seen) { margin.add(seen.margin); }
+  void store(const ForwardCall<T>& call, Index unit, Index count) const {
+    store_block<T>(margin.value(), call.margin + unit, count);
+  }
+};
+
 template <class T>
 struct CensusLanes {
   static constexpr bool kWanted = true;
   static constexpr bool kColumnSquares = false;
-  Block<T> margin = fill_block(std::numeric_limits<T>::infinity());
+  static constexpr bool kKeepsSaved = false;
+  SmallestMargin<T> margin;
   Block<T> active{}, steepest{}, a_abs{};
 
   void add(const Measured<T>& seen) {
     const Block<T> zero{};
     const Block<T> one = fill_block(T(1));
-    // A NaN margin wins and stays, so that the unit is never called dead.
-    margin = (margin <= seen.margin) | (margin != margin) ? margin : seen.margin;
+    margin.add(seen.margin);
     active += seen.margin >= T(0) ? zero : one;
     steepest = max_block(steepest, abs_block(seen.d));
     a_abs += abs_block(seen.a);
@@ -118,7 +151,7 @@ struct CensusLanes {
 
   void store(const ForwardCall<T>& call, Index unit, Index count) const {
     CensusSums<T>& sums = *call.census;
-    store_block<T>(margin, sums.margin.data() + unit, count);
+    store_block<T>(margin.value(), sums.margin.data() + unit, count);
     store_block<T>(active, sums.active.data() + unit, count);
     store_block<T>(steepest, sums.steepest.data() + unit, count);
     store_block<T>(a_abs, sums.a_abs.data() + unit, count);
@@ -133,6 +166,8 @@ class FusedKernel final : public ActivationKernel<T> {
   void forward(const ForwardCall<T>& call) const override {
     if (call.census != nullptr) {
       sweep<CensusLanes<T>>(call);
+    } else if (call.margin != nullptr) {
+      sweep<MarginLanes<T>>(call);
     } else if (call.batch != nullptr) {
       sweep<BatchLanes<T>>(call);
     } else {
@@ -182,7 +217,7 @@ class FusedKernel final : public ActivationKernel<T> {
       const Index offset = column * call.stride + unit;
       const Block<T> z = load_block(call.z + offset, count) + bias;
       const Response<T> response = phi_(at, z);
-      store_block<T>(Phi::kLearnedSlope ? z : response.d, call.z + offset, count);
+      if constexpr (Lanes::kKeepsSaved) store_block<T>(Phi::kLearnedSlope ? z : response.d, call.z + offset, count);
       store_block<T>(response.a, call.a + offset, count);
       if constexpr (Lanes::kWanted) lanes.add({z, response.a, response.d, phi_.margin(at, z)});
       if constexpr (Lanes::kColumnSquares) {

@@ -12,19 +12,25 @@ constexpr Index kTileElements = 1 << 16;
 
 }  // namespace
 
+InitContext init_context(const DenseSpec& spec, Index inputs, std::uint64_t seed, std::uint64_t index) {
+  InitContext context;
+  context.fan_in = inputs;
+  context.fan_out = spec.units;
+  context.negative_slope = find_entry(activation_table(), spec.activation.name)->negative_slope(spec.activation.params);
+  context.seed = seed;
+  context.layer = index;
+  return context;
+}
+
 template <class T>
 Dense<T>::Dense(const std::string& name, const DenseSpec& spec, Index inputs, std::uint64_t seed, std::uint64_t index)
     : Layer<T>(name),
       activation_(find_entry(activation_table(), spec.activation.name)),
       kernel_(activation_->make<T>(spec.activation.params)),
       index_(index) {
-  InitContext context;
-  context.fan_in = inputs;
-  context.fan_out = spec.units;
-  context.negative_slope = activation_->negative_slope(spec.activation.params);
-  context.seed = seed;
-  context.layer = index;
-  const InitialParameters initial = draw_initial_parameters(spec.weight_init, spec.bias_init, context);
+  const InitContext context = init_context(spec, inputs, seed, index);
+  InitialParameters initial;
+  draw_initial_parameters(spec.weight_init, spec.bias_init, context, initial);
   weight_ = {"weight", initial.weights.template cast<T>(), true};
   bias_ = {"bias", initial.bias.template cast<T>(), true};
   if (activation_->learned_slope) {

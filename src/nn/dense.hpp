@@ -6,6 +6,9 @@
 
 namespace reluscope {
 
+/// What the initialisers of a dense layer are told; (seed, index) name its streams.
+InitContext init_context(const DenseSpec& spec, Index inputs, std::uint64_t seed, std::uint64_t index);
+
 /// a = φ(W h + b). Parameters: weight (units × inputs), bias (units), and for prelu slope (units, or 1).
 template <class T>
 class Dense final : public Layer<T> {

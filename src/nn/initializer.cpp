@@ -188,15 +188,13 @@ std::span<const BiasInitEntry> bias_init_table() {
   return table;
 }
 
-InitialParameters draw_initial_parameters(const Choice& weight_init, const Choice& bias_init,
-                                          const InitContext& context) {
-  InitialParameters drawn;
+void draw_initial_parameters(const Choice& weight_init, const Choice& bias_init, const InitContext& context,
+                             InitialParameters& drawn) {
   drawn.weights.resize(context.fan_out, context.fan_in);
-  drawn.bias = Vector<double>::Zero(context.fan_out);
+  drawn.bias.setZero(context.fan_out);
   find_entry(weight_init_table(), weight_init.name)->draw(weight_init.params, context, drawn);
   const BiasInitEntry* bias = find_entry(bias_init_table(), bias_init.name);
   if (bias->draw != nullptr) bias->draw(bias_init.params, context, drawn.bias);
-  return drawn;
 }
 
 }  // namespace reluscope

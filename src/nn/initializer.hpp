@@ -38,8 +38,8 @@ struct BiasInitEntry : Entry {
 std::span<const WeightInitEntry> weight_init_table();
 std::span<const BiasInitEntry> bias_init_table();
 
-/// Draws weights, then biases.
-InitialParameters draw_initial_parameters(const Choice& weight_init, const Choice& bias_init,
-                                          const InitContext& context);
+/// Draws weights, then biases. `drawn` takes any shape; its memory is used again where that fits.
+void draw_initial_parameters(const Choice& weight_init, const Choice& bias_init, const InitContext& context,
+                             InitialParameters& drawn);
 
 }  // namespace reluscope

@@ -20,6 +20,18 @@ struct Term {
 template <class T, class Function>
 void mean_over_outputs(const Eigen::Ref<const Matrix<T>>& outputs, const Targets<T>& targets, std::span<T> losses,
                        Eigen::Ref<Matrix<T>> delta, Function function) {
+  if (outputs.rows() == 1 && outputs.outerStride() == 1 && delta.outerStride() == 1 &&
+      targets.values.outerStride() == 1) {
+    // One output: the samples themselves lie side by side. The same arithmetic for each.
+    for (Index column = 0; column < outputs.cols(); column += kLanes<T>) {
+      const Index count = std::min<Index>(kLanes<T>, outputs.cols() - column);
+      const Term<T> term =
+          function(load_block(outputs.data() + column, count), load_block(targets.values.data() + column, count));
+      store_block<T>(term.value, losses.data() + column, count);
+      store_block<T>(term.slope, delta.data() + column, count);
+    }
+    return;
+  }
   const T weight = T(1) / static_cast<T>(outputs.rows());
   for (Index column = 0; column < outputs.cols(); ++column) {
     T loss = T(0);

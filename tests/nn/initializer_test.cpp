@@ -19,7 +19,9 @@ InitialParameters draw(const Choice& w, const Choice& b, Index fan_in, Index fan
   context.fan_out = fan_out;
   context.negative_slope = slope;
   context.seed = seed;
-  return draw_initial_parameters(w, b, context);
+  InitialParameters drawn;
+  draw_initial_parameters(w, b, context, drawn);
+  return drawn;
 }
 
 double variance(const Matrix<double>& m) { return (m.array() - m.mean()).square().mean(); }
