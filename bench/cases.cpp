@@ -30,6 +30,7 @@ Dataset stand_in_for_mnist() {
     }
   }
   data.train.features = std::move(images);
+  data.train.prefer_huge_pages();
   for (int label = 0; label < 10; ++label) data.class_names.push_back(std::to_string(label));
   data.shift = Eigen::VectorXd::Zero(784);
   data.scale = Eigen::VectorXd::Constant(784, 1.0 / 255.0);

@@ -1,5 +1,6 @@
 #include "data/dataset.hpp"
 
+#include <sys/mman.h>
 #include <zlib.h>
 
 #include <algorithm>
@@ -65,6 +66,23 @@ std::uint32_t add_part(std::uint32_t crc, const Samples& part) {
 
 Index Samples::count() const {
   return std::visit([](const auto& matrix) { return matrix.cols(); }, features);
+}
+
+void Samples::prefer_huge_pages() {
+#ifdef MADV_COLLAPSE
+  constexpr std::uintptr_t kHugePage = std::uintptr_t{1} << 21;
+  std::visit(
+      [](auto& matrix) {
+        const auto begin = reinterpret_cast<std::uintptr_t>(matrix.data());
+        const auto end = begin + static_cast<std::size_t>(matrix.size()) * sizeof(matrix.data()[0]);
+        const std::uintptr_t first = (begin + kHugePage - 1) / kHugePage * kHugePage;
+        const std::uintptr_t last = end / kHugePage * kHugePage;
+        // Either call may be refused; nothing depends on them.
+        if (first < last && ::madvise(reinterpret_cast<void*>(first), last - first, MADV_HUGEPAGE) == 0)
+          ::madvise(reinterpret_cast<void*>(first), last - first, MADV_COLLAPSE);
+      },
+      features);
+#endif
 }
 
 Index Samples::features_count() const {

@@ -14,7 +14,7 @@ namespace {
 /// Longest inner dimension: a block of rows of a transposed factor is copied to the stack.
 constexpr Index kMostInner = 256;
 /// Above it a back end is faster, measured on AVX-512 against oneDNN.
-constexpr Index kMostMultiplications = 100000;
+constexpr Index kMostMultiplications = 300000;
 
 /// Where the elements of the right factor are.
 template <class T>
@@ -53,6 +53,26 @@ void multiply_rows(const T* a, Index stride, Right<T> b, Index inner, Index colu
   for (; columns >= 1; advance(1)) multiply_tile<1>(a, stride, b, inner, scale, c, c_stride, count);
 }
 
+/// copied[k·kLanes + lane] = a(k, first column + lane): a block of columns, turned into rows.
+template <class T, class Count>
+void copy_transposed(const T* a, Index stride, Index inner, T* copied, Count count) {
+  using Packet = typename Eigen::internal::packet_traits<T>::type;
+  static_assert(sizeof(Packet) == kBlockBytes);
+  Index k = 0;
+  if (count == kLanes<T>) {
+    for (; k + kLanes<T> <= inner; k += kLanes<T>) {
+      Eigen::internal::PacketBlock<Packet, kLanes<T>> square;
+      for (int lane = 0; lane < kLanes<T>; ++lane)
+        square.packet[lane] = Eigen::internal::ploadu<Packet>(a + lane * stride + k);
+      Eigen::internal::ptranspose(square);
+      for (int row = 0; row < kLanes<T>; ++row)
+        Eigen::internal::pstore(copied + (k + row) * kLanes<T>, square.packet[row]);
+    }
+  }
+  for (; k < inner; ++k)
+    for (Index lane = 0; lane < count; ++lane) copied[k * kLanes<T> + lane] = a[lane * stride + k];
+}
+
 }  // namespace
 
 bool is_small_product(Index rows, Index columns, Index inner) {
@@ -71,9 +91,7 @@ void small_product(Transposed transposed, T scale, const ConstView<T>& a, const 
     const T* rows = a.data() + row;
     Index stride = a.outerStride();
     if (left) {
-      for (Index lane = 0; lane < count; ++lane)
-        for (Index k = 0; k < inner; ++k)
-          copied[static_cast<std::size_t>(k * kLanes<T> + lane)] = a.data()[(row + lane) * a.outerStride() + k];
+      copy_transposed(a.data() + row * a.outerStride(), a.outerStride(), inner, copied.data(), count);
       rows = copied.data();
       stride = kLanes<T>;
     }
