@@ -68,7 +68,12 @@ ExperimentSpec make_experiment(const Options& options, std::int64_t steps, std::
   } else if (options.data.empty()) {
     config["data"] = {{"kind", "blobs"}};  // not loaded: make_data() has the stand-in
   } else {
-    config["data"] = {{"kind", "mnist"}, {"directory", options.data}};
+    config["data"] = {{"kind", "idx"},
+                      {"directory", options.data},
+                      {"images", "train-images-idx3-ubyte.gz"},
+                      {"labels", "train-labels-idx1-ubyte.gz"},
+                      {"test_fraction", 0},
+                      {"normalize", "unit"}};
   }
   for (std::size_t layer = 1; layer < options.net.size(); ++layer) {
     Json row = {{"units", options.net[layer]}, {"init", {{"weights", "he_normal"}}}};

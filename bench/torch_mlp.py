@@ -47,8 +47,8 @@ KEPT_BYTES = 2**30
 # ---- the machine -----------------------------------------------------------------------------------------------------
 
 
-def prepare_process(threads):
-    """Sets the threads of PyTorch's loops and, which PyTorch leaves alone, of OpenBLAS; keeps freed memory.
+def prepare_process(threads, tuned=True):
+    """Sets the threads of PyTorch's loops and, which PyTorch leaves alone, of OpenBLAS; if tuned, keeps freed memory.
 
     A step frees its gradients. Left alone, glibc gives such blocks back to the system, and the page faults of getting
     them again cost up to a third of a step.
@@ -57,6 +57,8 @@ def prepare_process(threads):
     blas = ctypes.CDLL("libblas.so.3")
     if hasattr(blas, "openblas_set_num_threads"):
         blas.openblas_set_num_threads(threads)
+    if not tuned:
+        return
     libc = ctypes.CDLL("libc.so.6")
     libc.mallopt(M_MMAP_THRESHOLD, KEPT_BYTES)
     libc.mallopt(M_TRIM_THRESHOLD, KEPT_BYTES)
@@ -172,6 +174,8 @@ def build(sizes):
 class Training:
     """Plain training. Subclasses measure around the three parts of a step."""
 
+    tuned = False  # foreach: the same updates with less overhead from Python; not PyTorch's default
+
     def __init__(self, sizes, data, batch):
         torch.manual_seed(SEED)
         self.model = build(sizes)
@@ -179,8 +183,8 @@ class Training:
         self.inputs, self.targets = data
         self.classifies = not self.targets.is_floating_point()
         self.loss_function = nn.CrossEntropyLoss() if self.classifies else nn.MSELoss()
-        # foreach: the same updates with less overhead from Python
-        self.optimizer = torch.optim.SGD(self.model.parameters(), lr=LEARNING_RATE, momentum=MOMENTUM, foreach=True)
+        self.optimizer = torch.optim.SGD(self.model.parameters(), lr=LEARNING_RATE, momentum=MOMENTUM,
+                                         foreach=self.tuned)
         self.batch = batch
         self.batches = Batches(len(self.inputs), batch)
         self.steps = 0
@@ -506,6 +510,8 @@ def parse_arguments():
     parser.add_argument("--mode", default="plain", choices=["plain", "hooks", "careful", "forward"])
     parser.add_argument("--seconds", type=float, default=2.0, help="time to spend on measuring")
     parser.add_argument("--data", default="", help="directory of MNIST's IDX files")
+    parser.add_argument("--tuned", action="store_true",
+                        help="keep freed memory and update with foreach; careful is always tuned")
     parser.add_argument("--check", action="store_true", help="compare the numbers of hooks and careful")
     return parser.parse_args()
 
@@ -513,14 +519,15 @@ def parse_arguments():
 def main():
     options = parse_arguments()
     sizes = [int(size) for size in options.net.split(",")]
-    prepare_process(options.threads)
+    Training.tuned = options.tuned or options.mode == "careful" or options.check
+    prepare_process(options.threads, Training.tuned)
     torch.manual_seed(SEED)
     if options.check:
         return check(sizes, options)
     measure = measure_forward if options.mode == "forward" else measure_training
     measured = measure(sizes, options)
     print(json.dumps({"peer": "torch", "net": options.net, "batch": options.batch, "threads": options.threads,
-                      "mode": options.mode, **measured, "peak_rss_mib": peak_rss_mib(), "blas": blas_name(),
+                      "mode": options.mode + (" tuned" if options.tuned else ""), **measured, "peak_rss_mib": peak_rss_mib(), "blas": blas_name(),
                       "version": torch.__version__}))
     return 0
 
