@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Installs with apt what is missing, and nothing (not even `apt-get update`) where nothing is.
 #
-#   scripts/install_deps.sh [run|test|lint]   what building and running needs (default); that and the tests; all
+#   scripts/install_deps.sh [run|test|lint|bench]   what building and running needs (default); that and the tests; that
+#                                                   and the linters; `run` and the benchmark's peer, PyTorch
 #
 # Says what it would install, and fails, where it may not install.
 set -euo pipefail
@@ -10,6 +11,8 @@ set -euo pipefail
 run_packages=(cmake:cmake ninja-build:ninja g++:g++ libeigen3-dev libcli11-dev nlohmann-json3-dev libspdlog-dev
               librandom123-dev zlib1g-dev libdnnl-dev)
 test_packages=(doctest-dev clang-format:clang-format python3-jsonschema python3-matplotlib python3-numpy)
+# Not OpenBLAS with pthreads: its threads and PyTorch's own get in each other's way.
+bench_packages=(python3-torch libopenblas0-openmp)
 lint_packages=(clang-tidy:run-clang-tidy shellcheck:shellcheck)
 
 need=${1:-run}
@@ -17,8 +20,9 @@ case $need in
   run) packages=("${run_packages[@]}") ;;
   test) packages=("${run_packages[@]}" "${test_packages[@]}") ;;
   lint) packages=("${run_packages[@]}" "${test_packages[@]}" "${lint_packages[@]}") ;;
-  -h | --help) sed -n '2,6s/^# \{0,1\}//p' "$0"; exit 0 ;;
-  *) echo "install_deps.sh: '$need' is none of run, test, lint" >&2; exit 2 ;;
+  bench) packages=("${run_packages[@]}" "${bench_packages[@]}") ;;
+  -h | --help) sed -n '2,7s/^# \{0,1\}//p' "$0"; exit 0 ;;
+  *) echo "install_deps.sh: '$need' is none of run, test, lint, bench" >&2; exit 2 ;;
 esac
 
 if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then

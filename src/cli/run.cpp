@@ -13,6 +13,7 @@
 #include "experiment/documents.hpp"
 #include "experiment/run.hpp"
 #include "experiment/setup.hpp"
+#include "experiment/theory.hpp"
 #include "report/progress_bar.hpp"
 #include "report/run_report.hpp"
 #include "trace/run_directory.hpp"
@@ -180,6 +181,7 @@ int run_it(const RunOptions& options, bool quiet) {
 
   facts.load_seconds = seconds_since(loading);
   directory->write_manifest(manifest_json(spec, dataset, facts));
+  directory->write_theory(theory_csv(predict(spec, dataset)));
   const auto training = std::chrono::steady_clock::now();
   const auto finish = [&](const std::string& status, std::int64_t steps) {
     facts.status = status;

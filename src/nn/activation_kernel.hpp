@@ -204,6 +204,7 @@ class FusedKernel final : public ActivationKernel<T> {
     if constexpr (Lanes::kColumnSquares) squares.store(call.a_column_square);
   }
 
+  // Flattened: φ's helpers belong into the loop, where their constants stay in registers.
   template <class Lanes, class Count>
   void sweep_block(const ForwardCall<T>& call, ColumnSquares<T>& squares, Index unit, Count count) const {
     const Block<T> bias = load_block(call.bias + unit, count);

@@ -8,6 +8,7 @@
 #endif
 
 #include <Eigen/Core>
+#include <array>
 #include <cstring>
 #include <type_traits>
 
@@ -137,16 +138,30 @@ LaneOf<B> sum_block(B x) {
   return array.sum();
 }
 
-/// exp(x) − 1 without cancellation near 0, x ≤ 0, given exp_x = exp(x). Near 0 the Taylor series
-/// x (1 + x/2 (1 + x/3 (1 + …))), cut where the next term is below the type's precision.
+/// exp(x) − 1 without cancellation near 0, x ≤ 0, given exp_x = exp(x). Near 0 the Taylor series, cut where the next
+/// term is below the type's precision; even and odd powers apart, so that the two chains run side by side.
 template <class B>
 B expm1_block(B x, B exp_x) {
   using T = LaneOf<B>;
-  constexpr int kTerms = std::is_same_v<T, float> ? 9 : 15;
+  constexpr std::size_t kTerms = std::is_same_v<T, float> ? 5 : 8;  // of either chain
+  constexpr auto kInverseFactorials = [] {
+    std::array<T, 2 * kTerms> values{};  // 1/1!, 1/2!, …
+    double factorial = 1.0;
+    for (std::size_t at = 0; at < values.size(); ++at) {
+      factorial *= static_cast<double>(at + 1);
+      values[at] = static_cast<T>(1.0 / factorial);
+    }
+    return values;
+  }();
   const B near = max_block(x, fill_block(T(-0.5)));  // keeps the series finite where it is not used
-  B series = fill_block(T(1));
-  for (int term = kTerms; term > 1; --term) series = T(1) + near * (T(1) / static_cast<T>(term)) * series;
-  series *= x;
+  const B square = near * near;
+  B even{};
+  B odd{};
+  for (std::size_t at = kTerms; at-- > 0;) {
+    even = even * square + kInverseFactorials[2 * at];
+    odd = odd * square + kInverseFactorials[2 * at + 1];
+  }
+  const B series = x * (even + near * odd);
   return x < T(-0.5) ? exp_x - T(1) : series;
 }
 

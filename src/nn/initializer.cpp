@@ -82,6 +82,29 @@ void randomized_asymmetric(const ParamValues& params, const InitContext& context
   }
 }
 
+/// Of weights with mean 0 and this standard deviation, and biases of 0.
+InitMoments centered(double std) { return {{0.0, std * std}, {}}; }
+
+Moments uniform_moments(double low, double high) { return {0.5 * (low + high), (high - low) * (high - low) / 12.0}; }
+
+/// A normal distribution cut off at ±bound standard deviations keeps 1 − 2 b φ(b)/(2Φ(b) − 1) of its variance.
+Moments truncated_normal_moments(double mean, double std, double bound) {
+  const double density = 0.39894228040143267794 * std::exp(-0.5 * bound * bound);
+  return {mean, std * std * (1.0 - 2.0 * bound * density / (2.0 * normal_cdf(bound) - 1.0))};
+}
+
+/// Each of a unit's fan_in + 1 numbers is N(0, s²) with probability fan_in/(fan_in + 1), else Beta(2, 1), whose mean is
+/// 2/3 and whose second moment is 1/2.
+InitMoments randomized_asymmetric_moments(const ParamValues& params, const InitContext& context) {
+  const auto fan_in = static_cast<double>(context.fan_in);
+  const double std = params.number("std") / std::sqrt(fan_in);
+  const double chosen = 1.0 / (fan_in + 1.0);
+  Moments both;
+  both.mean = chosen * 2.0 / 3.0;
+  both.variance = (1.0 - chosen) * std * std + chosen * 0.5 - both.mean * both.mean;
+  return {both, both};
+}
+
 std::vector<WeightInitEntry> make_weight_table() {
   const std::vector<Param> he = {
       unset("gain", ParamKind::number, "factor on 1/√fan; null: √(2/(1 + a²)) with the activation's slope a")
@@ -97,23 +120,37 @@ std::vector<WeightInitEntry> make_weight_table() {
   static constexpr double kSqrtThree = 1.7320508075688772935;
   return {
       {{"pytorch", {"torch_default"}, {}, "U(±1/√fan_in) for weights and bias: the default of PyTorch's Linear"},
-       pytorch_default},
+       pytorch_default,
+       [](P /*p*/, C c) -> InitMoments {
+         const double variance = 1.0 / (3.0 * static_cast<double>(c.fan_in));
+         return {{0.0, variance}, {0.0, variance}};
+       }},
       {{"he_normal",
         {"kaiming_normal"},
         he,
         "N(0, gain²/fan), not truncated (He et al. 2015, eq. 14); Keras truncates"},
-       [](P p, C c, Out out) { fill_normal(c, he_std(p, c), out); }},
+       [](P p, C c, Out out) { fill_normal(c, he_std(p, c), out); },
+       [](P p, C c) { return centered(he_std(p, c)); }},
       {{"he_uniform", {"kaiming_uniform"}, he, "uniform with the variance of he_normal (He et al. 2015)"},
-       [](P p, C c, Out out) { fill_uniform(c, kSqrtThree * he_std(p, c), out); }},
+       [](P p, C c, Out out) { fill_uniform(c, kSqrtThree * he_std(p, c), out); },
+       [](P p, C c) { return centered(he_std(p, c)); }},
       {{"glorot_normal", {"xavier_normal"}, gain, "N(0, gain²·2/(fan_in + fan_out)) (Glorot & Bengio 2010)"},
-       [](P p, C c, Out out) { fill_normal(c, glorot_std(p, c), out); }},
+       [](P p, C c, Out out) { fill_normal(c, glorot_std(p, c), out); },
+       [](P p, C c) { return centered(glorot_std(p, c)); }},
       {{"glorot_uniform", {"xavier_uniform"}, gain, "uniform with that variance (Glorot & Bengio 2010, eq. 16)"},
-       [](P p, C c, Out out) { fill_uniform(c, kSqrtThree * glorot_std(p, c), out); }},
+       [](P p, C c, Out out) { fill_uniform(c, kSqrtThree * glorot_std(p, c), out); },
+       [](P p, C c) { return centered(glorot_std(p, c)); }},
       {{"lecun_normal", {}, gain, "N(0, gain²/fan_in) (LeCun et al. 1998)"},
-       [](P p, C c, Out out) { fill_normal(c, lecun_std(p, c), out); }},
+       [](P p, C c, Out out) { fill_normal(c, lecun_std(p, c), out); },
+       [](P p, C c) { return centered(lecun_std(p, c)); }},
       {{"lecun_uniform", {}, gain, "uniform with that variance (LeCun et al. 1998)"},
-       [](P p, C c, Out out) { fill_uniform(c, kSqrtThree * lecun_std(p, c), out); }},
-      {{"orthogonal", {}, gain, "rows or columns orthonormal, times gain (Saxe et al. 2014)"}, orthogonal},
+       [](P p, C c, Out out) { fill_uniform(c, kSqrtThree * lecun_std(p, c), out); },
+       [](P p, C c) { return centered(lecun_std(p, c)); }},
+      {{"orthogonal", {}, gain, "rows or columns orthonormal, times gain (Saxe et al. 2014)"},
+       orthogonal,
+       [](P p, C c) {
+         return centered(p.number("gain") / std::sqrt(static_cast<double>(std::max(c.fan_in, c.fan_out))));
+       }},
       {{"normal",
         {},
         {number("mean", 0.0, "mean"), number("std", 0.01, "standard deviation").at_least(0)},
@@ -121,6 +158,9 @@ std::vector<WeightInitEntry> make_weight_table() {
        [](P p, C c, Out out) {
          Rng rng = weight_stream(c);
          fill(out.weights, [&, mean = p.number("mean"), std = p.number("std")] { return mean + std * rng.normal(); });
+       },
+       [](P p, C /*c*/) -> InitMoments {
+         return {{p.number("mean"), p.number("std") * p.number("std")}, {}};
        }},
       {{"truncated_normal",
         {},
@@ -132,21 +172,33 @@ std::vector<WeightInitEntry> make_weight_table() {
          fill(out.weights, [&, mean = p.number("mean"), std = p.number("std"), bound = p.number("bound")] {
            return mean + std * rng.truncated_normal(bound);
          });
+       },
+       [](P p, C /*c*/) -> InitMoments {
+         return {truncated_normal_moments(p.number("mean"), p.number("std"), p.number("bound")), {}};
        }},
       {{"uniform", {}, {number("low", -0.05, "lower bound"), number("high", 0.05, "upper bound")}, "U(low, high)"},
        [](P p, C c, Out out) {
          Rng rng = weight_stream(c);
          fill(out.weights, [&, low = p.number("low"), high = p.number("high")] { return rng.uniform(low, high); });
+       },
+       [](P p, C /*c*/) -> InitMoments {
+         return {uniform_moments(p.number("low"), p.number("high")), {}};
        }},
       {{"constant", {}, {number("value", 0.0, "the value of every weight")}, "all weights equal"},
-       [](P p, C /*c*/, Out out) { out.weights.setConstant(p.number("value")); }},
-      {{"zeros", {}, {}, "all weights 0"}, [](P /*p*/, C /*c*/, Out out) { out.weights.setZero(); }},
+       [](P p, C /*c*/, Out out) { out.weights.setConstant(p.number("value")); },
+       [](P p, C /*c*/) -> InitMoments {
+         return {{p.number("value"), 0.0}, {}};
+       }},
+      {{"zeros", {}, {}, "all weights 0"},
+       [](P /*p*/, C /*c*/, Out out) { out.weights.setZero(); },
+       [](P /*p*/, C /*c*/) { return InitMoments(); }},
       {{"rai",
         {"randomized_asymmetric"},
         {number("std", 0.6007, "standard deviation times √fan_in; 0.6007 keeps relu's length (Lu et al. 2019)")
              .above(0)},
         "randomised asymmetric, weights and bias together: fewer born dead units (Lu et al. 2019)"},
-       randomized_asymmetric},
+       randomized_asymmetric,
+       randomized_asymmetric_moments},
   };
 }
 
@@ -156,10 +208,16 @@ std::vector<BiasInitEntry> make_bias_table() {
   using Out = Vector<double>&;
   return {
       {{"auto", {}, {}, "what goes with the weights: U(±1/√fan_in) for pytorch, drawn jointly for rai, else zeros"},
+       nullptr,
        nullptr},
-      {{"zeros", {}, {}, "all biases 0"}, [](P /*p*/, C /*c*/, Out bias) { bias.setZero(); }},
+      {{"zeros", {}, {}, "all biases 0"},
+       [](P /*p*/, C /*c*/, Out bias) { bias.setZero(); },
+       [](P /*p*/) { return Moments(); }},
       {{"constant", {}, {number("value", 0.0, "the value of every bias; may be negative")}, "all biases equal"},
-       [](P p, C /*c*/, Out bias) { bias.setConstant(p.number("value")); }},
+       [](P p, C /*c*/, Out bias) { bias.setConstant(p.number("value")); },
+       [](P p) -> Moments {
+         return {p.number("value"), 0.0};
+       }},
       {{"normal",
         {},
         {number("mean", 0.0, "mean"), number("std", 0.01, "standard deviation").at_least(0)},
@@ -167,12 +225,16 @@ std::vector<BiasInitEntry> make_bias_table() {
        [](P p, C c, Out bias) {
          Rng rng = bias_stream(c);
          for (double& value : bias) value = p.number("mean") + p.number("std") * rng.normal();
+       },
+       [](P p) -> Moments {
+         return {p.number("mean"), p.number("std") * p.number("std")};
        }},
       {{"uniform", {}, {number("low", -0.05, "lower bound"), number("high", 0.05, "upper bound")}, "U(low, high)"},
        [](P p, C c, Out bias) {
          Rng rng = bias_stream(c);
          for (double& value : bias) value = rng.uniform(p.number("low"), p.number("high"));
-       }},
+       },
+       [](P p) { return uniform_moments(p.number("low"), p.number("high")); }},
   };
 }
 
@@ -195,6 +257,13 @@ void draw_initial_parameters(const Choice& weight_init, const Choice& bias_init,
   find_entry(weight_init_table(), weight_init.name)->draw(weight_init.params, context, drawn);
   const BiasInitEntry* bias = find_entry(bias_init_table(), bias_init.name);
   if (bias->draw != nullptr) bias->draw(bias_init.params, context, drawn.bias);
+}
+
+InitMoments initial_moments(const Choice& weight_init, const Choice& bias_init, const InitContext& context) {
+  InitMoments moments = find_entry(weight_init_table(), weight_init.name)->moments(weight_init.params, context);
+  const BiasInitEntry* bias = find_entry(bias_init_table(), bias_init.name);
+  if (bias->moments != nullptr) moments.bias = bias->moments(bias_init.params);
+  return moments;
 }
 
 }  // namespace reluscope

@@ -25,14 +25,29 @@ struct InitialParameters {
   Vector<double> bias;     ///< fan_out
 };
 
+/// Mean and variance of one element of an initial array.
+struct Moments {
+  double mean = 0.0;
+  double variance = 0.0;
+};
+
+/// Of a weight and of a bias of one layer.
+struct InitMoments {
+  Moments weight;
+  Moments bias;
+};
+
 struct WeightInitEntry : Entry {
   /// Fills `weights` (already fan_out × fan_in) and `bias` (zero on entry) with what goes with them.
   void (*draw)(const ParamValues& params, const InitContext& context, InitialParameters& out) = nullptr;
+  /// What `draw` draws from, with the bias that goes with it.
+  InitMoments (*moments)(const ParamValues& params, const InitContext& context) = nullptr;
 };
 
 struct BiasInitEntry : Entry {
   /// Fills `bias`; nullptr for "auto", which keeps what came with the weights.
   void (*draw)(const ParamValues& params, const InitContext& context, Vector<double>& bias) = nullptr;
+  Moments (*moments)(const ParamValues& params) = nullptr;  ///< of one bias; nullptr for "auto"
 };
 
 std::span<const WeightInitEntry> weight_init_table();
@@ -41,5 +56,8 @@ std::span<const BiasInitEntry> bias_init_table();
 /// Draws weights, then biases. `drawn` takes any shape; its memory is used again where that fits.
 void draw_initial_parameters(const Choice& weight_init, const Choice& bias_init, const InitContext& context,
                              InitialParameters& drawn);
+
+/// The moments of what draw_initial_parameters() draws.
+InitMoments initial_moments(const Choice& weight_init, const Choice& bias_init, const InitContext& context);
 
 }  // namespace reluscope

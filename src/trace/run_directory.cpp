@@ -9,8 +9,8 @@ namespace reluscope {
 
 namespace {
 
-constexpr std::array kFiles = {"manifest.json", "steps.csv",    "layers.csv",  "census.csv",
-                               "units.csv",     "events.jsonl", "summary.json"};
+constexpr std::array kFiles = {"manifest.json", "steps.csv",    "layers.csv", "census.csv",
+                               "units.csv",     "events.jsonl", "theory.csv", "summary.json"};
 
 /// Returns `path` once it is a directory in which a run may be written.
 std::filesystem::path prepare(std::filesystem::path path, bool force) {
@@ -51,6 +51,8 @@ void RunDirectory::flush() {
 void RunDirectory::write_manifest(const std::string& json) const {
   write_file_atomically(path_ / "manifest.json", json);
 }
+
+void RunDirectory::write_theory(const std::string& csv) const { write_file_atomically(path_ / "theory.csv", csv); }
 
 void RunDirectory::write_summary(const std::string& json) const { write_file_atomically(path_ / "summary.json", json); }
 

@@ -1,6 +1,6 @@
 #pragma once
-// The directory of a run: steps.csv, layers.csv, census.csv, units.csv, events.jsonl while it goes on, manifest.json
-// at its start and end, summary.json at its end.
+// The directory of a run: theory.csv at its start; steps.csv, layers.csv, census.csv, units.csv, events.jsonl while it
+// goes on; manifest.json at its start and end, summary.json at its end.
 
 #include <filesystem>
 #include <string>
@@ -24,6 +24,7 @@ class RunDirectory final : public RecordSink {
   void flush() override;
 
   void write_manifest(const std::string& json) const;
+  void write_theory(const std::string& csv) const;
   void write_summary(const std::string& json) const;
   [[nodiscard]] const std::filesystem::path& path() const { return path_; }
 

@@ -41,8 +41,8 @@ TEST_CASE("a run writes its seven files and prints a table and a verdict") {
   CHECK(contains(run.out, "dense1"));
   CHECK(contains(run.out, "dead %"));
   CHECK(contains(run.out, "No dead unit"));
-  for (const char* file :
-       {"manifest.json", "steps.csv", "layers.csv", "census.csv", "units.csv", "events.jsonl", "summary.json"}) {
+  for (const char* file : {"manifest.json", "steps.csv", "layers.csv", "census.csv", "units.csv", "events.jsonl",
+                           "theory.csv", "summary.json"}) {
     CAPTURE(file);
     CHECK(std::filesystem::exists(bench.path() / "runs/small" / file));
   }
@@ -66,7 +66,7 @@ TEST_CASE("the same config and seed give the same bytes, whatever the thread cou
   const Bench bench;
   const auto run = bench.shell(
       "for t in 1 2 7; do $R run c.json -q --out r$t --threads $t || exit 9; done\n"
-      "for f in steps.csv layers.csv census.csv units.csv events.jsonl summary.json; do\n"
+      "for f in steps.csv layers.csv census.csv units.csv events.jsonl theory.csv summary.json; do\n"
       "  cmp r1/$f r2/$f && cmp r1/$f r7/$f || exit 8\ndone");
   CHECK(run.exit_code == 0);
   CHECK(run.out.empty());

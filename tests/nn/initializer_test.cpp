@@ -55,7 +55,35 @@ TEST_CASE("each initialiser has the variance of its formula") {
   for (const Case& one : cases) {
     const InitialParameters out = draw(one.init, biases("zeros"), kIn, kOut, one.slope);
     CAPTURE(one.init.name);
-    CHECK(variance(out.weights) == doctest::Approx(one.expected).epsilon(0.03));
+    CHECK(variance(out.weights) == doctest::Approx(one.expected).epsilon(0.03).scale(0.0));
+  }
+}
+
+TEST_CASE("the moments of every initialiser are those of what it draws") {
+  constexpr Index kIn = 40;
+  constexpr Index kOut = 30000;
+  const auto check = [](double sum, double square, double count, const Moments& moments) {
+    const double mean = sum / count;
+    CHECK(std::abs(mean - moments.mean) <= 4.0 * std::sqrt(moments.variance / count) + 1e-12);
+    CHECK(std::abs(square / count - mean * mean - moments.variance) <= 0.06 * moments.variance + 1e-12);
+  };
+  for (const WeightInitEntry& entry : weight_init_table()) {
+    CAPTURE(entry.name);
+    const Choice init = weights(entry.name);
+    InitContext context;
+    context.fan_in = kIn;
+    context.fan_out = kOut;
+    const InitMoments moments = initial_moments(init, biases("auto"), context);
+    const InitialParameters drawn = draw(init, biases("auto"), kIn, kOut, 0.0, 0);
+    check(drawn.weights.sum(), drawn.weights.squaredNorm(), kIn * kOut, moments.weight);
+    check(drawn.bias.sum(), drawn.bias.squaredNorm(), kOut, moments.bias);
+  }
+  for (const char* name : {"zeros", "constant", "normal", "uniform"}) {
+    CAPTURE(name);
+    const Choice init = biases(name, std::string(name) == "constant" ? Settings{{"value", -0.7}} : Settings{});
+    const InitMoments moments = initial_moments(weights("he_normal"), init, InitContext());
+    const InitialParameters drawn = draw(weights("he_normal"), init, 1, 20000);
+    check(drawn.bias.sum(), drawn.bias.squaredNorm(), 20000, moments.bias);
   }
 }
 

@@ -1,0 +1,126 @@
+#pragma once
+// What mean-field theory says of a network before it is trained, and the same measured on fresh initialisations.
+//
+// For wide layers with independent weights of mean 0, pre-activations are normal. For a sample x whose layer ℓ has
+// variance s and bias mean m,
+//   z ~ N(m, s),  q = s + m²,  s' = n Var[w'] E[φ(z)²] + Var[b'],  s₁ = Var[w₁] ‖x‖² + Var[b₁]
+// with n the units of the layer (Poole et al. 2016, eq. 2–4), and backwards
+//   E[δ²] = E[δ'²] n' Var[w'] E[φ'(z)²]
+// with n' the units of the layer above (Schoenholz et al. 2017, eq. 14). χ₁ = n Var[w'] E[φ'(z)²] is how the squared
+// length of a small difference, and for layers of one width that of a gradient, grows through a layer: below 1 the
+// network is ordered (gradients vanish), above 1 chaotic (they explode). Inverted dropout multiplies E[φ²] and E[φ'²]
+// by 1/(1 − p). The δ of the outputs comes from the loss at random outputs of the predicted variance, with the data's
+// own targets.
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "config/spec.hpp"
+#include "data/dataset.hpp"
+#include "trace/records.hpp"
+#include "util/thread_pool.hpp"
+
+namespace reluscope {
+
+/// A measured mean with its 95 % confidence interval.
+struct Interval {
+  double value = 0.0;
+  double low = 0.0;
+  double high = 0.0;
+};
+
+struct TheoryLayer {
+  std::string name;
+  std::string activation;
+  std::int64_t units = 0;
+  std::int64_t fan_in = 0;
+  double weight_variance = 0.0;  ///< fan_in · Var[w]
+  /// Absent where weights have a mean other than 0, here or below: the theory does not cover that.
+  std::optional<double> q;
+  std::optional<double> delta_rms;  ///< absent also where that is so above
+  std::optional<double> chi1;       ///< absent for the output layer
+  std::optional<Interval> q_sampled;
+  std::optional<Interval> delta_rms_sampled;
+};
+
+/// P(some hidden layer is dead for every input), at initialisation.
+struct BornDeadTheory {
+  std::optional<double> lower;
+  std::optional<double> upper;
+  std::optional<Interval> sampled;
+};
+
+struct Theory {
+  std::vector<TheoryLayer> layers;
+  /// Σ 1/n over the hidden layers: the variance of gradients over initialisations grows as its exponential (Hanin 2018,
+  /// theorem 1).
+  double hanin_sum = 0.0;
+  BornDeadTheory born_dead;
+  std::int64_t samples = 0;  ///< fresh networks measured
+};
+
+/// The predictions alone.
+Theory predict(const ExperimentSpec& spec, const Dataset& dataset);
+
+/// The predictions, and the same measured on `samples` networks with the seeds spec.seed, spec.seed + 1, ….
+Theory predict_and_sample(const ExperimentSpec& spec, const Dataset& dataset, std::int64_t samples, ThreadPool& pool);
+
+/// Bounds on the probability that a network whose activation is dead for z ≤ 0 is born dead, for weights and biases
+/// that are symmetric about 0. Upper: at one input each unit is active with probability 1/2, whatever the layer below
+/// says, so it survives there with probability Π(1 − 2^−n) (Lu et al. 2019, theorem 3). Lower, for one input feature
+/// and biases of 0: the network is linear on either side of 0, and lives while it does on one of them. With A and B for
+/// these, P(A or B) = 2 Π(1 − 2^−n) − P(A and B); where both live, a unit is inactive on both with probability
+/// (π − θ)/(2π), at least 1/4 since the angle θ between two vectors of activations is at most π/2, so both survive a
+/// layer with probability 1 − 2·2^−n + 4^−n or more; in the first layer, where θ = π, with 1 − 2·2^−n.
+/// `hidden`: units of each hidden layer.
+double born_dead_upper_bound(std::span<const Index> hidden);
+double born_dead_lower_bound(std::span<const Index> hidden);
+
+/// theory.csv: one row a layer.
+struct TheoryRecord {
+  std::int64_t layer = 0;
+  std::string name;
+  std::string activation;
+  std::int64_t units = 0;
+  std::int64_t fan_in = 0;
+  double weight_variance = 0.0;
+  std::optional<double> q;
+  std::optional<double> delta_rms;
+  std::optional<double> chi1;
+  std::optional<std::string> regime;
+  std::optional<double> q_sampled, q_low, q_high;
+  std::optional<double> delta_rms_sampled, delta_rms_low, delta_rms_high;
+
+  static constexpr auto columns() {
+    using R = TheoryRecord;
+    return std::tuple{
+        Column{"layer", &R::layer, "layers with units, counted from 1 at the input"},
+        Column{"name", &R::name, "the layer's name"},
+        Column{"activation", &R::activation, "its activation"},
+        Column{"units", &R::units, "its units"},
+        Column{"fan_in", &R::fan_in, "inputs of a unit"},
+        Column{"weight_variance", &R::weight_variance, "fan_in · Var[w]: σ_w² of the literature"},
+        Column{"q", &R::q, "predicted mean of z² (Poole et al. 2016); empty where weights have a mean"},
+        Column{"delta_rms", &R::delta_rms, "predicted RMS of ∂L/∂z (Schoenholz et al. 2017)"},
+        Column{"chi1", &R::chi1, "growth of squared differences through the layer above; empty for the output layer"},
+        Column{"regime", &R::regime, "ordered (chi1 < 0.98), critical, or chaotic (chi1 > 1.02)"},
+        Column{"q_sampled", &R::q_sampled, "mean of z² over fresh networks"},
+        Column{"q_low", &R::q_low, "its 95 % confidence interval"},
+        Column{"q_high", &R::q_high, "its 95 % confidence interval"},
+        Column{"delta_rms_sampled", &R::delta_rms_sampled, "RMS of ∂L/∂z over fresh networks"},
+        Column{"delta_rms_low", &R::delta_rms_low, "its 95 % confidence interval"},
+        Column{"delta_rms_high", &R::delta_rms_high, "its 95 % confidence interval"},
+    };
+  }
+};
+std::vector<TheoryRecord> theory_records(const Theory& theory);
+
+/// theory.csv as text.
+std::string theory_csv(const Theory& theory);
+/// The whole as JSON.
+std::string theory_json(const Theory& theory);
+
+}  // namespace reluscope

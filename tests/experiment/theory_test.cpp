@@ -1,0 +1,155 @@
+// Mean-field predictions against closed forms, and bounds against sampled networks.
+#include "experiment/theory.hpp"
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <string>
+
+#include "config/load.hpp"
+
+using namespace reluscope;
+
+namespace {
+
+ExperimentSpec wide(const std::string& activation, const std::vector<std::string>& overrides = {}) {
+  return parse_experiment(R"({
+    "seed": 3,
+    "data": {"kind": "blobs", "n_samples": 300, "n_features": 12, "centers": 3, "normalize": "per_feature"},
+    "network": {"layers": [
+      {"units": 300, "activation": ")" +
+                              activation + R"(", "init": {"weights": "he_normal"}, "repeat": 4},
+      {"units": 3, "init": {"weights": "lecun_normal"}}]},
+    "loss": "cross_entropy",
+    "train": {"steps": 1}
+  })",
+                          "wide", ".", overrides);
+}
+
+Theory predicted(const ExperimentSpec& spec) { return predict(spec, load_dataset(spec.data, spec.seed)); }
+
+Theory sampled(const ExperimentSpec& spec, std::int64_t samples) {
+  ThreadPool pool(2);
+  return predict_and_sample(spec, load_dataset(spec.data, spec.seed), samples, pool);
+}
+
+}  // namespace
+
+TEST_CASE("relu with he_normal is critical: the same q in every hidden layer") {
+  const Theory theory = predicted(wide("relu"));
+  // Features have mean square 1, so that ‖x‖²/n is 1 on average and q = 2.
+  for (std::size_t layer = 0; layer < 4; ++layer) {
+    CHECK(*theory.layers[layer].q == doctest::Approx(2.0).epsilon(0.05));
+    CHECK(*theory.layers[layer].q == doctest::Approx(*theory.layers[0].q).epsilon(1e-12).scale(0.0));
+    CHECK(theory.layers[layer].weight_variance == doctest::Approx(2.0));
+  }
+  CHECK(*theory.layers[4].q == doctest::Approx(0.5 * *theory.layers[0].q));
+  for (std::size_t layer = 0; layer < 3; ++layer) CHECK(*theory.layers[layer].chi1 == doctest::Approx(1.0));
+  CHECK(*theory.layers[3].chi1 == doctest::Approx(0.5));
+  CHECK_FALSE(theory.layers[4].chi1.has_value());
+  CHECK(theory_records(theory)[0].regime == "critical");
+  CHECK(theory_records(theory)[3].regime == "ordered");
+  CHECK(theory.hanin_sum == doctest::Approx(4.0 / 300));
+  // δ of a hidden layer of n units: the layer above's, spread over n' / n of the variance.
+  CHECK(*theory.layers[0].delta_rms == doctest::Approx(*theory.layers[2].delta_rms).epsilon(1e-12).scale(0.0));
+  CHECK(*theory.layers[3].delta_rms ==
+        doctest::Approx(*theory.layers[4].delta_rms * std::sqrt(3.0 * (1.0 / 300) * 0.5)).epsilon(1e-12).scale(0.0));
+}
+
+TEST_CASE("the quadrature agrees with the closed forms") {
+  // A bias mean of 1e-9 changes nothing but the way it is computed.
+  for (const char* activation : {"relu", "leaky_relu", "identity", "prelu"}) {
+    CAPTURE(activation);
+    const Theory closed = predicted(wide(activation));
+    const Theory quadrature = predicted(wide(activation, {"network.layers.0.init.bias=1e-9"}));
+    for (std::size_t layer = 0; layer < 5; ++layer) {
+      CHECK(*closed.layers[layer].q == doctest::Approx(*quadrature.layers[layer].q).epsilon(1e-5).scale(0.0));
+      CHECK(*closed.layers[layer].delta_rms ==
+            doctest::Approx(*quadrature.layers[layer].delta_rms).epsilon(1e-2).scale(0.0));
+    }
+    CHECK(*closed.layers[1].chi1 == doctest::Approx(*quadrature.layers[1].chi1).epsilon(1e-2).scale(0.0));
+  }
+}
+
+TEST_CASE("fresh wide networks measure what is predicted") {
+  for (const char* activation : {"relu", "tanh", "elu", "gelu", "sigmoid", "leaky_relu", "selu", "rrelu"}) {
+    CAPTURE(std::string(activation));
+    for (const std::vector<std::string>& changes :
+         {std::vector<std::string>{}, {R"(network.layers.0.init.bias={"name": "normal", "mean": 0.3, "std": 0.2})"}}) {
+      const Theory theory = sampled(wide(activation, changes), 40);
+      for (const TheoryLayer& layer : theory.layers) {
+        CAPTURE(layer.name);
+        CAPTURE(changes.size());
+        // The few units of the output layer scatter more than that: within their own interval, doubled, then.
+        const double scatter = 2.0 * (layer.q_sampled->high - layer.q_sampled->value);
+        CHECK(std::abs(layer.q_sampled->value - *layer.q) <=
+              std::max(0.1 * *layer.q, layer.units == 3 ? scatter : 0.0));
+        CHECK(layer.delta_rms_sampled->value == doctest::Approx(*layer.delta_rms).epsilon(0.1).scale(0.0));
+        CHECK(layer.q_sampled->low < layer.q_sampled->value);
+        CHECK(layer.q_sampled->value < layer.q_sampled->high);
+      }
+    }
+  }
+}
+
+TEST_CASE("dropout and a regression loss are covered") {
+  const ExperimentSpec spec = parse_experiment(R"({
+    "data": {"kind": "abs", "n_samples": 300, "n_features": 3},
+    "network": {"layers": [
+      {"units": 250, "activation": "relu", "init": {"weights": "he_normal"}}, {"type": "dropout", "p": 0.4},
+      {"units": 250, "activation": "tanh", "init": {"weights": "glorot_uniform"}}, {"type": "dropout", "p": 0.2},
+      {"units": 1, "init": {"weights": "lecun_uniform"}}]},
+    "loss": "mse", "train": {"steps": 1}
+  })",
+                                               "dropout", ".");
+  const Theory theory = sampled(spec, 200);
+  REQUIRE(theory.layers.size() == 3);
+  for (const TheoryLayer& layer : theory.layers) {
+    CHECK(layer.q_sampled->value == doctest::Approx(*layer.q).epsilon(0.1).scale(0.0));
+    CHECK(layer.delta_rms_sampled->value == doctest::Approx(*layer.delta_rms).epsilon(0.1).scale(0.0));
+  }
+}
+
+TEST_CASE("weights with a mean are beyond the theory, and it says so") {
+  const Theory theory =
+      predicted(wide("relu", {R"(network.layers.0.init.weights={"name": "constant", "value": 0.1})"}));
+  for (const TheoryLayer& layer : theory.layers) {
+    CHECK_FALSE(layer.q.has_value());
+    CHECK_FALSE(layer.delta_rms.has_value());
+  }
+  CHECK_FALSE(theory.born_dead.upper.has_value());
+}
+
+TEST_CASE("bounds on being born dead hold the sampled share") {
+  for (const int depth : {2, 5, 10})
+    for (const int units : {1, 2, 4}) {
+      const ExperimentSpec spec = parse_experiment(
+          R"({"data": {"kind": "abs", "n_samples": 200, "n_features": 1},
+              "network": {"layers": [{"units": )" +
+              std::to_string(units) + R"(, "activation": "relu", "init": {"weights": "he_normal"}, "repeat": )" +
+              std::to_string(depth) + R"(}, {"units": 1}]}, "loss": "mse", "train": {"steps": 1}})",
+          "narrow", ".");
+      const Theory theory = sampled(spec, 3000);
+      CAPTURE(depth);
+      CAPTURE(units);
+      REQUIRE(theory.born_dead.lower.has_value());
+      // A bound may be tight: the share then lies on either side of it, by chance, within some standard errors.
+      const Interval& share = *theory.born_dead.sampled;
+      CHECK(share.value + 2.0 * (share.high - share.value) >= *theory.born_dead.lower);
+      CHECK(share.value - 2.0 * (share.value - share.low) <= *theory.born_dead.upper);
+      CHECK(*theory.born_dead.upper - *theory.born_dead.lower < 0.3);
+    }
+  const Index two[] = {2, 2, 2, 2, 2, 2, 2, 2, 2, 2};
+  CHECK(born_dead_upper_bound(two) == doctest::Approx(1.0 - std::pow(0.75, 10)));
+  CHECK(born_dead_lower_bound(two) == doctest::Approx(1.0 - 2 * std::pow(0.75, 10) + 0.5 * std::pow(0.5625, 9)));
+}
+
+TEST_CASE("theory does not depend on the number of threads") {
+  const ExperimentSpec spec = wide("elu");
+  const Dataset dataset = load_dataset(spec.data, spec.seed);
+  ThreadPool one(1);
+  ThreadPool three(3);
+  CHECK(theory_json(predict_and_sample(spec, dataset, 7, one)) ==
+        theory_json(predict_and_sample(spec, dataset, 7, three)));
+}
