@@ -12,17 +12,19 @@ TEST_CASE("deep wide networks measure what mean-field theory predicts") {
   for (const std::string activation : {"relu", "tanh", "elu"}) {
     const ExperimentSpec spec = parse_experiment(R"({
       "seed": 1,
-      "data": {"kind": "blobs", "n_samples": 64, "n_features": 64, "centers": 4, "normalize": "per_feature",
+      "data": {"kind": "blobs", "n_samples": 64, "n_features": 64, "centers": 16, "normalize": "per_feature",
                "test_fraction": 0},
       "network": {"layers": [
         {"units": 512, "activation": ")" + activation +
                                                      R"(", "init": {"weights": "he_normal"}, "repeat": 20},
-        {"units": 4, "init": {"weights": "lecun_normal"}}]},
+        {"units": 16, "init": {"weights": "lecun_normal"}}]},
       "loss": "cross_entropy", "train": {"steps": 1}
     })",
                                                  "deep", ".");
     ThreadPool pool(default_thread_count());
-    const Theory theory = predict_and_sample(spec, load_dataset(spec.data, 1), 250, pool);
+    // One relu network's q scatters by 46 % at the top (exp(5·20/512) − 1 is its relative variance), the others' less.
+    const std::int64_t networks = activation == "relu" ? 250 : 100;
+    const Theory theory = predict_and_sample(spec, load_dataset(spec.data, 1), networks, pool);
     for (std::size_t layer = 0; layer < theory.layers.size(); ++layer) {
       CAPTURE(activation);
       CAPTURE(layer);
