@@ -252,8 +252,12 @@ struct Measurement {
 };
 
 template <class T>
-Measurement measure_fresh(const ExperimentSpec& spec, const Dataset& dataset, std::uint64_t seed,
-                          std::span<const Index> samples) {
+Measurement measure_fresh(const ExperimentSpec& spec, const Dataset& dataset, std::uint64_t seed) {
+  // Samples of its own for each network: their choice is then part of the intervals.
+  std::vector<Index> samples(static_cast<std::size_t>(std::min(kMeasured, dataset.train.count())));
+  Rng rng(seed, Purpose::probe, 2);
+  for (Index& sample : samples)
+    sample = static_cast<Index>(rng.below(static_cast<std::uint64_t>(dataset.train.count())));
   ThreadPool alone(1);
   Network<T> network(spec.network, dataset.features(), seed);
   const LossEntry& loss = *find_entry(loss_table(), spec.loss.name);
@@ -320,12 +324,11 @@ Theory predict_and_sample(const ExperimentSpec& spec, const Dataset& dataset, st
   theory.samples = samples;
   std::vector<std::uint64_t> seeds(static_cast<std::size_t>(samples));
   std::iota(seeds.begin(), seeds.end(), spec.seed);
-  const std::vector<Index> measured = spread_samples(dataset, kMeasured);
   std::vector<Measurement> fresh(seeds.size());
   pool.for_each(samples, [&](std::int64_t index) {
     const auto at = static_cast<std::size_t>(index);
-    fresh[at] = spec.precision == Precision::float32 ? measure_fresh<float>(spec, dataset, seeds[at], measured)
-                                                     : measure_fresh<double>(spec, dataset, seeds[at], measured);
+    fresh[at] = spec.precision == Precision::float32 ? measure_fresh<float>(spec, dataset, seeds[at])
+                                                     : measure_fresh<double>(spec, dataset, seeds[at]);
   });
   std::vector<Index> units;
   for (std::size_t layer = 0; layer < theory.layers.size(); ++layer) {

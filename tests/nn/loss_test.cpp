@@ -98,3 +98,24 @@ TEST_CASE("a NaN output gives a NaN loss") {
     CHECK(std::isnan(evaluate(entry.name, y, t, {0}).losses[0]));
   }
 }
+
+TEST_CASE("with one output, samples side by side give the bits of samples far apart") {
+  constexpr Index kSamples = 37;
+  Matrix<double> wide = Matrix<double>::Random(3, kSamples);
+  Matrix<double> wide_targets = Matrix<double>::Random(3, kSamples).cwiseAbs();
+  for (const LossEntry& entry : loss_table()) {
+    if (entry.takes_classes) continue;
+    CAPTURE(entry.name);
+    const Matrix<double> y = wide.row(1);
+    const Matrix<double> t = wide_targets.row(1);
+    const Evaluated together = evaluate(entry.name, y, t, {});
+    Vector<double> losses(kSamples);
+    Matrix<double> delta(3, kSamples);
+    entry.evaluate(loss(entry.name).params, wide.middleRows(1, 1), Targets<double>{wide_targets.middleRows(1, 1), {}},
+                   std::span(losses.data(), kSamples), delta.middleRows(1, 1));
+    CHECK((losses.array() == together.losses.array()).all());
+    CHECK((delta.row(1).array() == together.delta.row(0).array()).all());
+    for (Index column = 0; column < kSamples; ++column)
+      CHECK(losses[column] == doctest::Approx(naive(entry.name, y.col(column), t.col(column), 0)).epsilon(1e-12));
+  }
+}

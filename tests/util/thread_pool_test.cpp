@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include <atomic>
 #include <numeric>
 #include <vector>
 
@@ -16,6 +17,25 @@ TEST_CASE("every task runs exactly once, for any number of threads and tasks") {
       pool.for_each(count, [&runs](std::int64_t index) { ++runs[static_cast<std::size_t>(index)]; });
       for (const int run : runs) CHECK(run == 1);
     }
+  }
+}
+
+TEST_CASE("a task is told which thread it runs on: nobody else has that number at the same time") {
+  for (const int threads : {1, 2, 7}) {
+    ThreadPool pool(threads);
+    std::vector<std::atomic<int>> inside(static_cast<std::size_t>(threads));
+    std::atomic<int> collisions = 0;
+    std::atomic<int> out_of_range = 0;
+    pool.for_each(2000, [&](std::int64_t, int thread) {
+      if (thread < 0 || thread >= threads) {
+        ++out_of_range;
+        return;
+      }
+      if (++inside[static_cast<std::size_t>(thread)] != 1) ++collisions;
+      --inside[static_cast<std::size_t>(thread)];
+    });
+    CHECK(collisions == 0);
+    CHECK(out_of_range == 0);
   }
 }
 
