@@ -34,7 +34,7 @@ std::vector<std::string> lines_of(const std::string& text) {
 
 }  // namespace
 
-TEST_CASE("a run writes its seven files and prints a table and a verdict") {
+TEST_CASE("a run writes its eight files and prints a table and a verdict") {
   const Bench bench;
   const auto run = bench.shell("$R run c.json");
   CHECK(run.exit_code == 0);
