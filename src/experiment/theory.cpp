@@ -126,6 +126,7 @@ Norms measure_norms(const Dataset& dataset) {
   std::iota(order.begin(), order.end(), std::size_t{0});
   std::stable_sort(order.begin(), order.end(), [&](auto left, auto right) { return squares[left] < squares[right]; });
   std::vector<Index> sorted;
+  sorted.reserve(order.size());
   for (const std::size_t at : order) sorted.push_back(norms.samples[at]);
   norms.samples = std::move(sorted);
   norms.means.resize(std::min<std::size_t>(kGroups, squares.size()));

@@ -107,7 +107,7 @@ class SmallestMargin {
  public:
   void add(Block<T> margin) {
     smallest_ = min_block(smallest_, margin);
-    broken_ |= margin != margin;
+    broken_ |= margin != margin;  // NOLINT(misc-redundant-expression): true for a NaN
   }
   [[nodiscard]] Block<T> value() const {
     const Block<T> nan = fill_block(std::numeric_limits<T>::quiet_NaN());

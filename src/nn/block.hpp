@@ -33,12 +33,12 @@ constexpr Index padded(Index count) { return (count + kBlockBytes - 1) / kBlockB
 namespace detail {
 template <class T>
 struct BlockOf {
-  using type [[gnu::vector_size(kBlockBytes)]] = T;
+  using Type [[gnu::vector_size(kBlockBytes)]] = T;
 };
 }  // namespace detail
 
 template <class T>
-using Block = typename detail::BlockOf<T>::type;
+using Block = typename detail::BlockOf<T>::Type;
 
 /// The number type of a block type.
 template <class B>

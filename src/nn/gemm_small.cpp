@@ -22,6 +22,7 @@ struct Right {
   const T* data;
   Index inner_stride;
   Index column_stride;
+  [[nodiscard]] Right from(Index column) const { return {data + column * column_stride, inner_stride, column_stride}; }
 };
 
 /// kColumns columns of c for one block of rows; `a` points at the block's rows of the first inner index.
@@ -38,19 +39,15 @@ void multiply_tile(const T* a, Index stride, const Right<T>& b, Index inner, T s
 }
 
 template <class T, class Count>
-void multiply_rows(const T* a, Index stride, Right<T> b, Index inner, Index columns, T scale, T* c, Index c_stride,
-                   Count count) {
-  const auto advance = [&](Index by) {
-    b.data += by * b.column_stride;
-    c += by * c_stride;
-    columns -= by;
-  };
-  for (; columns >= 8; advance(8)) multiply_tile<8>(a, stride, b, inner, scale, c, c_stride, count);
-  if (columns >= 4) {
-    multiply_tile<4>(a, stride, b, inner, scale, c, c_stride, count);
-    advance(4);
-  }
-  for (; columns >= 1; advance(1)) multiply_tile<1>(a, stride, b, inner, scale, c, c_stride, count);
+void multiply_rows(const T* a, Index stride, const Right<T>& b, Index inner, Index columns, T scale, T* c,
+                   Index c_stride, Count count) {
+  Index column = 0;
+  for (; column + 8 <= columns; column += 8)
+    multiply_tile<8>(a, stride, b.from(column), inner, scale, c + column * c_stride, c_stride, count);
+  for (; column + 4 <= columns; column += 4)
+    multiply_tile<4>(a, stride, b.from(column), inner, scale, c + column * c_stride, c_stride, count);
+  for (; column < columns; ++column)
+    multiply_tile<1>(a, stride, b.from(column), inner, scale, c + column * c_stride, c_stride, count);
 }
 
 /// copied[k·kLanes + lane] = a(k, first column + lane): a block of columns, turned into rows.

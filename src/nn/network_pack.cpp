@@ -24,7 +24,7 @@ bool NetworkPack<T>::fits(const NetworkSpec& spec, Index inputs, Index batch) {
 }
 
 template <class T>
-NetworkPack<T>::NetworkPack(const NetworkSpec& spec, Index inputs) : spec_(spec) {
+NetworkPack<T>::NetworkPack(NetworkSpec spec, Index inputs) : spec_(std::move(spec)) {
   for (const LayerSpec& layer : spec_.layers) {
     PackedLayer packed;
     packed.spec = &std::get<DenseSpec>(layer.kind);

@@ -45,7 +45,7 @@ class NetworkPack {
   static bool fits(const NetworkSpec& spec, Index inputs, Index batch);
 
   /// Call draw() before anything else.
-  NetworkPack(const NetworkSpec& spec, Index inputs);
+  NetworkPack(NetworkSpec spec, Index inputs);
 
   /// Draws the initial parameters of the networks with these seeds, at most kNetworks. Lanes left over repeat the last.
   void draw(std::span<const std::uint64_t> seeds);
