@@ -65,13 +65,12 @@ void measure_forward(const Options& options) {
   const ExperimentSpec spec = make_experiment(options, 1, 1);
   const Network<float> network(spec.network, data.features(), 0);
   ThreadPool pool(options.threads);
-  CensusOptions census_options;
-  census_options.probe_samples = 1;  // counts alone
-  const auto census = make_brute_census(network, data, census_options, pool);
+  LazyExtent<float> extent(data, pool);
+  const auto census = make_brute_census(network, data, extent, pool);
   std::vector<double> times;
   for (int run = 0; run < 5; ++run) {
     const double start = now();
-    census->take(network);
+    census->take(network, nullptr);
     times.push_back(now() - start);
   }
   std::printf("{\"what\":\"forward\",\"net\":\"%s\",\"threads\":%d,\"seconds\":%.4f}\n", net_text(options).c_str(),

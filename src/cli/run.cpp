@@ -30,6 +30,7 @@ struct RunOptions {
   std::string out;
   bool force = false;
   std::vector<std::string> traces;
+  std::string census = "exact";
   TraceFormat format = TraceFormat::csv;
   int threads = 0;  ///< 0: as many as there are CPUs
   bool print_config = false;
@@ -194,7 +195,10 @@ int run_it(const RunOptions& options, bool quiet) {
   RunSummary summary;
   try {
     ThreadPool pool(facts.threads);
-    summary = run_experiment(spec, dataset, sink, pool, &g_stop_signal);
+    RunControl control;
+    control.stop = &g_stop_signal;
+    control.brute_census = options.census == "brute";
+    summary = run_experiment(spec, dataset, sink, pool, control);
   } catch (const BrokenPipe&) {
     finish("interrupted", 0);
     throw;
@@ -249,6 +253,12 @@ void add_run(CommandLine& line) {
   command->add_option("--threads", options->threads, "Threads [all CPUs]; results do not depend on it")
       ->check(CLI::Range(1, 1024))
       ->type_name("N");
+  command
+      ->add_option("--census", options->census,
+                   "How censuses are taken: exact [the default] proves what it can; brute looks at every sample. They "
+                   "find the same dead units")
+      ->check(CLI::IsMember({"exact", "brute"}))
+      ->type_name("ENGINE");
   command->add_flag("--print-config", options->print_config, "Print the config with every default filled in, and exit");
   command->add_flag("--json", options->json, "Print summary.json on standard output");
   command->add_flag("--markdown", options->markdown, "Print the table of layers as Markdown");

@@ -94,6 +94,7 @@ RecordSpec to_record(const Json& json) {
   record.saturation_epsilon = json.at("saturation_epsilon").get<double>();
   record.dormant_tau = json.at("dormant_tau").get<double>();
   record.probe = json.at("probe").is_string() ? 0 : json.at("probe").get<std::int64_t>();  // "all"
+  record.probe_every = to_cadence(json.at("probe_every"));
   return record;
 }
 

@@ -8,8 +8,11 @@
 #include "experiment/batches.hpp"
 #include "experiment/training_step.hpp"
 #include "optim/schedule.hpp"
-#include "probe/census.hpp"
+#include "probe/coroner.hpp"
+#include "probe/exact_census.hpp"
 #include "probe/lifecycle.hpp"
+#include "probe/probe_set.hpp"
+#include "probe/prognosis.hpp"
 
 namespace reluscope {
 
@@ -23,18 +26,25 @@ constexpr std::int64_t kProgressReports = 500;
 /// pipe plots live, and a small network does not spend its time in system calls.
 constexpr double kOperationsPerFlush = 5e8;
 
-std::string state_of(const UnitCensus& unit) {
+std::string state_of(const UnitCensus& unit, const UnitProbe& probe) {
   if (unit.dead) return "dead";
-  if (unit.saturated) return "saturated";
-  if (unit.dormant) return "dormant";
-  return unit.activation_rate < kRareRate ? "rare" : "alive";
+  if (probe.saturated) return "saturated";
+  if (probe.dormant) return "dormant";
+  return probe.activation_rate < kRareRate ? "rare" : "alive";
 }
+
+/// What is known of a unit's last death.
+struct Obituary {
+  Autopsy autopsy;
+  double lr = 0.0;
+  double grad_norm = 0.0;
+};
 
 /// One run: the objects it needs, and the three things that happen in it (a step, its record, a census).
 template <class T>
 class Run {
  public:
-  Run(const ExperimentSpec& spec, const Dataset& dataset, RecordSink& sink, ThreadPool& pool)
+  Run(const ExperimentSpec& spec, const Dataset& dataset, RecordSink& sink, ThreadPool& pool, const RunControl& control)
       : spec_(spec),
         dataset_(dataset),
         sink_(sink),
@@ -45,14 +55,20 @@ class Run {
         targets_(plan_targets(loss_, dataset, network_.outputs())),
         optimizer_(spec.train.optimizer, {spec.train.clip_norm, spec.train.clip_value}, network_.parameters()),
         schedule_(spec.train.schedule, spec.train.warmup_steps, spec.train.warmup_start_factor),
-        step_(network_, dataset, loss_, spec.loss.params, targets_, optimizer_, plan_.largest_batch(), pool) {
+        step_(network_, dataset, loss_, spec.loss.params, targets_, optimizer_, plan_.largest_batch(), pool),
+        stop_(control.stop),
+        extent_(dataset, pool),
+        lives_(unseen_units_stand_still()) {
     if (spec.record.census.kind != Cadence::Kind::off) {
-      CensusOptions options;
+      census_ = control.brute_census ? make_brute_census(network_, dataset, extent_, pool)
+                                     : make_exact_census(network_, dataset, extent_, pool, spec.seed);
+      ProbeOptions options;
       options.saturation_epsilon = spec.record.saturation_epsilon;
       options.dormant_tau = spec.record.dormant_tau;
-      options.probe_samples = spec.record.probe;
+      options.samples = spec.record.probe;
       options.seed = spec.seed;
-      census_ = make_brute_census(network_, dataset, options, pool);
+      probe_ = std::make_unique<ProbeSet<T>>(network_, dataset, options, pool);
+      prognosis_ = std::make_unique<Prognosis<T>>(network_, optimizer_, extent_);
     }
     for (const std::size_t layer : network_.unit_layers()) {
       LayerSummary row;
@@ -64,15 +80,14 @@ class Run {
     }
   }
 
-  RunSummary execute(const std::atomic<int>* stop) {
+  RunSummary execute() {
     const std::int64_t total = plan_.total_steps();
     const std::int64_t report_every = std::max<std::int64_t>(1, total / kProgressReports);
     for (std::int64_t step = 0; step < total; ++step) {
-      if (census_ && is_due(spec_.record.census, step, plan_.steps_per_epoch())) take_census(step);
       const bool recorded = is_due(spec_.record.every, step, plan_.steps_per_epoch()) || step + 1 == total;
       if (!train(step, recorded)) break;
       if (recorded || (step + 1) % report_every == 0) report_progress(step + 1);
-      if (stop != nullptr && stop->load(std::memory_order_relaxed) != 0) {
+      if (stop_ != nullptr && stop_->load(std::memory_order_relaxed) != 0) {
         summary_.interrupted = step + 1 < total;
         break;
       }
@@ -86,12 +101,13 @@ class Run {
   bool train(std::int64_t step, bool recorded) {
     Pass pass;
     pass.training = true;
-    pass.measure = recorded ? Measure::batch : Measure::nothing;
+    pass.measure = recorded ? Measure::batch : (census_ ? Measure::activity : Measure::nothing);
     pass.seed = spec_.seed;
     pass.step = static_cast<std::uint64_t>(step);
     const std::span<const Index> samples = plan_.batch(step);
     const double lr = optimizer_.base_lr() * schedule_.factor({step, plan_.total_steps(), plan_.steps_per_epoch()});
     step_.compute(samples, pass);
+    if (census_) look_for_death(step, recorded);
     const StepResult& result = step_.result();
     if (step == 0) summary_.first_loss = result.loss;
     summary_.last_loss = result.loss;
@@ -107,6 +123,7 @@ class Run {
     }
     if (recorded) note_slopes();
     step_.apply(lr);
+    if (census_) updates_.push_back({lr, std::sqrt(result.total.gradient_square)});
     const bool finite = std::isfinite(result.total.gradient_square);
     if (recorded) {
       record(step, samples.size(), lr, true);
@@ -119,6 +136,30 @@ class Run {
     }
     summary_.steps = step + 1;
     return true;
+  }
+
+  /// Whether a unit of the first layer that no sample of a batch activates is left exactly as it was.
+  [[nodiscard]] bool unseen_units_stand_still() const {
+    const std::size_t first = network_.unit_layers().front();
+    for (std::size_t below = 0; below < first; ++below)
+      if (network_.layer(below).random_in_training()) return false;
+    return !network_.layer(first).activation()->learned_slope && optimizer_.stands_still(0) &&
+           optimizer_.stands_still(1);
+  }
+
+  /// At the parameters before the update: a census if one is due, otherwise what the batch shows.
+  void look_for_death(std::int64_t step, bool recorded) {
+    if (is_due(spec_.record.census, step, plan_.steps_per_epoch())) {
+      take_census(step, &step_.activity());
+      bounds_.assign(last_census_.layers.size(), {});
+      for (std::size_t at = 0; at < bounds_.size(); ++at)
+        bounds_[at].dead_min = bounds_[at].dead_max = last_census_.layers[at].dead();
+      return;
+    }
+    lives_.observe(step, step_.activity());
+    if (!recorded) return;
+    bounds_ = census_->bounds(network_, step_.activity());
+    lives_.observe(step, bounds_);
   }
 
   /// Mean learned slopes, which the update that follows will change.
@@ -198,30 +239,130 @@ class Run {
     for (const SweepSums& parameter : sums) all += parameter;
     row.update_ratio = updated ? std::sqrt(all.update_square / all.value_square) : 0.0;
     row.slope_mean = slope_means_[at];
+    if (census_) {
+      row.dead_min = bounds_[at].dead_min;
+      row.dead_max = bounds_[at].dead_max;
+    }
     if (!summary.grad_norm_first) summary.grad_norm_first = row.grad_norm_w;
     summary.grad_norm_last = row.grad_norm_w;
     return row;
   }
 
-  void take_census(std::int64_t step) {
-    last_census_ = census_->take(network_);
-    const std::vector<LifeEvent> events = lives_.update(step, last_census_);
+  /// `batch`: a pass at the present parameters, if there is one.
+  void take_census(std::int64_t step, const BatchActivity<T>* batch) {
+    const CensusResult census = census_->take(network_, batch);
+    hold_autopsies(census);
+    census_->remember(network_);
+    last_census_ = census;
+    const std::vector<LifeEvent> events = lives_.update(step, census);
+    const std::vector<EventRecord> locks = look_ahead(step);
+    const bool probed = final_probe_ || is_due(spec_.record.probe_every, step, plan_.steps_per_epoch());
+    if (probed && !final_probe_) last_probe_ = probe_->measure(network_);
     census_rows_.clear();
-    for (std::size_t at = 0; at < last_census_.layers.size(); ++at) census_rows_.push_back(census_record(at, step));
-    for (const LifeEvent& event : events) {
-      CensusRecord& row = census_rows_[event.layer];
-      if (event.kind == LifeEvent::Kind::died) ++row.died;
-      if (event.kind == LifeEvent::Kind::revived) ++row.revived;
-      sink_.event({step, event_name(event.kind), row.layer, row.name, static_cast<std::int64_t>(event.unit), {}});
+    for (std::size_t at = 0; at < census.layers.size(); ++at) census_rows_.push_back(census_record(at, step, probed));
+    for (const LifeEvent& event : events) report_change(step, event);
+    for (const EventRecord& lock : locks) sink_.event(lock);
+    if (census.collapsed && summary_.collapsed != true) {
+      EventRecord row;
+      row.step = step;
+      row.event = "collapsed";
+      row.detail = "the network's output is the same for every training sample";
+      sink_.event(row);
     }
-    if (last_census_.collapsed && summary_.collapsed != true)
-      sink_.event({step, "collapsed", {}, {}, {}, "the network's output is the same for every training sample"});
-    summary_.collapsed = last_census_.collapsed;
+    summary_.collapsed = census.collapsed;
     sink_.census(census_rows_);
     sink_.flush();
+    updates_.clear();
+    steps_between_ = step - first_update_;
+    first_update_ = step;
   }
 
-  CensusRecord census_record(std::size_t at, std::int64_t step) {
+  /// Finds out what killed the units that are dead now and were not at the last census.
+  void hold_autopsies(const CensusResult& census) {
+    if (last_census_.layers.empty()) {
+      for (const LayerCensus& layer : census.layers) obituaries_.emplace_back(layer.units.size());
+      return;
+    }
+    std::vector<Death> deaths;
+    for (std::size_t at = 0; at < census.layers.size(); ++at)
+      for (std::size_t unit = 0; unit < census.layers[at].units.size(); ++unit) {
+        const UnitCensus& before = last_census_.layers[at].units[unit];
+        if (census.layers[at].units[unit].dead && !before.dead && before.witness >= 0)
+          deaths.push_back({at, unit, before.witness});
+      }
+    const std::vector<Autopsy> autopsies = examine(census_->last(), network_, dataset_, deaths);
+    for (std::size_t at = 0; at < deaths.size(); ++at)
+      obituaries_[deaths[at].layer][deaths[at].unit] = Obituary{autopsies[at], 0.0, 0.0};
+  }
+
+  /// Which dead units cannot revive any more.
+  std::vector<EventRecord> look_ahead(std::int64_t step) {
+    std::vector<EventRecord> events;
+    const bool any_dead = std::any_of(last_census_.layers.begin(), last_census_.layers.end(),
+                                      [](const LayerCensus& layer) { return layer.dead() > 0; });
+    if (locked_steps_.empty())
+      for (const LayerCensus& layer : last_census_.layers) locked_steps_.emplace_back(layer.units.size());
+    if (!any_dead) return events;
+    if (!horizon_) horizon_.emplace(schedule_, optimizer_.base_lr(), plan_.total_steps(), plan_.steps_per_epoch());
+    prognosis_->judge(step, last_census_, horizon_->from(step));
+    for (std::size_t at = 0; at < locked_steps_.size(); ++at)
+      for (std::size_t unit = 0; unit < locked_steps_[at].size(); ++unit) {
+        const Lock lock = prognosis_->locks()[at][unit];
+        if (lock == Lock::none || locked_steps_[at][unit]) continue;
+        locked_steps_[at][unit] = step;
+        EventRecord row;
+        row.step = step;
+        row.event = "locked";
+        row.layer = static_cast<std::int64_t>(at) + 1;
+        row.name = summary_.layers[at].name;
+        row.unit = static_cast<std::int64_t>(unit);
+        row.detail = std::string(lock_name(lock));
+        events.push_back(row);
+      }
+    return events;
+  }
+
+  /// A birth, death or revival becomes an event, and is counted.
+  void report_change(std::int64_t step, const LifeEvent& event) {
+    CensusRecord& census = census_rows_[event.layer];
+    LayerSummary& summary = summary_.layers[event.layer];
+    EventRecord row;
+    row.step = step;
+    row.event = event_name(event.kind);
+    row.layer = census.layer;
+    row.name = census.name;
+    row.unit = static_cast<std::int64_t>(event.unit);
+    if (event.kind != LifeEvent::Kind::born_dead) {
+      row.after = event.range.after;
+      row.by = event.range.by;
+      row.dated = event.range.by == event.range.after + 1 ? "exact" : "range";
+    }
+    if (event.kind == LifeEvent::Kind::revived) {
+      ++census.revived;
+      ++summary.revivals;
+    }
+    if (event.kind == LifeEvent::Kind::died) {
+      ++census.died;
+      ++summary.deaths;
+      std::optional<Obituary>& obituary = obituaries_[event.layer][event.unit];
+      if (obituary) {
+        const Update& update =
+            updates_[static_cast<std::size_t>(std::max(event.range.after, first_update_) - first_update_)];
+        obituary->lr = update.lr;
+        obituary->grad_norm = update.grad_norm;
+        row.cause = std::string(obituary->autopsy.cause());
+        row.own_weights = obituary->autopsy.own_weights;
+        row.own_bias = obituary->autopsy.own_bias;
+        row.upstream = obituary->autopsy.upstream;
+        row.lr = update.lr;
+        row.grad_norm = update.grad_norm;
+        ++summary.causes[*row.cause];
+      }
+    }
+    sink_.event(row);
+  }
+
+  CensusRecord census_record(std::size_t at, std::int64_t step, bool probed) {
     const LayerCensus& layer = last_census_.layers[at];
     LayerSummary& summary = summary_.layers[at];
     CensusRecord row;
@@ -232,15 +373,20 @@ class Run {
     row.units = static_cast<std::int64_t>(layer.units.size());
     for (std::size_t unit = 0; unit < layer.units.size(); ++unit) {
       row.dead += layer.units[unit].dead ? 1 : 0;
-      row.saturated += layer.units[unit].saturated ? 1 : 0;
-      row.dormant += layer.units[unit].dormant ? 1 : 0;
+      row.dead_on_domain += layer.units[unit].dead_on_domain ? 1 : 0;
+      row.locked += prognosis_->locks()[at][unit] != Lock::none ? 1 : 0;
       row.born_dead += lives_.layers()[at][unit].born_dead ? 1 : 0;
     }
     row.dead_fraction = static_cast<double>(row.dead) / static_cast<double>(row.units);
-    row.effective_rank = layer.effective_rank;
+    if (probed) {
+      row.saturated = last_probe_[at].saturated();
+      row.dormant = last_probe_[at].dormant();
+      row.effective_rank = last_probe_[at].effective_rank;
+      summary.saturated = row.saturated;
+    }
     summary.dead = row.dead;
     summary.born_dead = row.born_dead;
-    summary.saturated = row.saturated;
+    summary.locked = row.locked;
     summary.peak_dead = std::max(summary.peak_dead.value_or(0), row.dead);
     return row;
   }
@@ -286,12 +432,26 @@ class Run {
   void finish() {
     summary_.epochs = plan_.epoch(summary_.steps);
     if (!summary_.failed && !summary_.interrupted) {
-      if (census_) take_census(summary_.steps);
-      summary_.train = evaluate(network_, dataset_, dataset_.train, loss_, spec_.loss.params, targets_, pool_);
+      // The last probe is all of D: it rides on the evaluation.
+      PassObserver<T> observer;
+      if (census_) {
+        probe_->start_all(network_);
+        observer = [this](const NetworkState<T>& state, std::span<const Shard> shards) {
+          probe_->add(network_, state, shards);
+        };
+      }
+      summary_.train =
+          evaluate(network_, dataset_, dataset_.train, loss_, spec_.loss.params, targets_, pool_, observer);
+      if (census_) {
+        last_probe_ = probe_->finish_all(network_);
+        final_probe_ = true;
+        take_census(summary_.steps, nullptr);
+      }
       if (dataset_.test.count() > 0)
         summary_.test = evaluate(network_, dataset_, dataset_.test, loss_, spec_.loss.params, targets_, pool_);
     }
     for (std::size_t at = 0; at < lives_.layers().size(); ++at) sink_.units(unit_records(at));
+    if (census_) summary_.census = census_->work();
     sink_.flush();
   }
 
@@ -300,22 +460,51 @@ class Run {
     for (std::size_t unit = 0; unit < lives_.layers()[at].size(); ++unit) {
       const UnitLife& life = lives_.layers()[at][unit];
       const UnitCensus& seen = last_census_.layers[at].units[unit];
+      const UnitProbe& probe = last_probe_[at].units[unit];
       UnitRecord row;
       row.layer = static_cast<std::int64_t>(at) + 1;
       row.name = summary_.layers[at].name;
       row.unit = static_cast<std::int64_t>(unit);
-      row.state = state_of(seen);
+      row.state = state_of(seen, probe);
       row.born_dead = life.born_dead;
       row.first_dead_step = life.first_dead_step;
       row.last_change_step = life.last_change_step;
       row.deaths = life.deaths;
       row.revivals = life.revivals;
-      if (seen.margin != -std::numeric_limits<double>::infinity()) row.margin = seen.margin;
-      row.activation_rate = seen.activation_rate;
+      if (life.born_dead && life.deaths == 0) row.cause = "born";
+      if (life.death) {
+        row.died_after = life.death->after;
+        row.died_by = life.death->by;
+      }
+      if (const std::optional<Obituary>& obituary = obituaries_[at][unit]) {
+        row.cause = std::string(obituary->autopsy.cause());
+        row.own_weights = obituary->autopsy.own_weights;
+        row.own_bias = obituary->autopsy.own_bias;
+        row.upstream = obituary->autopsy.upstream;
+        row.lr = obituary->lr;
+        row.grad_norm = obituary->grad_norm;
+      }
+      if (final_probe_) {
+        if (probe.margin != -std::numeric_limits<double>::infinity()) row.margin = probe.margin;
+        row.activation_rate = probe.activation_rate;
+      }
+      if (locked_steps_[at][unit]) {
+        row.locked = std::string(lock_name(prognosis_->locks()[at][unit]));
+        row.locked_step = locked_steps_[at][unit];
+      } else if (seen.dead && seen.drift > 0.0 && std::isfinite(seen.drift) && steps_between_ > 0) {
+        const double margin = final_probe_ ? probe.margin : seen.margin;
+        row.min_steps_to_revive = std::ceil(margin / seen.drift * static_cast<double>(steps_between_));
+      }
       rows.push_back(row);
     }
     return rows;
   }
+
+  /// An update made since the last census.
+  struct Update {
+    double lr;
+    double grad_norm;
+  };
 
   const ExperimentSpec& spec_;
   const Dataset& dataset_;
@@ -328,9 +517,22 @@ class Run {
   Optimizer<T> optimizer_;
   Schedule schedule_;
   TrainingStep<T> step_;
-  std::unique_ptr<Census<T>> census_;
+  const std::atomic<int>* stop_;
+  LazyExtent<T> extent_;
+  std::unique_ptr<Census<T>> census_;        ///< absent if none are wanted
+  std::unique_ptr<ProbeSet<T>> probe_;       ///< with census_
+  std::unique_ptr<Prognosis<T>> prognosis_;  ///< with census_
+  std::optional<RateHorizon> horizon_;
   Lifecycles lives_;
   CensusResult last_census_;
+  std::vector<LayerProbe> last_probe_;
+  bool final_probe_ = false;  ///< last_probe_ is over all of D, at the end
+  std::vector<DeadBounds> bounds_;
+  std::vector<std::vector<std::optional<Obituary>>> obituaries_;
+  std::vector<std::vector<std::optional<std::int64_t>>> locked_steps_;
+  std::vector<Update> updates_;     ///< since the last census
+  std::int64_t first_update_ = 0;   ///< step of the last census
+  std::int64_t steps_between_ = 0;  ///< the last two censuses
   std::vector<std::optional<double>> slope_means_;
   std::int64_t last_flush_ = 0;  ///< step of it
   std::vector<LayerRecord> layer_rows_;
@@ -354,9 +556,9 @@ std::optional<double> RunSummary::dead_fraction() const {
 }
 
 RunSummary run_experiment(const ExperimentSpec& spec, const Dataset& dataset, RecordSink& sink, ThreadPool& pool,
-                          const std::atomic<int>* stop) {
-  if (spec.precision == Precision::float32) return Run<float>(spec, dataset, sink, pool).execute(stop);
-  return Run<double>(spec, dataset, sink, pool).execute(stop);
+                          const RunControl& control) {
+  if (spec.precision == Precision::float32) return Run<float>(spec, dataset, sink, pool, control).execute();
+  return Run<double>(spec, dataset, sink, pool, control).execute();
 }
 
 }  // namespace reluscope

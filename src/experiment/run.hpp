@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -10,6 +11,7 @@
 #include "config/spec.hpp"
 #include "data/dataset.hpp"
 #include "experiment/evaluation.hpp"
+#include "probe/census.hpp"
 #include "trace/sink.hpp"
 #include "util/thread_pool.hpp"
 
@@ -25,8 +27,12 @@ struct LayerSummary {
   std::optional<std::int64_t> born_dead;
   std::optional<std::int64_t> saturated;
   std::optional<std::int64_t> peak_dead;  ///< the most at any census
-  std::optional<double> grad_norm_first;  ///< ‖∂L/∂W‖ at the first recorded step
-  std::optional<double> grad_norm_last;   ///< and at the last one
+  std::optional<std::int64_t> locked;     ///< dead, and provably so until the end
+  std::int64_t deaths = 0;                ///< from census to census, over all units
+  std::int64_t revivals = 0;
+  std::map<std::string, std::int64_t> causes;  ///< of the deaths: own_weights, own_bias, upstream
+  std::optional<double> grad_norm_first;       ///< ‖∂L/∂W‖ at the first recorded step
+  std::optional<double> grad_norm_last;        ///< and at the last one
 };
 
 /// How a run ended.
@@ -42,15 +48,23 @@ struct RunSummary {
   std::optional<Evaluation> test;   ///< absent without a test part
   std::optional<bool> collapsed;    ///< the output is constant over the training set; absent without a census
   std::vector<LayerSummary> layers;
+  CensusWork census;  ///< what the censuses cost
 
   /// Dead units of hidden layers as a share of all hidden units; absent without a census or hidden layers.
   [[nodiscard]] std::optional<double> dead_fraction() const;
 };
 
+/// How a run is carried out; its results do not depend on it.
+struct RunControl {
+  /// Looked at after each step: once it is not 0 the run ends there, interrupted.
+  const std::atomic<int>* stop = nullptr;
+  /// Every census is a pass over the whole training set: the oracle. Witnesses, and with them causes, may be others.
+  bool brute_census = false;
+};
+
 /// Trains the network of `spec` on `dataset` and hands every record to `sink`. The result depends on spec and data
 /// alone, not on the pool's threads. What the sink throws passes through.
-/// `stop`, if given, is looked at after each step: once it is not 0 the run ends there, interrupted.
 RunSummary run_experiment(const ExperimentSpec& spec, const Dataset& dataset, RecordSink& sink, ThreadPool& pool,
-                          const std::atomic<int>* stop = nullptr);
+                          const RunControl& control = {});
 
 }  // namespace reluscope

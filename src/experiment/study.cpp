@@ -9,7 +9,7 @@
 #include "nn/activation_kernel.hpp"
 #include "nn/network_pack.hpp"
 #include "optim/schedule.hpp"
-#include "probe/census.hpp"
+#include "probe/exact_census.hpp"
 
 namespace reluscope {
 
@@ -44,13 +44,12 @@ template <class T>
 StudyOutcome run_alone(const Study& study, std::uint64_t seed) {
   ThreadPool alone(1);
   Network<T> network(study.spec.network, study.dataset.features(), seed);
-  CensusOptions options;
-  options.probe_samples = 1;
-  const auto census = make_brute_census(network, study.dataset, options, alone);
+  LazyExtent<T> extent(study.dataset, alone);
+  const auto census = make_exact_census(network, study.dataset, extent, alone, seed);
   const auto count_dead = [&] {
     std::vector<Index> dead;
-    for (const LayerCensus& layer : census->take(network).layers)
-      dead.push_back(std::count_if(layer.units.begin(), layer.units.end(), [](const auto& unit) { return unit.dead; }));
+    for (const LayerCensus& layer : census->take(network, nullptr).layers) dead.push_back(layer.dead());
+    census->remember(network);
     return dead;
   };
   StudyOutcome outcome;

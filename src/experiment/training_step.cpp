@@ -9,10 +9,6 @@ namespace reluscope {
 
 namespace {
 
-/// Floating-point operations of a step from which on waking other threads pays: some tenths of a millisecond, against
-/// the ten microseconds or so that a parallel loop costs.
-constexpr double kWorthSharing = 2e7;
-
 /// Three products with every parameter and sample: forward, ∂L/∂W, ∂L/∂input.
 template <class T>
 double count_operations(Network<T>& network, Index batch) {
@@ -38,6 +34,7 @@ TrainingStep<T>::TrainingStep(Network<T>& network, const Dataset& dataset, const
       targets_(targets, network.outputs(), largest_batch),
       losses_(largest_batch),
       input_square_(largest_batch),
+      activity_(network, true),
       full_shards_(cut_into_shards(largest_batch)) {
   correct_.resize(full_shards_.size());
   std::size_t parameter = 0;
@@ -91,6 +88,7 @@ void TrainingStep<T>::compute(std::span<const Index> samples, const Pass& pass) 
     correct_[static_cast<std::size_t>(index)] = correct;
     state_.backward(network_, shard, pass);
   });
+  if (pass.measure != Measure::nothing) activity_.collect(network_, state_, shards_, samples);
   result_.loss = 0.0;
   for (Index column = 0; column < batch_; ++column) result_.loss += static_cast<double>(losses_[column]);
   result_.loss /= static_cast<double>(batch_);

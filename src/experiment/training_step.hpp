@@ -13,6 +13,7 @@
 #include "nn/loss.hpp"
 #include "nn/network.hpp"
 #include "optim/optimizer.hpp"
+#include "probe/activity.hpp"
 #include "probe/layer_statistics.hpp"
 #include "util/thread_pool.hpp"
 
@@ -41,6 +42,8 @@ class TrainingStep {
 
   /// Forward, loss, backward for these training samples. With Measure::batch the layers' statistics are taken.
   void compute(std::span<const Index> samples, const Pass& pass);
+  /// What the last compute(), if it measured anything, showed of the units, at the parameters before apply().
+  [[nodiscard]] const BatchActivity<T>& activity() const { return activity_; }
   /// Gradients and, unless `update` is false, the update at this learning rate. After compute().
   void apply(double lr, bool update = true);
 
@@ -72,6 +75,7 @@ class TrainingStep {
   Vector<T> losses_;             ///< per column
   Vector<T> input_square_;       ///< ‖x‖² per column, when measured
   std::vector<double> correct_;  ///< per shard
+  BatchActivity<T> activity_;
   std::vector<Tile> tiles_;
   std::vector<SweepSums> tile_sums_;
   std::vector<Index> tile_offsets_;  ///< of each tile's gradient, where all are kept

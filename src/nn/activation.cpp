@@ -1,5 +1,7 @@
 #include "nn/activation.hpp"
 
+#include <algorithm>
+#include <cmath>
 #include <limits>
 
 #include "nn/activation_kernel.hpp"
@@ -13,12 +15,19 @@ void BatchSums<T>::resize(Index units) {
 }
 
 template <class T>
+void ActivitySums<T>::resize(Index units) {
+  for (Vector<T>* sum : {&margin, &column}) sum->setZero(units);
+}
+
+template <class T>
 void CensusSums<T>::resize(Index units) {
   for (Vector<T>* sum : {&margin, &active, &steepest, &a_abs}) sum->setZero(units);
 }
 
 template struct BatchSums<float>;
 template struct BatchSums<double>;
+template struct ActivitySums<float>;
+template struct ActivitySums<double>;
 template struct CensusSums<float>;
 template struct CensusSums<double>;
 
@@ -45,8 +54,18 @@ Block<T> margin_of_scaled_negative(Block<T> z, double scale) {
   return static_cast<T>(scale) == T(0) ? -z : never<T>();
 }
 
+using Shape = ActivationShape;
+constexpr double kNowhere = Shape::kNowhereBelow;
+
+/// Functions that are dead below 0 if their scale there is 0.
+Shape scaled_negative(double lipschitz, double scale, double lowest) {
+  if (scale == 0.0) return {.lipschitz = lipschitz, .dead_below = 0.0, .lowest = 0.0};
+  return {.lipschitz = lipschitz, .lowest = lowest};
+}
+
 struct Identity : NeverDead {
   explicit Identity(const ParamValues& /*params*/) {}
+  [[nodiscard]] static Shape shape() { return {}; }
   template <class T>
   Response<T> operator()(const Place<T>& /*at*/, Block<T> z) const {
     return {z, fill_block(T(1))};
@@ -57,6 +76,7 @@ struct Identity : NeverDead {
 struct Relu {
   static constexpr bool kLearnedSlope = false;
   explicit Relu(const ParamValues& /*params*/) {}
+  [[nodiscard]] static Shape shape() { return {.dead_below = 0.0, .lowest = 0.0}; }
   template <class T>
   Response<T> operator()(const Place<T>& /*at*/, Block<T> z) const {
     const Block<T> zero{};
@@ -81,6 +101,7 @@ Response<T> two_slopes(Block<T> z, Block<T> slope) {
 struct LeakyRelu {
   static constexpr bool kLearnedSlope = false;
   explicit LeakyRelu(const ParamValues& params) : negative_slope(params.number("negative_slope")) {}
+  [[nodiscard]] Shape shape() const { return scaled_negative(std::max(1.0, negative_slope), negative_slope, kNowhere); }
   template <class T>
   Response<T> operator()(const Place<T>& /*at*/, Block<T> z) const {
     return two_slopes<T>(z, fill_block(static_cast<T>(negative_slope)));
@@ -96,6 +117,7 @@ struct LeakyRelu {
 struct Prelu {
   static constexpr bool kLearnedSlope = true;
   explicit Prelu(const ParamValues& /*params*/) {}
+  [[nodiscard]] static Shape shape() { return {}; }
   template <class T>
   Response<T> operator()(const Place<T>& at, Block<T> z) const {
     return two_slopes<T>(z, at.slope);
@@ -112,6 +134,7 @@ struct Prelu {
 struct Rrelu {
   static constexpr bool kLearnedSlope = false;
   explicit Rrelu(const ParamValues& params) : lower(params.number("lower")), upper(params.number("upper")) {}
+  [[nodiscard]] Shape shape() const { return scaled_negative(std::max(1.0, upper), upper, kNowhere); }
   template <class T>
   Response<T> operator()(const Place<T>& at, Block<T> z) const {
     const T low = static_cast<T>(lower);
@@ -144,6 +167,9 @@ struct ExponentialUnit {
   double positive;  ///< slope for z > 0
   double outer;
   double inner;
+  [[nodiscard]] Shape shape() const {
+    return scaled_negative(std::max(positive, std::abs(outer * inner)), outer, -std::abs(outer));
+  }
   template <class T>
   Response<T> operator()(const Place<T>& /*at*/, Block<T> z) const {
     const Block<T> x = min_block(static_cast<T>(inner) * z, Block<T>{});
@@ -181,6 +207,8 @@ struct Celu : ExponentialUnit {
 /// z Φ(z). Hendrycks & Gimpel 2016; with approximate = tanh: 0.5 z (1 + tanh(√(2/π)(z + 0.044715 z³))).
 struct Gelu : NeverDead {
   explicit Gelu(const ParamValues& params) : tanh(params.text("approximate") == "tanh") {}
+  /// Both forms: φ' is largest at about √2.
+  [[nodiscard]] static Shape shape() { return {.lipschitz = 1.13, .lowest = -0.1701, .valley = -0.752}; }
   template <class T>
   Response<T> operator()(const Place<T>& /*at*/, Block<T> z) const {
     const Block<T> square = z * z;
@@ -202,6 +230,7 @@ struct Gelu : NeverDead {
 /// z σ(z), also called swish. Elfwing et al. 2017; Ramachandran et al. 2017.
 struct Silu : NeverDead {
   explicit Silu(const ParamValues& /*params*/) {}
+  [[nodiscard]] static Shape shape() { return {.lipschitz = 1.1, .lowest = -0.27847, .valley = -1.2785}; }
   template <class T>
   Response<T> operator()(const Place<T>& /*at*/, Block<T> z) const {
     const Block<T> s = sigmoid_block(z);
@@ -212,6 +241,7 @@ struct Silu : NeverDead {
 /// z tanh(softplus(z)). Misra 2019. With e = exp z, tanh(softplus z) = (e² + 2e)/(e² + 2e + 2).
 struct Mish : NeverDead {
   explicit Mish(const ParamValues& /*params*/) {}
+  [[nodiscard]] static Shape shape() { return {.lipschitz = 1.09, .lowest = -0.30885, .valley = -1.1925}; }
   template <class T>
   Response<T> operator()(const Place<T>& /*at*/, Block<T> z) const {
     const Block<T> e = exp_block(min_block(z, fill_block(T(20))));  // above 20 the quotient is 1 in double already
@@ -226,6 +256,7 @@ struct Mish : NeverDead {
 /// log(1 + exp(beta z))/beta, linear where beta z > threshold. Dugas et al. 2001; PyTorch's threshold.
 struct Softplus : NeverDead {
   explicit Softplus(const ParamValues& params) : beta(params.number("beta")), threshold(params.number("threshold")) {}
+  [[nodiscard]] static Shape shape() { return {.lowest = 0.0}; }
   template <class T>
   Response<T> operator()(const Place<T>& /*at*/, Block<T> z) const {
     const T b = static_cast<T>(beta);
@@ -243,6 +274,7 @@ struct Softplus : NeverDead {
 
 struct Sigmoid : NeverDead {
   explicit Sigmoid(const ParamValues& /*params*/) {}
+  [[nodiscard]] static Shape shape() { return {.lipschitz = 0.25, .lowest = 0.0}; }
   template <class T>
   Response<T> operator()(const Place<T>& /*at*/, Block<T> z) const {
     const Block<T> s = sigmoid_block(z);
@@ -252,6 +284,7 @@ struct Sigmoid : NeverDead {
 
 struct Tanh : NeverDead {
   explicit Tanh(const ParamValues& /*params*/) {}
+  [[nodiscard]] static Shape shape() { return {.lowest = -1.0}; }
   template <class T>
   Response<T> operator()(const Place<T>& /*at*/, Block<T> z) const {
     const Block<T> t = tanh_block(z);
@@ -263,6 +296,7 @@ struct Tanh : NeverDead {
 struct Relu6 {
   static constexpr bool kLearnedSlope = false;
   explicit Relu6(const ParamValues& /*params*/) {}
+  [[nodiscard]] static Shape shape() { return {.dead_below = 0.0, .dead_above = 6.0, .lowest = 0.0}; }
   template <class T>
   Response<T> operator()(const Place<T>& /*at*/, Block<T> z) const {
     const Block<T> zero{};
@@ -282,6 +316,9 @@ struct Relu6 {
 struct Hardswish {
   static constexpr bool kLearnedSlope = false;
   explicit Hardswish(const ParamValues& /*params*/) {}
+  [[nodiscard]] static Shape shape() {
+    return {.lipschitz = 1.5, .dead_below = -3.0, .lowest = -0.375, .valley = -1.5};
+  }
   template <class T>
   Response<T> operator()(const Place<T>& /*at*/, Block<T> z) const {
     const Block<T> zero{};
@@ -316,7 +353,9 @@ ActivationEntry entry(std::string name, std::vector<std::string> aliases, std::v
   row.make_float = make_kernel<float, Phi>;
   row.make_double = make_kernel<double, Phi>;
   row.negative_slope = negative_slope;
+  row.shape = [](const ParamValues& values) { return Phi(values).shape(); };
   row.learned_slope = Phi::kLearnedSlope;
+  row.random = std::is_same_v<Phi, Rrelu>;
   return row;
 }
 

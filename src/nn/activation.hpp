@@ -11,6 +11,7 @@
 // ≥ 0 inside the dead region; a unit is dead on a set exactly if its smallest margin over the set is ≥ 0.
 
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <span>
@@ -30,6 +31,15 @@ struct BatchSums {
   Vector<T> a_max;   ///< max |a|
   Vector<T> zeros;   ///< how often a is exactly 0
   Vector<T> active;  ///< how often z is outside the dead region
+  void resize(Index units);
+};
+
+/// How near a layer's units came to their live region over the columns of one shard: the cheapest thing to know about
+/// death. One value per unit.
+template <class T>
+struct ActivitySums {
+  Vector<T> margin;  ///< smallest margin; −∞ for an activation that cannot die; NaN if a margin was one
+  Vector<T> column;  ///< the column that has it, counted in the batch
   void resize(Index units);
 };
 
@@ -62,10 +72,11 @@ struct ForwardCall {
   const T* bias = nullptr;
   const T* slopes = nullptr;  ///< prelu: one slope per unit
   RandomSlopes random;
-  BatchSums<T>* batch = nullptr;    ///< measured if given
-  CensusSums<T>* census = nullptr;  ///< measured if given (then z keeps no meaning)
-  T* margin = nullptr;              ///< smallest margin of each unit, measured if given (then z keeps no meaning)
-  T* a_column_square = nullptr;     ///< with `batch`: ‖a‖² of each column
+  BatchSums<T>* batch = nullptr;        ///< measured if given; then `activity` must be given too
+  ActivitySums<T>* activity = nullptr;  ///< measured if given
+  CensusSums<T>* census = nullptr;      ///< measured if given (then z keeps no meaning)
+  T* margin = nullptr;                  ///< smallest margin of each unit, measured if given (then z keeps no meaning)
+  T* a_column_square = nullptr;         ///< with `batch`: ‖a‖² of each column
 };
 
 /// One shard's backward call.
@@ -94,13 +105,28 @@ class ActivationKernel {
   virtual void backward(const BackwardCall<T>& call) const = 0;
 };
 
+/// What bounds on a function need to know of it.
+struct ActivationShape {
+  double lipschitz = 1.0;             ///< |φ(x) − φ(y)| ≤ lipschitz · |x − y|; a learned slope is not counted
+  double dead_below = kNowhereBelow;  ///< φ'(z) = 0 for all z ≤ this, and φ is 0 there
+  double dead_above = kNowhereAbove;  ///< φ'(z) = 0 for all z ≥ this
+  double lowest = kNowhereBelow;      ///< φ is never below this
+  double valley = kNowhereBelow;      ///< φ falls up to about here and rises from here on; −∞: it only rises
+  static constexpr double kNowhereBelow = -std::numeric_limits<double>::infinity();
+  static constexpr double kNowhereAbove = std::numeric_limits<double>::infinity();
+  /// Whether a unit with this function can die at all (a learned slope of exactly 0 aside).
+  [[nodiscard]] bool mortal() const { return dead_below > kNowhereBelow || dead_above < kNowhereAbove; }
+};
+
 struct ActivationEntry : Entry {
   std::unique_ptr<ActivationKernel<float>> (*make_float)(const ParamValues&) = nullptr;
   std::unique_ptr<ActivationKernel<double>> (*make_double)(const ParamValues&) = nullptr;
   /// Slope for z < 0 that initialisers use in their gain (He et al. 2015, section 2.2): 0 unless the function is
   /// linear there.
   double (*negative_slope)(const ParamValues&) = nullptr;
+  ActivationShape (*shape)(const ParamValues&) = nullptr;
   bool learned_slope = false;
+  bool random = false;  ///< draws random numbers in training (rrelu)
 
   template <class T>
   std::unique_ptr<ActivationKernel<T>> make(const ParamValues& values) const {

@@ -34,6 +34,7 @@ struct Response {
 /// A block of units in one column, as it is measured.
 template <class T>
 struct Measured {
+  Block<T> column;  ///< its number in the batch
   Block<T> z;
   Block<T> a;
   Block<T> d;
@@ -61,6 +62,28 @@ class ColumnSquares {
 
 // What is summed up for one block of units over the columns. Plain locals of the loop, so that they stay in registers.
 
+/// The smallest of some margins, and the column that had it. A NaN wins, so that its unit is never called dead.
+template <class T>
+class NearestColumn {
+ public:
+  void add(Block<T> margin, Block<T> column) {
+    const auto nearer = margin < smallest_;
+    smallest_ = nearer ? margin : smallest_;
+    column_ = nearer ? column : column_;
+    broken_ |= margin != margin;  // NOLINT(misc-redundant-expression): true for a NaN
+  }
+  void store(const ForwardCall<T>& call, Index unit, Index count) const {
+    const Block<T> nan = fill_block(std::numeric_limits<T>::quiet_NaN());
+    store_block<T>(broken_ ? nan : smallest_, call.activity->margin.data() + unit, count);
+    store_block<T>(column_, call.activity->column.data() + unit, count);
+  }
+
+ private:
+  Block<T> smallest_ = fill_block(std::numeric_limits<T>::infinity());
+  Block<T> column_{};
+  decltype(Block<T>{} != Block<T>{}) broken_{};
+};
+
 template <class T>
 struct NothingLanes {
   static constexpr bool kWanted = false;
@@ -75,8 +98,10 @@ struct BatchLanes {
   static constexpr bool kColumnSquares = true;
   static constexpr bool kKeepsSaved = true;
   Block<T> z_sum{}, z_square{}, a_sum{}, a_square{}, a_max{}, zeros{}, active{};
+  NearestColumn<T> nearest;
 
   void add(const Measured<T>& seen) {
+    nearest.add(seen.margin, seen.column);
     const Block<T> zero{};
     const Block<T> one = fill_block(T(1));
     a_max = max_block(a_max, abs_block(seen.a));
@@ -90,6 +115,7 @@ struct BatchLanes {
   }
 
   void store(const ForwardCall<T>& call, Index unit, Index count) const {
+    nearest.store(call, unit, count);
     BatchSums<T>& sums = *call.batch;
     store_block<T>(z_sum, sums.z_sum.data() + unit, count);
     store_block<T>(z_square, sums.z_square.data() + unit, count);
@@ -117,6 +143,17 @@ class SmallestMargin {
  private:
   Block<T> smallest_ = fill_block(std::numeric_limits<T>::infinity());
   decltype(Block<T>{} != Block<T>{}) broken_{};
+};
+
+template <class T>
+struct ActivityLanes {
+  static constexpr bool kWanted = true;
+  static constexpr bool kColumnSquares = false;
+  static constexpr bool kKeepsSaved = true;
+  NearestColumn<T> nearest;
+
+  void add(const Measured<T>& seen) { nearest.add(seen.margin, seen.column); }
+  void store(const ForwardCall<T>& call, Index unit, Index count) const { nearest.store(call, unit, count); }
 };
 
 template <class T>
@@ -170,6 +207,8 @@ class FusedKernel final : public ActivationKernel<T> {
       sweep<MarginLanes<T>>(call);
     } else if (call.batch != nullptr) {
       sweep<BatchLanes<T>>(call);
+    } else if (call.activity != nullptr) {
+      sweep<ActivityLanes<T>>(call);
     } else {
       sweep<NothingLanes<T>>(call);
     }
@@ -214,13 +253,14 @@ class FusedKernel final : public ActivationKernel<T> {
     ones.fill(T(1));
     const Block<T> is_unit = load_block(ones.data(), count);
     Lanes lanes;
-    for (Index column = 0; column < call.columns; ++column, ++at.column) {
+    Block<T> number = fill_block(static_cast<T>(call.first_column));
+    for (Index column = 0; column < call.columns; ++column, ++at.column, number += T(1)) {
       const Index offset = column * call.stride + unit;
       const Block<T> z = load_block(call.z + offset, count) + bias;
       const Response<T> response = phi_(at, z);
       if constexpr (Lanes::kKeepsSaved) store_block<T>(Phi::kLearnedSlope ? z : response.d, call.z + offset, count);
       store_block<T>(response.a, call.a + offset, count);
-      if constexpr (Lanes::kWanted) lanes.add({z, response.a, response.d, phi_.margin(at, z)});
+      if constexpr (Lanes::kWanted) lanes.add({number, z, response.a, response.d, phi_.margin(at, z)});
       if constexpr (Lanes::kColumnSquares) {
         const Block<T> counted = std::is_same_v<Count, Index> ? response.a * is_unit : response.a;
         squares.add(column, counted * counted);

@@ -26,6 +26,7 @@ template <class T>
 Dense<T>::Dense(const std::string& name, const DenseSpec& spec, Index inputs, std::uint64_t seed, std::uint64_t index)
     : Layer<T>(name),
       activation_(find_entry(activation_table(), spec.activation.name)),
+      shape_(activation_->shape(spec.activation.params)),
       kernel_(activation_->make<T>(spec.activation.params)),
       index_(index) {
   const InitContext context = init_context(spec, inputs, seed, index);
@@ -60,8 +61,9 @@ void Dense<T>::parameters_changed() {
 
 template <class T>
 void Dense<T>::forward(const Matrix<T>& input, LayerState<T>& state, const Shard& shard, const Pass& pass) const {
-  gemm<T>(Transposed::none, T(1), weight_.value, input.middleCols(shard.first, shard.count),
-          state.saved.middleCols(shard.first, shard.count));
+  const Index columns = whole_groups(shard.count);
+  gemm<T>(Transposed::none, T(1), weight_.value, input.middleCols(shard.first, columns),
+          state.saved.middleCols(shard.first, columns));
   ShardSums<T>& sums = state.shards[static_cast<std::size_t>(shard.index)];
   ForwardCall<T> call;
   call.units = outputs();
@@ -73,6 +75,7 @@ void Dense<T>::forward(const Matrix<T>& input, LayerState<T>& state, const Shard
   call.bias = bias_.value.data();
   call.slopes = unit_slopes_.data();
   call.random = {pass.seed, (pass.step << 16) + index_, pass.training};
+  if (pass.measure == Measure::activity || pass.measure == Measure::batch) call.activity = &sums.activity;
   if (pass.measure == Measure::batch) {
     call.batch = &sums.batch;
     call.a_column_square = state.output_square.data() + shard.first;
@@ -80,6 +83,22 @@ void Dense<T>::forward(const Matrix<T>& input, LayerState<T>& state, const Shard
     call.census = &sums.census;
   }
   kernel_->forward(call);
+}
+
+template <class T>
+void Dense<T>::respond(Matrix<T>& z) const {
+  const Vector<T> no_bias = Vector<T>::Zero(outputs());
+  Matrix<T> a(z.rows(), z.cols());
+  ForwardCall<T> call;
+  call.units = outputs();
+  call.columns = z.cols();
+  call.z = z.data();
+  call.a = a.data();
+  call.stride = outputs();
+  call.bias = no_bias.data();
+  call.slopes = unit_slopes_.data();
+  kernel_->forward(call);
+  z = a;
 }
 
 template <class T>

@@ -19,7 +19,15 @@ class Dense final : public Layer<T> {
   [[nodiscard]] Index inputs() const override { return weight_.value.cols(); }
   [[nodiscard]] Index outputs() const override { return weight_.value.rows(); }
   [[nodiscard]] const ActivationEntry* activation() const override { return activation_; }
+  [[nodiscard]] std::unique_ptr<Layer<T>> clone() const override { return std::make_unique<Dense<T>>(*this); }
+  using Layer<T>::parameters;
   [[nodiscard]] std::vector<Parameter<T>*> parameters() override;
+  [[nodiscard]] ActivationShape shape() const override { return shape_; }
+  void respond(Matrix<T>& z) const override;
+  [[nodiscard]] bool random_in_training() const override { return activation_->random; }
+  [[nodiscard]] double training_factor() const override {
+    return activation_->random ? std::numeric_limits<double>::infinity() : 1.0;
+  }
   void parameters_changed() override;
   void forward(const Matrix<T>& input, LayerState<T>& state, const Shard& shard, const Pass& pass) const override;
   void backward(LayerState<T>& state, const Shard& shard, const Pass& pass, Matrix<T>* input_delta) const override;
@@ -29,7 +37,8 @@ class Dense final : public Layer<T> {
 
  private:
   const ActivationEntry* activation_;
-  std::unique_ptr<ActivationKernel<T>> kernel_;
+  ActivationShape shape_;
+  std::shared_ptr<const ActivationKernel<T>> kernel_;
   Parameter<T> weight_;
   Parameter<T> bias_;
   Parameter<T> slope_;     ///< empty unless the activation learns one

@@ -11,8 +11,11 @@ class Dropout final : public Layer<T> {
  public:
   Dropout(const std::string& name, double p, Index width, std::uint64_t index)
       : Layer<T>(name), p_(p), width_(width), index_(index) {}
+  [[nodiscard]] std::unique_ptr<Layer<T>> clone() const override { return std::make_unique<Dropout<T>>(*this); }
   [[nodiscard]] Index inputs() const override { return width_; }
   [[nodiscard]] Index outputs() const override { return width_; }
+  [[nodiscard]] bool random_in_training() const override { return p_ > 0.0; }
+  [[nodiscard]] double training_factor() const override { return 1.0 / (1.0 - p_); }
   void forward(const Matrix<T>& input, LayerState<T>& state, const Shard& shard, const Pass& pass) const override;
   void backward(LayerState<T>& state, const Shard& shard, const Pass& pass, Matrix<T>* input_delta) const override;
 

@@ -2,6 +2,7 @@
 
 #include <type_traits>
 #include <vector>
+
 #include "nn/gemm_small.hpp"
 
 #ifdef RELUSCOPE_ONEDNN
@@ -12,6 +13,9 @@
 namespace reluscope {
 
 namespace {
+
+/// Columns that the choice between the ways of a forward product assumes: those of a whole shard.
+constexpr Index kWholeColumns = 64;
 
 template <class T>
 void eigen_product(Transposed transposed, T scale, const ConstView<T>& a, const ConstView<T>& b, View<T> c) {
@@ -82,7 +86,9 @@ const GemmBackend& gemm_backend() {
 
 template <class T>
 void gemm(Transposed transposed, T scale, const ConstView<T>& a, const ConstView<T>& b, View<T> c) {
-  if (is_small_product(c.rows(), c.cols(), transposed == Transposed::left ? a.rows() : a.cols())) {
+  // A forward product takes the same way however many columns it has: the way decides about the last bits.
+  const Index columns = transposed == Transposed::none ? kWholeColumns : c.cols();
+  if (is_small_product(c.rows(), columns, transposed == Transposed::left ? a.rows() : a.cols())) {
     small_product<T>(transposed, scale, a, b, c);
     return;
   }

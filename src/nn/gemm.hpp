@@ -15,6 +15,14 @@ using View = Eigen::Ref<Matrix<T>, 0, Eigen::OuterStride<>>;
 
 enum class Transposed { none, left, right };
 
+/// A *forward product* (Transposed::none) of so many columns, or a multiple of it, has columns that do not depend on
+/// each other: the bits of c's column j are a function of a and of b's column j alone, wherever they stand and however
+/// many there are. That is what lets a sample's pre-activation, seen in any batch, stand for the one over the whole
+/// data set (probe/exact_census.hpp). Kernels take columns in groups, and all groups are alike if none is short;
+/// `nn.gemm_test` holds every back end to it.
+inline constexpr Index kColumnGroup = 4;
+constexpr Index whole_groups(Index columns) { return (columns + kColumnGroup - 1) / kColumnGroup * kColumnGroup; }
+
 /// c = scale · op(a) · op(b), where `transposed` says which factor enters transposed. c must not overlap a or b.
 /// The bits of the result depend on the operands' shapes and values alone. Runs on the calling thread.
 template <class T>

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "nn/activation.hpp"
+#include "nn/gemm.hpp"
 #include "nn/matrix.hpp"
 #include "nn/parameter.hpp"
 
@@ -24,8 +25,9 @@ struct Shard {
   Index count = 0;
 };
 
-/// How much a forward pass measures.
-enum class Measure { nothing, batch, census };
+/// How much a forward pass measures. `activity`: how near the units came to their live region; `batch`: that and every
+/// statistic of a mini-batch; `census`: what needs all samples.
+enum class Measure { nothing, activity, batch, census };
 
 /// What a forward pass is for. `seed` and `step` name the random numbers of dropout and rrelu.
 struct Pass {
@@ -38,6 +40,7 @@ struct Pass {
 /// Per-unit sums of one shard, added up over the shards in their order.
 template <class T>
 struct ShardSums {
+  ActivitySums<T> activity;
   BatchSums<T> batch;
   CensusSums<T> census;
   Vector<T> delta_sum;  ///< Σ ∂L/∂z, sample losses not averaged
@@ -67,9 +70,9 @@ template <class T>
 class Layer {
  public:
   explicit Layer(std::string name) : name_(std::move(name)) {}
-  Layer(const Layer&) = delete;
   Layer& operator=(const Layer&) = delete;
   virtual ~Layer() = default;
+  [[nodiscard]] virtual std::unique_ptr<Layer<T>> clone() const = 0;
 
   [[nodiscard]] const std::string& name() const { return name_; }
   [[nodiscard]] virtual Index inputs() const = 0;
@@ -78,12 +81,25 @@ class Layer {
   [[nodiscard]] virtual const ActivationEntry* activation() const { return nullptr; }
   /// Always in the same order; the first one is the weight matrix, if any.
   [[nodiscard]] virtual std::vector<Parameter<T>*> parameters() { return {}; }
+  [[nodiscard]] std::vector<const Parameter<T>*> parameters() const {
+    const auto mutable_ones = const_cast<Layer<T>*>(this)->parameters();
+    return {mutable_ones.begin(), mutable_ones.end()};
+  }
+  /// Of a layer with units: what its activation is like.
+  [[nodiscard]] virtual ActivationShape shape() const { return {}; }
+  /// Of a layer with units: z becomes φ(z), as evaluation computes it (units × any number of columns).
+  virtual void respond(Matrix<T>& z) const { (void)z; }
+  /// Whether its output in training is not the one of evaluation; the largest factor that an element may then get
+  /// instead of 1 (dropout: 1/(1 − p), and 0 is the smallest), or infinity where there is no such bound.
+  [[nodiscard]] virtual bool random_in_training() const { return false; }
+  [[nodiscard]] virtual double training_factor() const { return 1.0; }
 
   /// Sizes `state` for batches of up to `batch` columns in `shards` shards.
   virtual void prepare(LayerState<T>& state, Index batch, Index shards) const;
   /// What must be recomputed when parameters have changed, before forward. Not concurrent.
   virtual void parameters_changed() {}
-  /// input: inputs × batch. Fills the shard's columns of state.output.
+  /// input: inputs × batch, with room for whole groups of columns (gemm.hpp). Fills the shard's columns of
+  /// state.output, in evaluation each from its own column of `input` alone, to the last bit.
   virtual void forward(const Matrix<T>& input, LayerState<T>& state, const Shard& shard, const Pass& pass) const = 0;
   /// state.delta holds ∂L/∂a in the shard's columns and receives ∂L/∂z; `input_delta` (inputs × batch; nullptr for
   /// the first layer) receives ∂L/∂input.
@@ -97,19 +113,22 @@ class Layer {
   /// The tiles of the layer's parameters: a fixed cut, whatever the thread count.
   virtual void append_tiles(std::size_t layer, std::vector<Tile>& tiles) const { (void)layer, (void)tiles; }
 
+ protected:
+  Layer(const Layer&) = default;
+
  private:
   std::string name_;
 };
 
 template <class T>
 void Layer<T>::prepare(LayerState<T>& state, Index batch, Index shards) const {
-  state.output.resize(outputs(), batch);
-  state.saved.resize(outputs(), batch);
-  state.delta.resize(outputs(), batch);
+  // Room for whole groups of columns (gemm.hpp); those beyond the batch hold nothing.
+  for (Matrix<T>* values : {&state.output, &state.saved, &state.delta}) values->setZero(outputs(), whole_groups(batch));
   state.output_square.setZero(batch);
   state.delta_square.setZero(batch);
   state.shards.resize(static_cast<std::size_t>(shards));
   for (ShardSums<T>& sums : state.shards) {
+    sums.activity.resize(outputs());
     sums.batch.resize(outputs());
     sums.census.resize(outputs());
     sums.delta_sum.setZero(outputs());

@@ -1,5 +1,7 @@
 #include "nn/network.hpp"
 
+#include <utility>
+
 #include "nn/dense.hpp"
 #include "nn/dropout.hpp"
 
@@ -20,6 +22,27 @@ Network<T>::Network(const NetworkSpec& spec, Index inputs, std::uint64_t seed) {
       layers_.push_back(std::make_unique<Dropout<T>>(layer.name, dropout.p, width, 0x8000 + index));
     }
   }
+}
+
+template <class T>
+Network<T>::Network(const Network& other) : unit_layers_(other.unit_layers_) {
+  for (const auto& layer : other.layers_) layers_.push_back(layer->clone());
+}
+
+template <class T>
+void Network<T>::copy_parameters(const Network& other) {
+  const auto from = other.parameters();
+  const auto to = parameters();
+  for (std::size_t at = 0; at < to.size(); ++at) to[at]->value = from[at]->value;
+  parameters_changed();
+}
+
+template <class T>
+std::vector<const Parameter<T>*> Network<T>::parameters() const {
+  std::vector<const Parameter<T>*> all;
+  for (const auto& layer : layers_)
+    for (const Parameter<T>* parameter : std::as_const(*layer).parameters()) all.push_back(parameter);
+  return all;
 }
 
 template <class T>
@@ -44,15 +67,15 @@ std::vector<Shard> cut_into_shards(Index columns) {
 
 template <class T>
 NetworkState<T>::NetworkState(const Network<T>& network, Index batch)
-    : input_(Matrix<T>::Zero(network.inputs(), batch)), layers_(network.depth()) {
+    : input_(Matrix<T>::Zero(network.inputs(), whole_groups(batch))), layers_(network.depth()) {
   const auto shards = static_cast<Index>(cut_into_shards(batch).size());
   for (std::size_t index = 0; index < layers_.size(); ++index)
     network.layer(index).prepare(layers_[index], batch, shards);
 }
 
 template <class T>
-void NetworkState<T>::forward(const Network<T>& network, const Shard& shard, const Pass& pass) {
-  for (std::size_t index = 0; index < layers_.size(); ++index)
+void NetworkState<T>::forward(const Network<T>& network, const Shard& shard, const Pass& pass, std::size_t layers) {
+  for (std::size_t index = 0; index < layers; ++index)
     network.layer(index).forward(input_of(index), layers_[index], shard, pass);
 }
 

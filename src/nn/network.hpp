@@ -15,6 +15,11 @@ class Network {
  public:
   /// Builds the layers and draws their initial parameters. `inputs`: features of a sample.
   Network(const NetworkSpec& spec, Index inputs, std::uint64_t seed);
+  /// A copy with parameters of its own.
+  Network(const Network& other);
+  Network& operator=(const Network&) = delete;
+  /// Takes over the parameters of a network of the same shape.
+  void copy_parameters(const Network& other);
 
   [[nodiscard]] Index inputs() const { return layers_.front()->inputs(); }
   [[nodiscard]] Index outputs() const { return layers_.back()->outputs(); }
@@ -25,6 +30,7 @@ class Network {
   [[nodiscard]] const std::vector<std::size_t>& unit_layers() const { return unit_layers_; }
   /// All parameters, layer by layer.
   [[nodiscard]] std::vector<Parameter<T>*> parameters();
+  [[nodiscard]] std::vector<const Parameter<T>*> parameters() const;
   /// To be called after parameters were changed, before the next forward.
   void parameters_changed();
 
@@ -44,7 +50,7 @@ class NetworkState {
   /// Room for batches of up to `batch` columns.
   NetworkState(const Network<T>& network, Index batch);
 
-  /// inputs × batch; the caller fills the first columns.
+  /// inputs × batch (and room up to a whole group of columns); the caller fills the first columns.
   Matrix<T>& input() { return input_; }
   [[nodiscard]] const Matrix<T>& input_of(std::size_t layer) const {
     return layer == 0 ? input_ : layers_[layer - 1].output;
@@ -54,7 +60,11 @@ class NetworkState {
   [[nodiscard]] const LayerState<T>& layer(std::size_t index) const { return layers_[index]; }
 
   /// Runs the shard's columns through all layers.
-  void forward(const Network<T>& network, const Shard& shard, const Pass& pass);
+  void forward(const Network<T>& network, const Shard& shard, const Pass& pass) {
+    forward(network, shard, pass, layers_.size());
+  }
+  /// Runs them through the first `layers` layers.
+  void forward(const Network<T>& network, const Shard& shard, const Pass& pass, std::size_t layers);
   /// From ∂L/∂output in the last layer's delta down to the first layer.
   void backward(const Network<T>& network, const Shard& shard, const Pass& pass);
 

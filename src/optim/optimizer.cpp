@@ -1,5 +1,6 @@
 #include "optim/optimizer.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
@@ -102,14 +103,43 @@ class SweptRule final : public UpdateRule<T> {
   [[nodiscard]] StepFactors next(const StepFactors& previous, std::int64_t steps, double lr) const override {
     return rule_.next(previous, steps, lr);
   }
+  [[nodiscard]] std::optional<double> shrink(bool decays, const RatesAhead& rates) const override {
+    return decays && rule_.weight_decay != 0.0 ? rule_.decay_shrink(rates) : 1.0;
+  }
+  [[nodiscard]] double rest(const StepFactors& factors, const RatesAhead& rates, const T* state) const override {
+    double values[Rule::kMaxState] = {};
+    for (int array = 0; array < rule_.state_count(); ++array) values[array] = static_cast<double>(state[array]);
+    return rule_.rest(factors, rates, values);
+  }
+  [[nodiscard]] bool has_momentum() const override { return rule_.has_momentum(); }
   [[nodiscard]] T initial_state() const override { return static_cast<T>(rule_.initial_state); }
 
  private:
   Rule rule_;
 };
 
+/// Lower bound on Π (1 − pull·lr) over the steps to come: ln(1 − x) ≥ −x/(1 − x) for x in [0, 1).
+std::optional<double> product_shrink(double pull, const RatesAhead& rates) {
+  const double most = pull * rates.largest;
+  if (!(most < 1.0)) return std::nullopt;
+  return std::exp(-pull * rates.sum / (1.0 - most)) * (1.0 - 1e-9);
+}
+
+/// What is left of a momentum buffer b that decays as μ^k b: Σ_k≥1 lr μ^k |b|.
+double momentum_rest(double momentum, const RatesAhead& rates, double buffer) {
+  return rates.largest * momentum / (1.0 - momentum) * std::abs(buffer) * (1.0 + 1e-6);
+}
+
 /// What most rules share.
 struct PlainRule {
+  /// L2 decay that goes through adaptive rates.
+  [[nodiscard]] static std::optional<double> decay_shrink(const RatesAhead& /*rates*/) { return std::nullopt; }
+  [[nodiscard]] static double rest(const StepFactors& /*factors*/, const RatesAhead& /*rates*/,
+                                   const double* /*state*/) {
+    return 0.0;
+  }
+  [[nodiscard]] static bool has_momentum() { return false; }
+
   static constexpr bool kDecoupledDecay = false;
   static constexpr int kMaxState = 2;
   double weight_decay = 0.0;
@@ -130,6 +160,24 @@ struct Sgd : PlainRule {
     weight_decay = params.number("weight_decay");
   }
   [[nodiscard]] int state_count() const { return momentum == 0.0 ? 0 : 1; }
+  [[nodiscard]] bool has_momentum() const { return momentum != 0.0; }
+  /// With g = λθ alone. μ = 0: θ ← (1 − lr λ) θ. μ > 0: the recurrence is linear, so θ_k = α_k θ_0 + β_k v_0. While
+  /// the ratio u = v/θ of the first part is in [0, U], it becomes (μu + λ)/(1 − lr(μu + λ)), which is at most U again
+  /// if U is the smaller root of lr μ U² − (1 − μ − lr λ) U + λ = 0 for the largest lr; so α shrinks by 1 − lr(μU + λ)
+  /// a step at most. β starts from 0, falls by at most Σ lr μ^k, and from where its v turns it is a part of the first
+  /// kind, which only shrinks: |β| ≤ lr μ/(1 − μ).
+  [[nodiscard]] std::optional<double> decay_shrink(const RatesAhead& rates) const {
+    if (momentum == 0.0) return product_shrink(weight_decay, rates);
+    if (nesterov || dampening != 0.0 || rates.largest == 0.0) return std::nullopt;
+    const double slope = 1.0 - momentum - rates.largest * weight_decay;
+    const double discriminant = slope * slope - 4.0 * rates.largest * momentum * weight_decay;
+    if (!(slope > 0.0 && discriminant >= 0.0)) return std::nullopt;
+    const double ratio = (slope - std::sqrt(discriminant)) / (2.0 * rates.largest * momentum);
+    return product_shrink((momentum * ratio + weight_decay) * (1.0 + 1e-6), rates);
+  }
+  [[nodiscard]] double rest(const StepFactors& /*factors*/, const RatesAhead& rates, const double* state) const {
+    return momentum == 0.0 ? 0.0 : momentum_rest(momentum, rates, state[0]);
+  }
   template <class T>
   Block<T> step(const StepFactors& factors, Block<T> value, Block<T> g, Block<T>* state) const {
     const T lr = static_cast<T>(factors.lr);
@@ -155,6 +203,18 @@ struct Adam : PlainRule {
     weight_decay = params.number("weight_decay");
   }
   [[nodiscard]] static int state_count() { return 2; }
+  [[nodiscard]] static bool has_momentum() { return true; }
+  /// Without a gradient m and v decay by β₁ and β₂, and both corrections grow, so the k-th update is at most
+  /// lr/(1 − β₁^t) · min(|m|/√v · (β₁/√β₂)^k, |m|/eps · β₁^k). Moments that have sunk to where T's spacing keeps them
+  /// from decaying move an element by less than 1e-18·lr a step.
+  [[nodiscard]] double rest(const StepFactors& factors, const RatesAhead& rates, const double* state) const {
+    const double m = std::abs(state[0]);
+    if (m == 0.0) return 0.0;
+    const double decay = beta1 / std::sqrt(beta2);
+    double updates = m / eps * beta1 / (1.0 - beta1);
+    if (decay < 1.0 && state[1] > 1e-20) updates = std::min(updates, m / std::sqrt(state[1]) * decay / (1.0 - decay));
+    return rates.largest * (updates / factors.correction1 + rates.steps * 1e-18) * (1.0 + 1e-4);
+  }
   [[nodiscard]] StepFactors next(const StepFactors& previous, std::int64_t steps, double lr) const {
     StepFactors factors = PlainRule::next(previous, steps, lr);
     // 1 − β^t = 1 − β (1 − (1 − β^(t−1))), without pow.
@@ -178,6 +238,9 @@ struct Adam : PlainRule {
 /// Adam with decoupled weight decay θ ← θ − lr·λ θ. Loshchilov & Hutter 2019, algorithm 2.
 struct AdamW : Adam {
   static constexpr bool kDecoupledDecay = true;
+  [[nodiscard]] std::optional<double> decay_shrink(const RatesAhead& rates) const {
+    return product_shrink(weight_decay, rates);
+  }
   using Adam::Adam;
 };
 
@@ -193,6 +256,10 @@ struct RmsProp : PlainRule {
     weight_decay = params.number("weight_decay");
   }
   [[nodiscard]] int state_count() const { return 1 + (momentum > 0.0 ? 1 : 0) + (centered ? 1 : 0); }
+  [[nodiscard]] bool has_momentum() const { return momentum != 0.0; }
+  [[nodiscard]] double rest(const StepFactors& /*factors*/, const RatesAhead& rates, const double* state) const {
+    return momentum == 0.0 ? 0.0 : momentum_rest(momentum, rates, state[centered ? 2 : 1]);
+  }
   template <class T>
   Block<T> step(const StepFactors& factors, Block<T> value, Block<T> g, Block<T>* state) const {
     const T a = static_cast<T>(alpha);
@@ -337,6 +404,14 @@ SweepSums Optimizer<T>::measure(const T* gradient, Index count) {
   }
   lanes.flush_into(sums);
   return sums;
+}
+
+template <class T>
+double Optimizer<T>::rest(std::size_t which, const RatesAhead& rates, Index element) const {
+  T state[3] = {};
+  for (std::size_t array = 0; array < state_[which].size(); ++array)
+    state[array] = state_[which][array].data()[element];
+  return rule_->rest(factors_, rates, state);
 }
 
 template <class T>

@@ -30,6 +30,13 @@ struct StepFactors {
   bool first = false;        ///< sgd: the first step fills the momentum buffer
 };
 
+/// What is known of the learning rates of the steps to come.
+struct RatesAhead {
+  double largest = 0.0;
+  double sum = 0.0;
+  double steps = 0.0;
+};
+
 /// The update rule of one optimiser with its parameters bound.
 template <class T>
 class UpdateRule {
@@ -46,6 +53,15 @@ class UpdateRule {
   [[nodiscard]] virtual int state_count() const = 0;
   /// The factors of the step after `factors`' one, for this lr. `steps` is the number of updates made before.
   [[nodiscard]] virtual StepFactors next(const StepFactors& previous, std::int64_t steps, double lr) const = 0;
+  /// Parameters whose gradient is exactly 0 in every step to come still *coast*: on what momentum is left, and on
+  /// weight decay. If each element then stays s·θ + r, with one factor s ∈ [shrink, 1] for all elements and all steps
+  /// and |r| ≤ rest(element): shrink. nullopt where there is no such factor (L2 decay through adaptive rates moves
+  /// every element at its own pace, and past 0).
+  [[nodiscard]] virtual std::optional<double> shrink(bool decays, const RatesAhead& rates) const = 0;
+  /// `state`: of one element. `factors`: of the last step.
+  [[nodiscard]] virtual double rest(const StepFactors& factors, const RatesAhead& rates, const T* state) const = 0;
+  /// Whether updates go on when the gradient is 0.
+  [[nodiscard]] virtual bool has_momentum() const = 0;
   /// What the state arrays start from.
   [[nodiscard]] virtual T initial_state() const { return T(0); }
 };
@@ -81,6 +97,16 @@ class Optimizer {
   [[nodiscard]] static SweepSums measure(const T* gradient, Index count);
   /// The update of elements [begin, end) of parameter `which`, with all sums; `gradient` is that of these elements.
   SweepSums sweep(std::size_t which, Index begin, Index end, const T* gradient);
+
+  /// How parameter `which` coasts (UpdateRule): the factor, and each element's rest.
+  [[nodiscard]] std::optional<double> shrink(std::size_t which, const RatesAhead& rates) const {
+    return rule_->shrink(parameters_[which]->decays, rates);
+  }
+  [[nodiscard]] double rest(std::size_t which, const RatesAhead& rates, Index element) const;
+  /// Whether a gradient of 0 leaves a parameter as it is at once: no momentum, no decay.
+  [[nodiscard]] bool stands_still(std::size_t which) const {
+    return shrink(which, {1.0, 1.0, 1.0}) == 1.0 && !rule_->has_momentum();
+  }
 
   [[nodiscard]] const std::vector<Parameter<T>*>& parameters() const { return parameters_; }
   [[nodiscard]] double base_lr() const { return base_lr_; }

@@ -1,5 +1,6 @@
 #include "optim/schedule.hpp"
 
+#include <algorithm>
 #include <stdexcept>
 
 namespace reluscope {
@@ -91,6 +92,32 @@ double Schedule::factor(ScheduleClock clock) const {
   clock.step -= warmup_steps_;
   clock.total_steps = clock.total_steps > warmup_steps_ ? clock.total_steps - warmup_steps_ : 1;
   return entry_->factor(params_, clock);
+}
+
+namespace {
+/// Steps that share an entry.
+constexpr std::int64_t kHorizonBlock = 64;
+}  // namespace
+
+RateHorizon::RateHorizon(const Schedule& schedule, double base_lr, std::int64_t total_steps,
+                         std::int64_t steps_per_epoch)
+    : total_steps_(total_steps), blocks_(static_cast<std::size_t>(total_steps / kHorizonBlock) + 1) {
+  RatesAhead ahead;
+  for (std::int64_t step = total_steps; step-- > 0;) {
+    const double rate = base_lr * schedule.factor({step, total_steps, steps_per_epoch});
+    ahead.largest = std::max(ahead.largest, rate);
+    ahead.sum += rate;
+    ahead.steps += 1.0;
+    if (step % kHorizonBlock == 0) blocks_[static_cast<std::size_t>(step / kHorizonBlock)] = ahead;
+  }
+  for (RatesAhead& block : blocks_) block.sum *= 1.0 + 1e-9;  // rounding
+}
+
+RatesAhead RateHorizon::from(std::int64_t step) const {
+  if (step >= total_steps_) return {};
+  RatesAhead ahead = blocks_[static_cast<std::size_t>(step / kHorizonBlock)];
+  ahead.steps = static_cast<double>(total_steps_ - step);
+  return ahead;
 }
 
 }  // namespace reluscope

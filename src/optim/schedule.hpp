@@ -3,7 +3,9 @@
 
 #include <cstdint>
 #include <span>
+#include <vector>
 
+#include "optim/optimizer.hpp"
 #include "util/param.hpp"
 
 namespace reluscope {
@@ -33,6 +35,18 @@ class Schedule {
   ParamValues params_;
   std::int64_t warmup_steps_;
   double warmup_start_factor_;
+};
+
+/// The learning rates from a step on, up to the end of a run.
+class RateHorizon {
+ public:
+  RateHorizon(const Schedule& schedule, double base_lr, std::int64_t total_steps, std::int64_t steps_per_epoch);
+  /// Bounds on what is ahead of `step`: not below the largest rate, the sum of all, and their number.
+  [[nodiscard]] RatesAhead from(std::int64_t step) const;
+
+ private:
+  std::int64_t total_steps_;
+  std::vector<RatesAhead> blocks_;  ///< from the start of each block of steps on
 };
 
 }  // namespace reluscope

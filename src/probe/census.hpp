@@ -2,31 +2,55 @@
 // The census: which units are dead on the whole training set D, at the present parameters, in evaluation mode
 // (no dropout; rrelu with its mean slope).
 //
-// A unit is dead on D if φ'(z(x)) = 0 for every x in D, that is if its smallest margin over D is ≥ 0 (activation.hpp).
-// It is saturated if |φ'(z(x))| ≤ ε for every x in D, and dormant if its mean |a| is at most τ times the mean over its
-// layer (Sokar et al. 2023, definition 3.1).
+// A unit is dead on D if φ'(z(x)) = 0 for every x in D, that is if its smallest margin over D is ≥ 0 (activation.hpp),
+// where z is the number that the forward pass computes. The numbers of a column do not depend on the columns around it
+// (gemm.hpp), so "the z of sample x" is well defined to the last bit, and two censuses that reason differently must
+// agree unit by unit.
 
+#include <array>
+#include <cstdint>
+#include <limits>
 #include <memory>
+#include <string_view>
 #include <vector>
 
 #include "data/dataset.hpp"
 #include "nn/network.hpp"
+#include "probe/activity.hpp"
+#include "probe/bounds.hpp"
 #include "util/thread_pool.hpp"
 
 namespace reluscope {
 
+/// How a census came to its verdict on a unit.
+enum class Device : std::uint8_t {
+  immortal,    ///< its activation cannot die
+  batch,       ///< active in the training batch at these parameters
+  witness,     ///< the sample that last activated it, or one that was run with it, still does
+  invariance,  ///< dead before; neither its parameters nor its inputs changed by a bit
+  sign,        ///< no input that can reach it raises z above a bias that keeps it dead
+  interval,    ///< interval bounds over the data's box
+  margin,      ///< dead before with a margin that the drift since cannot have used up
+  scan         ///< a look at samples that were not ruled out
+};
+inline constexpr std::array<std::string_view, 8> kDeviceNames = {"immortal", "batch",    "witness", "invariance",
+                                                                 "sign",     "interval", "margin",  "scan"};
+
 struct UnitCensus {
   bool dead = false;
-  bool saturated = false;
-  bool dormant = false;
-  double margin = 0.0;           ///< smallest margin over D (relu: −max z); −∞ if the activation cannot die
-  double activation_rate = 0.0;  ///< share of D with z outside the dead region; 0 exactly if dead
-  double mean_abs = 0.0;         ///< mean |a| over D
+  /// Dead for every input in the box around D's inputs, by interval bounds: a sufficient test.
+  bool dead_on_domain = false;
+  Device device = Device::scan;
+  Index witness = -1;  ///< alive: a training sample that activates it; −1 where none was needed
+  /// Dead: its smallest margin over D is at least this (relu: −max z).
+  double margin = 0.0;
+  /// Dead: |z(x)| moved by at most this since the last census; NaN where that is not known.
+  double drift = std::numeric_limits<double>::quiet_NaN();
 };
 
 struct LayerCensus {
   std::vector<UnitCensus> units;
-  double effective_rank = 0.0;  ///< of the layer's activations on the probe samples
+  [[nodiscard]] std::int64_t dead() const;
 };
 
 struct CensusResult {
@@ -34,31 +58,51 @@ struct CensusResult {
   bool collapsed = false;           ///< the network's output is the same for every sample of D
 };
 
-struct CensusOptions {
-  double saturation_epsilon = 0.01;
-  double dormant_tau = 0.025;
-  Index probe_samples = 2048;  ///< for effective_rank; 0: all of D
-  std::uint64_t seed = 0;      ///< chooses the probe samples
+/// Between censuses: dead_min ≤ dead units ≤ dead_max, for sure.
+struct DeadBounds {
+  std::int64_t dead_min = 0;
+  std::int64_t dead_max = 0;
+  std::vector<std::size_t> dead;  ///< the units that are dead for sure
 };
 
-/// Takes a census. An implementation may keep what it learned from one census to the next.
+/// What censuses of a run cost, for those who compare.
+struct CensusWork {
+  std::int64_t censuses = 0;
+  std::int64_t samples = 0;                                 ///< evaluated, over all censuses
+  std::array<std::int64_t, kDeviceNames.size()> settled{};  ///< units settled by each device
+};
+
+/// Takes censuses of a network in training. An implementation may keep what it learned from one to the next.
 template <class T>
 class Census {
  public:
-  Census() = default;
+  explicit Census(const Network<T>& network) : last_(network) {}
   Census(const Census&) = delete;
   Census& operator=(const Census&) = delete;
   virtual ~Census() = default;
-  virtual CensusResult take(const Network<T>& network) = 0;
+  /// The census at the present parameters. `batch`, if given, is a pass at the same parameters. After each one, and
+  /// before the next call of anything else, remember() must be called.
+  virtual CensusResult take(const Network<T>& network, const BatchActivity<T>* batch) = 0;
+  /// Bounds per layer at the present parameters, without a look at D: from the batch at the same parameters, and from
+  /// what is left of the last census. At least one census must have been taken.
+  virtual std::vector<DeadBounds> bounds(const Network<T>& network, const BatchActivity<T>& batch) = 0;
+  /// The network as of the last census.
+  [[nodiscard]] const Network<T>& last() const { return last_; }
+  /// The present parameters become those of the last census.
+  void remember(const Network<T>& network) { last_.copy_parameters(network); }
+  [[nodiscard]] const CensusWork& work() const { return work_; }
+
+ protected:
+  CensusWork work_;
+
+ private:
+  Network<T> last_;
 };
 
-/// A forward pass over all of D: the definition, carried out. The data set and the pool must outlive it.
+/// A forward pass over all of D: the definition, carried out. Its bounds are what the batch shows. All references must
+/// outlive it.
 template <class T>
-std::unique_ptr<Census<T>> make_brute_census(const Network<T>& network, const Dataset& dataset,
-                                             const CensusOptions& options, ThreadPool& pool);
-
-/// exp of the entropy of the normalised singular values of `activations` (units × samples), Roy & Vetterli 2007,
-/// definition 1. 0 for a matrix of zeros.
-double effective_rank(const Matrix<double>& activations);
+std::unique_ptr<Census<T>> make_brute_census(const Network<T>& network, const Dataset& dataset, LazyExtent<T>& extent,
+                                             ThreadPool& pool);
 
 }  // namespace reluscope

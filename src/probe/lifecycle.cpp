@@ -1,6 +1,16 @@
 #include "probe/lifecycle.hpp"
 
+#include <algorithm>
+
 namespace reluscope {
+
+void Lifecycles::observe(std::int64_t step, const std::vector<DeadBounds>& bounds) {
+  for (std::size_t at = 0; at < bounds.size(); ++at)
+    for (const std::size_t unit : bounds[at].dead) {
+      UnitLife& life = layers_[at][unit];
+      if (!life.seen_active) life.known_dead = step;
+    }
+}
 
 std::vector<LifeEvent> Lifecycles::update(std::int64_t step, const CensusResult& census) {
   const bool first = layers_.empty();
@@ -11,20 +21,26 @@ std::vector<LifeEvent> Lifecycles::update(std::int64_t step, const CensusResult&
     layers_[layer].resize(seen.size());
     for (std::size_t unit = 0; unit < seen.size(); ++unit) {
       UnitLife& life = layers_[layer][unit];
-      if (seen[unit].dead == life.dead) continue;
+      const bool was_dead = life.dead;
       life.dead = seen[unit].dead;
-      life.last_change_step = step;
-      if (life.dead && !life.first_dead_step) life.first_dead_step = step;
-      if (!life.dead) {
-        ++life.revivals;
-        events.push_back({LifeEvent::Kind::revived, layer, unit});
-      } else if (first && step == 0) {
-        life.born_dead = true;
-        events.push_back({LifeEvent::Kind::born_dead, layer, unit});
-      } else {
-        ++life.deaths;
-        events.push_back({LifeEvent::Kind::died, layer, unit});
+      if (life.dead != was_dead) {
+        life.last_change_step = step;
+        if (life.dead && !life.first_dead_step) life.first_dead_step = step;
+        if (!life.dead) {
+          ++life.revivals;
+          events.push_back({LifeEvent::Kind::revived, layer, unit, {life.known_dead, life.seen_active.value_or(step)}});
+        } else if (first && step == 0) {
+          life.born_dead = true;
+          events.push_back({LifeEvent::Kind::born_dead, layer, unit, {}});
+        } else {
+          ++life.deaths;
+          const bool dated = layer == 0 && stands_still_ && life.known_alive >= 0;
+          life.death = StepRange{life.known_alive, dated ? std::min(step, life.known_alive + 1) : step};
+          events.push_back({LifeEvent::Kind::died, layer, unit, *life.death});
+        }
       }
+      (life.dead ? life.known_dead : life.known_alive) = step;
+      life.seen_active.reset();
     }
   }
   return events;

@@ -1,23 +1,34 @@
 #pragma once
-// The life of every unit, from census to census.
+// The life of every unit, from census to census, dated as exactly as what was seen in between allows.
 
 #include <cstdint>
 #include <optional>
 #include <vector>
 
+#include "probe/activity.hpp"
 #include "probe/census.hpp"
 
 namespace reluscope {
 
-/// One unit's life so far. Steps are those of the censuses that saw the change: a death at step s happened after the
-/// census before s, and not later than s.
+/// A change happened after step `after`, the last one at which the unit is known to have been as before, and not later
+/// than step `by`, the first one at which it is known to have changed. by = after + 1: the exact step.
+struct StepRange {
+  std::int64_t after = 0;
+  std::int64_t by = 0;
+};
+
+/// One unit's life so far.
 struct UnitLife {
   bool dead = false;
-  bool born_dead = false;  ///< dead at step 0, before any update
-  std::optional<std::int64_t> first_dead_step;
-  std::optional<std::int64_t> last_change_step;
-  std::int64_t deaths = 0;    ///< alive at one census, dead at the next; being born dead is no death
-  std::int64_t revivals = 0;  ///< the reverse
+  bool born_dead = false;                        ///< dead at step 0, before any update
+  std::optional<std::int64_t> first_dead_step;   ///< the first census that found it dead
+  std::optional<std::int64_t> last_change_step;  ///< the last census that found a change
+  std::int64_t deaths = 0;                       ///< alive at one census, dead at the next; born dead is no death
+  std::int64_t revivals = 0;                     ///< the reverse
+  std::optional<StepRange> death;                ///< the last one
+  std::int64_t known_alive = -1;                 ///< the last step at which it was seen active
+  std::int64_t known_dead = -1;                  ///< the last step at which it was proved dead
+  std::optional<std::int64_t> seen_active;       ///< dead at the last census, and active since: the first such step
 };
 
 /// A change that a census found.
@@ -25,10 +36,29 @@ struct LifeEvent {
   enum class Kind { born_dead, died, revived } kind = Kind::died;
   std::size_t layer = 0;  ///< index among the layers with units
   std::size_t unit = 0;
+  StepRange range;  ///< of a death or revival
 };
 
 class Lifecycles {
  public:
+  /// `stands_still`: a unit of the first layer that is not active does not change (no momentum, no decay, the same
+  /// inputs in training and evaluation): dead at a census, it has been so since the update after it was last active.
+  explicit Lifecycles(bool stands_still) : stands_still_(stands_still) {}
+
+  /// What a batch at `step` shows, of the layers where it shows anything. Not before the first census.
+  template <class T>
+  void observe(std::int64_t step, const BatchActivity<T>& activity) {
+    for (std::size_t at = 0; at < activity.exact_layers; ++at)
+      for (std::size_t unit = 0; unit < layers_[at].size(); ++unit) {
+        if (!activity.layers[at].active(unit)) continue;
+        UnitLife& life = layers_[at][unit];
+        life.known_alive = step;
+        if (life.dead && !life.seen_active) life.seen_active = step;
+      }
+  }
+  /// What bounds prove at `step`.
+  void observe(std::int64_t step, const std::vector<DeadBounds>& bounds);
+
   /// Takes in the census at `step` (steps must grow) and returns what changed since the last one, layer by layer and
   /// unit by unit.
   std::vector<LifeEvent> update(std::int64_t step, const CensusResult& census);
@@ -36,6 +66,7 @@ class Lifecycles {
   [[nodiscard]] const std::vector<std::vector<UnitLife>>& layers() const { return layers_; }
 
  private:
+  bool stands_still_;
   std::vector<std::vector<UnitLife>> layers_;
 };
 

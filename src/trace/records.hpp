@@ -77,6 +77,8 @@ struct LayerRecord {
   double weight_norm = 0.0;
   double update_ratio = 0.0;
   std::optional<double> slope_mean;
+  std::optional<std::int64_t> dead_min;
+  std::optional<std::int64_t> dead_max;
 
   static constexpr auto columns() {
     return std::tuple{
@@ -101,6 +103,9 @@ struct LayerRecord {
         Column{"weight_norm", &LayerRecord::weight_norm, "L2 norm of W, before the update"},
         Column{"update_ratio", &LayerRecord::update_ratio, "‖Δθ‖/‖θ‖ of the update that follows, this layer"},
         Column{"slope_mean", &LayerRecord::slope_mean, "prelu: mean learned slope, before the update"},
+        Column{"dead_min", &LayerRecord::dead_min,
+               "at least so many units are dead on the whole training set: proved; empty without a census"},
+        Column{"dead_max", &LayerRecord::dead_max, "at most so many, for sure; at the step of a census both are exact"},
     };
   }
 };
@@ -113,12 +118,14 @@ struct CensusRecord {
   std::int64_t units = 0;
   std::int64_t dead = 0;
   double dead_fraction = 0.0;
-  std::int64_t saturated = 0;
-  std::int64_t dormant = 0;
+  std::int64_t dead_on_domain = 0;
+  std::int64_t locked = 0;
+  std::optional<std::int64_t> saturated;
+  std::optional<std::int64_t> dormant;
   std::int64_t born_dead = 0;
   std::int64_t died = 0;
   std::int64_t revived = 0;
-  double effective_rank = 0.0;
+  std::optional<double> effective_rank;
 
   static constexpr auto columns() {
     return std::tuple{
@@ -129,13 +136,20 @@ struct CensusRecord {
         Column{"units", &CensusRecord::units, "its units"},
         Column{"dead", &CensusRecord::dead, "units with φ' = 0 on every training sample"},
         Column{"dead_fraction", &CensusRecord::dead_fraction, "dead / units"},
-        Column{"saturated", &CensusRecord::saturated, "units with |φ'| ≤ ε on every training sample"},
-        Column{"dormant", &CensusRecord::dormant, "units with mean |a| ≤ τ times the layer's mean (Sokar et al. 2023)"},
+        Column{"dead_on_domain", &CensusRecord::dead_on_domain,
+               "dead units that interval bounds show to be dead for every input in the training set's bounding box"},
+        Column{"locked", &CensusRecord::locked, "dead units that provably cannot revive in this run"},
+        Column{"saturated", &CensusRecord::saturated,
+               "units with |φ'| ≤ ε on every probe sample; empty where the probe was not due; the last row: on all of "
+               "the training set"},
+        Column{"dormant", &CensusRecord::dormant,
+               "units with mean |a| ≤ τ times the layer's mean (Sokar et al. 2023), on the same samples"},
         Column{"born_dead", &CensusRecord::born_dead, "units that were dead at step 0"},
         Column{"died", &CensusRecord::died, "dead now and not at the last census"},
         Column{"revived", &CensusRecord::revived, "dead at the last census and not now"},
         Column{"effective_rank", &CensusRecord::effective_rank,
-               "exp of the entropy of the activations' singular values (Roy & Vetterli 2007), on the probe samples"},
+               "exp of the entropy of the activations' singular values (Roy & Vetterli 2007), on the probe samples; "
+               "empty where the probe was not due"},
     };
   }
 };
@@ -150,8 +164,19 @@ struct UnitRecord {
   std::optional<std::int64_t> last_change_step;
   std::int64_t deaths = 0;
   std::int64_t revivals = 0;
+  std::optional<std::string> cause;
+  std::optional<double> own_weights;
+  std::optional<double> own_bias;
+  std::optional<double> upstream;
+  std::optional<std::int64_t> died_after;
+  std::optional<std::int64_t> died_by;
+  std::optional<double> lr;
+  std::optional<double> grad_norm;
   std::optional<double> margin;
-  double activation_rate = 0.0;
+  std::optional<double> activation_rate;
+  std::optional<std::string> locked;
+  std::optional<std::int64_t> locked_step;
+  std::optional<double> min_steps_to_revive;
 
   static constexpr auto columns() {
     return std::tuple{
@@ -164,10 +189,28 @@ struct UnitRecord {
         Column{"last_change_step", &UnitRecord::last_change_step, "step of the last census that found a change"},
         Column{"deaths", &UnitRecord::deaths, "changes from alive to dead"},
         Column{"revivals", &UnitRecord::revivals, "changes from dead to alive"},
+        Column{"cause", &UnitRecord::cause,
+               "of the last death: born, or what pushed the pre-activation of the unit's witness most: own_weights, "
+               "own_bias, upstream"},
+        Column{"own_weights", &UnitRecord::own_weights,
+               "ΔW·h of the witness, between the two censuses around the death"},
+        Column{"own_bias", &UnitRecord::own_bias, "Δb"},
+        Column{"upstream", &UnitRecord::upstream, "W·Δh; the three add up to the witness's Δz"},
+        Column{"died_after", &UnitRecord::died_after, "last step at which it was seen active before it died"},
+        Column{"died_by", &UnitRecord::died_by,
+               "first step at which it was known dead; died_after + 1: the exact step"},
+        Column{"lr", &UnitRecord::lr, "learning rate of the update after died_after"},
+        Column{"grad_norm", &UnitRecord::grad_norm, "norm of that step's gradient, over all parameters"},
         Column{"margin", &UnitRecord::margin,
                "smallest distance of z from the live region over the training set (relu: −max z), ≥ 0 if dead"},
         Column{"activation_rate", &UnitRecord::activation_rate,
                "share of training samples with z outside the dead region"},
+        Column{"locked", &UnitRecord::locked,
+               "certificate that it cannot revive in this run: domain, sign, frozen; empty: none"},
+        Column{"locked_step", &UnitRecord::locked_step, "step of the census that found the certificate"},
+        Column{"min_steps_to_revive", &UnitRecord::min_steps_to_revive,
+               "dead and not locked: steps its margin lasts at least if z goes on drifting as it may have since the "
+               "last census; empty where that is not known or 0"},
     };
   }
 };
@@ -178,15 +221,33 @@ struct EventRecord {
   std::optional<std::int64_t> layer;
   std::optional<std::string> name;
   std::optional<std::int64_t> unit;
+  std::optional<std::int64_t> after;
+  std::optional<std::int64_t> by;
+  std::optional<std::string> dated;
+  std::optional<std::string> cause;
+  std::optional<double> own_weights;
+  std::optional<double> own_bias;
+  std::optional<double> upstream;
+  std::optional<double> lr;
+  std::optional<double> grad_norm;
   std::optional<std::string> detail;
 
   static constexpr auto columns() {
     return std::tuple{
         Column{"step", &EventRecord::step, "updates made before it was seen"},
-        Column{"event", &EventRecord::event, "born_dead, died, revived, collapsed, non_finite"},
+        Column{"event", &EventRecord::event, "born_dead, died, revived, locked, collapsed, non_finite"},
         Column{"layer", &EventRecord::layer, "layers with units, counted from 1 at the input"},
         Column{"name", &EventRecord::name, "the layer's name"},
         Column{"unit", &EventRecord::unit, "unit in the layer, from 0"},
+        Column{"after", &EventRecord::after, "died, revived: last step at which it was known to be as before"},
+        Column{"by", &EventRecord::by, "died, revived: first step at which it was known to have changed"},
+        Column{"dated", &EventRecord::dated, "exact: one update lies between the two; range: several"},
+        Column{"cause", &EventRecord::cause, "died: own_weights, own_bias, upstream"},
+        Column{"own_weights", &EventRecord::own_weights, "died: ΔW·h of the witness since the last census"},
+        Column{"own_bias", &EventRecord::own_bias, "died: Δb"},
+        Column{"upstream", &EventRecord::upstream, "died: W·Δh"},
+        Column{"lr", &EventRecord::lr, "died: learning rate of the update at step `after`"},
+        Column{"grad_norm", &EventRecord::grad_norm, "died: norm of that step's gradient, over all parameters"},
         Column{"detail", &EventRecord::detail, "what was found"},
     };
   }

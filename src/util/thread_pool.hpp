@@ -12,6 +12,10 @@
 
 namespace reluscope {
 
+/// Floating-point operations from which on waking other threads pays: some tenths of a millisecond, against the ten
+/// microseconds or so that a parallel loop costs.
+inline constexpr double kWorthSharing = 2e7;
+
 class ThreadPool {
  public:
   /// `threads` ≥ 1, the caller's included.
@@ -36,7 +40,7 @@ class ThreadPool {
         [](void* context, std::int64_t index, int thread) {
           invoke(*static_cast<std::remove_reference_t<Task>*>(context), index, thread);
         },
-        &task);
+        const_cast<std::remove_const_t<std::remove_reference_t<Task>>*>(&task));
   }
 
  private:

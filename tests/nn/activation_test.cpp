@@ -2,12 +2,14 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <functional>
 #include <limits>
 #include <map>
 
 #include "nn/dense.hpp"
+#include "probe/bounds.hpp"
 #include "support/specs.hpp"
 #include "util/random.hpp"
 
@@ -102,7 +104,60 @@ TEST_CASE("every activation agrees with its textbook formula in float64") {
       CAPTURE(z[at]);
       CHECK(std::abs(a[at] - naive.value(z[at])) <= 1e-13 * (1.0 + std::abs(naive.value(z[at]))));
       CHECK(std::abs(d[at] - naive.slope(z[at])) <= 1e-12);
+      CHECK(std::abs(a[at] - naive.value(z[at])) <= kActivationSlack * 0x1p-53 * (1.0 + std::abs(z[at])));
     }
+  }
+}
+
+TEST_CASE("the shape that bounds rely on is that of the function, and it is computed within its slack") {
+  std::vector<double> z;
+  for (double x = -20.0; x <= 20.0; x += 1.0 / 256.0) z.push_back(x);
+  for (const double x : {-1e4, -300.0, -88.0, -40.0, 40.0, 88.0, 300.0, 1e4}) z.push_back(x);
+  std::sort(z.begin(), z.end());
+  std::vector<double> a(z.size());
+  std::vector<double> d(z.size());
+  const std::vector<Choice> variants = {activation("leaky_relu", {{"negative_slope", 0.0}}),
+                                        activation("leaky_relu", {{"negative_slope", 2.0}}),
+                                        activation("elu", {{"alpha", 0.0}}),
+                                        activation("elu", {{"alpha", 3.0}}),
+                                        activation("celu", {{"alpha", 0.5}}),
+                                        activation("gelu", {{"approximate", "tanh"}})};
+  std::vector<Choice> choices;
+  for (const ActivationEntry& entry : activation_table()) choices.push_back(activation(entry.name));
+  choices.insert(choices.end(), variants.begin(), variants.end());
+  for (const Choice& choice : choices) {
+    CAPTURE(choice.name);
+    const ActivationEntry& entry = *find_entry(activation_table(), choice.name);
+    const ActivationShape shape = entry.shape(choice.params);
+    evaluate_activation(choice, z, a, d);
+    const auto kernel = entry.make<float>(choice.params);
+    double steepest = 0.0;
+    for (std::size_t at = 0; at < z.size(); ++at) {
+      CAPTURE(z[at]);
+      if (!entry.learned_slope) steepest = std::max(steepest, std::abs(d[at]));
+      CHECK(a[at] >= shape.lowest);
+      if (z[at] <= shape.dead_below) CHECK((a[at] == 0.0 && d[at] == 0.0));
+      if (z[at] >= shape.dead_above) CHECK(d[at] == 0.0);
+      // Float64 stands for the exact value in float32's slack.
+      float value = static_cast<float>(z[at]);
+      float result = 0.0F;
+      const float bias = 0.0F;
+      const float slope = entry.learned_slope ? 0.25F : 0.0F;
+      ForwardCall<float> call;
+      call.units = call.columns = call.stride = 1;
+      call.z = &value;
+      call.a = &result;
+      call.bias = &bias;
+      call.slopes = &slope;
+      kernel->forward(call);
+      CHECK(std::abs(static_cast<double>(result) - a[at]) <= kActivationSlack * 0x1p-24 * (1.0 + std::abs(z[at])));
+      if (at == 0 || entry.learned_slope) continue;
+      CHECK(std::abs(a[at] - a[at - 1]) <= shape.lipschitz * (z[at] - z[at - 1]) * (1.0 + 1e-12) + 1e-12);
+      // Falls up to the valley, rises from there on.
+      if (z[at] <= shape.valley - 0.01) CHECK(a[at] <= a[at - 1] + 1e-15);
+      if (z[at - 1] >= shape.valley + 0.01) CHECK(a[at] >= a[at - 1] - 1e-12);
+    }
+    if (!entry.learned_slope) CHECK(shape.lipschitz <= 1.02 * std::max(1.0, steepest));
   }
 }
 

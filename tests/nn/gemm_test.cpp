@@ -118,3 +118,48 @@ TEST_CASE("a column of a small product does not depend on the columns beside it"
     CHECK((one.array() == all.col(column).array()).all());
   }
 }
+
+namespace {
+
+/// Whole groups of columns, in any order and number, give the columns that a whole shard of them gives.
+template <class T, class Product>
+void check_columns(Product product, Index rows, Index inner) {
+  constexpr Index kColumns = 64;
+  const Matrix<T> a = random_matrix<T>(rows, inner, 5);
+  const Matrix<T> b = random_matrix<T>(inner, kColumns, 6);
+  Matrix<T> whole(rows, kColumns);
+  product(Transposed::none, T(1), a, b, whole);
+  CAPTURE(rows);
+  CAPTURE(inner);
+  for (Index columns = kColumnGroup; columns <= kColumns; columns += kColumnGroup)
+    for (const Index shift : {0, 1, 7, 30}) {
+      Matrix<T> some(inner, columns);
+      for (Index column = 0; column < columns; ++column) some.col(column) = b.col((column + shift) % kColumns);
+      Matrix<T> result(rows, columns);
+      product(Transposed::none, T(1), a, some, result);
+      bool same = true;
+      for (Index column = 0; column < columns; ++column)
+        same = same && (result.col(column).array() == whole.col((column + shift) % kColumns).array()).all();
+      CAPTURE(columns);
+      CAPTURE(shift);
+      CHECK(same);
+    }
+}
+
+}  // namespace
+
+TEST_CASE("columns of a forward product do not depend on each other, in whole groups: the census rests on it") {
+  const std::vector<std::pair<Index, Index>> shapes = {{1, 1},    {1, 300},   {3, 700},   {5, 40},    {10, 256},
+                                                       {33, 500}, {64, 64},   {96, 97},   {100, 100}, {128, 96},
+                                                       {7, 5000}, {256, 784}, {300, 300}, {512, 512}};
+  for (const auto& [rows, inner] : shapes) {
+    check_columns<float>(gemm<float>, rows, inner);
+    check_columns<double>(gemm<double>, rows, inner);
+    for (const GemmBackend& backend : gemm_backends()) {
+      // Shapes that would be left to the small kernel never reach a back end.
+      if (is_small_product(rows, 64, inner)) continue;
+      check_columns<float>(backend.product_float, rows, inner);
+      if (backend.product_double != nullptr) check_columns<double>(backend.product_double, rows, inner);
+    }
+  }
+}

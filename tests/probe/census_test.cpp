@@ -1,4 +1,4 @@
-#include "probe/census.hpp"
+#include "probe/exact_census.hpp"
 
 #include <doctest/doctest.h>
 
@@ -6,6 +6,7 @@
 
 #include "experiment/training_step.hpp"
 #include "probe/lifecycle.hpp"
+#include "probe/probe_set.hpp"
 #include "support/naive.hpp"
 #include "support/specs.hpp"
 #include "util/random.hpp"
@@ -31,9 +32,25 @@ NetworkSpec mlp(const std::string& phi, Index first, Index second) {
 }
 
 template <class T>
-CensusResult take(const Network<T>& network, const Dataset& dataset, int threads = 1, CensusOptions options = {}) {
+CensusResult take(const Network<T>& network, const Dataset& dataset, int threads = 1) {
   ThreadPool pool(threads);
-  return make_brute_census(network, dataset, options, pool)->take(network);
+  LazyExtent<T> extent(dataset, pool);
+  const CensusResult brute = make_brute_census(network, dataset, extent, pool)->take(network, nullptr);
+  const CensusResult exact = make_exact_census(network, dataset, extent, pool, 1)->take(network, nullptr);
+  for (std::size_t layer = 0; layer < brute.layers.size(); ++layer)
+    for (std::size_t unit = 0; unit < brute.layers[layer].units.size(); ++unit)
+      CHECK(exact.layers[layer].units[unit].dead == brute.layers[layer].units[unit].dead);
+  CHECK(exact.collapsed == brute.collapsed);
+  return brute;
+}
+
+/// Over all of D.
+template <class T>
+std::vector<LayerProbe> probe(const Network<T>& network, const Dataset& dataset, int threads = 1) {
+  ThreadPool pool(threads);
+  ProbeOptions options;
+  options.samples = 0;
+  return ProbeSet<T>(network, dataset, options, pool).measure(network);
 }
 
 std::vector<std::size_t> dead_units(const LayerCensus& layer) {
@@ -60,7 +77,7 @@ TEST_CASE("exactly the planted units are dead, and no others") {
   CHECK(dead_units(census.layers[1]) == std::vector<std::size_t>{4});
   CHECK(dead_units(census.layers[2]).empty());
   CHECK_FALSE(census.collapsed);
-  CHECK(census.layers[0].units[5].activation_rate == 0.0);
+  CHECK(probe(network, dataset)[0].units[5].activation_rate == 0.0);
   CHECK(census.layers[0].units[5].margin > 900.0);
 }
 
@@ -74,7 +91,7 @@ TEST_CASE("a unit that a single sample activates is alive; silence on all but th
   Network<float> network(spec, 1, 0);
   const CensusResult alive = take(network, dataset);
   CHECK(dead_units(alive.layers[0]).empty());
-  CHECK(alive.layers[0].units[0].activation_rate == doctest::Approx(1.0 / 600));
+  CHECK(probe(network, dataset)[0].units[0].activation_rate == doctest::Approx(1.0 / 600));
   points(0, 577) = 0.0;  // z = 0 everywhere it is largest: relu'(0) = 0
   CHECK(dead_units(take(network, dataset_of(points)).layers[0]).size() == 2);
 }
@@ -98,6 +115,7 @@ TEST_CASE("the census agrees with a naive forward pass, for any number of thread
     Network<double> network(spec, 5, seed);
     const auto z = naive_preactivations(network, points, relu);
     const CensusResult census = take(network, dataset, 2);
+    const std::vector<LayerProbe> probed = probe(network, dataset, 2);
     std::size_t dead = 0;
     for (std::size_t layer = 0; layer < 2; ++layer) {
       double layer_mean = 0.0;
@@ -108,10 +126,12 @@ TEST_CASE("the census agrees with a naive forward pass, for any number of thread
         const double largest = z[layer].row(unit).maxCoeff();
         CHECK(seen.dead == (largest <= 0.0));
         CHECK(seen.margin == doctest::Approx(-largest).epsilon(1e-10));
-        CHECK(seen.activation_rate == doctest::Approx((z[layer].row(unit).array() > 0.0).cast<double>().mean()));
+        const UnitProbe& rates = probed[layer].units[static_cast<std::size_t>(unit)];
+        CHECK(rates.margin == seen.margin);
+        CHECK(rates.activation_rate == doctest::Approx((z[layer].row(unit).array() > 0.0).cast<double>().mean()));
         const double mean = z[layer].row(unit).unaryExpr(&relu).mean();
-        CHECK(seen.mean_abs == doctest::Approx(mean).epsilon(1e-10));
-        CHECK(seen.dormant == (mean <= 0.025 * layer_mean));
+        CHECK(rates.mean_abs == doctest::Approx(mean).epsilon(1e-10));
+        CHECK(rates.dormant == (mean <= 0.025 * layer_mean));
         dead += seen.dead ? 1 : 0;
       }
     }
@@ -129,9 +149,10 @@ TEST_CASE("saturated units are those whose derivative is small on every sample")
   const auto parameters = network.layer(0).parameters();
   parameters[1]->value << 0.0, 3.0, 2.0;  // tanh'(3) = 0.0099, tanh'(2) = 0.071
   const CensusResult census = take(network, dataset_of(points));
-  CHECK_FALSE(census.layers[0].units[0].saturated);
-  CHECK(census.layers[0].units[1].saturated);
-  CHECK_FALSE(census.layers[0].units[2].saturated);
+  const std::vector<LayerProbe> probed = probe(network, dataset_of(points));
+  CHECK_FALSE(probed[0].units[0].saturated);
+  CHECK(probed[0].units[1].saturated);
+  CHECK_FALSE(probed[0].units[2].saturated);
   for (const UnitCensus& unit : census.layers[0].units) {
     CHECK_FALSE(unit.dead);
     CHECK(unit.margin == -std::numeric_limits<double>::infinity());
@@ -169,7 +190,7 @@ TEST_CASE("lifecycles count births, deaths and revivals at the census that saw t
     }
     return result;
   };
-  Lifecycles lives;
+  Lifecycles lives(false);
   CHECK(lives.update(0, census({true, false, false})).size() == 1);
   CHECK(lives.update(10, census({true, true, false})).size() == 1);
   CHECK(lives.update(20, census({false, true, false})).size() == 1);
@@ -206,15 +227,17 @@ TEST_CASE("a planted unit in layer 2 revives at the step that arithmetic by hand
   Optimizer<double> sgd(optimizer("sgd"), {}, network.parameters());
   TrainingStep<double> step(network, dataset, *find_entry(loss_table(), "mse"), mse.params, {TargetCoding::values, 0.0},
                             sgd, 1, pool);
-  const auto census = make_brute_census(network, dataset, {}, pool);
+  LazyExtent<double> extent(dataset, pool);
+  const auto census = make_exact_census(network, dataset, extent, pool, 0);
 
   // The same by hand, in scalars: w1 b1 (layer 1), wv bv (V), wu bu (U, no gradient while dead), ov c (output).
   double w1 = 1, b1 = 0, wv = 1, bv = 0, ov = 1, c = 0;
   std::int64_t predicted = -1;
-  Lifecycles lives;
+  Lifecycles lives(true);
   constexpr double kRate = 0.005;
   for (std::int64_t at = 0; at < 100; ++at) {
-    lives.update(at, census->take(network));
+    lives.update(at, census->take(network, nullptr));
+    census->remember(network);
     const double h = w1 + b1;
     if (predicted < 0 && h - 1.2 > 0) predicted = at;
     if (predicted >= 0) break;

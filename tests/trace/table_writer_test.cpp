@@ -37,11 +37,13 @@ TEST_CASE("the columns are those of schema version 1") {
         "step,epoch,loss,accuracy,lr,grad_norm,grad_noise,param_norm,update_ratio,batch_dead_fraction\n");
   CHECK(csv_header<LayerRecord>() ==
         "step,epoch,layer,name,activation,units,batch_dead,batch_dead_fraction,zero_fraction,z_mean,z_std,a_mean,a_rms,"
-        "a_max,grad_norm_w,grad_norm_b,grad_max,delta_rms,weight_norm,update_ratio,slope_mean\n");
+        "a_max,grad_norm_w,grad_norm_b,grad_max,delta_rms,weight_norm,update_ratio,slope_mean,dead_min,dead_max\n");
   CHECK(csv_header<CensusRecord>() ==
-        "step,epoch,layer,name,units,dead,dead_fraction,saturated,dormant,born_dead,died,revived,effective_rank\n");
+        "step,epoch,layer,name,units,dead,dead_fraction,dead_on_domain,locked,saturated,dormant,born_dead,died,revived,"
+        "effective_rank\n");
   CHECK(csv_header<UnitRecord>() ==
-        "layer,name,unit,state,born_dead,first_dead_step,last_change_step,deaths,revivals,margin,activation_rate\n");
+        "layer,name,unit,state,born_dead,first_dead_step,last_change_step,deaths,revivals,cause,own_weights,own_bias,"
+        "upstream,died_after,died_by,lr,grad_norm,margin,activation_rate,locked,locked_step,min_steps_to_revive\n");
 }
 
 TEST_CASE("in CSV an absent cell is empty and what is not finite has its name") {
@@ -59,7 +61,11 @@ TEST_CASE("in JSON what is not finite is null and named, and every line is valid
   CHECK(row["accuracy"].is_null());
   CHECK(row["not_finite"] == nlohmann::json{{"loss", "nan"}, {"grad_norm", "inf"}});
   line.clear();
-  append_json_row(line, EventRecord{7, "died", 1, "odd \"name\"\n", 4, {}});
+  EventRecord event;
+  event.step = 7;
+  event.event = "died";
+  event.name = "odd \"name\"\n";
+  append_json_row(line, event);
   CHECK(nlohmann::json::parse(line)["name"] == "odd \"name\"\n");
 }
 

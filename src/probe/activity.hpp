@@ -1,0 +1,36 @@
+#pragma once
+// What a batch shows of every unit, for free: how near it came to its live region, and with which sample.
+
+#include <span>
+#include <vector>
+
+#include "nn/network.hpp"
+
+namespace reluscope {
+
+template <class T>
+struct LayerActivity {
+  Vector<T> margin;           ///< smallest margin over the batch (activation.hpp); NaN if one was
+  std::vector<Index> sample;  ///< the training sample that has it
+  /// The unit was active: some margin was not ≥ 0. A NaN counts as active: such a unit is broken, not dead.
+  [[nodiscard]] bool active(std::size_t unit) const { return !(margin[static_cast<Index>(unit)] >= T(0)); }
+};
+
+/// A batch in a forward pass, training or not, at certain parameters.
+template <class T>
+struct BatchActivity {
+  std::vector<LayerActivity<T>> layers;  ///< one per layer with units
+  /// In the first so many of them the pass computed what evaluation computes, to the last bit: they come before any
+  /// dropout and not after a random activation. What the others show says nothing about evaluation.
+  std::size_t exact_layers = 0;
+  /// Two samples had different outputs, in evaluation. False if that is not known.
+  bool outputs_differ = false;
+
+  /// Of a network that has not been run yet. `training`: whether passes will be training passes.
+  BatchActivity(const Network<T>& network, bool training);
+  /// Takes in the shards of a pass with Measure::activity or Measure::batch over these samples.
+  void collect(const Network<T>& network, const NetworkState<T>& state, std::span<const Shard> shards,
+               std::span<const Index> samples);
+};
+
+}  // namespace reluscope

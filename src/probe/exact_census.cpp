@@ -1,0 +1,487 @@
+#include "probe/exact_census.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+#include <optional>
+
+#include "probe/bounds.hpp"
+#include "probe/domain.hpp"
+#include "probe/sample_runner.hpp"
+#include "util/random.hpp"
+
+namespace reluscope {
+
+namespace {
+
+constexpr double kInfinity = std::numeric_limits<double>::infinity();
+/// At most so many groups: what is kept per unit is one number for each.
+constexpr Index kMostGroups = 4096;
+/// Witnesses run at once.
+constexpr std::size_t kWitnesses = 64;
+/// Random samples run for units that were alive and have no witness left.
+constexpr std::size_t kLook = 128;
+
+float float_not_below(double x) {
+  const auto rounded = static_cast<float>(x);
+  return static_cast<double>(rounded) < x ? std::nextafter(rounded, std::numeric_limits<float>::infinity()) : rounded;
+}
+
+/// Levels of something over the groups, each as of the time its group was last run, and how far the thing has moved:
+/// level[g] + travelled bounds it on group g now.
+struct Levels {
+  std::vector<float> level;  ///< empty: nothing is known
+  double travelled = 0.0;
+
+  [[nodiscard]] bool known() const { return !level.empty(); }
+  [[nodiscard]] double at(std::size_t group) const { return static_cast<double>(level[group]) + travelled; }
+  [[nodiscard]] double highest() const {
+    if (!known()) return kInfinity;
+    return static_cast<double>(*std::max_element(level.begin(), level.end())) + travelled;
+  }
+  void set(std::size_t group, double value) {
+    const double relative = travelled == 0.0 ? value : std::nextafter(value - travelled, kInfinity);
+    level[group] = float_not_below(relative);
+  }
+  void travel(double distance) {
+    if (!known()) return;
+    travelled = add_up(travelled, distance);
+    if (!std::isfinite(travelled)) forget();
+  }
+  void forget() {
+    std::fill(level.begin(), level.end(), std::numeric_limits<float>::infinity());
+    travelled = 0.0;
+  }
+};
+
+/// What is kept of a unit from census to census.
+struct Unit {
+  bool dead = false;
+  Index witness = -1;
+  double margin = 0.0;  ///< if dead
+  Levels levels;        ///< of −margin; only of dead units that had to be scanned
+};
+
+struct Book {
+  bool mortal = false;  ///< its units can die
+  /// Dead units yield exactly 0 for every sample.
+  bool dead_is_zero = false;
+  std::vector<Unit> units;
+  Levels norm;  ///< of ‖h(x)‖, the layer's output
+};
+
+enum class State : std::uint8_t { open, alive, dead };
+
+/// One census, or one look at bounds, in the making.
+struct Draft {
+  struct Verdict {
+    State state = State::open;
+    Device device = Device::scan;
+    Index witness = -1;
+    double margin = 0.0;
+  };
+  std::vector<std::vector<Verdict>> units;
+  std::vector<Eigen::VectorXd> z_drift;  ///< since the last census; empty where it was not asked for
+  std::vector<double> norm_drift;
+
+  [[nodiscard]] bool open(std::size_t layer) const {
+    return std::any_of(units[layer].begin(), units[layer].end(),
+                       [](const Verdict& verdict) { return verdict.state == State::open; });
+  }
+  /// One past the last layer with an open unit.
+  [[nodiscard]] std::size_t open_layers() const {
+    std::size_t layers = units.size();
+    while (layers > 0 && !open(layers - 1)) --layers;
+    return layers;
+  }
+};
+
+template <class T>
+class ExactCensus final : public Census<T> {
+ public:
+  ExactCensus(const Network<T>& network, const Dataset& dataset, LazyExtent<T>& extent, ThreadPool& pool,
+              std::uint64_t seed)
+      : Census<T>(network),
+        dataset_(dataset),
+        extent_(extent),
+        seed_(seed),
+        group_size_(kShardColumns *
+                    ((dataset.train.count() + kShardColumns * kMostGroups - 1) / (kShardColumns * kMostGroups))),
+        groups_(static_cast<std::size_t>((dataset.train.count() + group_size_ - 1) / group_size_)),
+        runner_(network, dataset, pool, std::max(kPassColumns, group_size_)),
+        seen_(network, false) {
+    for (const std::size_t layer : network.unit_layers()) {
+      Book book;
+      book.mortal = can_die(network.layer(layer));
+      book.dead_is_zero = network.layer(layer).shape().mortal() &&
+                          network.layer(layer).shape().dead_above == ActivationShape::kNowhereAbove;
+      book.units.resize(static_cast<std::size_t>(network.layer(layer).outputs()));
+      books_.push_back(std::move(book));
+    }
+  }
+
+  CensusResult take(const Network<T>& network, const BatchActivity<T>* batch) override {
+    Draft draft = start(batch);
+    try_witnesses(network, draft);
+    if (any_fresh(draft)) look_around(network, draft);
+    if (draft.open_layers() > 0 || tracking_) prove(network, draft, true);
+    move_on(draft);
+    scan(network, draft);
+    CensusResult result = conclude(draft);
+    result.collapsed = is_collapsed(network, draft, batch);
+    mark_dead_on_domain(network, extent_, result);
+    return result;
+  }
+
+  std::vector<DeadBounds> bounds(const Network<T>& network, const BatchActivity<T>& batch) override {
+    Draft draft = start(&batch);
+    if (tracking_) prove(network, draft, false);
+    std::vector<DeadBounds> bounds(books_.size());
+    for (std::size_t at = 0; at < books_.size(); ++at)
+      for (std::size_t unit = 0; unit < draft.units[at].size(); ++unit) {
+        const State state = draft.units[at][unit].state;
+        if (state == State::dead) bounds[at].dead.push_back(unit);
+        if (state != State::alive) ++bounds[at].dead_max;
+        bounds[at].dead_min = static_cast<std::int64_t>(bounds[at].dead.size());
+      }
+    return bounds;
+  }
+
+ private:
+  Draft start(const BatchActivity<T>* batch) const {
+    Draft draft;
+    draft.z_drift.resize(books_.size());
+    draft.norm_drift.assign(books_.size(), kInfinity);
+    for (std::size_t at = 0; at < books_.size(); ++at) {
+      auto& verdicts = draft.units.emplace_back(books_[at].units.size());
+      for (std::size_t unit = 0; unit < verdicts.size(); ++unit) {
+        if (!books_[at].mortal) {
+          verdicts[unit].state = State::alive;
+          verdicts[unit].device = Device::immortal;
+        } else if (batch != nullptr && at < batch->exact_layers && batch->layers[at].active(unit)) {
+          verdicts[unit] = {State::alive, Device::batch, batch->layers[at].sample[unit], 0.0};
+        }
+      }
+    }
+    return draft;
+  }
+
+  /// Open units that were not dead at the last census, and of which a scan is not the likely end.
+  [[nodiscard]] bool any_fresh(const Draft& draft) const {
+    for (std::size_t at = 0; at < books_.size(); ++at)
+      for (std::size_t unit = 0; unit < books_[at].units.size(); ++unit)
+        if (draft.units[at][unit].state == State::open && !books_[at].units[unit].dead) return true;
+    return false;
+  }
+
+  /// Runs some samples through the first `layers` layers with units and settles the open units that they activate.
+  void run(const Network<T>& network, std::span<const Index> samples, Draft& draft, Device device, std::size_t layers) {
+    runner_.run(network, samples, Measure::activity, network.unit_layers()[layers - 1] + 1);
+    this->work_.samples += static_cast<std::int64_t>(samples.size());
+    seen_.exact_layers = layers;
+    seen_.collect(network, runner_.state(), runner_.shards(), samples);
+    for (std::size_t at = 0; at < layers; ++at)
+      for (std::size_t unit = 0; unit < books_[at].units.size(); ++unit)
+        if (draft.units[at][unit].state == State::open && seen_.layers[at].active(unit))
+          draft.units[at][unit] = {State::alive, device, seen_.layers[at].sample[unit], 0.0};
+  }
+
+  void try_witnesses(const Network<T>& network, Draft& draft) {
+    std::vector<Index> tried;
+    while (true) {
+      std::vector<Index> samples;
+      for (std::size_t at = 0; at < books_.size(); ++at)
+        for (std::size_t unit = 0; unit < books_[at].units.size() && samples.size() < kWitnesses; ++unit) {
+          const Index witness = books_[at].units[unit].witness;
+          if (draft.units[at][unit].state != State::open || witness < 0) continue;
+          if (std::find(samples.begin(), samples.end(), witness) != samples.end()) continue;
+          if (std::find(tried.begin(), tried.end(), witness) != tried.end()) continue;
+          samples.push_back(witness);
+        }
+      if (samples.empty()) return;
+      tried.insert(tried.end(), samples.begin(), samples.end());
+      run(network, samples, draft, Device::witness, draft.open_layers());
+    }
+  }
+
+  void look_around(const Network<T>& network, Draft& draft) {
+    Rng rng(seed_, Purpose::probe, 2 + static_cast<std::uint64_t>(this->work_.censuses));
+    std::vector<Index> samples(kLook);
+    for (Index& sample : samples)
+      sample = static_cast<Index>(rng.below(static_cast<std::uint64_t>(dataset_.train.count())));
+    run(network, samples, draft, Device::scan, draft.open_layers());
+  }
+
+  /// One past the last layer of which levels are kept.
+  [[nodiscard]] std::size_t tracked_layers() const {
+    std::size_t layers = books_.size();
+    while (layers > 0 && std::none_of(books_[layers - 1].units.begin(), books_[layers - 1].units.end(),
+                                      [](const Unit& unit) { return unit.levels.known(); }))
+      --layers;
+    return layers;
+  }
+
+  /// Proves dead what can be proved dead without a look at D, layer by layer from the input. `all`: tries intervals on
+  /// every open unit, otherwise only on those that were dead.
+  void prove(const Network<T>& network, Draft& draft, bool all) {
+    const std::size_t layers = std::max(draft.open_layers(), tracked_layers());
+    Box box = extent_.get().box;  // of the inputs of layer `boxed`
+    std::size_t boxed = 0;
+    InputDrift input{extent_.get().norm, Eigen::VectorXd::Zero(dataset_.features())};
+    for (std::size_t at = 0; at < layers; ++at) {
+      const Layer<T>& layer = network.layer(network.unit_layers()[at]);
+      if (tracking_) {
+        const UnitMotion motion = measure_motion(this->last().layer(network.unit_layers()[at]), layer);
+        const Eigen::VectorXd z_drift = bound_z_drift(layer, motion, input);
+        // A learned slope that moved changes what the margin is: from −z to −∞ when it leaves 0.
+        draft.z_drift[at] = (motion.slope.array() == 0.0).select(z_drift.array(), kInfinity);
+        prove_by_margin(at, draft);
+        if (wants_interval(at, draft, all)) prove_by_interval(network, at, draft, box, boxed);
+        Eigen::VectorXd a_drift = bound_a_drift(layer, motion, input, z_drift);
+        if (books_[at].dead_is_zero)
+          for (std::size_t unit = 0; unit < books_[at].units.size(); ++unit)
+            if (books_[at].units[unit].dead && draft.units[at][unit].state == State::dead)
+              a_drift[static_cast<Index>(unit)] = 0.0;
+        draft.norm_drift[at] = a_drift.norm() * (1.0 + 1e-9);
+        input = {books_[at].norm.highest(), std::move(a_drift)};
+      } else if (wants_interval(at, draft, all)) {
+        prove_by_interval(network, at, draft, box, boxed);
+      }
+    }
+  }
+
+  [[nodiscard]] bool wants_interval(std::size_t at, const Draft& draft, bool all) const {
+    for (std::size_t unit = 0; unit < books_[at].units.size(); ++unit)
+      if (draft.units[at][unit].state == State::open && (all || books_[at].units[unit].dead)) return true;
+    return false;
+  }
+
+  void prove_by_margin(std::size_t at, Draft& draft) const {
+    for (std::size_t unit = 0; unit < books_[at].units.size(); ++unit) {
+      const Unit& known = books_[at].units[unit];
+      auto& verdict = draft.units[at][unit];
+      if (verdict.state != State::open || !known.dead) continue;
+      const double drift = draft.z_drift[at][static_cast<Index>(unit)];
+      if (drift == 0.0) {
+        verdict = {State::dead, Device::invariance, -1, known.margin};
+      } else {
+        const double highest = add_up(known.levels.highest(), drift);
+        if (highest <= 0.0) verdict = {State::dead, Device::margin, -1, -highest};
+      }
+    }
+  }
+
+  /// `box` is that of layer `boxed`'s inputs and is carried on from there.
+  void prove_by_interval(const Network<T>& network, std::size_t target, Draft& draft, Box& box, std::size_t& boxed) {
+    for (; boxed <= target; ++boxed) {
+      const Layer<T>& layer = network.layer(network.unit_layers()[boxed]);
+      const ActivationShape shape = layer.shape();
+      const PreActivationBox bound = bound_pre_activations(layer, box);
+      const auto& bias = layer.parameters()[1]->value;
+      for (std::size_t unit = 0; unit < books_[boxed].units.size(); ++unit) {
+        const auto index = static_cast<Index>(unit);
+        auto& verdict = draft.units[boxed][unit];
+        if (verdict.state != State::open) continue;
+        const double low = bound.z.low[index];
+        const double high = bound.z.high[index];
+        if (!dead_between(shape, low, high)) continue;
+        const bool by_sign = bound.at_most_bias[unit] && static_cast<double>(bias(index, 0)) <= shape.dead_below;
+        verdict = {State::dead, by_sign ? Device::sign : Device::interval, -1,
+                   std::max(shape.dead_below - high, low - shape.dead_above)};
+      }
+      box = bound_activations(layer, bound.z);
+      if (!books_[boxed].dead_is_zero) continue;
+      for (std::size_t unit = 0; unit < books_[boxed].units.size(); ++unit)
+        if (draft.units[boxed][unit].state == State::dead)
+          box.low[static_cast<Index>(unit)] = box.high[static_cast<Index>(unit)] = 0.0;
+    }
+  }
+
+  /// The levels of the last census become bounds at the present parameters.
+  void move_on(const Draft& draft) {
+    for (std::size_t at = 0; at < books_.size(); ++at) {
+      const bool measured = draft.z_drift[at].size() > 0;
+      for (std::size_t unit = 0; unit < books_[at].units.size(); ++unit)
+        books_[at].units[unit].levels.travel(measured ? draft.z_drift[at][static_cast<Index>(unit)] : kInfinity);
+      books_[at].norm.travel(measured ? draft.norm_drift[at] : kInfinity);
+    }
+  }
+
+  // ---- the scan
+
+  struct OpenUnit {
+    std::size_t layer;
+    std::size_t unit;
+  };
+
+  [[nodiscard]] std::vector<OpenUnit> open_units(const Draft& draft) const {
+    std::vector<OpenUnit> units;
+    for (std::size_t at = 0; at < books_.size(); ++at)
+      for (std::size_t unit = 0; unit < draft.units[at].size(); ++unit)
+        if (draft.units[at][unit].state == State::open) units.push_back({at, unit});
+    return units;
+  }
+
+  void scan(const Network<T>& network, Draft& draft) {
+    std::vector<OpenUnit> open = open_units(draft);
+    if (open.empty()) return;
+    for (const OpenUnit& place : open) {
+      Levels& levels = books_[place.layer].units[place.unit].levels;
+      if (!levels.known()) levels.level.assign(groups_, std::numeric_limits<float>::infinity());
+    }
+    const std::size_t layers = tracked_layers();
+    for (std::size_t at = 0; at + 1 < layers; ++at)
+      if (!books_[at].norm.known()) books_[at].norm.level.assign(groups_, std::numeric_limits<float>::infinity());
+
+    std::size_t round = 1;
+    std::vector<std::size_t> order = nearest_first(open);
+    for (std::size_t next = 0; next < order.size() && !open.empty();) {
+      // Rounds grow: a unit that is alive is mostly found at once, a dead one needs all that is left.
+      std::vector<std::size_t> groups;
+      const auto most = std::max<std::size_t>(1, static_cast<std::size_t>(kPassColumns / group_size_));
+      for (; next < order.size() && groups.size() < std::min(round, most); ++next)
+        if (std::any_of(open.begin(), open.end(), [&](const OpenUnit& place) {
+              return !(books_[place.layer].units[place.unit].levels.at(order[next]) <= 0.0);
+            }))
+          groups.push_back(order[next]);
+      if (groups.empty()) break;
+      run_groups(network, groups, draft, layers);
+      open = open_units(draft);
+      round *= 2;
+    }
+    for (const OpenUnit& place : open) {
+      const double highest = books_[place.layer].units[place.unit].levels.highest();
+      draft.units[place.layer][place.unit] = {State::dead, Device::scan, -1, -highest};
+    }
+  }
+
+  /// The groups in which some open unit may be active, those first where one may be farthest into its live region.
+  [[nodiscard]] std::vector<std::size_t> nearest_first(const std::vector<OpenUnit>& open) const {
+    std::vector<double> highest(groups_, -kInfinity);
+    for (const OpenUnit& place : open)
+      for (std::size_t group = 0; group < groups_; ++group)
+        highest[group] = std::max(highest[group], books_[place.layer].units[place.unit].levels.at(group));
+    std::vector<std::size_t> order;
+    for (std::size_t group = 0; group < groups_; ++group)
+      if (highest[group] > 0.0) order.push_back(group);
+    std::stable_sort(order.begin(), order.end(),
+                     [&](std::size_t left, std::size_t right) { return highest[left] > highest[right]; });
+    return order;
+  }
+
+  void run_groups(const Network<T>& network, std::vector<std::size_t> groups, Draft& draft, std::size_t layers) {
+    // In order, so that a short last group does not shift the shards of others.
+    std::sort(groups.begin(), groups.end());
+    std::vector<Index> samples;
+    for (const std::size_t group : groups) {
+      const Index first = static_cast<Index>(group) * group_size_;
+      for (Index sample = first; sample < std::min(first + group_size_, dataset_.train.count()); ++sample)
+        samples.push_back(sample);
+    }
+    run(network, samples, draft, Device::scan, layers);
+    const auto shards_per_group = static_cast<std::size_t>(group_size_ / kShardColumns);
+    const std::vector<Shard>& shards = runner_.shards();
+    for (std::size_t at = 0; at < layers; ++at) {
+      const LayerState<T>& state = runner_.state().layer(network.unit_layers()[at]);
+      for (std::size_t index = 0; index < groups.size(); ++index) {
+        const std::size_t begin = index * shards_per_group;
+        const std::size_t end = std::min(begin + shards_per_group, shards.size());
+        for (std::size_t unit = 0; unit < books_[at].units.size(); ++unit) {
+          Levels& levels = books_[at].units[unit].levels;
+          if (!levels.known()) continue;
+          double level = -kInfinity;
+          for (std::size_t shard = begin; shard < end; ++shard) {
+            const auto margin = static_cast<double>(state.shards[shard].activity.margin[static_cast<Index>(unit)]);
+            if (!(-margin <= level)) level = std::isnan(margin) ? kInfinity : -margin;
+          }
+          levels.set(groups[index], level);
+        }
+        if (!books_[at].norm.known()) continue;
+        const Index first = shards[begin].first;
+        const Index columns = shards[end - 1].first + shards[end - 1].count - first;
+        const auto norm =
+            static_cast<double>(std::sqrt(state.output.middleCols(first, columns).colwise().squaredNorm().maxCoeff()));
+        const double slack = 1.0 + 2.0 * static_cast<double>(books_[at].units.size() + 8) *
+                                       static_cast<double>(std::numeric_limits<T>::epsilon());
+        const double level = norm * slack + std::sqrt(static_cast<double>(std::numeric_limits<T>::min()) *
+                                                      static_cast<double>(books_[at].units.size()));
+        books_[at].norm.set(groups[index], std::isfinite(level) ? level : kInfinity);
+      }
+    }
+  }
+
+  CensusResult conclude(const Draft& draft) {
+    CensusResult result;
+    tracking_ = false;
+    for (std::size_t at = 0; at < books_.size(); ++at) {
+      LayerCensus& layer = result.layers.emplace_back();
+      for (std::size_t unit = 0; unit < books_[at].units.size(); ++unit) {
+        const auto& verdict = draft.units[at][unit];
+        Unit& known = books_[at].units[unit];
+        known.dead = verdict.state == State::dead;
+        known.witness = verdict.witness;
+        known.margin = verdict.margin;
+        if (!known.dead) known.levels = Levels();
+        tracking_ = tracking_ || known.dead;
+        UnitCensus census{known.dead, false, verdict.device, verdict.witness, verdict.margin};
+        if (known.dead && draft.z_drift[at].size() > 0) census.drift = draft.z_drift[at][static_cast<Index>(unit)];
+        layer.units.push_back(census);
+        ++this->work_.settled[static_cast<std::size_t>(verdict.device)];
+      }
+    }
+    ++this->work_.censuses;
+    // Norms that nobody needs are not followed, and are out of date when they are needed again.
+    const std::size_t tracked = tracked_layers();
+    for (std::size_t at = 0; at < books_.size(); ++at)
+      if (at + 1 >= tracked) books_[at].norm = Levels();
+    return result;
+  }
+
+  /// Whether the output is the same for all samples.
+  bool is_collapsed(const Network<T>& network, const Draft& draft, const BatchActivity<T>* batch) {
+    if (batch != nullptr && batch->exact_layers == books_.size() && batch->outputs_differ) return false;
+    // A layer that yields 0 for every sample leaves nothing for the layers after it to tell samples apart by.
+    for (std::size_t at = 0; at < books_.size(); ++at)
+      if (books_[at].dead_is_zero && std::all_of(draft.units[at].begin(), draft.units[at].end(),
+                                                 [](const auto& verdict) { return verdict.state == State::dead; }))
+        return true;
+    Vector<T> first;
+    Index columns = kShardColumns;  // the first samples tell, mostly
+    for (Index start = 0; start < dataset_.train.count(); start += columns, columns = kPassColumns) {
+      std::vector<Index> samples(static_cast<std::size_t>(std::min(columns, dataset_.train.count() - start)));
+      std::iota(samples.begin(), samples.end(), start);
+      runner_.run(network, samples, Measure::nothing);
+      this->work_.samples += static_cast<std::int64_t>(samples.size());
+      const auto& output = runner_.state().output();
+      if (start == 0) first = output.col(0);
+      for (Index column = 0; column < static_cast<Index>(samples.size()); ++column)
+        if (!(output.col(column).array() == first.array()).all()) return false;
+    }
+    return true;
+  }
+
+  const Dataset& dataset_;
+  LazyExtent<T>& extent_;
+  std::uint64_t seed_;
+  Index group_size_;
+  std::size_t groups_;
+  SampleRunner<T> runner_;
+  BatchActivity<T> seen_;
+  std::vector<Book> books_;
+  bool tracking_ = false;  ///< some unit was dead at the last census
+};
+
+}  // namespace
+
+template <class T>
+std::unique_ptr<Census<T>> make_exact_census(const Network<T>& network, const Dataset& dataset, LazyExtent<T>& extent,
+                                             ThreadPool& pool, std::uint64_t seed) {
+  return std::make_unique<ExactCensus<T>>(network, dataset, extent, pool, seed);
+}
+
+template std::unique_ptr<Census<float>> make_exact_census(const Network<float>&, const Dataset&, LazyExtent<float>&,
+                                                          ThreadPool&, std::uint64_t);
+template std::unique_ptr<Census<double>> make_exact_census(const Network<double>&, const Dataset&, LazyExtent<double>&,
+                                                           ThreadPool&, std::uint64_t);
+
+}  // namespace reluscope

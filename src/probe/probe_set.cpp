@@ -1,0 +1,147 @@
+#include "probe/probe_set.hpp"
+
+#include <Eigen/Eigenvalues>
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <numeric>
+
+#include "util/random.hpp"
+
+namespace reluscope {
+
+std::int64_t LayerProbe::saturated() const {
+  return std::count_if(units.begin(), units.end(), [](const UnitProbe& unit) { return unit.saturated; });
+}
+
+std::int64_t LayerProbe::dormant() const {
+  return std::count_if(units.begin(), units.end(), [](const UnitProbe& unit) { return unit.dormant; });
+}
+
+template <class T>
+ProbeSet<T>::Totals::Totals(std::size_t units)
+    : margin(units, std::numeric_limits<double>::infinity()), active(units), steepest(units), a_abs(units) {}
+
+template <class T>
+void ProbeSet<T>::Totals::add(const CensusSums<T>& sums) {
+  for (std::size_t unit = 0; unit < margin.size(); ++unit) {
+    const auto at = static_cast<Index>(unit);
+    const auto seen = static_cast<double>(sums.margin[at]);
+    if (!(margin[unit] <= seen) && !std::isnan(margin[unit])) margin[unit] = seen;  // a NaN wins and stays
+    active[unit] += static_cast<double>(sums.active[at]);
+    steepest[unit] = std::max(steepest[unit], static_cast<double>(sums.steepest[at]));
+    a_abs[unit] += static_cast<double>(sums.a_abs[at]);
+  }
+}
+
+template <class T>
+ProbeSet<T>::ProbeSet(const Network<T>& network, const Dataset& dataset, const ProbeOptions& options, ThreadPool& pool)
+    : dataset_(dataset),
+      options_(options),
+      runner_(network, dataset, pool, std::min(kPassColumns, dataset.train.count())),
+      samples_(static_cast<std::size_t>(dataset.train.count())) {
+  std::iota(samples_.begin(), samples_.end(), Index{0});
+  if (options.samples == 0 || options.samples >= dataset.train.count()) return;
+  Rng rng(options.seed, Purpose::probe);
+  rng.shuffle(std::span(samples_));
+  samples_.resize(static_cast<std::size_t>(options.samples));
+  std::sort(samples_.begin(), samples_.end());
+}
+
+template <class T>
+void ProbeSet<T>::start_all(const Network<T>& network) {
+  totals_.clear();
+  for (const std::size_t layer : network.unit_layers())
+    totals_.emplace_back(static_cast<std::size_t>(network.layer(layer).outputs()));
+}
+
+template <class T>
+void ProbeSet<T>::add(const Network<T>& network, const NetworkState<T>& state, std::span<const Shard> shards) {
+  for (const Shard& shard : shards)
+    for (std::size_t at = 0; at < totals_.size(); ++at)
+      totals_[at].add(state.layer(network.unit_layers()[at]).shards[static_cast<std::size_t>(shard.index)].census);
+}
+
+template <class T>
+std::vector<LayerProbe> ProbeSet<T>::finish_all(const Network<T>& network) {
+  std::vector<LayerProbe> layers = judge(dataset_.train.count());
+  const std::vector<LayerProbe> probed = measure(network);
+  for (std::size_t at = 0; at < layers.size(); ++at) layers[at].effective_rank = probed[at].effective_rank;
+  return layers;
+}
+
+template <class T>
+std::vector<LayerProbe> ProbeSet<T>::measure(const Network<T>& network) {
+  start_all(network);
+  std::vector<Matrix<double>> activations;
+  for (const std::size_t layer : network.unit_layers())
+    activations.emplace_back(network.layer(layer).outputs(), static_cast<Index>(samples_.size()));
+  for (std::size_t first = 0; first < samples_.size(); first += static_cast<std::size_t>(kPassColumns)) {
+    const auto part = std::span<const Index>(samples_).subspan(
+        first, std::min(static_cast<std::size_t>(kPassColumns), samples_.size() - first));
+    runner_.run(network, part, Measure::census);
+    add(network, runner_.state(), runner_.shards());
+    for (std::size_t at = 0; at < activations.size(); ++at) {
+      const auto columns = static_cast<Index>(part.size());
+      activations[at].middleCols(static_cast<Index>(first), columns) =
+          runner_.state().layer(network.unit_layers()[at]).output.leftCols(columns).template cast<double>();
+    }
+  }
+  std::vector<LayerProbe> layers = judge(static_cast<Index>(samples_.size()));
+  runner_.pool().for_each(static_cast<std::int64_t>(layers.size()), [&](std::int64_t at) {
+    const auto index = static_cast<std::size_t>(at);
+    layers[index].effective_rank = effective_rank(activations[index]);
+  });
+  return layers;
+}
+
+template <class T>
+std::vector<LayerProbe> ProbeSet<T>::judge(Index samples) const {
+  std::vector<LayerProbe> layers;
+  const auto count = static_cast<double>(samples);
+  for (const Totals& sums : totals_) {
+    LayerProbe& layer = layers.emplace_back();
+    layer.units.resize(sums.margin.size());
+    double mean_abs = 0.0;
+    for (const double sum : sums.a_abs) mean_abs += sum / count / static_cast<double>(sums.a_abs.size());
+    for (std::size_t unit = 0; unit < layer.units.size(); ++unit) {
+      UnitProbe& seen = layer.units[unit];
+      seen.margin = sums.margin[unit];
+      seen.saturated = sums.steepest[unit] <= options_.saturation_epsilon;
+      seen.activation_rate = sums.active[unit] / count;
+      seen.mean_abs = sums.a_abs[unit] / count;
+      seen.dormant = seen.mean_abs <= options_.dormant_tau * mean_abs;
+    }
+  }
+  return layers;
+}
+
+template class ProbeSet<float>;
+template class ProbeSet<double>;
+
+double effective_rank(const Matrix<double>& activations) {
+  if (!activations.allFinite()) return std::numeric_limits<double>::quiet_NaN();
+  // The squares of the singular values are the eigenvalues of the smaller Gram matrix.
+  const bool wide = activations.cols() >= activations.rows();
+  const Index size = wide ? activations.rows() : activations.cols();
+  Matrix<double> gram = Matrix<double>::Zero(size, size);
+  if (wide) {
+    gram.selfadjointView<Eigen::Lower>().rankUpdate(activations);
+  } else {
+    gram.selfadjointView<Eigen::Lower>().rankUpdate(activations.transpose());
+  }
+  const Eigen::SelfAdjointEigenSolver<Matrix<double>> solver(gram, Eigen::EigenvaluesOnly);
+  const Eigen::ArrayXd eigenvalues = solver.eigenvalues().array().max(0.0);
+  const double largest = eigenvalues.maxCoeff();
+  if (!(largest > 0.0)) return 0.0;
+  // Eigenvalues at rounding level stand for singular values of 0.
+  const double floor = largest * static_cast<double>(gram.rows()) * std::numeric_limits<double>::epsilon();
+  const Eigen::ArrayXd singular = (eigenvalues > floor).select(eigenvalues.sqrt(), 0.0);
+  const Eigen::ArrayXd share = singular / singular.sum();
+  double entropy = 0.0;
+  for (const double p : share)
+    if (p > 0.0) entropy -= p * std::log(p);
+  return std::exp(entropy);
+}
+
+}  // namespace reluscope

@@ -1,0 +1,71 @@
+#pragma once
+// What needs a pass over samples: saturation, dormancy, activation rates, effective rank. Taken over a fixed, seeded
+// sample of D (or all of it), in evaluation mode.
+//
+// A unit is saturated if |φ'(z(x))| ≤ ε for every x, and dormant if its mean |a| is at most τ times the mean over its
+// layer (Sokar et al. 2023, definition 3.1).
+
+#include <vector>
+
+#include "data/dataset.hpp"
+#include "probe/sample_runner.hpp"
+
+namespace reluscope {
+
+struct UnitProbe {
+  bool saturated = false;
+  bool dormant = false;
+  double margin = 0.0;           ///< smallest margin (relu: −max z); −∞ if the activation cannot die
+  double activation_rate = 0.0;  ///< share of the samples with z outside the dead region
+  double mean_abs = 0.0;         ///< mean |a|
+};
+
+struct LayerProbe {
+  std::vector<UnitProbe> units;
+  double effective_rank = 0.0;
+  [[nodiscard]] std::int64_t saturated() const;
+  [[nodiscard]] std::int64_t dormant() const;
+};
+
+struct ProbeOptions {
+  double saturation_epsilon = 0.01;
+  double dormant_tau = 0.025;
+  Index samples = 512;  ///< 0: all of D
+  std::uint64_t seed = 0;
+};
+
+template <class T>
+class ProbeSet {
+ public:
+  /// Data set and pool must outlive it.
+  ProbeSet(const Network<T>& network, const Dataset& dataset, const ProbeOptions& options, ThreadPool& pool);
+
+  /// One entry per layer with units: over the probe's samples.
+  std::vector<LayerProbe> measure(const Network<T>& network);
+  /// The same over all of D, on the back of somebody else's pass with Measure::census: start_all, add for each piece of
+  /// it, finish_all. effective_rank stays the probe's.
+  void start_all(const Network<T>& network);
+  void add(const Network<T>& network, const NetworkState<T>& state, std::span<const Shard> shards);
+  std::vector<LayerProbe> finish_all(const Network<T>& network);
+
+ private:
+  /// Sums of one layer, in double.
+  struct Totals {
+    std::vector<double> margin, active, steepest, a_abs;
+    explicit Totals(std::size_t units);
+    void add(const CensusSums<T>& sums);
+  };
+  [[nodiscard]] std::vector<LayerProbe> judge(Index samples) const;
+
+  const Dataset& dataset_;
+  ProbeOptions options_;
+  SampleRunner<T> runner_;
+  std::vector<Index> samples_;
+  std::vector<Totals> totals_;  ///< of the pass at hand
+};
+
+/// exp of the entropy of the normalised singular values of `activations` (units × samples), Roy & Vetterli 2007,
+/// definition 1. 0 for a matrix of zeros.
+double effective_rank(const Matrix<double>& activations);
+
+}  // namespace reluscope

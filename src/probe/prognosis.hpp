@@ -1,0 +1,97 @@
+#pragma once
+// The prognosis: which dead units provably cannot revive before the run ends. A lock is a proof; what no certificate
+// covers is revivable ("tentatively dead", Shin & Karniadakis 2020).
+//
+// The common ground. A unit that is dead on D has φ'(z(x)) = 0 for every training sample, whatever the batches and
+// their order, so its own weights and bias get a gradient of exactly 0 as long as it stays dead (δ = ∂L/∂a · φ' = 0 and
+// 0·h = 0; clipping scales 0). They move by what the optimiser does without a gradient alone: each element coasts to
+// s·θ + r with one factor s in [shrink, 1], |r| ≤ rest (UpdateRule::shrink and rest in optim/optimizer.hpp, where the
+// argument for each optimiser stands). No momentum and no decay: s = 1 and r = 0, nothing moves at all. L2 decay
+// through adaptive rates (adam, rmsprop, adagrad) has no such s, and nothing is locked. A prelu slope gets a gradient
+// even where the unit is dead (slope exactly 0), and nothing is locked either. That holds in training passes only if
+// they see what the census saw: where dropout or a random slope comes before the layer, D is not what it is trained on,
+// and only certificates count that cover the inputs dropout can make of D.
+//
+//   domain  First layer. Over the box of D (with dropout before it, widened to [0, 1/(1 − p)] times its values) z stays
+//           in the dead region by interval bounds: z ≤ τ − m. Coasting turns that into z ≤ s(τ − m) + ‖r‖H + |r_b|
+//           with H the largest norm in the box, and it is locked if that is ≤ τ for every s in [shrink, 1].
+//   frozen  First layer, no dropout before it: the same with m from the census and H over D.
+//           Or: part of or below a wholly dead layer that no dropout precedes. Then every gradient from that layer down
+//           is exactly 0 as long as it stays wholly dead; if none of their parameters moves by a bit any more, all
+//           their pre-activations are frozen.
+//   sign    Inputs that are never negative (the layer before has φ ≥ 0; dropout keeps that), no weight above 0, and a
+//           bias in the dead region: z ≤ τ whatever the layers before do. Coasting must keep the signs:
+//           s·w + r ≤ 0, s·b + r ≤ τ.
+//
+// Rounding. Each update rounds each element by a factor of at most 1 ± u: over the K steps to come that is 2Ku(‖w‖H +
+// |b|) on z, plus the slack of a computed z (bounds.hpp). An element with rest ≤ |θ|u/4 does not move at all: every
+// update is less than a quarter of its spacing and is rounded away.
+
+#include <cstdint>
+#include <optional>
+#include <string_view>
+#include <vector>
+
+#include "nn/network.hpp"
+#include "optim/optimizer.hpp"
+#include "probe/bounds.hpp"
+#include "probe/census.hpp"
+
+namespace reluscope {
+
+enum class Lock : std::uint8_t { none, domain, sign, frozen };
+/// "", domain, sign, frozen.
+std::string_view lock_name(Lock lock);
+
+template <class T>
+class Prognosis {
+ public:
+  /// All references must outlive it.
+  Prognosis(const Network<T>& network, const Optimizer<T>& optimizer, LazyExtent<T>& extent);
+
+  /// Looks for certificates for the dead units of this census, taken at `step` and the network's present parameters.
+  /// Locks are for good. A unit that has none is not looked at again at once, but after 1, 2, 4 … 64 steps.
+  void judge(std::int64_t step, const CensusResult& census, const RatesAhead& rates);
+
+  /// [layer][unit]
+  [[nodiscard]] const std::vector<std::vector<Lock>>& locks() const { return locks_; }
+
+ private:
+  struct Patience {
+    std::int64_t next = 0;
+    std::int64_t wait = 1;
+  };
+  struct Coasting {
+    double shrink = 1.0;
+    double weights = 0.0;  ///< ‖r‖ of the unit's weights
+    double bias = 0.0;
+    bool still = false;  ///< no parameter of the unit moves by a bit
+  };
+
+  /// What the first layer's z can be in training, and how long its input.
+  struct Domain {
+    Box z;
+    double norm = 0.0;
+  };
+
+  [[nodiscard]] Domain bound_domain();
+  [[nodiscard]] std::optional<Coasting> coasting(std::size_t layer, Index unit, const RatesAhead& rates) const;
+  [[nodiscard]] bool stays_dead(std::size_t layer, Index unit, const Coasting& coasting, double margin, double norm,
+                                double steps) const;
+  [[nodiscard]] bool keeps_sign(std::size_t layer, Index unit, const RatesAhead& rates) const;
+  [[nodiscard]] Lock certify(std::size_t layer, Index unit, const UnitCensus& census, const RatesAhead& rates);
+  [[nodiscard]] std::size_t wholly_dead_layers(const CensusResult& census) const;
+  [[nodiscard]] bool all_still(std::size_t layers, const RatesAhead& rates) const;
+
+  const Network<T>& network_;
+  const Optimizer<T>& optimizer_;
+  LazyExtent<T>& extent_;
+  std::vector<std::size_t> first_parameter_;  ///< of each layer with units, in the optimiser's list
+  std::vector<bool> random_before_;           ///< of each layer with units
+  std::vector<std::vector<Lock>> locks_;
+  std::vector<std::vector<Patience>> patience_;
+  Patience frozen_patience_;
+  std::optional<Domain> domain_;  ///< at the present parameters
+};
+
+}  // namespace reluscope

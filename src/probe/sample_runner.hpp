@@ -1,0 +1,82 @@
+#pragma once
+// Evaluation passes over any training samples, a shard of them to each task of the pool.
+
+#include <numeric>
+#include <span>
+#include <vector>
+
+#include "data/dataset.hpp"
+#include "nn/network.hpp"
+#include "util/thread_pool.hpp"
+
+namespace reluscope {
+
+template <class T>
+class SampleRunner {
+ public:
+  /// For networks shaped like this one and at most `columns` samples at once. Data set and pool must outlive it.
+  SampleRunner(const Network<T>& network, const Dataset& dataset, ThreadPool& pool, Index columns)
+      : dataset_(dataset), pool_(pool), state_(network, columns) {
+    for (const Parameter<T>* parameter : network.parameters())
+      operations_ += 2.0 * static_cast<double>(parameter->value.size());
+  }
+
+  /// Runs the samples through the first `layers` layers; their columns stand in the samples' order.
+  void run(const Network<T>& network, std::span<const Index> samples, Measure measure, std::size_t layers) {
+    samples_ = samples;
+    if (static_cast<Index>(samples.size()) != cut_) {
+      cut_ = static_cast<Index>(samples.size());
+      shards_ = cut_into_shards(cut_);
+    }
+    Pass pass;
+    pass.measure = measure;
+    const auto task = [&](std::int64_t index) {
+      const Shard& shard = shards_[static_cast<std::size_t>(index)];
+      gather<T>(dataset_, dataset_.train,
+                samples.subspan(static_cast<std::size_t>(shard.first), static_cast<std::size_t>(shard.count)),
+                state_.input().middleCols(shard.first, shard.count));
+      state_.forward(network, shard, pass, layers);
+    };
+    if (operations_ * static_cast<double>(cut_) >= kWorthSharing) {
+      pool_.for_each(static_cast<std::int64_t>(shards_.size()), task);
+    } else {
+      for (std::size_t index = 0; index < shards_.size(); ++index) task(static_cast<std::int64_t>(index));
+    }
+  }
+  void run(const Network<T>& network, std::span<const Index> samples, Measure measure) {
+    run(network, samples, measure, network.depth());
+  }
+
+  /// Of the last run().
+  [[nodiscard]] std::span<const Index> samples() const { return samples_; }
+  [[nodiscard]] const std::vector<Shard>& shards() const { return shards_; }
+  [[nodiscard]] const NetworkState<T>& state() const { return state_; }
+  [[nodiscard]] ThreadPool& pool() const { return pool_; }
+
+ private:
+  const Dataset& dataset_;
+  ThreadPool& pool_;
+  NetworkState<T> state_;
+  double operations_ = 0.0;  ///< of one sample
+  Index cut_ = 0;            ///< columns that shards_ cuts
+  std::vector<Shard> shards_;
+  std::span<const Index> samples_;
+};
+
+/// Samples of a pass over the whole data set: several shards, so that threads have something to share.
+inline constexpr Index kPassColumns = 512;
+
+/// Calls visit(first) after each piece of a pass over all of D, in order; the runner must take kPassColumns columns.
+template <class T, class Visit>
+void run_over_all(SampleRunner<T>& runner, const Network<T>& network, const Dataset& dataset, Measure measure,
+                  Visit visit) {
+  std::vector<Index> samples;
+  for (Index first = 0; first < dataset.train.count(); first += kPassColumns) {
+    samples.resize(static_cast<std::size_t>(std::min(kPassColumns, dataset.train.count() - first)));
+    std::iota(samples.begin(), samples.end(), first);
+    runner.run(network, samples, measure);
+    visit(first);
+  }
+}
+
+}  // namespace reluscope

@@ -1,0 +1,106 @@
+#pragma once
+// Random small experiments, sick and healthy: what the census, its bounds and the prognosis are held against.
+
+#include "data/dataset.hpp"
+#include "support/naive.hpp"
+#include "support/specs.hpp"
+#include "util/random.hpp"
+
+namespace reluscope::test {
+
+struct RandomExperiment {
+  NetworkSpec network;
+  Dataset dataset;
+  Choice optimizer;
+  Clipping clipping;
+  bool random_layers = false;  ///< dropout or rrelu
+  double lr = 0.01;
+  Index batch = 8;
+  Index threads = 1;
+};
+
+/// Depth 1 to 6 hidden layers of 1 to 64 units; every activation, optimiser, dropout, decay, clipping; rates, biases
+/// and data from tame to absurd, with repeated and constant samples.
+inline RandomExperiment draw_experiment(std::uint64_t seed) {
+  Rng rng(seed, Purpose::generator, 77);
+  const auto chance = [&](double p) { return rng.uniform() < p; };
+  const auto log_uniform = [&](double low, double high) { return low * std::pow(high / low, rng.uniform()); };
+  RandomExperiment one;
+
+  const auto features = static_cast<Index>(log_uniform(1.0, 30.0));
+  const auto samples = static_cast<Index>(log_uniform(1.0, 400.0));
+  Matrix<double> points(features, samples);
+  const double scale = chance(0.2) ? log_uniform(1e-3, 1e3) : 1.0;
+  const double offset = chance(0.3) ? rng.uniform(-3.0, 3.0) : 0.0;
+  for (double& value : points.reshaped()) value = scale * (rng.normal() + offset);
+  if (chance(0.2)) points = points.cwiseAbs().eval();
+  if (chance(0.2)) points.row(static_cast<Index>(rng.below(static_cast<std::uint64_t>(features)))).setConstant(0.7);
+  if (chance(0.2))
+    for (Index sample = 1; sample < samples; ++sample)
+      if (chance(0.5)) points.col(sample) = points.col(sample - 1);
+  if (chance(0.03)) points = points.col(0).replicate(1, samples).eval();
+
+  // Half of all layers are relu: it is what dies.
+  const auto names = activation_table();
+  const auto draw_activation = [&] {
+    if (chance(0.5)) return activation("relu");
+    const std::string name = names[rng.below(names.size())].name;
+    if (name == "leaky_relu" && chance(0.3)) return activation(name, {{"negative_slope", 0.0}});
+    if (name == "elu" && chance(0.3)) return activation(name, {{"alpha", 0.0}});
+    if (name == "prelu" && chance(0.3)) return activation(name, {{"init", 0.0}});
+    return activation(name);
+  };
+  const std::uint64_t depth = 1 + rng.below(6);
+  const bool sick_bias = chance(0.4);
+  for (std::uint64_t layer = 0; layer < depth; ++layer) {
+    if (chance(0.08)) { one.network.layers.push_back(dropout("drop" + std::to_string(layer), rng.uniform(0.05, 0.7))); }
+    const auto units = static_cast<Index>(log_uniform(1.0, 64.99));
+    Choice bias = biases("zeros");
+    if (sick_bias) {
+      bias = biases("normal", {{"mean", rng.uniform(-4.0, 0.5)}, {"std", 1.0}});
+    } else if (chance(0.3)) {
+      bias = biases("normal", {{"mean", 0.0}, {"std", 0.3}});
+    }
+    Choice weight = weights("he_normal");
+    if (chance(0.1)) weight = weights("normal", {{"mean", rng.uniform(-1.0, 0.2)}, {"std", 0.3}});
+    one.network.layers.push_back(dense("d" + std::to_string(layer), units, draw_activation(), weight, bias));
+  }
+  const bool classify = chance(0.5);
+  one.network.layers.push_back(
+      dense("out", classify ? 2 : 1, chance(0.05) ? activation("relu") : activation("identity")));
+  if (classify) {
+    one.dataset = dataset_of(points);
+  } else {
+    Matrix<double> targets(1, samples);
+    for (double& value : targets.reshaped()) value = rng.normal();
+    one.dataset = regression_of(points, targets);
+  }
+
+  const auto rules = optimizer_table();
+  const std::string rule = rules[rng.below(rules.size())].name;
+  Settings settings;
+  if (rule == "sgd") {
+    if (chance(0.6)) settings.push_back({"momentum", rng.uniform(0.3, 0.95)});
+    if (chance(0.2) && !settings.empty()) settings.push_back({"nesterov", true});
+    if (chance(0.2)) settings.push_back({"dampening", settings.size() > 1 ? 0.0 : 0.3});
+  } else if (rule == "rmsprop") {
+    if (chance(0.4)) settings.push_back({"momentum", 0.8});
+    if (chance(0.3)) settings.push_back({"centered", true});
+  } else if (rule == "adam" || rule == "adamw") {
+    if (chance(0.3))
+      settings.push_back({"betas", std::vector<double>{rng.uniform(0.0, 0.95), rng.uniform(0.2, 0.999)}});
+  }
+  if (chance(0.4)) settings.push_back({"weight_decay", log_uniform(1e-4, 0.3)});
+  one.optimizer = optimizer(rule, settings);
+  if (chance(0.15)) one.clipping.norm = log_uniform(0.01, 10.0);
+  if (chance(0.1)) one.clipping.value = log_uniform(0.01, 1.0);
+  one.lr = rule == "sgd" ? log_uniform(1e-3, 2.0) : log_uniform(1e-4, 0.3);
+  one.batch = std::min<Index>(samples, static_cast<Index>(log_uniform(1.0, 100.0)));
+  for (const LayerSpec& layer : one.network.layers) {
+    const auto* one_dense = std::get_if<DenseSpec>(&layer.kind);
+    one.random_layers = one.random_layers || one_dense == nullptr || one_dense->activation.name == "rrelu";
+  }
+  return one;
+}
+
+}  // namespace reluscope::test
