@@ -21,6 +21,9 @@ struct Options {
   std::string task = "born-dead";
   std::string way = "pack";
   std::int64_t nets = 1000;
+  std::string config;                  ///< of a whole run
+  std::vector<std::string> overrides;  ///< KEY=VALUE
+  bool brute = false;
   Index points = 3000;  ///< samples of synthetic data
 };
 
@@ -63,5 +66,7 @@ void measure_products(const Options& options);
 void measure_forward(const Options& options);
 void measure_activations(const Options& options);
 void measure_packs(const Options& options);
+/// One whole run of options.config: seconds up to its last step, and what its censuses did.
+void measure_census(const Options& options);
 
 }  // namespace reluscope::bench

@@ -29,6 +29,11 @@ int main(int argc, char** argv) {
   add("forward", "A census pass over the whole training set", bench::measure_forward);
   add("activations", "Nanoseconds per element of each activation", bench::measure_activations);
   add("pack", "Studies of many narrow networks", bench::measure_packs);
+  add("census", "A run with censuses", bench::measure_census);
+  CLI::App* census = app.get_subcommand("census");
+  census->add_option("--config", options.config, "The experiment")->required();
+  census->add_option("KEY=VALUE", options.overrides, "Changes to it");
+  census->add_flag("--brute", options.brute, "Every census is a pass over all samples");
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

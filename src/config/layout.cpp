@@ -143,7 +143,7 @@ Field record_section() {
        leaf(number("saturation_epsilon", 0.01, "a unit is saturated if |φ'| ≤ this on every sample").at_least(0)),
        leaf(number("dormant_tau", 0.025, "a unit is dormant if its mean |a| ≤ τ times its layer's (Sokar et al. 2023)")
                 .at_least(0)),
-       cadence("probe", std::int64_t{512}, {"all"},
+       cadence("probe", std::int64_t{192}, {"all"},
                "training samples that saturated, dormant and effective_rank are measured on"),
        cadence("probe_every", std::string("epoch"), {"step", "epoch", "log"},
                "censuses that measure the probe: those at every N steps, or one of the words")});

@@ -38,7 +38,7 @@ struct RecordSpec {
   Cadence census;                    ///< census.csv
   double saturation_epsilon = 0.01;  ///< |φ'| at or below this on every sample: saturated
   double dormant_tau = 0.025;        ///< Sokar et al. 2023
-  std::int64_t probe = 512;          ///< samples that saturated, dormant and effective_rank look at; 0: all
+  std::int64_t probe = 192;          ///< samples that saturated, dormant and effective_rank look at; 0: all
   Cadence probe_every;               ///< censuses that measure them
 };
 

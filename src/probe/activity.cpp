@@ -1,7 +1,5 @@
 #include "probe/activity.hpp"
 
-#include <cmath>
-
 namespace reluscope {
 
 template <class T>
@@ -10,7 +8,7 @@ BatchActivity<T>::BatchActivity(const Network<T>& network, bool training) {
   for (std::size_t layer = 0; layer < network.depth(); ++layer) {
     if (network.layer(layer).activation() != nullptr) {
       const Index units = network.layer(layer).outputs();
-      layers.push_back({Vector<T>::Zero(units), std::vector<Index>(static_cast<std::size_t>(units))});
+      layers.push_back({Vector<T>::Zero(units), Vector<T>::Zero(units)});
       if (exact) ++exact_layers;
     }
     if (training && network.layer(layer).random_in_training()) exact = false;
@@ -19,7 +17,8 @@ BatchActivity<T>::BatchActivity(const Network<T>& network, bool training) {
 
 template <class T>
 void BatchActivity<T>::collect(const Network<T>& network, const NetworkState<T>& state, std::span<const Shard> shards,
-                               std::span<const Index> samples) {
+                               std::span<const Index> batch) {
+  samples = batch;
   outputs_differ = false;
   if (exact_layers == layers.size())
     for (std::size_t column = 1; column < samples.size() && !outputs_differ; ++column)
@@ -27,16 +26,17 @@ void BatchActivity<T>::collect(const Network<T>& network, const NetworkState<T>&
   for (std::size_t at = 0; at < exact_layers; ++at) {
     const LayerState<T>& layer = state.layer(network.unit_layers()[at]);
     LayerActivity<T>& seen = layers[at];
-    for (const Shard& shard : shards) {
+    seen.margin = layer.shards.front().activity.margin;
+    seen.column = layer.shards.front().activity.column;
+    for (const Shard& shard : shards.subspan(1)) {
       const ActivitySums<T>& sums = layer.shards[static_cast<std::size_t>(shard.index)].activity;
       for (Index unit = 0; unit < seen.margin.size(); ++unit) {
-        T& margin = seen.margin[unit];
+        const T margin = seen.margin[unit];
+        const T other = sums.margin[unit];
         // A NaN wins and stays.
-        if (shard.index != shards.front().index && !(sums.margin[unit] < margin) && !std::isnan(sums.margin[unit]))
-          continue;
-        if (shard.index != shards.front().index && std::isnan(margin)) continue;
-        margin = sums.margin[unit];
-        seen.sample[static_cast<std::size_t>(unit)] = samples[static_cast<std::size_t>(sums.column[unit])];
+        const bool take = !(other >= margin) && margin == margin;  // NOLINT(misc-redundant-expression)
+        seen.margin[unit] = take ? other : margin;
+        seen.column[unit] = take ? sums.column[unit] : seen.column[unit];
       }
     }
   }

@@ -10,8 +10,9 @@ namespace reluscope {
 
 template <class T>
 struct LayerActivity {
-  Vector<T> margin;           ///< smallest margin over the batch (activation.hpp); NaN if one was
-  std::vector<Index> sample;  ///< the training sample that has it
+  Vector<T> margin;  ///< smallest margin over the batch (activation.hpp); NaN if one was
+  Vector<T> column;  ///< of the sample that has it
+  [[nodiscard]] std::size_t units() const { return static_cast<std::size_t>(margin.size()); }
   /// The unit was active: some margin was not ≥ 0. A NaN counts as active: such a unit is broken, not dead.
   [[nodiscard]] bool active(std::size_t unit) const { return !(margin[static_cast<Index>(unit)] >= T(0)); }
 };
@@ -26,11 +27,18 @@ struct BatchActivity {
   /// Two samples had different outputs, in evaluation. False if that is not known.
   bool outputs_differ = false;
 
+  std::span<const Index> samples;  ///< the batch
+
+  /// The sample of the batch that came nearest to activating a unit, or activated it most.
+  [[nodiscard]] Index sample(std::size_t layer, std::size_t unit) const {
+    return samples[static_cast<std::size_t>(layers[layer].column[static_cast<Index>(unit)])];
+  }
+
   /// Of a network that has not been run yet. `training`: whether passes will be training passes.
   BatchActivity(const Network<T>& network, bool training);
-  /// Takes in the shards of a pass with Measure::activity or Measure::batch over these samples.
+  /// Takes in the shards of a pass with Measure::activity or Measure::batch over `batch`, which must outlive its use.
   void collect(const Network<T>& network, const NetworkState<T>& state, std::span<const Shard> shards,
-               std::span<const Index> samples);
+               std::span<const Index> batch);
 };
 
 }  // namespace reluscope

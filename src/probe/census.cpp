@@ -28,14 +28,14 @@ class BruteCensus final : public Census<T> {
     BatchActivity<T> seen(network, false);
     CensusResult result;
     for (const LayerActivity<T>& layer : seen.layers) {
-      result.layers.emplace_back().units.resize(layer.sample.size());
+      result.layers.emplace_back().units.resize(layer.units());
       for (UnitCensus& unit : result.layers.back().units) unit.margin = std::numeric_limits<double>::infinity();
     }
     result.collapsed = true;
     Vector<T> first_output;
     run_over_all(runner_, network, dataset_, Measure::activity, [&](Index first) {
       seen.collect(network, runner_.state(), runner_.shards(), runner_.samples());
-      for (std::size_t at = 0; at < seen.layers.size(); ++at) take_in(seen.layers[at], result.layers[at]);
+      for (std::size_t at = 0; at < seen.layers.size(); ++at) take_in(seen, at, result.layers[at]);
       const auto& output = runner_.state().output();
       if (first == 0) first_output = output.col(0);
       for (std::size_t column = 0; column < runner_.samples().size() && result.collapsed; ++column)
@@ -53,20 +53,20 @@ class BruteCensus final : public Census<T> {
     std::vector<DeadBounds> bounds(batch.layers.size());
     for (std::size_t at = 0; at < bounds.size(); ++at) {
       if (!can_die(network.layer(network.unit_layers()[at]))) continue;
-      for (std::size_t unit = 0; unit < batch.layers[at].sample.size(); ++unit)
+      for (std::size_t unit = 0; unit < batch.layers[at].units(); ++unit)
         if (at >= batch.exact_layers || !batch.layers[at].active(unit)) ++bounds[at].dead_max;
     }
     return bounds;
   }
 
  private:
-  static void take_in(const LayerActivity<T>& seen, LayerCensus& layer) {
+  static void take_in(const BatchActivity<T>& seen, std::size_t at, LayerCensus& layer) {
     for (std::size_t unit = 0; unit < layer.units.size(); ++unit) {
       UnitCensus& census = layer.units[unit];
-      const auto margin = static_cast<double>(seen.margin[static_cast<Index>(unit)]);
+      const auto margin = static_cast<double>(seen.layers[at].margin[static_cast<Index>(unit)]);
       if (std::isnan(census.margin) || (census.margin <= margin)) continue;  // a NaN wins and stays
       census.margin = margin;
-      if (seen.active(unit)) census.witness = seen.sample[unit];
+      if (seen.layers[at].active(unit)) census.witness = seen.sample(at, unit);
     }
   }
 

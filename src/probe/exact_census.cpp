@@ -1,9 +1,12 @@
 #include "probe/exact_census.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <numeric>
 #include <optional>
+#include <stdexcept>
+#include <utility>
 
 #include "probe/bounds.hpp"
 #include "probe/domain.hpp"
@@ -57,9 +60,9 @@ struct Levels {
 /// What is kept of a unit from census to census.
 struct Unit {
   bool dead = false;
-  Index witness = -1;
-  double margin = 0.0;  ///< if dead
-  Levels levels;        ///< of −margin; only of dead units that had to be scanned
+  std::array<Index, 4> witnesses = {-1, -1, -1, -1};  ///< samples that activated it most, the latest first
+  double margin = 0.0;                                ///< if dead
+  Levels levels;                                      ///< of −margin; only of dead units that had to be scanned
 };
 
 struct Book {
@@ -159,7 +162,7 @@ class ExactCensus final : public Census<T> {
           verdicts[unit].state = State::alive;
           verdicts[unit].device = Device::immortal;
         } else if (batch != nullptr && at < batch->exact_layers && batch->layers[at].active(unit)) {
-          verdicts[unit] = {State::alive, Device::batch, batch->layers[at].sample[unit], 0.0};
+          verdicts[unit] = {State::alive, Device::batch, batch->sample(at, unit), 0.0};
         }
       }
     }
@@ -183,17 +186,31 @@ class ExactCensus final : public Census<T> {
     for (std::size_t at = 0; at < layers; ++at)
       for (std::size_t unit = 0; unit < books_[at].units.size(); ++unit)
         if (draft.units[at][unit].state == State::open && seen_.layers[at].active(unit))
-          draft.units[at][unit] = {State::alive, device, seen_.layers[at].sample[unit], 0.0};
+          draft.units[at][unit] = {State::alive, device, seen_.sample(at, unit), 0.0};
+  }
+
+  struct OpenUnit {
+    std::size_t layer;
+    std::size_t unit;
+  };
+
+  [[nodiscard]] std::vector<OpenUnit> open_units(const Draft& draft) const {
+    std::vector<OpenUnit> units;
+    for (std::size_t at = 0; at < books_.size(); ++at)
+      for (std::size_t unit = 0; unit < draft.units[at].size(); ++unit)
+        if (draft.units[at][unit].state == State::open) units.push_back({at, unit});
+    return units;
   }
 
   void try_witnesses(const Network<T>& network, Draft& draft) {
     std::vector<Index> tried;
     while (true) {
+      const std::vector<OpenUnit> open = open_units(draft);
       std::vector<Index> samples;
-      for (std::size_t at = 0; at < books_.size(); ++at)
-        for (std::size_t unit = 0; unit < books_[at].units.size() && samples.size() < kWitnesses; ++unit) {
-          const Index witness = books_[at].units[unit].witness;
-          if (draft.units[at][unit].state != State::open || witness < 0) continue;
+      for (std::size_t nth = 0; nth < std::tuple_size_v<decltype(Unit::witnesses)>; ++nth)
+        for (const OpenUnit& place : open) {
+          const Index witness = books_[place.layer].units[place.unit].witnesses[nth];
+          if (witness < 0 || samples.size() == kWitnesses) continue;
           if (std::find(samples.begin(), samples.end(), witness) != samples.end()) continue;
           if (std::find(tried.begin(), tried.end(), witness) != tried.end()) continue;
           samples.push_back(witness);
@@ -307,21 +324,6 @@ class ExactCensus final : public Census<T> {
     }
   }
 
-  // ---- the scan
-
-  struct OpenUnit {
-    std::size_t layer;
-    std::size_t unit;
-  };
-
-  [[nodiscard]] std::vector<OpenUnit> open_units(const Draft& draft) const {
-    std::vector<OpenUnit> units;
-    for (std::size_t at = 0; at < books_.size(); ++at)
-      for (std::size_t unit = 0; unit < draft.units[at].size(); ++unit)
-        if (draft.units[at][unit].state == State::open) units.push_back({at, unit});
-    return units;
-  }
-
   void scan(const Network<T>& network, Draft& draft) {
     std::vector<OpenUnit> open = open_units(draft);
     if (open.empty()) return;
@@ -333,25 +335,30 @@ class ExactCensus final : public Census<T> {
     for (std::size_t at = 0; at + 1 < layers; ++at)
       if (!books_[at].norm.known()) books_[at].norm.level.assign(groups_, std::numeric_limits<float>::infinity());
 
+    const auto most = std::max<std::size_t>(1, static_cast<std::size_t>(kPassColumns / group_size_));
     std::size_t round = 1;
+    std::vector<bool> has_run(groups_);
     std::vector<std::size_t> order = nearest_first(open);
     for (std::size_t next = 0; next < order.size() && !open.empty();) {
       // Rounds grow: a unit that is alive is mostly found at once, a dead one needs all that is left.
       std::vector<std::size_t> groups;
-      const auto most = std::max<std::size_t>(1, static_cast<std::size_t>(kPassColumns / group_size_));
-      for (; next < order.size() && groups.size() < std::min(round, most); ++next)
+      for (; next < order.size() && groups.size() < round; ++next)
         if (std::any_of(open.begin(), open.end(), [&](const OpenUnit& place) {
               return !(books_[place.layer].units[place.unit].levels.at(order[next]) <= 0.0);
             }))
           groups.push_back(order[next]);
       if (groups.empty()) break;
       run_groups(network, groups, draft, layers);
+      for (const std::size_t group : groups) has_run[group] = true;
       open = open_units(draft);
-      round *= 2;
+      round = std::min(2 * round, most);
     }
     for (const OpenUnit& place : open) {
-      const double highest = books_[place.layer].units[place.unit].levels.highest();
-      draft.units[place.layer][place.unit] = {State::dead, Device::scan, -1, -highest};
+      const Levels& levels = books_[place.layer].units[place.unit].levels;
+      for (std::size_t group = 0; group < groups_; ++group)
+        if (!has_run[group] && !(levels.at(group) <= 0.0)) throw std::logic_error("census: a scan left a unit open");
+      // A level is rounded up, and may come out above the 0 that it stands for.
+      draft.units[place.layer][place.unit] = {State::dead, Device::scan, -1, std::max(0.0, -levels.highest())};
     }
   }
 
@@ -419,7 +426,14 @@ class ExactCensus final : public Census<T> {
         const auto& verdict = draft.units[at][unit];
         Unit& known = books_[at].units[unit];
         known.dead = verdict.state == State::dead;
-        known.witness = verdict.witness;
+        if (known.dead) known.witnesses.fill(-1);
+        // The latest comes first; what it displaces moves back, the oldest falls out.
+        Index moving = verdict.witness;
+        for (Index& witness : known.witnesses) {
+          if (moving < 0) break;
+          std::swap(witness, moving);
+          if (moving == verdict.witness) break;
+        }
         known.margin = verdict.margin;
         if (!known.dead) known.levels = Levels();
         tracking_ = tracking_ || known.dead;

@@ -15,10 +15,13 @@ void Lifecycles::observe(std::int64_t step, const std::vector<DeadBounds>& bound
 std::vector<LifeEvent> Lifecycles::update(std::int64_t step, const CensusResult& census) {
   const bool first = layers_.empty();
   layers_.resize(census.layers.size());
+  known_alive_.resize(census.layers.size());
+  dead_units_.assign(census.layers.size(), {});
   std::vector<LifeEvent> events;
   for (std::size_t layer = 0; layer < layers_.size(); ++layer) {
     const std::vector<UnitCensus>& seen = census.layers[layer].units;
     layers_[layer].resize(seen.size());
+    known_alive_[layer].resize(seen.size(), -1);
     for (std::size_t unit = 0; unit < seen.size(); ++unit) {
       UnitLife& life = layers_[layer][unit];
       const bool was_dead = life.dead;
@@ -34,12 +37,18 @@ std::vector<LifeEvent> Lifecycles::update(std::int64_t step, const CensusResult&
           events.push_back({LifeEvent::Kind::born_dead, layer, unit, {}});
         } else {
           ++life.deaths;
-          const bool dated = layer == 0 && stands_still_ && life.known_alive >= 0;
-          life.death = StepRange{life.known_alive, dated ? std::min(step, life.known_alive + 1) : step};
+          const std::int64_t alive = known_alive_[layer][unit];
+          const bool dated = layer == 0 && stands_still_ && alive >= 0;
+          life.death = StepRange{alive, dated ? std::min(step, alive + 1) : step};
           events.push_back({LifeEvent::Kind::died, layer, unit, *life.death});
         }
       }
-      (life.dead ? life.known_dead : life.known_alive) = step;
+      if (life.dead) {
+        life.known_dead = step;
+        dead_units_[layer].push_back(unit);
+      } else {
+        known_alive_[layer][unit] = step;
+      }
       life.seen_active.reset();
     }
   }

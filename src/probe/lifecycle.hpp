@@ -26,7 +26,6 @@ struct UnitLife {
   std::int64_t deaths = 0;                       ///< alive at one census, dead at the next; born dead is no death
   std::int64_t revivals = 0;                     ///< the reverse
   std::optional<StepRange> death;                ///< the last one
-  std::int64_t known_alive = -1;                 ///< the last step at which it was seen active
   std::int64_t known_dead = -1;                  ///< the last step at which it was proved dead
   std::optional<std::int64_t> seen_active;       ///< dead at the last census, and active since: the first such step
 };
@@ -48,13 +47,15 @@ class Lifecycles {
   /// What a batch at `step` shows, of the layers where it shows anything. Not before the first census.
   template <class T>
   void observe(std::int64_t step, const BatchActivity<T>& activity) {
-    for (std::size_t at = 0; at < activity.exact_layers; ++at)
-      for (std::size_t unit = 0; unit < layers_[at].size(); ++unit) {
-        if (!activity.layers[at].active(unit)) continue;
+    for (std::size_t at = 0; at < activity.exact_layers; ++at) {
+      const T* margin = activity.layers[at].margin.data();
+      std::vector<std::int64_t>& alive = known_alive_[at];
+      for (std::size_t unit = 0; unit < alive.size(); ++unit) alive[unit] = margin[unit] >= T(0) ? alive[unit] : step;
+      for (const std::size_t unit : dead_units_[at]) {
         UnitLife& life = layers_[at][unit];
-        life.known_alive = step;
-        if (life.dead && !life.seen_active) life.seen_active = step;
+        if (alive[unit] == step && !life.seen_active) life.seen_active = step;
       }
+    }
   }
   /// What bounds prove at `step`.
   void observe(std::int64_t step, const std::vector<DeadBounds>& bounds);
@@ -68,6 +69,8 @@ class Lifecycles {
  private:
   bool stands_still_;
   std::vector<std::vector<UnitLife>> layers_;
+  std::vector<std::vector<std::int64_t>> known_alive_;  ///< the last step at which each unit was seen active, or −1
+  std::vector<std::vector<std::size_t>> dead_units_;    ///< of each layer, at the last census
 };
 
 }  // namespace reluscope

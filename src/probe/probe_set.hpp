@@ -30,7 +30,7 @@ struct LayerProbe {
 struct ProbeOptions {
   double saturation_epsilon = 0.01;
   double dormant_tau = 0.025;
-  Index samples = 512;  ///< 0: all of D
+  Index samples = 192;  ///< 0: all of D
   std::uint64_t seed = 0;
 };
 

@@ -96,6 +96,27 @@ TEST_CASE("a unit that a single sample activates is alive; silence on all but th
   CHECK(dead_units(take(network, dataset_of(points)).layers[0]).size() == 2);
 }
 
+TEST_CASE("a scan of many groups reaches the last one") {
+  // 60,000 samples, of which one activates one of the units; the other is dead, but no interval shows it.
+  constexpr Index kSamples = 60000;
+  Matrix<double> points(2, kSamples);
+  Rng rng(1, Purpose::generator);
+  for (Index sample = 0; sample < kSamples; ++sample) {
+    const double angle = rng.uniform(0.0, 6.283185307179586);
+    points.col(sample) << std::cos(angle), std::sin(angle);
+  }
+  points.col(kSamples - 1) << 2.0, 2.0;
+  NetworkSpec spec;
+  spec.layers = {dense("a", 2, activation("relu"), weights("constant", {{"value", 1.0}}), biases("zeros")),
+                 dense("out", 2)};
+  Network<float> network(spec, 2, 0);
+  network.layer(0).parameters()[1]->value << -3.9F, -4.1F;
+  const CensusResult census = take(network, dataset_of(points));
+  CHECK_FALSE(census.layers[0].units[0].dead);
+  CHECK(census.layers[0].units[0].witness == kSamples - 1);
+  CHECK(census.layers[0].units[1].dead);
+}
+
 TEST_CASE("a unit with one pre-activation that is no number is never called dead, whatever follows it") {
   Matrix<double> points = Matrix<double>::Constant(1, 1200, -1.0);
   points(0, 3) = std::numeric_limits<double>::quiet_NaN();
