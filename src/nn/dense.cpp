@@ -43,6 +43,18 @@ Dense<T>::Dense(const std::string& name, const DenseSpec& spec, Index inputs, st
 }
 
 template <class T>
+std::unique_ptr<Layer<T>> Dense<T>::select(const std::vector<Index>& inputs, const std::vector<Index>& outputs) const {
+  auto part = std::make_unique<Dense<T>>(*this);
+  part->weight_.value = weight_.value(outputs, inputs);
+  part->bias_.value = bias_.value(outputs, Eigen::all);
+  if (activation_->learned_slope) {
+    if (slope_.value.size() > 1) part->slope_.value = slope_.value(outputs, Eigen::all);
+    part->unit_slopes_ = unit_slopes_(outputs);
+  }
+  return part;
+}
+
+template <class T>
 std::vector<Parameter<T>*> Dense<T>::parameters() {
   std::vector<Parameter<T>*> all = {&weight_, &bias_};
   if (activation_->learned_slope) all.push_back(&slope_);

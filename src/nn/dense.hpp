@@ -20,6 +20,8 @@ class Dense final : public Layer<T> {
   [[nodiscard]] Index outputs() const override { return weight_.value.rows(); }
   [[nodiscard]] const ActivationEntry* activation() const override { return activation_; }
   [[nodiscard]] std::unique_ptr<Layer<T>> clone() const override { return std::make_unique<Dense<T>>(*this); }
+  [[nodiscard]] std::unique_ptr<Layer<T>> select(const std::vector<Index>& inputs,
+                                                 const std::vector<Index>& outputs) const override;
   using Layer<T>::parameters;
   [[nodiscard]] std::vector<Parameter<T>*> parameters() override;
   [[nodiscard]] ActivationShape shape() const override { return shape_; }

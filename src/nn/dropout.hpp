@@ -12,6 +12,10 @@ class Dropout final : public Layer<T> {
   Dropout(const std::string& name, double p, Index width, std::uint64_t index)
       : Layer<T>(name), p_(p), width_(width), index_(index) {}
   [[nodiscard]] std::unique_ptr<Layer<T>> clone() const override { return std::make_unique<Dropout<T>>(*this); }
+  [[nodiscard]] std::unique_ptr<Layer<T>> select(const std::vector<Index>& inputs,
+                                                 const std::vector<Index>& /*outputs*/) const override {
+    return std::make_unique<Dropout<T>>(this->name(), p_, static_cast<Index>(inputs.size()), index_);
+  }
   [[nodiscard]] Index inputs() const override { return width_; }
   [[nodiscard]] Index outputs() const override { return width_; }
   [[nodiscard]] bool random_in_training() const override { return p_ > 0.0; }

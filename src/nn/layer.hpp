@@ -73,6 +73,9 @@ class Layer {
   Layer& operator=(const Layer&) = delete;
   virtual ~Layer() = default;
   [[nodiscard]] virtual std::unique_ptr<Layer<T>> clone() const = 0;
+  /// The layer with these inputs and outputs alone, in this order.
+  [[nodiscard]] virtual std::unique_ptr<Layer<T>> select(const std::vector<Index>& inputs,
+                                                         const std::vector<Index>& outputs) const = 0;
 
   [[nodiscard]] const std::string& name() const { return name_; }
   [[nodiscard]] virtual Index inputs() const = 0;

@@ -1,5 +1,6 @@
 #include "nn/network.hpp"
 
+#include <numeric>
 #include <utility>
 
 #include "nn/dense.hpp"
@@ -27,6 +28,21 @@ Network<T>::Network(const NetworkSpec& spec, Index inputs, std::uint64_t seed) {
 template <class T>
 Network<T>::Network(const Network& other) : unit_layers_(other.unit_layers_) {
   for (const auto& layer : other.layers_) layers_.push_back(layer->clone());
+}
+
+template <class T>
+Network<T> Network<T>::select(const std::vector<std::vector<Index>>& units) const {
+  Network<T> part;
+  std::vector<Index> inputs(static_cast<std::size_t>(this->inputs()));
+  std::iota(inputs.begin(), inputs.end(), Index{0});
+  for (std::size_t index = 0; part.unit_layers_.size() < units.size(); ++index) {
+    const bool has_units = layers_[index]->activation() != nullptr;
+    const std::vector<Index>& outputs = has_units ? units[part.unit_layers_.size()] : inputs;
+    part.layers_.push_back(layers_[index]->select(inputs, outputs));
+    if (has_units) part.unit_layers_.push_back(index);
+    inputs = outputs;
+  }
+  return part;
 }
 
 template <class T>

@@ -18,6 +18,9 @@ class Network {
   /// A copy with parameters of its own.
   Network(const Network& other);
   Network& operator=(const Network&) = delete;
+  /// The first layers of it, with some of their units only: `units` has an entry for each layer with units that is
+  /// kept. The others must have an output of exactly 0 for what the part computes to be what the whole one computes.
+  [[nodiscard]] Network select(const std::vector<std::vector<Index>>& units) const;
   /// Takes over the parameters of a network of the same shape.
   void copy_parameters(const Network& other);
 
@@ -35,6 +38,8 @@ class Network {
   void parameters_changed();
 
  private:
+  Network() = default;
+
   std::vector<std::unique_ptr<Layer<T>>> layers_;
   std::vector<std::size_t> unit_layers_;
 };

@@ -3,11 +3,14 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <map>
+#include <memory>
 #include <numeric>
 #include <optional>
 #include <stdexcept>
 #include <utility>
 
+#include "nn/gemm.hpp"
 #include "probe/bounds.hpp"
 #include "probe/domain.hpp"
 #include "probe/sample_runner.hpp"
@@ -24,6 +27,13 @@ constexpr Index kMostGroups = 4096;
 constexpr std::size_t kWitnesses = 64;
 /// Random samples run for units that were alive and have no witness left.
 constexpr std::size_t kLook = 128;
+
+/// A scan goes on with a part of the network when its rounds, of 1, 2, 4, … groups, have grown to this.
+constexpr std::size_t kRoundsBeforeThin = 4;
+/// Units of a part are kept in multiples of this many.
+constexpr std::size_t kThinRows = 16;
+/// A part is worth making if it has at most this share of the weights.
+constexpr double kThinWorth = 0.8;
 
 float float_not_below(double x) {
   const auto rounded = static_cast<float>(x);
@@ -119,6 +129,8 @@ class ExactCensus final : public Census<T> {
       book.dead_is_zero = network.layer(layer).shape().mortal() &&
                           network.layer(layer).shape().dead_above == ActivationShape::kNowhereAbove;
       book.units.resize(static_cast<std::size_t>(network.layer(layer).outputs()));
+      all_units_.emplace_back(book.units.size());
+      std::iota(all_units_.back().begin(), all_units_.back().end(), Index{0});
       books_.push_back(std::move(book));
     }
   }
@@ -177,16 +189,27 @@ class ExactCensus final : public Census<T> {
     return false;
   }
 
+  /// A network that samples are run through: the one at hand, or a part of it.
+  struct View {
+    const Network<T>& network;
+    SampleRunner<T>& runner;
+    BatchActivity<T>& seen;
+    const std::vector<std::vector<Index>>& units;  ///< which unit each of its units is
+  };
+  [[nodiscard]] View whole(const Network<T>& network) { return {network, runner_, seen_, all_units_}; }
+
   /// Runs some samples through the first `layers` layers with units and settles the open units that they activate.
-  void run(const Network<T>& network, std::span<const Index> samples, Draft& draft, Device device, std::size_t layers) {
-    runner_.run(network, samples, Measure::activity, network.unit_layers()[layers - 1] + 1);
+  void run(const View& view, std::span<const Index> samples, Draft& draft, Device device, std::size_t layers) {
+    view.runner.run(view.network, samples, Measure::activity, view.network.unit_layers()[layers - 1] + 1);
     this->work_.samples += static_cast<std::int64_t>(samples.size());
-    seen_.exact_layers = layers;
-    seen_.collect(network, runner_.state(), runner_.shards(), samples);
+    view.seen.exact_layers = layers;
+    view.seen.collect(view.network, view.runner.state(), view.runner.shards(), samples);
     for (std::size_t at = 0; at < layers; ++at)
-      for (std::size_t unit = 0; unit < books_[at].units.size(); ++unit)
-        if (draft.units[at][unit].state == State::open && seen_.layers[at].active(unit))
-          draft.units[at][unit] = {State::alive, device, seen_.sample(at, unit), 0.0};
+      for (std::size_t row = 0; row < view.units[at].size(); ++row) {
+        auto& verdict = draft.units[at][static_cast<std::size_t>(view.units[at][row])];
+        if (verdict.state == State::open && view.seen.layers[at].active(row))
+          verdict = {State::alive, device, view.seen.sample(at, row), 0.0};
+      }
   }
 
   struct OpenUnit {
@@ -217,7 +240,7 @@ class ExactCensus final : public Census<T> {
         }
       if (samples.empty()) return;
       tried.insert(tried.end(), samples.begin(), samples.end());
-      run(network, samples, draft, Device::witness, draft.open_layers());
+      run(whole(network), samples, draft, Device::witness, draft.open_layers());
     }
   }
 
@@ -226,7 +249,7 @@ class ExactCensus final : public Census<T> {
     std::vector<Index> samples(kLook);
     for (Index& sample : samples)
       sample = static_cast<Index>(rng.below(static_cast<std::uint64_t>(dataset_.train.count())));
-    run(network, samples, draft, Device::scan, draft.open_layers());
+    run(whole(network), samples, draft, Device::scan, draft.open_layers());
   }
 
   /// One past the last layer of which levels are kept.
@@ -338,6 +361,7 @@ class ExactCensus final : public Census<T> {
     const auto most = std::max<std::size_t>(1, static_cast<std::size_t>(kPassColumns / group_size_));
     std::size_t round = 1;
     std::vector<bool> has_run(groups_);
+    std::unique_ptr<Thin> thin;
     std::vector<std::size_t> order = nearest_first(open);
     for (std::size_t next = 0; next < order.size() && !open.empty();) {
       // Rounds grow: a unit that is alive is mostly found at once, a dead one needs all that is left.
@@ -348,7 +372,9 @@ class ExactCensus final : public Census<T> {
             }))
           groups.push_back(order[next]);
       if (groups.empty()) break;
-      run_groups(network, groups, draft, layers);
+      // What is still open after some rounds is mostly dead: the rest of the scan looks at what can matter alone.
+      if (round == kRoundsBeforeThin && !thin) thin = thin_out(network, draft, layers);
+      run_groups(thin ? thin->view() : whole(network), groups, draft, layers);
       for (const std::size_t group : groups) has_run[group] = true;
       open = open_units(draft);
       round = std::min(2 * round, most);
@@ -376,7 +402,88 @@ class ExactCensus final : public Census<T> {
     return order;
   }
 
-  void run_groups(const Network<T>& network, std::vector<std::size_t> groups, Draft& draft, std::size_t layers) {
+  /// A part of the network for the rest of a scan.
+  struct Thin {
+    Thin(const Network<T>& network, std::vector<std::vector<Index>> kept, const Dataset& dataset, ThreadPool& pool,
+         Index columns)
+        : units(std::move(kept)),
+          part(network.select(units)),
+          runner(part, dataset, pool, columns),
+          seen(part, false) {}
+    [[nodiscard]] View view() { return {part, runner, seen, units}; }
+
+    std::vector<std::vector<Index>> units;
+    Network<T> part;
+    SampleRunner<T> runner;
+    BatchActivity<T> seen;
+  };
+
+  /// The network without the units that are known to yield exactly 0 and, in the last layer, without those that are
+  /// settled; nullptr where that would save little, or where a product's rows depend on what is left out.
+  std::unique_ptr<Thin> thin_out(const Network<T>& network, const Draft& draft, std::size_t layers) {
+    std::vector<std::vector<Index>> kept(layers);
+    double part = 0.0;
+    double all = 0.0;
+    auto inputs = static_cast<double>(network.inputs());
+    auto all_inputs = inputs;
+    for (std::size_t at = 0; at < layers; ++at) {
+      const auto& verdicts = draft.units[at];
+      const auto matters = [&](std::size_t unit) {
+        if (verdicts[unit].state == State::open) return true;
+        if (at + 1 == layers) return false;
+        return !(verdicts[unit].state == State::dead && books_[at].dead_is_zero);
+      };
+      std::vector<Index> others;
+      for (std::size_t unit = 0; unit < verdicts.size(); ++unit)
+        (matters(unit) ? kept[at] : others).push_back(static_cast<Index>(unit));
+      // Whole blocks of rows: few different shapes, and no product falls to another kernel for want of rows.
+      while (kept[at].size() % kThinRows != 0 && !others.empty()) {
+        kept[at].push_back(others.back());
+        others.pop_back();
+      }
+      std::sort(kept[at].begin(), kept[at].end());
+      part += inputs * static_cast<double>(kept[at].size());
+      all += all_inputs * static_cast<double>(verdicts.size());
+      inputs = static_cast<double>(kept[at].size());
+      all_inputs = static_cast<double>(verdicts.size());
+    }
+    if (part > kThinWorth * all) return nullptr;
+    std::vector<Index> kept_inputs(static_cast<std::size_t>(network.inputs()));
+    std::iota(kept_inputs.begin(), kept_inputs.end(), Index{0});
+    for (std::size_t at = 0; at < layers; ++at) {
+      const Layer<T>& layer = network.layer(network.unit_layers()[at]);
+      if (!can_leave_out(layer.outputs(), layer.inputs(), kept[at], kept_inputs)) return nullptr;
+      kept_inputs = kept[at];
+    }
+    return std::make_unique<Thin>(network, std::move(kept), dataset_, runner_.pool(),
+                                  std::max(kPassColumns, group_size_));
+  }
+
+  /// Whether the products of this back end give a layer's kept rows to the last bit when the other rows are left out,
+  /// and the inputs that are 0. That is a matter of the order in which a kernel adds up for a shape, not of the
+  /// numbers; random numbers show it.
+  bool can_leave_out(Index rows, Index inner, const std::vector<Index>& kept_rows,
+                     const std::vector<Index>& kept_inner) {
+    const std::array<Index, 4> shape = {rows, inner, static_cast<Index>(kept_rows.size()),
+                                        static_cast<Index>(kept_inner.size())};
+    if (shape[0] == shape[2] && shape[1] == shape[3]) return true;
+    if (const auto known = can_leave_out_.find(shape); known != can_leave_out_.end()) return known->second;
+    Rng rng(0, Purpose::probe, 1U << 20U);
+    Matrix<T> a(rows, inner);
+    for (T& value : a.reshaped()) value = static_cast<T>(rng.uniform(-1.0, 1.0));
+    Matrix<T> b = Matrix<T>::Zero(inner, kShardColumns);
+    for (const Index kept : kept_inner)
+      for (Index column = 0; column < kShardColumns; ++column) b(kept, column) = static_cast<T>(rng.uniform(-1.0, 1.0));
+    Matrix<T> all(rows, kShardColumns);
+    gemm<T>(Transposed::none, T(1), a, b, all);
+    const Matrix<T> thin_a = a(kept_rows, kept_inner);
+    const Matrix<T> thin_b = b(kept_inner, Eigen::all);
+    Matrix<T> some(shape[2], kShardColumns);
+    gemm<T>(Transposed::none, T(1), thin_a, thin_b, some);
+    return can_leave_out_[shape] = (some.array() == Matrix<T>(all(kept_rows, Eigen::all)).array()).all();
+  }
+
+  void run_groups(const View& view, std::vector<std::size_t> groups, Draft& draft, std::size_t layers) {
     // In order, so that a short last group does not shift the shards of others.
     std::sort(groups.begin(), groups.end());
     std::vector<Index> samples;
@@ -385,20 +492,20 @@ class ExactCensus final : public Census<T> {
       for (Index sample = first; sample < std::min(first + group_size_, dataset_.train.count()); ++sample)
         samples.push_back(sample);
     }
-    run(network, samples, draft, Device::scan, layers);
+    run(view, samples, draft, Device::scan, layers);
     const auto shards_per_group = static_cast<std::size_t>(group_size_ / kShardColumns);
-    const std::vector<Shard>& shards = runner_.shards();
+    const std::vector<Shard>& shards = view.runner.shards();
     for (std::size_t at = 0; at < layers; ++at) {
-      const LayerState<T>& state = runner_.state().layer(network.unit_layers()[at]);
+      const LayerState<T>& state = view.runner.state().layer(view.network.unit_layers()[at]);
       for (std::size_t index = 0; index < groups.size(); ++index) {
         const std::size_t begin = index * shards_per_group;
         const std::size_t end = std::min(begin + shards_per_group, shards.size());
-        for (std::size_t unit = 0; unit < books_[at].units.size(); ++unit) {
-          Levels& levels = books_[at].units[unit].levels;
+        for (std::size_t row = 0; row < view.units[at].size(); ++row) {
+          Levels& levels = books_[at].units[static_cast<std::size_t>(view.units[at][row])].levels;
           if (!levels.known()) continue;
           double level = -kInfinity;
           for (std::size_t shard = begin; shard < end; ++shard) {
-            const auto margin = static_cast<double>(state.shards[shard].activity.margin[static_cast<Index>(unit)]);
+            const auto margin = static_cast<double>(state.shards[shard].activity.margin[static_cast<Index>(row)]);
             if (!(-margin <= level)) level = std::isnan(margin) ? kInfinity : -margin;
           }
           levels.set(groups[index], level);
@@ -481,6 +588,8 @@ class ExactCensus final : public Census<T> {
   std::size_t groups_;
   SampleRunner<T> runner_;
   BatchActivity<T> seen_;
+  std::vector<std::vector<Index>> all_units_;           ///< the units of each layer
+  std::map<std::array<Index, 4>, bool> can_leave_out_;  ///< by rows and inner dimension, whole and kept
   std::vector<Book> books_;
   bool tracking_ = false;  ///< some unit was dead at the last census
 };

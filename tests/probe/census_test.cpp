@@ -3,10 +3,12 @@
 #include <doctest/doctest.h>
 
 #include <cmath>
+#include <numeric>
 
 #include "experiment/training_step.hpp"
 #include "probe/lifecycle.hpp"
 #include "probe/probe_set.hpp"
+#include "probe/sample_runner.hpp"
 #include "support/naive.hpp"
 #include "support/specs.hpp"
 #include "util/random.hpp"
@@ -282,4 +284,59 @@ TEST_CASE("a planted unit in layer 2 revives at the step that arithmetic by hand
   CHECK(planted.revivals == 1);
   CHECK(planted.last_change_step == predicted);
   CHECK_FALSE(planted.dead);
+}
+
+TEST_CASE("a margin that is carried from census to census counts what the inputs have grown to") {
+  // D = {(k, −k), (−k, k)}: the first layer's unit is always its bias c, which intervals cannot know.
+  Matrix<double> points(2, 2);
+  points << 1000.0, -1000.0, -1000.0, 1000.0;
+  const Dataset dataset = dataset_of(points);
+  NetworkSpec spec;
+  spec.layers = {dense("a", 1, activation("relu"), weights("constant", {{"value", 1.0}}), biases("zeros")),
+                 dense("b", 1, activation("relu"), weights("constant", {{"value", 1.0}}), biases("zeros")),
+                 dense("out", 2)};
+  Network<double> network(spec, 2, 0);
+  double& c = network.layer(0).parameters()[1]->value(0, 0);
+  double& w = network.layer(1).parameters()[0]->value(0, 0);
+  c = 1.0;
+  network.layer(1).parameters()[1]->value(0, 0) = -200.0;
+  ThreadPool pool(1);
+  LazyExtent<double> extent(dataset, pool);
+  const auto census = make_exact_census(network, dataset, extent, pool, 0);
+  const auto look = [&] {
+    const CensusResult result = census->take(network, nullptr);
+    census->remember(network);
+    return result.layers[1].units[0];
+  };
+  CHECK(look().device == Device::scan);
+  c = 50.0;  // h grows from 1 to 50
+  CHECK(look().device == Device::margin);
+  w = 3.0;  // z = 3·50 − 200
+  const UnitCensus unit = look();
+  CHECK(unit.device == Device::margin);
+  CHECK(unit.margin <= 50.0);
+  CHECK(unit.margin > 49.0);
+  w = 4.1;  // alive
+  CHECK_FALSE(look().dead);
+}
+
+TEST_CASE("a part of the network gives the bits of the whole") {
+  NetworkSpec spec = mlp("relu", 40, 24);
+  Network<float> network(spec, 30, 5);
+  // Units 3, 4, … of the first layer are dead: what is left has 3 of its units and some of the second layer's.
+  for (Index unit = 3; unit < 40; ++unit) network.layer(0).parameters()[1]->value(unit, 0) = -1e6F;
+  const Dataset dataset = dataset_of(random_points(30, 100, 3));
+  ThreadPool pool(1);
+  const std::vector<std::vector<Index>> kept = {{0, 1, 2, 17}, {0, 5, 23}};
+  const Network<float> part = network.select(kept);
+  SampleRunner<float> whole_runner(network, dataset, pool, 100);
+  SampleRunner<float> part_runner(part, dataset, pool, 100);
+  std::vector<Index> all(100);
+  std::iota(all.begin(), all.end(), Index{0});
+  whole_runner.run(network, all, Measure::nothing);
+  part_runner.run(part, all, Measure::nothing);
+  for (std::size_t row = 0; row < kept[1].size(); ++row)
+    for (Index sample = 0; sample < 100; ++sample)
+      CHECK(part_runner.state().layer(1).output(static_cast<Index>(row), sample) ==
+            whole_runner.state().layer(1).output(kept[1][row], sample));
 }
