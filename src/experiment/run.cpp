@@ -156,6 +156,7 @@ class Run {
         bounds_[at].dead_min = bounds_[at].dead_max = last_census_.layers[at].dead();
       return;
     }
+    census_->observe(step_.activity());
     lives_.observe(step, step_.activity());
     if (!recorded) return;
     bounds_ = census_->bounds(network_, step_.activity());

@@ -83,6 +83,8 @@ class Census {
   /// The census at the present parameters. `batch`, if given, is a pass at the same parameters. After each one, and
   /// before the next call of anything else, remember() must be called.
   virtual CensusResult take(const Network<T>& network, const BatchActivity<T>* batch) = 0;
+  /// What a batch between censuses shows, at whatever parameters it ran with: hints where to look next time.
+  virtual void observe(const BatchActivity<T>& /*batch*/) {}
   /// Bounds per layer at the present parameters, without a look at D: from the batch at the same parameters, and from
   /// what is left of the last census. At least one census must have been taken.
   virtual std::vector<DeadBounds> bounds(const Network<T>& network, const BatchActivity<T>& batch) = 0;

@@ -25,8 +25,9 @@ constexpr double kInfinity = std::numeric_limits<double>::infinity();
 constexpr Index kMostGroups = 4096;
 /// Witnesses run at once.
 constexpr std::size_t kWitnesses = 64;
-/// Random samples run for units that were alive and have no witness left.
-constexpr std::size_t kLook = 128;
+/// Random samples run for units that were alive and have no witness left: some, and more if that is not enough. Bounds
+/// come after them, since they need a pass over the data's inputs once.
+constexpr std::array<std::size_t, 3> kLooks = {64, 192, 512};
 
 /// A scan goes on with a part of the network when its rounds, of 1, 2, 4, … groups, have grown to this.
 constexpr std::size_t kRoundsBeforeThin = 4;
@@ -80,7 +81,8 @@ struct Book {
   /// Dead units yield exactly 0 for every sample.
   bool dead_is_zero = false;
   std::vector<Unit> units;
-  Levels norm;  ///< of ‖h(x)‖, the layer's output
+  std::vector<Index> recent;  ///< the sample that activated each unit most in the last batch that did; −1: none yet
+  Levels norm;                ///< of ‖h(x)‖, the layer's output
 };
 
 enum class State : std::uint8_t { open, alive, dead };
@@ -129,6 +131,7 @@ class ExactCensus final : public Census<T> {
       book.dead_is_zero = network.layer(layer).shape().mortal() &&
                           network.layer(layer).shape().dead_above == ActivationShape::kNowhereAbove;
       book.units.resize(static_cast<std::size_t>(network.layer(layer).outputs()));
+      book.recent.assign(book.units.size(), -1);
       all_units_.emplace_back(book.units.size());
       std::iota(all_units_.back().begin(), all_units_.back().end(), Index{0});
       books_.push_back(std::move(book));
@@ -138,7 +141,7 @@ class ExactCensus final : public Census<T> {
   CensusResult take(const Network<T>& network, const BatchActivity<T>* batch) override {
     Draft draft = start(batch);
     try_witnesses(network, draft);
-    if (any_fresh(draft)) look_around(network, draft);
+    look_around(network, draft);
     if (draft.open_layers() > 0 || tracking_) prove(network, draft, true);
     move_on(draft);
     scan(network, draft);
@@ -146,6 +149,17 @@ class ExactCensus final : public Census<T> {
     result.collapsed = is_collapsed(network, draft, batch);
     mark_dead_on_domain(network, extent_, result);
     return result;
+  }
+
+  void observe(const BatchActivity<T>& batch) override {
+    for (std::size_t at = 0; at < batch.exact_layers; ++at) {
+      if (!books_[at].mortal) continue;
+      std::vector<Index>& recent = books_[at].recent;
+      const T* margin = batch.layers[at].margin.data();
+      const T* column = batch.layers[at].column.data();
+      for (std::size_t unit = 0; unit < recent.size(); ++unit)
+        if (!(margin[unit] >= T(0))) recent[unit] = batch.samples[static_cast<std::size_t>(column[unit])];
+    }
   }
 
   std::vector<DeadBounds> bounds(const Network<T>& network, const BatchActivity<T>& batch) override {
@@ -225,31 +239,35 @@ class ExactCensus final : public Census<T> {
     return units;
   }
 
+  /// For each open unit the sample that a batch showed last, then its witnesses at censuses, the latest first.
   void try_witnesses(const Network<T>& network, Draft& draft) {
-    std::vector<Index> tried;
-    while (true) {
-      const std::vector<OpenUnit> open = open_units(draft);
+    for (std::size_t nth = 0; nth <= std::tuple_size_v<decltype(Unit::witnesses)>; ++nth) {
       std::vector<Index> samples;
-      for (std::size_t nth = 0; nth < std::tuple_size_v<decltype(Unit::witnesses)>; ++nth)
-        for (const OpenUnit& place : open) {
-          const Index witness = books_[place.layer].units[place.unit].witnesses[nth];
-          if (witness < 0 || samples.size() == kWitnesses) continue;
-          if (std::find(samples.begin(), samples.end(), witness) != samples.end()) continue;
-          if (std::find(tried.begin(), tried.end(), witness) != tried.end()) continue;
-          samples.push_back(witness);
-        }
-      if (samples.empty()) return;
-      tried.insert(tried.end(), samples.begin(), samples.end());
-      run(whole(network), samples, draft, Device::witness, draft.open_layers());
+      for (const OpenUnit& place : open_units(draft)) {
+        const Book& book = books_[place.layer];
+        const Index witness = nth == 0 ? book.recent[place.unit] : book.units[place.unit].witnesses[nth - 1];
+        if (witness >= 0) samples.push_back(witness);
+      }
+      std::sort(samples.begin(), samples.end());
+      samples.erase(std::unique(samples.begin(), samples.end()), samples.end());
+      for (std::size_t first = 0; first < samples.size(); first += kWitnesses) {
+        if (draft.open_layers() == 0) return;
+        const auto part = std::span<const Index>(samples).subspan(first, std::min(kWitnesses, samples.size() - first));
+        run(whole(network), part, draft, Device::witness, draft.open_layers());
+      }
     }
   }
 
+  /// Random samples for units that were alive and have no witness left: most still are.
   void look_around(const Network<T>& network, Draft& draft) {
     Rng rng(seed_, Purpose::probe, 2 + static_cast<std::uint64_t>(this->work_.censuses));
-    std::vector<Index> samples(kLook);
-    for (Index& sample : samples)
-      sample = static_cast<Index>(rng.below(static_cast<std::uint64_t>(dataset_.train.count())));
-    run(whole(network), samples, draft, Device::scan, draft.open_layers());
+    for (const std::size_t count : kLooks) {
+      if (!any_fresh(draft)) return;
+      std::vector<Index> samples(count);
+      for (Index& sample : samples)
+        sample = static_cast<Index>(rng.below(static_cast<std::uint64_t>(dataset_.train.count())));
+      run(whole(network), samples, draft, Device::scan, draft.open_layers());
+    }
   }
 
   /// One past the last layer of which levels are kept.
