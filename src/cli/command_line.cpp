@@ -101,6 +101,7 @@ int run_command_line(int argc, const char* const* argv) {
     add_schema(line);
     add_init(line);
     add_theory(line);
+    add_diagnose(line);
     add_curves(line);
     add_completion(line);
     return parse(line, argc, argv);

@@ -34,6 +34,7 @@ void add_schema(CommandLine& line);
 void add_init(CommandLine& line);
 void add_curves(CommandLine& line);
 void add_theory(CommandLine& line);
+void add_diagnose(CommandLine& line);
 void add_completion(CommandLine& line);
 
 /// Parses the arguments and runs the subcommand. Returns the exit code; faults of the user are reported on stderr.

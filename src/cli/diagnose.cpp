@@ -1,0 +1,78 @@
+#include <iostream>
+#include <memory>
+
+#include "cli/commands.hpp"
+#include "diagnose/diagnosis.hpp"
+#include "report/terminal.hpp"
+#include "util/error.hpp"
+#include "util/text_file.hpp"
+
+namespace reluscope {
+
+namespace {
+
+struct DiagnoseOptions {
+  std::string path;
+  std::string fail_on;
+  bool json = false;
+  bool markdown = false;
+};
+
+void print_findings(const Diagnosis& diagnosis, bool markdown) {
+  if (diagnosis.findings.empty()) {
+    std::cout << "Nothing found.\n";
+  } else {
+    std::vector<std::vector<std::string>> rows;
+    for (const Finding& finding : diagnosis.findings)
+      rows.push_back({std::string(severity_name(finding.severity)), finding.rule, printable(finding.sentence)});
+    std::cout << format_table({"severity", "rule", "finding"}, rows, 3,
+                              markdown ? TableStyle::markdown : TableStyle::plain);
+  }
+  std::string last;
+  for (const Finding& finding : diagnosis.findings) {
+    if (finding.severity == Severity::info || finding.remedies.empty() || finding.rule == last) continue;
+    if (last.empty()) std::cout << "\nWhat may help:\n";
+    last = finding.rule;
+    std::cout << "  " << finding.rule << ": ";
+    for (std::size_t at = 0; at < finding.remedies.size(); ++at)
+      std::cout << (at > 0 ? "; " : "") << finding.remedies[at];
+    std::cout << '\n';
+  }
+  std::cout << std::flush;
+  for (const SkippedRule& skipped : diagnosis.skipped)
+    std::cerr << "not applied: " << skipped.rule << " (no " << skipped.missing << ")\n";
+}
+
+int diagnose_it(const DiagnoseOptions& options) {
+  const Diagnosis diagnosis = diagnose(read_run(options.path));
+  if (options.json) {
+    TextSink out("-");
+    out.write(diagnosis_json(diagnosis));
+    out.flush();
+  } else {
+    print_findings(diagnosis, options.markdown);
+  }
+  if (options.fail_on.empty() || !diagnosis.worst()) return kDone;
+  const Severity limit = options.fail_on == "critical" ? Severity::critical : Severity::warning;
+  return *diagnosis.worst() >= limit ? kFindings : kDone;
+}
+
+}  // namespace
+
+void add_diagnose(CommandLine& line) {
+  auto options = std::make_shared<DiagnoseOptions>();
+  CLI::App* command = line.add("diagnose", "Say what is wrong with a run, from its records alone",
+                               "\nExamples:\n  reluscope diagnose runs/dying-relu\n"
+                               "  reluscope diagnose layers.csv --json | jq '.findings[].rule'\n"
+                               "  reluscope diagnose runs/nightly --fail-on warning");
+  command->add_option("RUN", options->path, "A run directory, or one of its tables (also from another program)")
+      ->required();
+  command->add_option("--fail-on", options->fail_on, "Exit with 3 for findings that are at least this severe")
+      ->check(CLI::IsMember({"warning", "critical"}))
+      ->type_name("SEVERITY");
+  command->add_flag("--json", options->json, "Findings, evidence and rules that were not applied as JSON");
+  command->add_flag("--markdown", options->markdown, "Print the table as Markdown");
+  command->callback([&line, options] { line.action = [options] { return diagnose_it(*options); }; });
+}
+
+}  // namespace reluscope

@@ -1,0 +1,143 @@
+#include "diagnose/diagnosis.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+#include "util/error.hpp"
+
+namespace reluscope {
+
+namespace {
+
+/// Whether the run has the column "table.column".
+bool has_column(const RunTables& run, const std::string& name) {
+  const std::size_t dot = name.find('.');
+  const std::string table = name.substr(0, dot);
+  const std::string column = name.substr(dot + 1);
+  const auto in = [&](const auto& rows) {
+    return rows.present && !rows.rows.empty() && !rows.missing.contains(column);
+  };
+  if (table == "steps") return in(run.steps);
+  if (table == "layers") return in(run.layers);
+  if (table == "census") return in(run.census);
+  if (table == "units") return in(run.units);
+  if (table == "theory") return in(run.theory);
+  throw std::logic_error("a rule needs the unknown table " + table);
+}
+
+template <class R>
+void read_if_there(const std::filesystem::path& path, TableRows<R>& table) {
+  if (std::filesystem::is_regular_file(path)) table = read_table<R>(path);
+}
+
+/// Which table a lone file is: the one of whose columns it has most.
+void read_lone_table(const std::filesystem::path& path, RunTables& run) {
+  CsvRecords csv(path, ',');
+  if (!csv.next()) csv.fail("no header");
+  const auto count = [&csv](const auto& columns) {
+    return std::apply(
+        [&csv](const auto&... column) {
+          const auto& header = csv.fields();
+          return ((std::find(header.begin(), header.end(), column.name) != header.end() ? 1 : 0) + ... + 0);
+        },
+        columns);
+  };
+  const int steps = count(StepRecord::columns());
+  const int layers = count(LayerRecord::columns());
+  const int census = count(CensusRecord::columns());
+  if (layers >= steps && layers >= census) {
+    run.layers = read_table<LayerRecord>(path);
+  } else if (census >= steps) {
+    run.census = read_table<CensusRecord>(path);
+  } else {
+    run.steps = read_table<StepRecord>(path);
+  }
+}
+
+}  // namespace
+
+std::string_view severity_name(Severity severity) {
+  switch (severity) {
+    case Severity::info:
+      return "info";
+    case Severity::warning:
+      return "warning";
+    case Severity::critical:
+      return "critical";
+  }
+  return "";
+}
+
+RunTables read_run(const std::filesystem::path& path) {
+  RunTables run;
+  if (std::filesystem::is_directory(path)) {
+    read_if_there(path / "steps.csv", run.steps);
+    read_if_there(path / "layers.csv", run.layers);
+    read_if_there(path / "census.csv", run.census);
+    read_if_there(path / "units.csv", run.units);
+    read_if_there(path / "theory.csv", run.theory);
+  } else {
+    read_lone_table(path, run);
+  }
+  if (run.steps.rows.empty() && run.layers.rows.empty() && run.census.rows.empty())
+    throw DataError(
+        path.string() +
+        ": nothing to diagnose: expected a run directory with steps.csv, layers.csv or census.csv, or one of "
+        "these files");
+  return run;
+}
+
+std::optional<Severity> Diagnosis::worst() const {
+  if (findings.empty()) return std::nullopt;
+  return findings.front().severity;
+}
+
+Diagnosis diagnose(const RunTables& run, const Thresholds& thresholds) {
+  Diagnosis diagnosis;
+  for (const RuleEntry& rule : rule_table()) {
+    const auto missing = std::find_if(rule.needs.begin(), rule.needs.end(),
+                                      [&](const std::string& name) { return !has_column(run, name); });
+    if (missing != rule.needs.end()) {
+      diagnosis.skipped.push_back({rule.name, *missing});
+      continue;
+    }
+    const auto given = thresholds.find(rule.name);
+    std::vector<Finding> found;
+    rule.check(run, given == thresholds.end() ? ParamValues(rule.params) : given->second, found);
+    for (Finding& finding : found) {
+      finding.rule = rule.name;
+      finding.remedies = rule.remedies;
+      diagnosis.findings.push_back(std::move(finding));
+    }
+  }
+  std::stable_sort(diagnosis.findings.begin(), diagnosis.findings.end(),
+                   [](const Finding& left, const Finding& right) { return left.severity > right.severity; });
+  return diagnosis;
+}
+
+std::string diagnosis_json(const Diagnosis& diagnosis) {
+  using Json = nlohmann::ordered_json;
+  const auto number = [](std::optional<double> value) {
+    return value && std::isfinite(*value) ? Json(*value) : Json(nullptr);
+  };
+  Json document;
+  document["worst"] = diagnosis.worst() ? Json(severity_name(*diagnosis.worst())) : Json(nullptr);
+  document["findings"] = Json::array();
+  for (const Finding& finding : diagnosis.findings)
+    document["findings"].push_back({{"rule", finding.rule},
+                                    {"severity", severity_name(finding.severity)},
+                                    {"layer", finding.layer ? Json(*finding.layer) : Json(nullptr)},
+                                    {"name", finding.name.empty() ? Json(nullptr) : Json(finding.name)},
+                                    {"step", finding.step ? Json(*finding.step) : Json(nullptr)},
+                                    {"value", number(finding.value)},
+                                    {"threshold", number(finding.threshold)},
+                                    {"sentence", finding.sentence},
+                                    {"remedies", finding.remedies}});
+  document["skipped"] = Json::array();
+  for (const SkippedRule& skipped : diagnosis.skipped)
+    document["skipped"].push_back({{"rule", skipped.rule}, {"missing", skipped.missing}});
+  return document.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+}  // namespace reluscope

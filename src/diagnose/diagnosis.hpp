@@ -1,0 +1,80 @@
+#pragma once
+// Findings: what is wrong with a run (or notable about it), from its records alone. The rules are one table
+// (rules.cpp).
+
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "experiment/theory.hpp"
+#include "trace/records.hpp"
+#include "trace/table_reader.hpp"
+#include "util/param.hpp"
+
+namespace reluscope {
+
+enum class Severity { info, warning, critical };
+std::string_view severity_name(Severity severity);
+
+/// The tables of a run, as far as there are any.
+struct RunTables {
+  TableRows<StepRecord> steps;
+  TableRows<LayerRecord> layers;
+  TableRows<CensusRecord> census;
+  TableRows<UnitRecord> units;
+  TableRows<TheoryRecord> theory;
+};
+
+/// Reads the CSV files of a run directory, or one of its tables (by its columns) from a single file.
+/// Throws DataError for what cannot be read, and where there is nothing to diagnose.
+RunTables read_run(const std::filesystem::path& path);
+
+/// What a rule found, with its evidence.
+struct Finding {
+  std::string rule;
+  Severity severity = Severity::info;
+  std::optional<std::int64_t> layer;  ///< counted from 1 at the input
+  std::string name;                   ///< the layer's
+  std::optional<std::int64_t> step;
+  std::optional<double> value;
+  std::optional<double> threshold;
+  std::string sentence;               ///< for people
+  std::vector<std::string> remedies;  ///< what may help, the likeliest first
+};
+
+/// A rule that could not be applied.
+struct SkippedRule {
+  std::string rule;
+  std::string missing;  ///< "layers.delta_rms"
+};
+
+struct Diagnosis {
+  std::vector<Finding> findings;  ///< the most severe first, then by layer
+  std::vector<SkippedRule> skipped;
+  [[nodiscard]] std::optional<Severity> worst() const;
+};
+
+struct RuleEntry : Entry {
+  /// Columns it cannot do without, as table.column.
+  std::vector<std::string> needs;
+  std::vector<std::string> remedies;
+  /// Adds what it finds; rule and remedies are filled in by the caller.
+  void (*check)(const RunTables& run, const ParamValues& thresholds, std::vector<Finding>& findings) = nullptr;
+};
+
+/// dead-on-arrival, dying-units, …
+std::span<const RuleEntry> rule_table();
+
+/// Thresholds by rule; a rule that is not named has its defaults.
+using Thresholds = std::map<std::string, ParamValues>;
+
+Diagnosis diagnose(const RunTables& run, const Thresholds& thresholds = {});
+
+/// {"findings": […], "skipped": […], "worst": …}, and a line break.
+std::string diagnosis_json(const Diagnosis& diagnosis);
+
+}  // namespace reluscope

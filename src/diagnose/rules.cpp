@@ -1,0 +1,489 @@
+// The rules, one entry each. Thresholds that other tools or papers use carry their source in the parameter's line; the
+// others were set on the runs that diagnose.rules_slow makes: no warning on healthy ones, the right one on sick ones.
+#include <algorithm>
+#include <cmath>
+#include <map>
+
+#include "diagnose/diagnosis.hpp"
+#include "util/format.hpp"
+
+namespace reluscope {
+
+namespace {
+
+template <class R>
+using Rows = std::vector<const R*>;
+
+/// The rows of each layer, in the order of their steps.
+template <class R>
+std::map<std::int64_t, Rows<R>> by_layer(const std::vector<R>& rows) {
+  std::map<std::int64_t, Rows<R>> layers;
+  for (const R& row : rows) layers[row.layer].push_back(&row);
+  return layers;
+}
+
+/// The hidden layers' rows: all but those of the last layer.
+template <class R>
+std::map<std::int64_t, Rows<R>> hidden_layers(const std::vector<R>& rows) {
+  auto layers = by_layer(rows);
+  if (!layers.empty()) layers.erase(std::prev(layers.end()));
+  return layers;
+}
+
+double median(std::vector<double> values) {
+  if (values.empty()) return std::numeric_limits<double>::quiet_NaN();
+  std::sort(values.begin(), values.end());
+  return values[values.size() / 2];
+}
+
+/// The first `share` of the rows, at least one.
+template <class Row>
+std::size_t first_part(const std::vector<Row>& rows, double share) {
+  return std::max<std::size_t>(1, static_cast<std::size_t>(share * static_cast<double>(rows.size())));
+}
+
+template <class R, class Get>
+double median_at_start(const Rows<R>& rows, Get get, double share) {
+  std::vector<double> values;
+  for (std::size_t at = 0; at < first_part(rows, share); ++at) values.push_back(get(*rows[at]));
+  return median(values);
+}
+
+std::string percent(double share) { return format_fixed(100.0 * share, 1) + " %"; }
+
+template <class R>
+Finding at_layer(Severity severity, const R& row, double value, double threshold, std::string sentence) {
+  Finding finding;
+  finding.severity = severity;
+  finding.layer = row.layer;
+  finding.name = row.name;
+  finding.step = row.step;
+  finding.value = value;
+  finding.threshold = threshold;
+  finding.sentence = std::move(sentence);
+  return finding;
+}
+
+Finding at_step(Severity severity, std::int64_t step, double value, double threshold, std::string sentence) {
+  Finding finding;
+  finding.severity = severity;
+  finding.step = step;
+  finding.value = value;
+  finding.threshold = threshold;
+  finding.sentence = std::move(sentence);
+  return finding;
+}
+
+std::string layer_text(const std::string& name) { return "Layer '" + name + "'"; }
+
+// ---- death
+
+/// The rows of the first hidden layer that is wholly dead at the census that `pick` takes from its rows; nullptr if
+/// none is. Layers above it get nothing but constants: they are its victims.
+template <class Pick>
+const Rows<CensusRecord>* first_extinct(const std::map<std::int64_t, Rows<CensusRecord>>& layers, Pick pick) {
+  for (const auto& [layer, rows] : layers)
+    if (pick(rows)->dead == pick(rows)->units) return &rows;
+  return nullptr;
+}
+const CensusRecord* first_of(const Rows<CensusRecord>& rows) { return rows.front(); }
+const CensusRecord* last_of(const Rows<CensusRecord>& rows) { return rows.back(); }
+
+void check_dead_on_arrival(const RunTables& run, const ParamValues& limits, std::vector<Finding>& findings) {
+  const auto layers = hidden_layers(run.census.rows);
+  for (const auto& [layer, rows] : layers) {
+    const CensusRecord& first = *rows.front();
+    if (first.step != 0) continue;
+    const double share = static_cast<double>(first.born_dead) / static_cast<double>(first.units);
+    if (first.born_dead == first.units) {
+      findings.push_back(
+          at_layer(Severity::critical, first, 1.0, 1.0,
+                   layer_text(first.name) + " is wholly dead from birth: the network cannot learn at or below it."));
+      return;
+    }
+    if (share >= limits.number("fraction"))
+      findings.push_back(
+          at_layer(Severity::warning, first, share, limits.number("fraction"),
+                   percent(share) + " of the units of layer '" + first.name + "' are dead before the first update."));
+  }
+}
+
+/// "most by own_weights (12 of 20)", or nothing.
+std::string dominating_cause(const RunTables& run, std::int64_t layer) {
+  std::map<std::string, std::int64_t> counts;
+  std::int64_t total = 0;
+  for (const UnitRecord& unit : run.units.rows)
+    if (unit.layer == layer && unit.cause && !unit.cause->empty() && *unit.cause != "born") {
+      ++counts[*unit.cause];
+      ++total;
+    }
+  const auto most = std::max_element(counts.begin(), counts.end(),
+                                     [](const auto& left, const auto& right) { return left.second < right.second; });
+  if (most == counts.end()) return "";
+  const std::map<std::string, std::string> words = {{"own_weights", "pushed there by their own weights"},
+                                                    {"own_bias", "pushed there by their own bias"},
+                                                    {"upstream", "because what feeds them moved"}};
+  const auto word = words.find(most->first);
+  return ", " + std::to_string(most->second) + " of " + std::to_string(total) + " " +
+         (word == words.end() ? most->first : word->second);
+}
+
+void check_dying_units(const RunTables& run, const ParamValues& limits, std::vector<Finding>& findings) {
+  for (const auto& [layer, rows] : hidden_layers(run.census.rows)) {
+    const CensusRecord* worst = rows.front();
+    for (const CensusRecord* row : rows)
+      if (row->dead > worst->dead) worst = row;
+    const auto units = static_cast<double>(worst->units);
+    const double grown = static_cast<double>(worst->dead - worst->born_dead) / units;
+    if (grown < limits.number("notice")) continue;
+    const double share = static_cast<double>(worst->dead) / units;
+    Severity severity = Severity::info;
+    double threshold = limits.number("notice");
+    if (grown >= limits.number("fraction")) {
+      severity = share >= limits.number("critical_fraction") ? Severity::critical : Severity::warning;
+      threshold = limits.number(severity == Severity::critical ? "critical_fraction" : "fraction");
+    }
+    std::string sentence = std::to_string(worst->dead) + " of " + std::to_string(worst->units) + " units of layer '" +
+                           worst->name + "' were dead at step " + std::to_string(worst->step) + ", " +
+                           std::to_string(worst->born_dead) + " of them from birth" + dominating_cause(run, layer);
+    if (!run.census.missing.contains("locked"))
+      sentence += "; at the end " + std::to_string(rows.back()->locked) + " of " + std::to_string(rows.back()->dead) +
+                  " provably cannot come back in this run";
+    findings.push_back(at_layer(severity, *worst, share, threshold, sentence + "."));
+  }
+}
+
+void check_collapsed(const RunTables& run, const ParamValues& /*limits*/, std::vector<Finding>& findings) {
+  const auto layers = hidden_layers(run.census.rows);
+  const Rows<CensusRecord>* rows = first_extinct(layers, last_of);
+  if (rows == nullptr) return;
+  const CensusRecord* since = rows->back();
+  for (auto row = rows->rbegin(); row != rows->rend() && (*row)->dead == (*row)->units; ++row) since = *row;
+  findings.push_back(at_layer(Severity::critical, *since, 1.0, 1.0,
+                              layer_text(since->name) + " has been wholly dead since step " +
+                                  std::to_string(since->step) +
+                                  ": the output is the same for every sample, and nothing at or below it learns."));
+}
+
+void check_dormant(const RunTables& run, const ParamValues& limits, std::vector<Finding>& findings) {
+  for (const auto& [layer, rows] : hidden_layers(run.census.rows)) {
+    const CensusRecord& last = *rows.back();
+    if (!last.dormant) continue;
+    const double share = static_cast<double>(*last.dormant - last.dead) / static_cast<double>(last.units);
+    if (share >= limits.number("fraction"))
+      findings.push_back(at_layer(Severity::info, last, share, limits.number("fraction"),
+                                  percent(share) + " of the units of layer '" + last.name +
+                                      "' live, but contribute next to nothing (dormant)."));
+  }
+}
+
+void check_saturation(const RunTables& run, const ParamValues& limits, std::vector<Finding>& findings) {
+  for (const auto& [layer, rows] : hidden_layers(run.census.rows)) {
+    const CensusRecord* worst = nullptr;
+    double most = 0.0;
+    for (const CensusRecord* row : rows) {
+      if (!row->saturated) continue;
+      const double share = static_cast<double>(*row->saturated - row->dead) / static_cast<double>(row->units);
+      if (worst == nullptr || share > most) {
+        worst = row;
+        most = share;
+      }
+    }
+    if (worst != nullptr && most >= limits.number("fraction"))
+      findings.push_back(
+          at_layer(Severity::warning, *worst, most, limits.number("fraction"),
+                   percent(most) + " of the units of layer '" + worst->name +
+                       "' are saturated: their derivative is next to 0 on every sample that was looked at."));
+  }
+}
+
+void check_sparse(const RunTables& run, const ParamValues& limits, std::vector<Finding>& findings) {
+  for (const auto& [layer, rows] : hidden_layers(run.layers.rows)) {
+    const LayerRecord& last = *rows.back();
+    if (!last.dead_max || *last.dead_max > 0 || last.zero_fraction < limits.number("zero_fraction")) continue;
+    findings.push_back(at_layer(Severity::info, last, last.zero_fraction, limits.number("zero_fraction"),
+                                percent(last.zero_fraction) + " of the activations of layer '" + last.name +
+                                    "' are 0, and no unit is dead: sparse, and healthy."));
+  }
+}
+
+// ---- gradients
+
+void check_exploding_gradient(const RunTables& run, const ParamValues& limits, std::vector<Finding>& findings) {
+  const std::vector<StepRecord>& rows = run.steps.rows;
+  std::vector<double> start;
+  for (std::size_t at = 0; at < first_part(rows, limits.number("start")); ++at) start.push_back(rows[at].grad_norm);
+  const double usual = median(start);
+  const StepRecord* worst = nullptr;
+  for (const StepRecord& row : rows) {
+    if (!std::isfinite(row.grad_norm) || !std::isfinite(row.loss)) {
+      findings.push_back(at_step(Severity::critical, row.step, row.grad_norm, limits.number("growth"),
+                                 "Loss or gradient is not finite at step " + std::to_string(row.step) + "."));
+      return;
+    }
+    if (worst == nullptr || row.grad_norm > worst->grad_norm) worst = &row;
+  }
+  if (worst != nullptr && worst->grad_norm > limits.number("growth") * usual)
+    findings.push_back(at_step(Severity::warning, worst->step, worst->grad_norm / usual, limits.number("growth"),
+                               "The gradient's norm rises to " + format_short(worst->grad_norm) + " at step " +
+                                   std::to_string(worst->step) + ", from " + format_short(usual) + " at the start."));
+}
+
+void check_vanishing_gradient(const RunTables& run, const ParamValues& limits, std::vector<Finding>& findings) {
+  const auto layers = by_layer(run.layers.rows);
+  if (layers.size() < 2) return;
+  const auto delta = [](const LayerRecord& row) { return row.delta_rms; };
+  const double first = median_at_start(layers.begin()->second, delta, limits.number("start"));
+  const double last = median_at_start(layers.rbegin()->second, delta, limits.number("start"));
+  // Exactly 0 has another reason: a dead layer, or a loss without a gradient.
+  if (!(first > 0.0) || !(last > 0.0)) return;
+  const LayerRecord& row = *layers.begin()->second.front();
+  if (first / last < limits.number("ratio"))
+    findings.push_back(at_layer(Severity::warning, row, first / last, limits.number("ratio"),
+                                "The loss gradient at layer '" + row.name + "' is " + format_short(first / last) +
+                                    " times that at the output: " + std::to_string(layers.size()) +
+                                    " layers let it vanish."));
+  if (first / last > limits.number("explodes"))
+    findings.push_back(at_layer(Severity::warning, row, first / last, limits.number("explodes"),
+                                "The loss gradient grows " + format_short(first / last) +
+                                    "-fold from the output to layer '" + row.name + "'."));
+}
+
+void check_zero_gradient(const RunTables& run, const ParamValues& /*limits*/, std::vector<Finding>& findings) {
+  const auto layers = by_layer(run.layers.rows);
+  if (layers.empty()) return;
+  const Rows<LayerRecord>& output = layers.rbegin()->second;
+  if (std::all_of(output.begin(), output.end(), [](const LayerRecord* row) { return row->delta_rms == 0.0; }))
+    findings.push_back(
+        at_layer(Severity::critical, *output.front(), 0.0, 0.0,
+                 "The loss has no gradient at the output, at any recorded step: look at the loss and the "
+                 "output layer (a softmax over one unit has none), not at the hidden units."));
+}
+
+void check_noisy_gradient(const RunTables& run, const ParamValues& limits, std::vector<Finding>& findings) {
+  std::vector<double> scales;
+  for (std::size_t at = 0; at < first_part(run.steps.rows, limits.number("start")); ++at)
+    if (run.steps.rows[at].grad_noise) scales.push_back(*run.steps.rows[at].grad_noise);
+  const double usual = median(scales);
+  if (usual > limits.number("samples"))
+    findings.push_back(
+        at_step(Severity::info, 0, usual, limits.number("samples"),
+                "Early gradients are noisy: their noise scale is about " + format_short(usual) +
+                    " samples (McCandlish et al. 2018); batches much smaller than that average little."));
+}
+
+// ---- sizes
+
+void check_update_ratio(const RunTables& run, const ParamValues& limits, std::vector<Finding>& findings) {
+  for (const auto& [layer, rows] : by_layer(run.layers.rows)) {
+    const double usual = median_at_start(
+        rows, [](const LayerRecord& row) { return row.update_ratio; }, limits.number("start"));
+    if (usual > limits.number("largest"))
+      findings.push_back(at_layer(Severity::warning, *rows.front(), usual, limits.number("largest"),
+                                  "Updates of layer '" + rows.front()->name + "' are " + format_short(usual) +
+                                      " of its parameters a step: the learning rate is too large for it."));
+    if (usual > 0.0 && usual < limits.number("smallest"))
+      findings.push_back(at_layer(Severity::warning, *rows.front(), usual, limits.number("smallest"),
+                                  "Updates of layer '" + rows.front()->name + "' are " + format_short(usual) +
+                                      " of its parameters a step: it hardly learns."));
+  }
+}
+
+void check_unchanged_weights(const RunTables& run, const ParamValues& /*limits*/, std::vector<Finding>& findings) {
+  // At and below a layer that was dead from the start nothing can change: that is said elsewhere.
+  std::int64_t explained = 0;
+  for (const auto& [layer, rows] : hidden_layers(run.census.rows))
+    if (first_of(rows)->dead == first_of(rows)->units) explained = layer;
+  for (const auto& [layer, rows] : by_layer(run.layers.rows)) {
+    if (rows.size() < 2 || layer <= explained) continue;
+    if (std::all_of(rows.begin(), rows.end(), [](const LayerRecord* row) { return row->update_ratio == 0.0; }))
+      findings.push_back(at_layer(Severity::warning, *rows.front(), 0.0, 0.0,
+                                  "The parameters of layer '" + rows.front()->name + "' never change."));
+  }
+}
+
+void check_exploding_activation(const RunTables& run, const ParamValues& limits, std::vector<Finding>& findings) {
+  const auto layers = hidden_layers(run.layers.rows);
+  if (layers.empty()) return;
+  const LayerRecord& first = *layers.begin()->second.front();
+  const LayerRecord& last = *layers.rbegin()->second.front();
+  if (first.a_rms > 0.0 && last.a_rms > limits.number("growth") * first.a_rms)
+    findings.push_back(at_layer(Severity::warning, last, last.a_rms / first.a_rms, limits.number("growth"),
+                                "Activations grow " + format_short(last.a_rms / first.a_rms) + "-fold from layer '" +
+                                    first.name + "' to layer '" + last.name + "' at the start."));
+  for (const auto& [layer, rows] : layers) {
+    const double before = rows.front()->a_rms;
+    const double after = rows.back()->a_rms;
+    if (before > 0.0 && after > limits.number("growth") * before)
+      findings.push_back(at_layer(Severity::warning, *rows.back(), after / before, limits.number("growth"),
+                                  "Activations of layer '" + rows.back()->name + "' have grown " +
+                                      format_short(after / before) + "-fold in training."));
+  }
+}
+
+void check_initialisation(const RunTables& run, const ParamValues& limits, std::vector<Finding>& findings) {
+  const auto layers = hidden_layers(run.layers.rows);
+  if (layers.size() < 2) return;
+  const auto q = [](const LayerRecord& row) { return row.z_std * row.z_std + row.z_mean * row.z_mean; };
+  const LayerRecord& first = *layers.begin()->second.front();
+  const LayerRecord& last = *layers.rbegin()->second.front();
+  // 0: dead, which is said elsewhere.
+  if (first.step != 0 || !(q(first) > 0.0) || !(q(last) > 0.0)) return;
+  const double growth = q(last) / q(first);
+  if (growth > limits.number("growth") || growth < 1.0 / limits.number("growth"))
+    findings.push_back(at_layer(Severity::warning, last, growth, limits.number("growth"),
+                                "Before the first update the mean of z² in layer '" + last.name + "' is " +
+                                    format_short(growth) + " times that in layer '" + first.name + "': signals " +
+                                    (growth > 1.0 ? "explode" : "die out") + " with depth."));
+}
+
+void check_bias_shift(const RunTables& run, const ParamValues& limits, std::vector<Finding>& findings) {
+  for (const auto& [layer, rows] : hidden_layers(run.layers.rows)) {
+    const LayerRecord& last = *rows.back();
+    if (!(last.a_rms > 0.0)) continue;
+    const double shift = std::abs(last.a_mean) / last.a_rms;
+    if (shift > limits.number("share"))
+      findings.push_back(at_layer(Severity::info, last, shift, limits.number("share"),
+                                  "The activations of layer '" + last.name + "' have a mean of " +
+                                      format_short(last.a_mean) + ", next to all of their size: bias shift."));
+  }
+}
+
+// ---- loss
+
+double mean_loss(const std::vector<StepRecord>& rows, std::size_t from, std::size_t to) {
+  double sum = 0.0;
+  for (std::size_t at = from; at < to; ++at) sum += rows[at].loss;
+  return sum / static_cast<double>(to - from);
+}
+
+void check_loss_not_decreasing(const RunTables& run, const ParamValues& limits, std::vector<Finding>& findings) {
+  const std::vector<StepRecord>& rows = run.steps.rows;
+  if (rows.size() < 10) return;
+  // Against the very start: the loss falls most in the first steps.
+  const std::size_t part = std::max<std::size_t>(1, rows.size() / 10);
+  const double start = rows.front().loss;
+  const double end = mean_loss(rows, rows.size() - part, rows.size());
+  if (std::isfinite(end) && start > 0.0 && end > limits.number("share") * start)
+    findings.push_back(at_step(Severity::warning, rows.back().step, end / start, limits.number("share"),
+                               "The loss ends at " + format_short(end) + ", where it started from " +
+                                   format_short(start) + ": it has not learned."));
+}
+
+void check_loss_oscillating(const RunTables& run, const ParamValues& limits, std::vector<Finding>& findings) {
+  const std::vector<StepRecord>& rows = run.steps.rows;
+  if (rows.size() < 20) return;
+  const std::size_t half = rows.size() / 2;
+  const double mean = mean_loss(rows, half, rows.size());
+  double square = 0.0;
+  for (std::size_t at = half; at < rows.size(); ++at) square += (rows[at].loss - mean) * (rows[at].loss - mean);
+  const double spread = std::sqrt(square / static_cast<double>(rows.size() - half));
+  if (mean > 0.0 && spread > limits.number("share") * mean && mean > limits.number("level") * rows.front().loss)
+    findings.push_back(at_step(Severity::info, rows.back().step, spread / mean, limits.number("share"),
+                               "In the second half of training the loss varies by " + format_short(spread) +
+                                   " around a mean of " + format_short(mean) + "."));
+}
+
+RuleEntry rule(std::string name, std::vector<Param> thresholds, std::vector<std::string> needs,
+               std::vector<std::string> remedies, std::string doc,
+               void (*check)(const RunTables&, const ParamValues&, std::vector<Finding>&)) {
+  RuleEntry entry;
+  entry.name = std::move(name);
+  entry.params = std::move(thresholds);
+  entry.doc = std::move(doc);
+  entry.needs = std::move(needs);
+  entry.remedies = std::move(remedies);
+  entry.check = check;
+  return entry;
+}
+
+Param start_share() { return number("start", 0.1, "share of the run that counts as its start").above(0).at_most(1); }
+
+std::vector<RuleEntry> make_table() {
+  const std::vector<std::string> activations = {"activation leaky_relu, prelu or elu"};
+  const std::vector<std::string> calmer = {"a smaller learning rate", "warm-up", "clip_norm",
+                                           "activation leaky_relu, prelu or elu"};
+  std::vector<RuleEntry> table;
+  table.push_back(rule("dead-on-arrival",
+                       {number("fraction", 0.25, "born dead units of a layer from which on it is a warning").above(0)},
+                       {"census.born_dead", "census.units"},
+                       {"init he_normal", "init rai", "biases that are not negative", "wider layers", activations[0]},
+                       "units, or a whole layer, dead before the first update (Lu et al. 2019)",
+                       check_dead_on_arrival));
+  table.push_back(
+      rule("dying-units",
+           {number("notice", 0.1, "units that died, as a share of a layer: worth a note (keras-contrib: 10 %)"),
+            number("fraction", 0.35, "the same: a warning. Narrow layers that learn well lose up to 30 %"),
+            number("critical_fraction", 0.5, "dead share that is critical (SageMaker Debugger: 50 %)")},
+           {"census.dead", "census.units", "census.born_dead"}, calmer,
+           "units die in training; with the cause that prevails", check_dying_units));
+  table.push_back(rule("collapsed-network", {}, {"census.dead", "census.units"}, calmer,
+                       "a hidden layer is wholly dead at the end: the output is constant", check_collapsed));
+  table.push_back(rule("zero-gradient", {}, {"layers.delta_rms"}, {"another loss or output layer"},
+                       "the loss itself has no gradient: hidden units are not to blame", check_zero_gradient));
+  table.push_back(
+      rule("exploding-gradient",
+           {number("growth", 100.0, "norm, as a multiple of its median at the start").above(1), start_share()},
+           {"steps.grad_norm", "steps.loss"}, {"a smaller learning rate", "clip_norm", "init he_normal"},
+           "the gradient's norm leaves its usual size, or is not finite", check_exploding_gradient));
+  table.push_back(
+      rule("vanishing-gradient",
+           {number("ratio", 1e-3, "delta RMS of the first layer over the last (AUTOTRAINER: 1e-3)").above(0),
+            number("explodes", 1e3, "the same ratio above which it explodes").above(1), start_share()},
+           {"layers.delta_rms"}, {"init he_normal", "activation relu or elu", "fewer layers"},
+           "the loss gradient shrinks, or grows, on its way to the first layer", check_vanishing_gradient));
+  table.push_back(
+      rule("exploding-activation",
+           {number("growth", 100.0, "a_rms, as a multiple of the first layer's or of the start's").above(1)},
+           {"layers.a_rms"}, {"init he_normal", "a smaller learning rate", "weight_decay"},
+           "activations grow with depth or in training", check_exploding_activation));
+  table.push_back(
+      rule("poor-initialisation",
+           {number("growth", 20.0, "mean z² of the last hidden layer over the first, or its inverse").above(1)},
+           {"layers.z_mean", "layers.z_std"}, {"init he_normal for relu, glorot_normal for tanh"},
+           "signals grow or die out with depth before the first update", check_initialisation));
+  table.push_back(rule("saturation",
+                       {number("fraction", 0.5, "saturated units that are not dead, as a share of a layer").above(0)},
+                       {"census.saturated", "census.dead", "census.units"},
+                       {"data.normalize standard", "init glorot_normal", "a smaller learning rate"},
+                       "units with next to no derivative on every probe sample", check_saturation));
+  table.push_back(rule("dormant-layer", {number("fraction", 0.5, "dormant units that are not dead").above(0)},
+                       {"census.dormant", "census.dead", "census.units"}, {"a smaller learning rate", activations[0]},
+                       "most of a layer contributes next to nothing (Sokar et al. 2023)", check_dormant));
+  table.push_back(
+      rule("update-ratio",
+           {number("largest", 0.3, "median ‖Δθ‖/‖θ‖ at the start").above(0),
+            number("smallest", 1e-8, "the same, too small (SageMaker Debugger: 1e-8)").above(0), start_share()},
+           {"layers.update_ratio"}, {"another learning rate", "warm-up"},
+           "updates are too large or too small for the parameters", check_update_ratio));
+  table.push_back(rule("unchanged-weights", {}, {"layers.update_ratio"},
+                       {"a larger learning rate", "a loss that depends on the layer"},
+                       "a layer's parameters never change", check_unchanged_weights));
+  table.push_back(rule("loss-not-decreasing", {number("share", 0.95, "final loss, as a share of the first").above(0)},
+                       {"steps.loss"}, {"another learning rate", "data.normalize standard"},
+                       "the loss ends where it began", check_loss_not_decreasing));
+  table.push_back(rule("loss-oscillating",
+                       {number("share", 0.5, "spread over mean in the second half").above(0),
+                        number("level", 0.2, "only above this share of the first loss").above(0)},
+                       {"steps.loss"}, {"a smaller learning rate", "a larger batch"}, "the loss does not settle",
+                       check_loss_oscillating));
+  table.push_back(rule("noisy-gradient", {number("samples", 1e4, "noise scale in samples").above(0), start_share()},
+                       {"steps.grad_noise"}, {"a larger batch"}, "gradients are mostly noise (McCandlish et al. 2018)",
+                       check_noisy_gradient));
+  table.push_back(rule("bias-shift", {number("share", 0.9, "|mean a| over RMS a").above(0)},
+                       {"layers.a_mean", "layers.a_rms"}, {"activation elu", "weight_decay"},
+                       "a layer's activations hardly differ from their mean (Clevert et al. 2016)", check_bias_shift));
+  table.push_back(rule("sparse-is-fine", {number("zero_fraction", 0.7, "share of activations that are 0").above(0)},
+                       {"layers.zero_fraction", "layers.dead_max"}, {}, "many zeros and no dead unit: no fault",
+                       check_sparse));
+  return table;
+}
+
+}  // namespace
+
+std::span<const RuleEntry> rule_table() {
+  static const std::vector<RuleEntry> table = make_table();
+  return table;
+}
+
+}  // namespace reluscope

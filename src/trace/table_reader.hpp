@@ -1,0 +1,101 @@
+#pragma once
+// Records read back from CSV, by the names of their columns: what reluscope wrote, or another program in the same
+// columns. Columns the file does not have keep their defaults and are listed; columns nobody knows are ignored.
+
+#include <charconv>
+#include <filesystem>
+#include <functional>
+#include <limits>
+#include <set>
+#include <string>
+#include <string_view>
+#include <tuple>
+#include <vector>
+
+#include "data/csv_records.hpp"
+#include "trace/records.hpp"
+
+namespace reluscope {
+
+template <class R>
+struct TableRows {
+  std::vector<R> rows;
+  std::set<std::string, std::less<>> missing;  ///< columns that the file does not have
+  bool present = false;                        ///< there is such a file
+};
+
+namespace detail {
+
+/// Each returns what the cell should have been, or nullptr if it was that.
+inline const char* read_cell(std::string_view cell, std::string& value) {
+  value = cell;
+  return nullptr;
+}
+template <class Number>
+const char* read_number(std::string_view cell, Number& value, const char* expected) {
+  const auto [end, error] = std::from_chars(cell.data(), cell.data() + cell.size(), value);
+  return error == std::errc() && end == cell.data() + cell.size() ? nullptr : expected;
+}
+inline const char* read_cell(std::string_view cell, std::int64_t& value) {
+  return read_number(cell, value, "an integer");
+}
+inline const char* read_cell(std::string_view cell, double& value) {
+  // from_chars takes nan, inf and -inf as well.
+  return read_number(cell, value, "a number, nan, inf or -inf");
+}
+inline const char* read_cell(std::string_view cell, bool& value) {
+  value = cell == "1" || cell == "true";
+  return value || cell == "0" || cell == "false" ? nullptr : "0 or 1";
+}
+template <class M>
+const char* read_cell(std::string_view cell, std::optional<M>& value) {
+  if (cell.empty()) return nullptr;
+  return read_cell(cell, value.emplace());
+}
+
+}  // namespace detail
+
+/// Throws DataError, naming file, line and column, for a cell that is no value of its column, a row with too few or too
+/// many cells, and a file without a single known column.
+template <class R>
+TableRows<R> read_table(const std::filesystem::path& path) {
+  CsvRecords csv(path, ',');
+  TableRows<R> table;
+  table.present = true;
+  if (!csv.next()) return table;
+  const std::vector<std::string> header(csv.fields().begin(), csv.fields().end());
+  using Reader = const char* (*)(std::string_view, R&);
+  std::vector<Reader> readers(header.size(), nullptr);
+  const auto columns = R::columns();
+  const auto bind = [&]<std::size_t kIndex>(std::integral_constant<std::size_t, kIndex>) {
+    const auto& column = std::get<kIndex>(columns);
+    bool found = false;
+    for (std::size_t at = 0; at < header.size(); ++at) {
+      if (header[at] != column.name) continue;
+      found = true;
+      readers[at] = [](std::string_view cell, R& record) {
+        return detail::read_cell(cell, record.*std::get<kIndex>(R::columns()).member);
+      };
+    }
+    if (!found) table.missing.emplace(column.name);
+  };
+  [&]<std::size_t... kIndices>(std::index_sequence<kIndices...>) {
+    (bind(std::integral_constant<std::size_t, kIndices>()), ...);
+  }
+  (std::make_index_sequence<std::tuple_size_v<decltype(columns)>>());
+  if (table.missing.size() == std::tuple_size_v<decltype(columns)>)
+    csv.fail("none of the columns is known here, found '" + header.front() + "', …");
+  while (csv.next()) {
+    const auto& cells = csv.fields();
+    if (cells.size() != header.size())
+      csv.fail("found " + std::to_string(cells.size()) + " cells, expected " + std::to_string(header.size()));
+    R& record = table.rows.emplace_back();
+    for (std::size_t at = 0; at < cells.size(); ++at)
+      if (readers[at] != nullptr)
+        if (const char* expected = readers[at](cells[at], record))
+          csv.fail("column '" + header[at] + "': found '" + std::string(cells[at]) + "', expected " + expected);
+  }
+  return table;
+}
+
+}  // namespace reluscope

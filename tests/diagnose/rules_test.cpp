@@ -1,0 +1,247 @@
+// Each rule on records made by hand: what it must find, and what it must let pass.
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "diagnose/diagnosis.hpp"
+
+using namespace reluscope;
+
+namespace {
+
+/// A healthy run of two hidden layers and an output: 40 recorded steps, 3 censuses.
+struct Healthy {
+  Healthy() {
+    run.steps.present = run.layers.present = run.census.present = run.units.present = true;
+    for (std::int64_t step = 0; step < 40; ++step) {
+      StepRecord row;
+      row.step = step;
+      row.loss = 2.3 * std::exp(-0.1 * static_cast<double>(step)) + 0.05;
+      row.grad_norm = row.loss;
+      row.grad_noise = 200.0;
+      run.steps.rows.push_back(row);
+      for (std::int64_t layer = 1; layer <= 3; ++layer) {
+        LayerRecord record;
+        record.step = step;
+        record.layer = layer;
+        record.name = "dense" + std::to_string(layer);
+        record.units = 10;
+        record.zero_fraction = layer == 3 ? 0.0 : 0.5;
+        record.z_mean = 0.05;
+        record.z_std = 1.0 + 0.1 * static_cast<double>(layer);
+        record.a_mean = 0.4;
+        record.a_rms = 0.8;
+        record.delta_rms = 0.2 * static_cast<double>(layer);
+        record.update_ratio = 1e-3;
+        record.dead_min = record.dead_max = 0;
+        run.layers.rows.push_back(record);
+      }
+    }
+    for (const std::int64_t step : {0, 20, 40})
+      for (std::int64_t layer = 1; layer <= 3; ++layer) {
+        CensusRecord record;
+        record.step = step;
+        record.layer = layer;
+        record.name = "dense" + std::to_string(layer);
+        record.units = 10;
+        record.saturated = record.dormant = 0;
+        run.census.rows.push_back(record);
+      }
+  }
+  CensusRecord& census(std::size_t at, std::size_t layer) { return run.census.rows[at * 3 + layer - 1]; }
+  LayerRecord& layer(std::size_t step, std::size_t layer) { return run.layers.rows[step * 3 + layer - 1]; }
+  template <class Change>
+  void each_row(std::size_t layer, Change change) {
+    for (std::size_t step = 0; step < 40; ++step) change(this->layer(step, layer));
+  }
+  [[nodiscard]] const Finding* find(const std::string& rule) const {
+    static Diagnosis diagnosis;
+    diagnosis = diagnose(run);
+    const auto found = std::find_if(diagnosis.findings.begin(), diagnosis.findings.end(),
+                                    [&](const Finding& finding) { return finding.rule == rule; });
+    return found == diagnosis.findings.end() ? nullptr : &*found;
+  }
+  RunTables run;
+};
+
+}  // namespace
+
+TEST_CASE("a healthy run has no findings, and every rule could be applied") {
+  const Healthy healthy;
+  const Diagnosis diagnosis = diagnose(healthy.run);
+  for (const Finding& finding : diagnosis.findings) CAPTURE(finding.rule);
+  CHECK(diagnosis.findings.empty());
+  CHECK(diagnosis.skipped.empty());
+}
+
+TEST_CASE("every rule has a name of its own, says what it does, and reads columns that exist") {
+  for (const RuleEntry& rule : rule_table()) {
+    CHECK_FALSE(rule.doc.empty());
+    CHECK_FALSE(rule.needs.empty());
+    CHECK(std::count_if(rule_table().begin(), rule_table().end(),
+                        [&](const RuleEntry& other) { return other.name == rule.name; }) == 1);
+  }
+}
+
+TEST_CASE("dead-on-arrival: some units, or a whole layer and not its victims") {
+  Healthy run;
+  run.census(0, 1).born_dead = run.census(0, 1).dead = 2;
+  CHECK(run.find("dead-on-arrival") == nullptr);  // a fifth is luck
+  run.census(0, 1).born_dead = run.census(0, 1).dead = 4;
+  REQUIRE(run.find("dead-on-arrival") != nullptr);
+  CHECK(run.find("dead-on-arrival")->severity == Severity::warning);
+  Healthy extinct;
+  for (const std::size_t layer : {1U, 2U})
+    for (std::size_t at = 0; at < 3; ++at) extinct.census(at, layer).born_dead = extinct.census(at, layer).dead = 10;
+  const Finding* finding = extinct.find("dead-on-arrival");
+  REQUIRE(finding != nullptr);
+  CHECK(finding->severity == Severity::critical);
+  CHECK(finding->layer == 1);
+  CHECK(finding->name == "dense1");
+  REQUIRE(extinct.find("collapsed-network") != nullptr);
+  CHECK(extinct.find("collapsed-network")->step == 0);
+}
+
+TEST_CASE("dying-units tells how many, by what, and for how long") {
+  Healthy run;
+  run.census(1, 2).dead = 2;
+  REQUIRE(run.find("dying-units") != nullptr);
+  CHECK(run.find("dying-units")->severity == Severity::info);
+  run.census(1, 2).dead = 4;
+  run.census(2, 2).dead = 2;
+  run.census(2, 2).locked = 1;
+  for (std::int64_t unit = 0; unit < 3; ++unit) {
+    UnitRecord record;
+    record.layer = 2;
+    record.unit = unit;
+    record.cause = unit == 0 ? "own_bias" : "upstream";
+    run.run.units.rows.push_back(record);
+  }
+  const Finding* finding = run.find("dying-units");
+  REQUIRE(finding != nullptr);
+  CHECK(finding->severity == Severity::warning);
+  CHECK(finding->layer == 2);
+  CHECK(finding->step == 20);
+  CHECK(*finding->value == 0.4);
+  CHECK(finding->sentence.find("2 of 3 because what feeds them moved") != std::string::npos);
+  CHECK(finding->sentence.find("1 of 2 provably cannot come back") != std::string::npos);
+  CHECK_FALSE(finding->remedies.empty());
+  run.census(2, 2).dead = 6;
+  CHECK(run.find("dying-units")->severity == Severity::critical);
+}
+
+TEST_CASE("a layer that is 90 % sparse and has no dead unit is healthy, and called so") {
+  Healthy run;
+  run.each_row(1, [](LayerRecord& row) { row.zero_fraction = 0.9; });
+  const Finding* finding = run.find("sparse-is-fine");
+  REQUIRE(finding != nullptr);
+  CHECK(finding->severity == Severity::info);
+  CHECK(diagnose(run.run).worst() == Severity::info);
+  run.each_row(1, [](LayerRecord& row) { row.dead_max = 1; });
+  CHECK(run.find("sparse-is-fine") == nullptr);
+}
+
+TEST_CASE("a loss without a gradient is blamed on the loss, not on dying units or a vanishing gradient") {
+  Healthy run;
+  for (const std::size_t layer : {1U, 2U, 3U})
+    run.each_row(layer, [](LayerRecord& row) {
+      row.delta_rms = 0.0;
+      row.update_ratio = 0.0;
+    });
+  const Finding* finding = run.find("zero-gradient");
+  REQUIRE(finding != nullptr);
+  CHECK(finding->severity == Severity::critical);
+  CHECK(run.find("vanishing-gradient") == nullptr);
+  CHECK(run.find("dying-units") == nullptr);
+}
+
+TEST_CASE("a converged run is no vanishing gradient") {
+  Healthy run;
+  for (const std::size_t layer : {1U, 2U, 3U})
+    for (std::size_t step = 10; step < 40; ++step) run.layer(step, layer).delta_rms = 1e-12;
+  CHECK(run.find("vanishing-gradient") == nullptr);
+  CHECK(diagnose(run.run).findings.empty());
+}
+
+TEST_CASE("vanishing and exploding gradients over depth") {
+  Healthy run;
+  run.each_row(1, [](LayerRecord& row) { row.delta_rms = 1e-5; });
+  REQUIRE(run.find("vanishing-gradient") != nullptr);
+  CHECK(run.find("vanishing-gradient")->layer == 1);
+  run.each_row(1, [](LayerRecord& row) { row.delta_rms = 1e5; });
+  REQUIRE(run.find("vanishing-gradient") != nullptr);
+  CHECK(run.find("vanishing-gradient")->sentence.find("grows") != std::string::npos);
+}
+
+TEST_CASE("exploding gradient: a rise, and what is not finite") {
+  Healthy run;
+  run.run.steps.rows[30].grad_norm = 1000.0;
+  REQUIRE(run.find("exploding-gradient") != nullptr);
+  CHECK(run.find("exploding-gradient")->severity == Severity::warning);
+  CHECK(run.find("exploding-gradient")->step == 30);
+  run.run.steps.rows[35].loss = NAN;
+  CHECK(run.find("exploding-gradient")->severity == Severity::critical);
+  CHECK(run.find("exploding-gradient")->step == 35);
+}
+
+TEST_CASE("sizes: updates, activations, initialisation, saturation, parameters that never change") {
+  {
+    Healthy run;
+    run.each_row(2, [](LayerRecord& row) { row.update_ratio = 0.9; });
+    REQUIRE(run.find("update-ratio") != nullptr);
+    CHECK(run.find("update-ratio")->layer == 2);
+  }
+  {
+    Healthy run;
+    run.each_row(2, [](LayerRecord& row) { row.update_ratio = 1e-10; });
+    CHECK(run.find("update-ratio") != nullptr);
+  }
+  {
+    Healthy run;
+    run.each_row(2, [](LayerRecord& row) { row.update_ratio = 0.0; });
+    REQUIRE(run.find("unchanged-weights") != nullptr);
+    CHECK(run.find("unchanged-weights")->layer == 2);
+    CHECK(run.find("update-ratio") == nullptr);
+    for (std::size_t at = 0; at < 3; ++at) run.census(at, 2).dead = 10;  // then that is no news
+    CHECK(run.find("unchanged-weights") == nullptr);
+  }
+  {
+    Healthy run;
+    run.each_row(2, [](LayerRecord& row) { row.a_rms = 500.0; });
+    CHECK(run.find("exploding-activation") != nullptr);
+  }
+  {
+    Healthy run;
+    run.each_row(2, [](LayerRecord& row) { row.z_std = 6.0; });
+    CHECK(run.find("poor-initialisation") != nullptr);
+  }
+  {
+    Healthy run;
+    run.census(1, 1).saturated = 8;
+    REQUIRE(run.find("saturation") != nullptr);
+    run.census(1, 1).dead = 6;  // dead units are saturated as well: they are another rule's
+    CHECK(run.find("saturation") == nullptr);
+  }
+}
+
+TEST_CASE("loss: not decreasing, oscillating") {
+  Healthy run;
+  for (StepRecord& row : run.run.steps.rows) row.loss = 2.3;
+  CHECK(run.find("loss-not-decreasing") != nullptr);
+  for (StepRecord& row : run.run.steps.rows) row.loss = row.step % 2 == 0 ? 2.0 : 0.1;
+  CHECK(run.find("loss-oscillating") != nullptr);
+}
+
+TEST_CASE("thresholds can be set") {
+  Healthy run;
+  run.census(2, 1).dead = 1;
+  CHECK(run.find("dying-units") != nullptr);
+  Thresholds thresholds;
+  const auto rule = std::find_if(rule_table().begin(), rule_table().end(),
+                                 [](const RuleEntry& entry) { return entry.name == "dying-units"; });
+  ParamValues values(rule->params);
+  values.set("notice", 0.5);
+  thresholds["dying-units"] = values;
+  CHECK(diagnose(run.run, thresholds).findings.empty());
+}
