@@ -2,7 +2,7 @@
 #include <memory>
 
 #include "cli/commands.hpp"
-#include "diagnose/diagnosis.hpp"
+#include "cli/findings.hpp"
 #include "report/terminal.hpp"
 #include "util/error.hpp"
 #include "util/text_file.hpp"
@@ -13,12 +13,13 @@ namespace {
 
 struct DiagnoseOptions {
   std::string path;
+  std::vector<std::string> thresholds;
   std::string fail_on;
   bool json = false;
   bool markdown = false;
 };
 
-void print_findings(const Diagnosis& diagnosis, bool markdown) {
+void print_all(const Diagnosis& diagnosis, bool markdown) {
   if (diagnosis.findings.empty()) {
     std::cout << "Nothing found.\n";
   } else {
@@ -44,17 +45,15 @@ void print_findings(const Diagnosis& diagnosis, bool markdown) {
 }
 
 int diagnose_it(const DiagnoseOptions& options) {
-  const Diagnosis diagnosis = diagnose(read_run(options.path));
+  const Diagnosis diagnosis = diagnose(read_run(options.path), parse_thresholds(options.thresholds));
   if (options.json) {
     TextSink out("-");
     out.write(diagnosis_json(diagnosis));
     out.flush();
   } else {
-    print_findings(diagnosis, options.markdown);
+    print_all(diagnosis, options.markdown);
   }
-  if (options.fail_on.empty() || !diagnosis.worst()) return kDone;
-  const Severity limit = options.fail_on == "critical" ? Severity::critical : Severity::warning;
-  return *diagnosis.worst() >= limit ? kFindings : kDone;
+  return exit_code_for(diagnosis, options.fail_on);
 }
 
 }  // namespace
@@ -67,9 +66,8 @@ void add_diagnose(CommandLine& line) {
                                "  reluscope diagnose runs/nightly --fail-on warning");
   command->add_option("RUN", options->path, "A run directory, or one of its tables (also from another program)")
       ->required();
-  command->add_option("--fail-on", options->fail_on, "Exit with 3 for findings that are at least this severe")
-      ->check(CLI::IsMember({"warning", "critical"}))
-      ->type_name("SEVERITY");
+  command->add_option("RULE.THRESHOLD=NUMBER", options->thresholds, "Other thresholds, as dying-units.fraction=0.2");
+  add_fail_on_option(*command, options->fail_on);
   command->add_flag("--json", options->json, "Findings, evidence and rules that were not applied as JSON");
   command->add_flag("--markdown", options->markdown, "Print the table as Markdown");
   command->callback([&line, options] { line.action = [options] { return diagnose_it(*options); }; });

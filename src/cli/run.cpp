@@ -9,6 +9,7 @@
 #include <memory>
 
 #include "cli/commands.hpp"
+#include "cli/findings.hpp"
 #include "config/load.hpp"
 #include "experiment/documents.hpp"
 #include "experiment/run.hpp"
@@ -31,6 +32,7 @@ struct RunOptions {
   bool force = false;
   std::vector<std::string> traces;
   std::string census = "exact";
+  std::string fail_on;
   TraceFormat format = TraceFormat::csv;
   int threads = 0;  ///< 0: as many as there are CPUs
   bool print_config = false;
@@ -207,7 +209,9 @@ int run_it(const RunOptions& options, bool quiet) {
     throw;
   }
   const std::string sentence = verdict(summary);
-  const std::string document = summary_json(spec, summary, sentence);
+  // From the files: what diagnose will say of them later.
+  const Diagnosis diagnosis = diagnose(read_run(directory->path()));
+  const std::string document = summary_json(spec, summary, sentence, findings_json(diagnosis.findings));
   directory->write_summary(document);
   finish(summary.failed ? "failed" : (summary.interrupted ? "interrupted" : "done"), summary.steps);
   if (bar) bar->clear();
@@ -217,12 +221,13 @@ int run_it(const RunOptions& options, bool quiet) {
     out.flush();
   }
   print_report(options, quiet, summary, *directory, stdout_taken);
+  if (!quiet) print_findings(diagnosis, stdout_taken ? std::cerr : std::cout);
   if (summary.interrupted) reraise(g_stop_signal.load());
   if (summary.failed) {
     if (quiet) spdlog::error("{}", sentence);
-    return options.strict ? kRunFailed : kDone;
+    if (options.strict) return kRunFailed;
   }
-  return kDone;
+  return exit_code_for(diagnosis, options.fail_on);
 }
 
 }  // namespace
@@ -262,6 +267,7 @@ void add_run(CommandLine& line) {
   command->add_flag("--print-config", options->print_config, "Print the config with every default filled in, and exit");
   command->add_flag("--json", options->json, "Print summary.json on standard output");
   command->add_flag("--markdown", options->markdown, "Print the table of layers as Markdown");
+  add_fail_on_option(*command, options->fail_on);
   command->add_flag("--strict", options->strict, "Exit with 1 if the run becomes non-finite");
   command->callback(
       [&line, options] { line.action = [&line, options] { return run_it(*options, line.common.quiet); }; });

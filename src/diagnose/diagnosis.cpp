@@ -1,10 +1,12 @@
 #include "diagnose/diagnosis.hpp"
 
 #include <algorithm>
+#include <charconv>
 #include <cmath>
 #include <nlohmann/json.hpp>
 
 #include "util/error.hpp"
+#include "util/nearest.hpp"
 
 namespace reluscope {
 
@@ -88,6 +90,47 @@ RunTables read_run(const std::filesystem::path& path) {
   return run;
 }
 
+Thresholds parse_thresholds(std::span<const std::string> words) {
+  Thresholds thresholds;
+  for (const std::string& word : words) {
+    const std::size_t equals = word.find('=');
+    const std::size_t dot = word.find('.');
+    if (equals == std::string::npos || dot == std::string::npos || dot > equals)
+      throw UsageError(word + ": expected RULE.THRESHOLD=NUMBER, for example dying-units.fraction=0.2");
+    const std::string name = word.substr(0, dot);
+    const std::string key = word.substr(dot + 1, equals - dot - 1);
+    const auto meant = [](const std::string& given, const std::vector<std::string>& known) {
+      const auto near = nearest_name(given, known);
+      return near ? "; did you mean '" + *near + "'?" : "";
+    };
+    const RuleEntry* rule = find_entry(rule_table(), name);
+    if (rule == nullptr) {
+      std::vector<std::string> known;
+      for (const RuleEntry& entry : rule_table()) known.push_back(entry.name);
+      throw UsageError(word + ": there is no rule '" + name + "'" + meant(name, known));
+    }
+    const auto param =
+        std::find_if(rule->params.begin(), rule->params.end(), [&](const Param& one) { return one.name == key; });
+    if (param == rule->params.end()) {
+      std::vector<std::string> known;
+      for (const Param& one : rule->params) known.push_back(one.name);
+      throw UsageError(word + ": rule '" + name + "' has no threshold '" + key + "'" + meant(key, known));
+    }
+    double value = 0.0;
+    const char* begin = word.data() + equals + 1;
+    const char* end = word.data() + word.size();
+    const auto [stop, error] = std::from_chars(begin, end, value);
+    const bool in_range = value >= param->min && value <= param->max &&
+                          !(param->min_exclusive && value == param->min) &&
+                          !(param->max_exclusive && value == param->max);
+    if (error != std::errc() || stop != end || !in_range)
+      throw UsageError(word + ": found '" + std::string(begin, end) + "', expected a number in its range (" +
+                       param->doc + ")");
+    thresholds.try_emplace(name, rule->params).first->second.set(key, value);
+  }
+  return thresholds;
+}
+
 std::optional<Severity> Diagnosis::worst() const {
   if (findings.empty()) return std::nullopt;
   return findings.front().severity;
@@ -116,24 +159,38 @@ Diagnosis diagnose(const RunTables& run, const Thresholds& thresholds) {
   return diagnosis;
 }
 
-std::string diagnosis_json(const Diagnosis& diagnosis) {
-  using Json = nlohmann::ordered_json;
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+Json findings_document(const std::vector<Finding>& findings) {
   const auto number = [](std::optional<double> value) {
     return value && std::isfinite(*value) ? Json(*value) : Json(nullptr);
   };
+  Json document = Json::array();
+  for (const Finding& finding : findings)
+    document.push_back({{"rule", finding.rule},
+                        {"severity", severity_name(finding.severity)},
+                        {"layer", finding.layer ? Json(*finding.layer) : Json(nullptr)},
+                        {"name", finding.name.empty() ? Json(nullptr) : Json(finding.name)},
+                        {"step", finding.step ? Json(*finding.step) : Json(nullptr)},
+                        {"value", number(finding.value)},
+                        {"threshold", number(finding.threshold)},
+                        {"sentence", finding.sentence},
+                        {"remedies", finding.remedies}});
+  return document;
+}
+
+}  // namespace
+
+std::string findings_json(const std::vector<Finding>& findings) {
+  return findings_document(findings).dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+std::string diagnosis_json(const Diagnosis& diagnosis) {
   Json document;
   document["worst"] = diagnosis.worst() ? Json(severity_name(*diagnosis.worst())) : Json(nullptr);
-  document["findings"] = Json::array();
-  for (const Finding& finding : diagnosis.findings)
-    document["findings"].push_back({{"rule", finding.rule},
-                                    {"severity", severity_name(finding.severity)},
-                                    {"layer", finding.layer ? Json(*finding.layer) : Json(nullptr)},
-                                    {"name", finding.name.empty() ? Json(nullptr) : Json(finding.name)},
-                                    {"step", finding.step ? Json(*finding.step) : Json(nullptr)},
-                                    {"value", number(finding.value)},
-                                    {"threshold", number(finding.threshold)},
-                                    {"sentence", finding.sentence},
-                                    {"remedies", finding.remedies}});
+  document["findings"] = findings_document(diagnosis.findings);
   document["skipped"] = Json::array();
   for (const SkippedRule& skipped : diagnosis.skipped)
     document["skipped"].push_back({{"rule", skipped.rule}, {"missing", skipped.missing}});

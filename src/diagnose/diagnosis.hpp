@@ -72,9 +72,15 @@ std::span<const RuleEntry> rule_table();
 /// Thresholds by rule; a rule that is not named has its defaults.
 using Thresholds = std::map<std::string, ParamValues>;
 
+/// Thresholds from words like "dying-units.fraction=0.2". Throws UsageError for a rule or threshold that does not exist
+/// (with the nearest one that does), and for what is no number or out of range.
+Thresholds parse_thresholds(std::span<const std::string> words);
+
 Diagnosis diagnose(const RunTables& run, const Thresholds& thresholds = {});
 
-/// {"findings": […], "skipped": […], "worst": …}, and a line break.
+/// The findings as a JSON array.
+std::string findings_json(const std::vector<Finding>& findings);
+/// {"worst": …, "findings": […], "skipped": […]}, and a line break.
 std::string diagnosis_json(const Diagnosis& diagnosis);
 
 }  // namespace reluscope

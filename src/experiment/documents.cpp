@@ -72,7 +72,8 @@ std::string manifest_json(const ExperimentSpec& spec, const Dataset& dataset, co
   return dump(document);
 }
 
-std::string summary_json(const ExperimentSpec& spec, const RunSummary& summary, const std::string& verdict) {
+std::string summary_json(const ExperimentSpec& spec, const RunSummary& summary, const std::string& verdict,
+                         const std::string& findings) {
   Json document;
   document["schema_version"] = kSchemaVersion;
   document["name"] = spec.name;
@@ -98,9 +99,14 @@ std::string summary_json(const ExperimentSpec& spec, const RunSummary& summary, 
                                   {"dead", count(layer.dead)},
                                   {"born_dead", count(layer.born_dead)},
                                   {"peak_dead", count(layer.peak_dead)},
+                                  {"locked", count(layer.locked)},
+                                  {"deaths", layer.deaths},
+                                  {"revivals", layer.revivals},
+                                  {"causes", layer.causes},
                                   {"saturated", count(layer.saturated)},
                                   {"grad_norm_w_first", number(layer.grad_norm_first)},
                                   {"grad_norm_w_last", number(layer.grad_norm_last)}});
+  document["findings"] = Json::parse(findings);
   return dump(document);
 }
 

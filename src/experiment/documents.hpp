@@ -21,8 +21,9 @@ struct ManifestFacts {
 
 std::string manifest_json(const ExperimentSpec& spec, const Dataset& dataset, const ManifestFacts& facts);
 
-/// Final figures. The same spec, data and build give the same bytes.
-std::string summary_json(const ExperimentSpec& spec, const RunSummary& summary, const std::string& verdict);
+/// Final figures. The same spec, data and build give the same bytes. `findings` is a JSON array.
+std::string summary_json(const ExperimentSpec& spec, const RunSummary& summary, const std::string& verdict,
+                         const std::string& findings);
 
 /// The present time, ISO 8601 in UTC.
 std::string utc_now();

@@ -1,0 +1,19 @@
+#pragma once
+// What `run` and `diagnose` share: findings for people, and the exit code that they ask for.
+
+#include <CLI/CLI.hpp>
+#include <ostream>
+#include <string>
+
+#include "diagnose/diagnosis.hpp"
+
+namespace reluscope {
+
+/// One line for each finding that is a warning or worse; nothing if there is none.
+void print_findings(const Diagnosis& diagnosis, std::ostream& out);
+/// --fail-on warning|critical, into `fail_on`.
+void add_fail_on_option(CLI::App& command, std::string& fail_on);
+/// 3 if a finding is at least as severe as `fail_on` (which may be empty), otherwise 0.
+int exit_code_for(const Diagnosis& diagnosis, const std::string& fail_on);
+
+}  // namespace reluscope

@@ -1,0 +1,75 @@
+#include <doctest/doctest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "support/command.hpp"
+
+using namespace reluscope::test;
+
+namespace {
+
+bool contains(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
+
+}  // namespace
+
+TEST_CASE("a sick run: findings after it, in summary.json, and from its directory; exit code 3 where it is asked for") {
+  const Workplace place;
+  const auto run = place.shell("$R run $S/configs/born-dead.json --out sick");
+  CHECK(run.exit_code == 0);
+  CHECK(contains(run.out, "critical: dead-on-arrival: Layer 'dense3' is wholly dead from birth"));
+  const auto summary = nlohmann::json::parse(read_file(place.path() / "sick/summary.json"));
+  REQUIRE_FALSE(summary["findings"].empty());
+  CHECK(summary["findings"][0]["rule"] == "dead-on-arrival");
+  CHECK(summary["findings"][0]["layer"] == 3);
+
+  const auto told = place.shell("$R diagnose sick");
+  CHECK(told.exit_code == 0);
+  CHECK(contains(told.out, "collapsed-network"));
+  CHECK(contains(told.out, "What may help:"));
+  CHECK(place.shell("$R diagnose sick --fail-on critical").exit_code == 3);
+  CHECK(place.shell("$R run $S/configs/born-dead.json --out sick --force --quiet --fail-on critical").exit_code == 3);
+
+  const auto json = place.shell("$R diagnose sick --json");
+  const auto document = nlohmann::json::parse(json.out);
+  CHECK(document["worst"] == "critical");
+  CHECK(document["findings"] == summary["findings"]);
+  CHECK(document["skipped"].empty());
+}
+
+TEST_CASE("a healthy run has nothing to say, and does not fail") {
+  const Workplace place;
+  const auto run = place.shell("$R run $S/configs/moons.json --out well --fail-on warning");
+  CHECK(run.exit_code == 0);
+  CHECK_FALSE(contains(run.out, "warning:"));
+  const auto told = place.shell("$R diagnose well --fail-on warning");
+  CHECK(told.exit_code == 0);
+}
+
+TEST_CASE("a trace that another program wrote: what can be said of it, and what cannot") {
+  const Workplace place;
+  write_file(place.path() / "layers.csv",
+             "step,layer,name,delta_rms\n0,1,fc1,1e-9\n0,2,fc2,0.5\n1,1,fc1,1e-9\n1,2,fc2,0.5\n");
+  const auto told = place.shell("$R diagnose layers.csv");
+  CHECK(told.exit_code == 0);
+  CHECK(contains(told.out, "vanishing-gradient"));
+  CHECK(contains(told.err, "not applied: dying-units (no census.dead)"));
+  const auto other = place.shell("$R diagnose layers.csv vanishing-gradient.ratio=1e-12");
+  CHECK_FALSE(contains(other.out, "vanishing-gradient"));
+}
+
+TEST_CASE("bad usage: what is there instead") {
+  const Workplace place;
+  write_file(place.path() / "layers.csv", "step,layer,name,delta_rms\n0,1,fc1,half\n");
+  const auto bad = place.shell("$R diagnose layers.csv");
+  CHECK(bad.exit_code == 2);
+  CHECK(contains(bad.err, "layers.csv: line 2: column 'delta_rms': found 'half'"));
+  CHECK(place.shell("$R diagnose nowhere").exit_code == 2);
+  write_file(place.path() / "layers.csv", "step,layer,name,delta_rms\n0,1,fc1,1\n");
+  const auto rule = place.shell("$R diagnose layers.csv dying-unit.fraction=0.5");
+  CHECK(rule.exit_code == 2);
+  CHECK(contains(rule.err, "did you mean 'dying-units'"));
+  const auto key = place.shell("$R diagnose layers.csv dying-units.fractoin=0.5");
+  CHECK(key.exit_code == 2);
+  CHECK(contains(key.err, "did you mean 'fraction'"));
+  CHECK(place.shell("$R diagnose layers.csv dying-units.fraction=lots").exit_code == 2);
+}
