@@ -486,7 +486,7 @@ class Run {
         row.grad_norm = obituary->grad_norm;
       }
       if (final_probe_) {
-        if (probe.margin != -std::numeric_limits<double>::infinity()) row.margin = probe.margin;
+        if (probe.margin != -std::numeric_limits<double>::infinity()) row.margin = probe.margin + 0.0;  // not -0
         row.activation_rate = probe.activation_rate;
       }
       if (locked_steps_[at][unit]) {
