@@ -262,7 +262,8 @@ class ExactCensus final : public Census<T> {
   void look_around(const Network<T>& network, Draft& draft) {
     Rng rng(seed_, Purpose::probe, 2 + static_cast<std::uint64_t>(this->work_.censuses));
     for (const std::size_t count : kLooks) {
-      if (!any_fresh(draft)) return;
+      // Where they are much of D, the scan gets through it as fast.
+      if (!any_fresh(draft) || 4 * count > static_cast<std::size_t>(dataset_.train.count())) return;
       std::vector<Index> samples(count);
       for (Index& sample : samples)
         sample = static_cast<Index>(rng.below(static_cast<std::uint64_t>(dataset_.train.count())));
