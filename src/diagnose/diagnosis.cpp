@@ -90,6 +90,25 @@ RunTables read_run(const std::filesystem::path& path) {
   return run;
 }
 
+namespace {
+
+template <class Range>
+std::vector<std::string> names_of(const Range& range) {
+  std::vector<std::string> names;
+  for (const auto& one : range) names.push_back(one.name);
+  return names;
+}
+
+[[noreturn]] void refuse_name(const std::string& word, const char* what, const std::string& given,
+                              const std::vector<std::string>& known) {
+  std::string message = word;
+  message.append(": ").append(what).append("'").append(given).append("'");
+  if (const auto near = nearest_name(given, known)) message.append("; did you mean '").append(*near).append("'?");
+  throw UsageError(message);
+}
+
+}  // namespace
+
 Thresholds parse_thresholds(std::span<const std::string> words) {
   Thresholds thresholds;
   for (const std::string& word : words) {
@@ -99,23 +118,11 @@ Thresholds parse_thresholds(std::span<const std::string> words) {
       throw UsageError(word + ": expected RULE.THRESHOLD=NUMBER, for example dying-units.fraction=0.2");
     const std::string name = word.substr(0, dot);
     const std::string key = word.substr(dot + 1, equals - dot - 1);
-    const auto meant = [](const std::string& given, const std::vector<std::string>& known) {
-      const auto near = nearest_name(given, known);
-      return near ? "; did you mean '" + *near + "'?" : "";
-    };
     const RuleEntry* rule = find_entry(rule_table(), name);
-    if (rule == nullptr) {
-      std::vector<std::string> known;
-      for (const RuleEntry& entry : rule_table()) known.push_back(entry.name);
-      throw UsageError(word + ": there is no rule '" + name + "'" + meant(name, known));
-    }
+    if (rule == nullptr) refuse_name(word, "there is no rule ", name, names_of(rule_table()));
     const auto param =
         std::find_if(rule->params.begin(), rule->params.end(), [&](const Param& one) { return one.name == key; });
-    if (param == rule->params.end()) {
-      std::vector<std::string> known;
-      for (const Param& one : rule->params) known.push_back(one.name);
-      throw UsageError(word + ": rule '" + name + "' has no threshold '" + key + "'" + meant(key, known));
-    }
+    if (param == rule->params.end()) refuse_name(word, "the rule has no threshold ", key, names_of(rule->params));
     double value = 0.0;
     const char* begin = word.data() + equals + 1;
     const char* end = word.data() + word.size();

@@ -12,10 +12,6 @@ constexpr double kInfinity = std::numeric_limits<double>::infinity();
 /// Samples gathered at once.
 constexpr Index kChunk = 256;
 
-/// Unit roundoff.
-template <class T>
-constexpr double kRoundoff = 0.5 * static_cast<double>(std::numeric_limits<T>::epsilon());
-
 /// Covers γ_(n+1) of a computed sum and of a bound on it.
 template <class T>
 double relative_slack(Index terms) {

@@ -11,6 +11,7 @@
 // computed to within kActivationSlack·u·(1 + |z|) (held by nn.activation_test).
 
 #include <Eigen/Core>
+#include <limits>
 #include <optional>
 #include <vector>
 
@@ -20,6 +21,9 @@
 
 namespace reluscope {
 
+/// u: 2^−24 or 2^−53.
+template <class T>
+inline constexpr double kRoundoff = 0.5 * static_cast<double>(std::numeric_limits<T>::epsilon());
 inline constexpr double kActivationSlack = 32.0;
 
 /// Smallest and largest value of each element.

@@ -23,6 +23,8 @@ namespace {
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 /// At most so many groups: what is kept per unit is one number for each.
 constexpr Index kMostGroups = 4096;
+/// Witnesses kept of a unit.
+constexpr std::size_t kWitnessesKept = 4;
 /// Witnesses run at once.
 constexpr std::size_t kWitnesses = 64;
 /// Random samples run for units that were alive and have no witness left: some, and more if that is not enough. Bounds
@@ -71,9 +73,9 @@ struct Levels {
 /// What is kept of a unit from census to census.
 struct Unit {
   bool dead = false;
-  std::array<Index, 4> witnesses = {-1, -1, -1, -1};  ///< samples that activated it most, the latest first
-  double margin = 0.0;                                ///< if dead
-  Levels levels;                                      ///< of −margin; only of dead units that had to be scanned
+  std::array<Index, kWitnessesKept> witnesses = {-1, -1, -1, -1};  ///< samples that activated it most, the latest first
+  double margin = 0.0;                                             ///< if dead
+  Levels levels;  ///< of −margin; only of dead units that had to be scanned
 };
 
 struct Book {
@@ -241,7 +243,7 @@ class ExactCensus final : public Census<T> {
 
   /// For each open unit the sample that a batch showed last, then its witnesses at censuses, the latest first.
   void try_witnesses(const Network<T>& network, Draft& draft) {
-    for (std::size_t nth = 0; nth <= std::tuple_size_v<decltype(Unit::witnesses)>; ++nth) {
+    for (std::size_t nth = 0; nth <= kWitnessesKept; ++nth) {
       std::vector<Index> samples;
       for (const OpenUnit& place : open_units(draft)) {
         const Book& book = books_[place.layer];

@@ -11,9 +11,6 @@ namespace {
 
 constexpr std::int64_t kLongestWait = 64;
 
-template <class T>
-constexpr double kRoundoff = 0.5 * static_cast<double>(std::numeric_limits<T>::epsilon());
-
 /// Whether an element that coasts so does not move by a bit.
 template <class T>
 bool is_still(double value, double rest) {
