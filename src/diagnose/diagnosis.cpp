@@ -95,6 +95,7 @@ namespace {
 template <class Range>
 std::vector<std::string> names_of(const Range& range) {
   std::vector<std::string> names;
+  names.reserve(std::size(range));
   for (const auto& one : range) names.push_back(one.name);
   return names;
 }
