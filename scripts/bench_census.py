@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Measures what censuses cost on MNIST, on a healthy and on a dying network; prints Markdown tables.
+"""Measures what censuses cost on MNIST, on a healthy network and on two that die; prints Markdown tables.
 
     scripts/bench_census.sh --data /path/to/mnist      builds the benchmark program, then runs this
 
@@ -19,7 +19,9 @@ import subprocess
 import sys
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-CONFIGS = (("healthy", "mnist.json"), ("dying", "mnist-dying.json"))
+CONFIGS = (  # name, config, changes to it
+    ("healthy", "mnist.json", ()), ("negative bias", "mnist.json", ("network.layers.0.init.bias=-4",)),
+    ("dying", "mnist-dying.json", ()))
 EPOCH = 469  # steps
 CADENCES = (  # of the census: its name, the exact run's steps, the brute-force run's, and the aim on the healthy network
     ("epoch", 5 * EPOCH, 5 * EPOCH, 1.02), ("10", 2 * EPOCH, 200, 1.10), ("step", EPOCH, 40, 1.5))
@@ -27,9 +29,9 @@ DEVICES = ("immortal", "batch", "witness", "invariance", "sign", "interval", "ma
 SAMPLES = 60000
 
 
-def measure(program, config, data, steps, census, brute, threads):
+def measure(program, config, changes, data, steps, census, brute, threads):
     command = [program, "census", "--config", os.path.join(ROOT, "configs", config), "--threads", str(threads),
-               f"data.directory={data}", f"train.steps={steps}", f"record.census={census}"]
+               f"data.directory={data}", f"train.steps={steps}", f"record.census={census}", *changes]
     done = subprocess.run(command + (["--brute"] if brute else []), capture_output=True, text=True)
     if done.returncode != 0:
         sys.exit(f"bench_census: {' '.join(command)}: {done.stderr.strip()}")
@@ -56,19 +58,19 @@ def main():
     ratios = {}  # (config, cadence, engine): one per round
     last = {}
     for round_number in range(options.rounds):
-        for name, config in CONFIGS:
+        for name, config, changes in CONFIGS:
             for cadence, exact_steps, brute_steps, _ in CADENCES:
                 for engine, steps in (("exact", exact_steps), ("brute", brute_steps)):
                     print(f"\rround {round_number + 1} of {options.rounds}: {name}, {cadence}, {engine}      ", end="",
                           file=sys.stderr)
-                    off = measure(options.program, config, data, steps, "off", False, options.threads)
-                    on = measure(options.program, config, data, steps, cadence, engine == "brute", options.threads)
+                    off = measure(options.program, config, changes, data, steps, "off", False, options.threads)
+                    on = measure(options.program, config, changes, data, steps, cadence, engine == "brute", options.threads)
                     ratios.setdefault((name, cadence, engine), []).append(on["seconds"] / off["seconds"])
                     last[name, cadence, engine] = on
     print(file=sys.stderr)
 
     rows = []
-    for name, _ in CONFIGS:
+    for name, *_ in CONFIGS:
         for cadence, _, _, aim in CADENCES:
             exact = statistics.median(ratios[name, cadence, "exact"])
             brute = statistics.median(ratios[name, cadence, "brute"])
@@ -84,7 +86,7 @@ def main():
     text = table(["census", "time / off", "range", "aim", "brute force / off", "extra cost, share of brute force's",
                   "samples run a census", "mean width dead_max − dead_min, of all units", "dead at the end"], rows)
     settled = []
-    for name, _ in CONFIGS:
+    for name, *_ in CONFIGS:
         for cadence, *_ in CADENCES:
             result = last[name, cadence, "exact"]
             settled.append([f"{name}, {cadence}"] +
