@@ -2,6 +2,7 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <cstdlib>
 
 #include "config/load.hpp"
 #include "diagnose/diagnosis.hpp"
@@ -54,6 +55,25 @@ TEST_CASE("no warning on healthy runs of every activation, over 5 seeds") {
         }
         CHECK(diagnosis.skipped.empty());
       }
+  }
+}
+
+TEST_CASE("no warning on MNIST, where RELUSCOPE_MNIST names its directory") {
+  const char* directory = std::getenv("RELUSCOPE_MNIST");
+  if (directory == nullptr) {
+    MESSAGE("left out: RELUSCOPE_MNIST is not set");
+    return;
+  }
+  for (const std::string activation : {"relu", "elu", "tanh", "gelu", "sigmoid"}) {
+    const bool symmetric = activation == "tanh" || activation == "sigmoid";
+    const Diagnosis diagnosis = diagnose(tables_of(
+        "mnist.json",
+        {std::string("data.directory=") + directory, "train.epochs=2", "network.layers.0.activation=" + activation,
+         std::string("network.layers.*.init.weights=") + (symmetric ? "glorot_normal" : "he_normal")}));
+    for (const Finding& finding : diagnosis.findings) {
+      INFO(activation << ": " << finding.rule << ": " << finding.sentence);
+      CHECK(finding.severity == Severity::info);
+    }
   }
 }
 
