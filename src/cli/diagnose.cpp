@@ -14,6 +14,7 @@ namespace {
 struct DiagnoseOptions {
   std::string path;
   std::vector<std::string> thresholds;
+  std::string rules = kOwnRules;
   std::string fail_on;
   bool json = false;
   bool markdown = false;
@@ -45,7 +46,8 @@ void print_all(const Diagnosis& diagnosis, bool markdown) {
 }
 
 int diagnose_it(const DiagnoseOptions& options) {
-  const Diagnosis diagnosis = diagnose(read_run(options.path), parse_thresholds(options.thresholds));
+  const Thresholds thresholds = parse_thresholds(options.thresholds, read_thresholds(options.path));
+  const Diagnosis diagnosis = diagnose(read_run(options.path), thresholds, options.rules);
   if (options.json) {
     TextSink out("-");
     out.write(diagnosis_json(diagnosis));
@@ -67,6 +69,13 @@ void add_diagnose(CommandLine& line) {
   command->add_option("RUN", options->path, "A run directory, or one of its tables (also from another program)")
       ->required();
   command->add_option("RULE.THRESHOLD=NUMBER", options->thresholds, "Other thresholds, as dying-units.fraction=0.2");
+  command
+      ->add_option(
+          "--rules", options->rules,
+          "Whose rules: reluscope's [the default], or the published ones of another tool, for comparison. Most "
+          "need a run with record.monitors=true")
+      ->check(CLI::IsMember(rule_sets()))
+      ->type_name("NAME");
   add_fail_on_option(*command, options->fail_on);
   command->add_flag("--json", options->json, "Findings, evidence and rules that were not applied as JSON");
   command->add_flag("--markdown", options->markdown, "Print the table as Markdown");

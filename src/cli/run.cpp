@@ -210,7 +210,7 @@ int run_it(const RunOptions& options, bool quiet) {
   }
   const std::string sentence = verdict(summary);
   // From the files: what diagnose will say of them later.
-  const Diagnosis diagnosis = diagnose(read_run(directory->path()));
+  const Diagnosis diagnosis = diagnose(read_run(directory->path()), spec.thresholds);
   const std::string document = summary_json(spec, summary, sentence, findings_json(diagnosis.findings));
   directory->write_summary(document);
   finish(summary.failed ? "failed" : (summary.interrupted ? "interrupted" : "done"), summary.steps);

@@ -3,6 +3,7 @@
 #include <set>
 
 #include "data/sources.hpp"
+#include "diagnose/diagnosis.hpp"
 #include "nn/activation.hpp"
 #include "nn/initializer.hpp"
 #include "nn/loss.hpp"
@@ -87,6 +88,16 @@ TrainSpec to_train(const Json& json) {
   return train;
 }
 
+Thresholds to_thresholds(const Json& json) {
+  Thresholds thresholds;
+  for (const auto& [name, values] : json.items()) {
+    const RuleEntry& rule = *find_entry(rule_table(), name);
+    ParamValues& limits = thresholds.try_emplace(name, rule.params).first->second;
+    for (const Param& param : rule.params) limits.set(param.name, to_value(param, values.at(param.name)));
+  }
+  return thresholds;
+}
+
 RecordSpec to_record(const Json& json) {
   RecordSpec record;
   record.every = to_cadence(json.at("every"));
@@ -95,6 +106,7 @@ RecordSpec to_record(const Json& json) {
   record.dormant_tau = json.at("dormant_tau").get<double>();
   record.probe = json.at("probe").is_string() ? 0 : json.at("probe").get<std::int64_t>();  // "all"
   record.probe_every = to_cadence(json.at("probe_every"));
+  record.monitors = json.at("monitors").get<bool>();
   return record;
 }
 
@@ -183,6 +195,7 @@ ExperimentSpec bind_experiment(const Json& resolved, std::vector<ConfigIssue>& i
   spec.loss = to_choice(loss_table(), resolved.at("loss"));
   spec.train = to_train(resolved.at("train"));
   spec.record = to_record(resolved.at("record"));
+  spec.thresholds = to_thresholds(resolved.at("diagnose"));
   check_combinations(spec, issues);
   return spec;
 }

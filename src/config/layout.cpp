@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "data/sources.hpp"
+#include "diagnose/diagnosis.hpp"
 #include "nn/activation.hpp"
 #include "nn/initializer.hpp"
 #include "nn/loss.hpp"
@@ -146,7 +147,18 @@ Field record_section() {
        cadence("probe", std::int64_t{192}, {"all"},
                "training samples that saturated, dormant and effective_rank are measured on"),
        cadence("probe_every", std::string("epoch"), {"step", "epoch", "log"},
-               "censuses that measure the probe: those at every N steps, or one of the words")});
+               "censuses that measure the probe: those at every N steps, or one of the words"),
+       leaf(boolean("monitors", false,
+                    "also the columns that the rules of other tools need (diagnose --rules), by a pass of its own"))});
+}
+
+/// Every rule of ours that has thresholds.
+Field diagnose_section() {
+  std::vector<Field> rules;
+  for (const RuleEntry& rule : rule_table())
+    if (rule.set == kOwnRules && !rule.params.empty())
+      rules.push_back(object(rule.name, rule.doc, leaves(rule.params)));
+  return object("diagnose", "Thresholds of the rules that judge the run", std::move(rules));
 }
 
 Node make_layout() {
@@ -158,7 +170,7 @@ Node make_layout() {
               leaf(text("precision", "float32", "arithmetic of network and training").one_of({"float32", "float64"})),
               data_section(), network_section(),
               choice("loss", "What is minimised", "name", loss_table(), "cross_entropy"), train_section(),
-              record_section()})
+              record_section(), diagnose_section()})
       .node;
 }
 

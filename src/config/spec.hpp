@@ -6,6 +6,7 @@
 #include <string>
 
 #include "data/sources.hpp"
+#include "diagnose/diagnosis.hpp"
 #include "nn/spec.hpp"
 #include "util/param.hpp"
 
@@ -40,6 +41,7 @@ struct RecordSpec {
   double dormant_tau = 0.025;        ///< Sokar et al. 2023
   std::int64_t probe = 192;          ///< samples that saturated, dormant and effective_rank look at; 0: all
   Cadence probe_every;               ///< censuses that measure them
+  bool monitors = false;             ///< also what the monitors of other tools count
 };
 
 struct ExperimentSpec {
@@ -51,6 +53,7 @@ struct ExperimentSpec {
   Choice loss;  ///< from loss_table()
   TrainSpec train;
   RecordSpec record;
+  Thresholds thresholds;      ///< of the rules that judge the run
   std::string resolved_json;  ///< the config with every default filled in: running it reproduces the same bytes
   std::string origin;         ///< file name as the user gave it, for messages
 };

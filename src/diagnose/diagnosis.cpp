@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <fstream>
 #include <nlohmann/json.hpp>
 
 #include "util/error.hpp"
@@ -12,19 +13,35 @@ namespace reluscope {
 
 namespace {
 
+template <class M>
+bool is_filled(const M& /*cell*/) {
+  return true;
+}
+template <class M>
+bool is_filled(const std::optional<M>& cell) {
+  return cell.has_value();
+}
+
+/// Whether the table has this column, with something in it.
+template <class R>
+bool has_values(const TableRows<R>& table, const std::string& name) {
+  if (!table.present || table.missing.contains(name)) return false;
+  const auto in_column = [&](const auto& column) {
+    return column.name == name && std::any_of(table.rows.begin(), table.rows.end(),
+                                              [&](const R& row) { return is_filled(row.*column.member); });
+  };
+  return std::apply([&](const auto&... column) { return (in_column(column) || ...); }, R::columns());
+}
+
 /// Whether the run has the column "table.column".
 bool has_column(const RunTables& run, const std::string& name) {
   const std::size_t dot = name.find('.');
   const std::string table = name.substr(0, dot);
   const std::string column = name.substr(dot + 1);
-  const auto in = [&](const auto& rows) {
-    return rows.present && !rows.rows.empty() && !rows.missing.contains(column);
-  };
-  if (table == "steps") return in(run.steps);
-  if (table == "layers") return in(run.layers);
-  if (table == "census") return in(run.census);
-  if (table == "units") return in(run.units);
-  if (table == "theory") return in(run.theory);
+  if (table == "steps") return has_values(run.steps, column);
+  if (table == "layers") return has_values(run.layers, column);
+  if (table == "census") return has_values(run.census, column);
+  if (table == "units") return has_values(run.units, column);
   throw std::logic_error("a rule needs the unknown table " + table);
 }
 
@@ -110,8 +127,8 @@ std::vector<std::string> names_of(const Range& range) {
 
 }  // namespace
 
-Thresholds parse_thresholds(std::span<const std::string> words) {
-  Thresholds thresholds;
+Thresholds parse_thresholds(std::span<const std::string> words, Thresholds base) {
+  Thresholds thresholds = std::move(base);
   for (const std::string& word : words) {
     const std::size_t equals = word.find('=');
     const std::size_t dot = word.find('.');
@@ -144,9 +161,36 @@ std::optional<Severity> Diagnosis::worst() const {
   return findings.front().severity;
 }
 
-Diagnosis diagnose(const RunTables& run, const Thresholds& thresholds) {
+std::vector<std::string> rule_sets() {
+  std::vector<std::string> sets;
+  for (const RuleEntry& rule : rule_table())
+    if (std::find(sets.begin(), sets.end(), rule.set) == sets.end()) sets.push_back(rule.set);
+  return sets;
+}
+
+Thresholds read_thresholds(const std::filesystem::path& path) {
+  Thresholds thresholds;
+  const std::filesystem::path manifest = path / "manifest.json";
+  std::error_code error;
+  if (!std::filesystem::is_regular_file(manifest, error)) return thresholds;
+  std::ifstream file(manifest);
+  const nlohmann::json document = nlohmann::json::parse(file, nullptr, false);
+  if (document.is_discarded()) throw DataError(manifest.string() + ": not JSON");
+  const nlohmann::json config = document.value("config", nlohmann::json::object());
+  const nlohmann::json rules = config.value("diagnose", nlohmann::json::object());
+  for (const RuleEntry& rule : rule_table())
+    for (const Param& param : rule.params) {
+      const nlohmann::json::json_pointer place("/" + rule.name + "/" + param.name);
+      if (!rules.contains(place) || !rules[place].is_number()) continue;
+      thresholds.try_emplace(rule.name, rule.params).first->second.set(param.name, rules[place].get<double>());
+    }
+  return thresholds;
+}
+
+Diagnosis diagnose(const RunTables& run, const Thresholds& thresholds, std::string_view set) {
   Diagnosis diagnosis;
   for (const RuleEntry& rule : rule_table()) {
+    if (rule.set != set) continue;
     const auto missing = std::find_if(rule.needs.begin(), rule.needs.end(),
                                       [&](const std::string& name) { return !has_column(run, name); });
     if (missing != rule.needs.end()) {

@@ -10,7 +10,6 @@
 #include <string_view>
 #include <vector>
 
-#include "experiment/theory.hpp"
 #include "trace/records.hpp"
 #include "trace/table_reader.hpp"
 #include "util/param.hpp"
@@ -59,24 +58,36 @@ struct Diagnosis {
 };
 
 struct RuleEntry : Entry {
+  std::string set;  ///< of whom: "reluscope", or the tool whose published rule it is
   /// Columns it cannot do without, as table.column.
   std::vector<std::string> needs;
-  std::vector<std::string> remedies;
+  std::vector<std::string> remedies;  ///< names of remedies (trials/remedies.hpp)
   /// Adds what it finds; rule and remedies are filled in by the caller.
   void (*check)(const RunTables& run, const ParamValues& thresholds, std::vector<Finding>& findings) = nullptr;
 };
 
-/// dead-on-arrival, dying-units, …
+/// dead-on-arrival, dying-units, …, and the published rules of other tools.
 std::span<const RuleEntry> rule_table();
+
+/// The rule set that is applied unless another is asked for.
+inline constexpr const char* kOwnRules = "reluscope";
+/// The names of all rule sets, the own one first.
+std::vector<std::string> rule_sets();
 
 /// Thresholds by rule; a rule that is not named has its defaults.
 using Thresholds = std::map<std::string, ParamValues>;
 
 /// Thresholds from words like "dying-units.fraction=0.2". Throws UsageError for a rule or threshold that does not exist
 /// (with the nearest one that does), and for what is no number or out of range.
-Thresholds parse_thresholds(std::span<const std::string> words);
+/// They come on top of `base`.
+Thresholds parse_thresholds(std::span<const std::string> words, Thresholds base = {});
 
-Diagnosis diagnose(const RunTables& run, const Thresholds& thresholds = {});
+/// The thresholds that a run directory's manifest says its config had; none for a lone table or without a manifest.
+/// Throws DataError for a manifest that cannot be read.
+Thresholds read_thresholds(const std::filesystem::path& path);
+
+/// Applies the rules of one set.
+Diagnosis diagnose(const RunTables& run, const Thresholds& thresholds = {}, std::string_view set = kOwnRules);
 
 /// The findings as a JSON array.
 std::string findings_json(const std::vector<Finding>& findings);

@@ -2,79 +2,12 @@
 // others were set on the runs that diagnose.rules_slow makes: no warning on healthy ones, the right one on sick ones.
 #include <algorithm>
 #include <cmath>
-#include <map>
 
-#include "diagnose/diagnosis.hpp"
-#include "util/format.hpp"
+#include "diagnose/rule_support.hpp"
 
 namespace reluscope {
 
 namespace {
-
-template <class R>
-using Rows = std::vector<const R*>;
-
-/// The rows of each layer, in the order of their steps.
-template <class R>
-std::map<std::int64_t, Rows<R>> by_layer(const std::vector<R>& rows) {
-  std::map<std::int64_t, Rows<R>> layers;
-  for (const R& row : rows) layers[row.layer].push_back(&row);
-  return layers;
-}
-
-/// The hidden layers' rows: all but those of the last layer.
-template <class R>
-std::map<std::int64_t, Rows<R>> hidden_layers(const std::vector<R>& rows) {
-  auto layers = by_layer(rows);
-  if (!layers.empty()) layers.erase(std::prev(layers.end()));
-  return layers;
-}
-
-double median(std::vector<double> values) {
-  if (values.empty()) return std::numeric_limits<double>::quiet_NaN();
-  std::sort(values.begin(), values.end());
-  return values[values.size() / 2];
-}
-
-/// The first `share` of the rows, at least one.
-template <class Row>
-std::size_t first_part(const std::vector<Row>& rows, double share) {
-  return std::max<std::size_t>(1, static_cast<std::size_t>(share * static_cast<double>(rows.size())));
-}
-
-template <class R, class Get>
-double median_at_start(const Rows<R>& rows, Get get, double share) {
-  std::vector<double> values;
-  for (std::size_t at = 0; at < first_part(rows, share); ++at) values.push_back(get(*rows[at]));
-  return median(values);
-}
-
-std::string percent(double share) { return format_fixed(100.0 * share, 1) + " %"; }
-
-template <class R>
-Finding at_layer(Severity severity, const R& row, double value, double threshold, std::string sentence) {
-  Finding finding;
-  finding.severity = severity;
-  finding.layer = row.layer;
-  finding.name = row.name;
-  finding.step = row.step;
-  finding.value = value;
-  finding.threshold = threshold;
-  finding.sentence = std::move(sentence);
-  return finding;
-}
-
-Finding at_step(Severity severity, std::int64_t step, double value, double threshold, std::string sentence) {
-  Finding finding;
-  finding.severity = severity;
-  finding.step = step;
-  finding.value = value;
-  finding.threshold = threshold;
-  finding.sentence = std::move(sentence);
-  return finding;
-}
-
-std::string layer_text(const std::string& name) { return "Layer '" + name + "'"; }
 
 // ---- death
 
@@ -146,7 +79,7 @@ void check_dying_units(const RunTables& run, const ParamValues& limits, std::vec
     std::string sentence = std::to_string(worst->dead) + " of " + std::to_string(worst->units) + " units of layer '" +
                            worst->name + "' were dead at step " + std::to_string(worst->step) + ", " +
                            std::to_string(worst->born_dead) + " of them from birth" + dominating_cause(run, layer);
-    if (!run.census.missing.contains("locked"))
+    if (!run.census.missing.contains("locked") && rows.back()->dead > 0)
       sentence += "; at the end " + std::to_string(rows.back()->locked) + " of " + std::to_string(rows.back()->dead) +
                   " provably cannot come back in this run";
     findings.push_back(at_layer(severity, *worst, share, threshold, sentence + "."));
@@ -209,6 +142,13 @@ void check_sparse(const RunTables& run, const ParamValues& limits, std::vector<F
 
 // ---- gradients
 
+/// What theory predicts of a layer, or nullptr.
+const TheoryRecord* theory_of(const RunTables& run, std::int64_t layer) {
+  for (const TheoryRecord& row : run.theory.rows)
+    if (row.layer == layer) return &row;
+  return nullptr;
+}
+
 void check_exploding_gradient(const RunTables& run, const ParamValues& limits, std::vector<Finding>& findings) {
   const std::vector<StepRecord>& rows = run.steps.rows;
   std::vector<double> start;
@@ -222,6 +162,17 @@ void check_exploding_gradient(const RunTables& run, const ParamValues& limits, s
       return;
     }
     if (worst == nullptr || row.grad_norm > worst->grad_norm) worst = &row;
+  }
+  for (const auto& [layer, layer_rows] : by_layer(run.layers.rows)) {
+    const TheoryRecord* theory = theory_of(run, layer);
+    const LayerRecord& first = *layer_rows.front();
+    if (theory == nullptr || !theory->delta_rms || first.step != 0 || !(*theory->delta_rms > 0.0)) continue;
+    const double ratio = first.delta_rms / *theory->delta_rms;
+    if (!(ratio > limits.number("theory"))) continue;
+    findings.push_back(at_layer(Severity::warning, first, ratio, limits.number("theory"),
+                                "At the start the loss gradient at layer '" + first.name + "' is " +
+                                    format_short(ratio) + " times what theory predicts for this network."));
+    break;
   }
   if (worst != nullptr && worst->grad_norm > limits.number("growth") * usual)
     findings.push_back(at_step(Severity::warning, worst->step, worst->grad_norm / usual, limits.number("growth"),
@@ -335,6 +286,16 @@ void check_initialisation(const RunTables& run, const ParamValues& limits, std::
                                 "Before the first update the mean of z² in layer '" + last.name + "' is " +
                                     format_short(growth) + " times that in layer '" + first.name + "': signals " +
                                     (growth > 1.0 ? "explode" : "die out") + " with depth."));
+  for (const auto& [layer, rows] : layers) {
+    const TheoryRecord* theory = theory_of(run, layer);
+    if (theory == nullptr || !theory->q || !(*theory->q > 0.0)) continue;
+    const double ratio = q(*rows.front()) / *theory->q;
+    if (ratio < limits.number("theory") && ratio > 1.0 / limits.number("theory")) continue;
+    findings.push_back(at_layer(Severity::info, *rows.front(), ratio, limits.number("theory"),
+                                "Before the first update the mean of z² in layer '" + rows.front()->name + "' is " +
+                                    format_short(ratio) + " times what theory predicts for wide layers."));
+    break;
+  }
 }
 
 void check_bias_shift(const RunTables& run, const ParamValues& limits, std::vector<Finding>& findings) {
@@ -384,32 +345,27 @@ void check_loss_oscillating(const RunTables& run, const ParamValues& limits, std
                                    " around a mean of " + format_short(mean) + "."));
 }
 
+Param start_share() { return number("start", 0.1, "share of the run that counts as its start").above(0).at_most(1); }
+
+/// A rule of our own.
 RuleEntry rule(std::string name, std::vector<Param> thresholds, std::vector<std::string> needs,
                std::vector<std::string> remedies, std::string doc,
                void (*check)(const RunTables&, const ParamValues&, std::vector<Finding>&)) {
-  RuleEntry entry;
-  entry.name = std::move(name);
-  entry.params = std::move(thresholds);
-  entry.doc = std::move(doc);
-  entry.needs = std::move(needs);
-  entry.remedies = std::move(remedies);
-  entry.check = check;
-  return entry;
+  return make_rule(kOwnRules, std::move(name), std::move(thresholds), std::move(needs), std::move(remedies),
+                   std::move(doc), check);
 }
 
-Param start_share() { return number("start", 0.1, "share of the run that counts as its start").above(0).at_most(1); }
-
 std::vector<RuleEntry> make_table() {
-  const std::vector<std::string> activations = {"activation leaky_relu, prelu or elu"};
-  const std::vector<std::string> calmer = {"a smaller learning rate", "warm-up", "clip_norm",
-                                           "activation leaky_relu, prelu or elu"};
+  // The likeliest first: prescribe tries them in this order, and drops the last ones where the budget is short.
+  const std::vector<std::string> calmer = {"smaller_lr",      "leaky_relu", "warmup", "clip_norm",
+                                           "much_smaller_lr", "adam",       "elu",    "prelu"};
   std::vector<RuleEntry> table;
-  table.push_back(rule("dead-on-arrival",
-                       {number("fraction", 0.25, "born dead units of a layer from which on it is a warning").above(0)},
-                       {"census.born_dead", "census.units"},
-                       {"init he_normal", "init rai", "biases that are not negative", "wider layers", activations[0]},
-                       "units, or a whole layer, dead before the first update (Lu et al. 2019)",
-                       check_dead_on_arrival));
+  table.push_back(
+      rule("dead-on-arrival",
+           {number("fraction", 0.25, "born dead units of a layer from which on it is a warning").above(0)},
+           {"census.born_dead", "census.units"},
+           {"positive_bias", "he_normal", "leaky_relu", "elu", "rai", "wider", "standardize", "prelu", "gelu"},
+           "units, or a whole layer, dead before the first update (Lu et al. 2019)", check_dead_on_arrival));
   table.push_back(
       rule("dying-units",
            {number("notice", 0.1, "units that died, as a share of a layer: worth a note (keras-contrib: 10 %)"),
@@ -419,67 +375,85 @@ std::vector<RuleEntry> make_table() {
            "units die in training; with the cause that prevails", check_dying_units));
   table.push_back(rule("collapsed-network", {}, {"census.dead", "census.units"}, calmer,
                        "a hidden layer is wholly dead at the end: the output is constant", check_collapsed));
-  table.push_back(rule("zero-gradient", {}, {"layers.delta_rms"}, {"another loss or output layer"},
+  table.push_back(rule("zero-gradient", {}, {"layers.delta_rms"}, {},
                        "the loss itself has no gradient: hidden units are not to blame", check_zero_gradient));
   table.push_back(
       rule("exploding-gradient",
-           {number("growth", 100.0, "norm, as a multiple of its median at the start").above(1), start_share()},
-           {"steps.grad_norm", "steps.loss"}, {"a smaller learning rate", "clip_norm", "init he_normal"},
-           "the gradient's norm leaves its usual size, or is not finite", check_exploding_gradient));
+           {number("growth", 100.0, "norm, as a multiple of its median at the start").above(1), start_share(),
+            number("theory", 100.0, "delta RMS at step 0, as a multiple of what theory predicts").above(1)},
+           {"steps.grad_norm", "steps.loss"},
+           {"smaller_lr", "clip_norm", "he_normal", "glorot_normal", "much_smaller_lr", "warmup", "standardize"},
+           "the gradient's norm leaves its usual size, or theory's, or is not finite", check_exploding_gradient));
   table.push_back(
       rule("vanishing-gradient",
            {number("ratio", 1e-3, "delta RMS of the first layer over the last (AUTOTRAINER: 1e-3)").above(0),
             number("explodes", 1e3, "the same ratio above which it explodes").above(1), start_share()},
-           {"layers.delta_rms"}, {"init he_normal", "activation relu or elu", "fewer layers"},
+           {"layers.delta_rms"}, {"he_normal", "glorot_normal", "relu", "elu", "adam", "leaky_relu", "gelu"},
            "the loss gradient shrinks, or grows, on its way to the first layer", check_vanishing_gradient));
   table.push_back(
       rule("exploding-activation",
            {number("growth", 100.0, "a_rms, as a multiple of the first layer's or of the start's").above(1)},
-           {"layers.a_rms"}, {"init he_normal", "a smaller learning rate", "weight_decay"},
+           {"layers.a_rms"}, {"he_normal", "glorot_normal", "smaller_lr", "standardize", "much_smaller_lr"},
            "activations grow with depth or in training", check_exploding_activation));
-  table.push_back(
-      rule("poor-initialisation",
-           {number("growth", 20.0, "mean z² of the last hidden layer over the first, or its inverse").above(1)},
-           {"layers.z_mean", "layers.z_std"}, {"init he_normal for relu, glorot_normal for tanh"},
-           "signals grow or die out with depth before the first update", check_initialisation));
+  table.push_back(rule(
+      "poor-initialisation",
+      {number("growth", 20.0, "mean z² of the last hidden layer over the first, or its inverse").above(1),
+       number("theory", 10.0, "mean z² at step 0 over what theory predicts, or its inverse: worth a note").above(1)},
+      {"layers.z_mean", "layers.z_std"}, {"he_normal", "glorot_normal", "positive_bias", "rai"},
+      "signals grow or die out with depth before the first update, or leave the band of theory", check_initialisation));
   table.push_back(rule("saturation",
                        {number("fraction", 0.5, "saturated units that are not dead, as a share of a layer").above(0)},
                        {"census.saturated", "census.dead", "census.units"},
-                       {"data.normalize standard", "init glorot_normal", "a smaller learning rate"},
+                       {"glorot_normal", "standardize", "zero_bias", "smaller_lr", "relu", "elu", "leaky_relu", "gelu"},
                        "units with next to no derivative on every probe sample", check_saturation));
   table.push_back(rule("dormant-layer", {number("fraction", 0.5, "dormant units that are not dead").above(0)},
-                       {"census.dormant", "census.dead", "census.units"}, {"a smaller learning rate", activations[0]},
+                       {"census.dormant", "census.dead", "census.units"}, {"smaller_lr", "leaky_relu"},
                        "most of a layer contributes next to nothing (Sokar et al. 2023)", check_dormant));
   table.push_back(
       rule("update-ratio",
            {number("largest", 0.3, "median ‖Δθ‖/‖θ‖ at the start").above(0),
             number("smallest", 1e-8, "the same, too small (SageMaker Debugger: 1e-8)").above(0), start_share()},
-           {"layers.update_ratio"}, {"another learning rate", "warm-up"},
+           {"layers.update_ratio"}, {"smaller_lr", "adam", "warmup", "standardize", "larger_lr", "much_smaller_lr"},
            "updates are too large or too small for the parameters", check_update_ratio));
-  table.push_back(rule("unchanged-weights", {}, {"layers.update_ratio"},
-                       {"a larger learning rate", "a loss that depends on the layer"},
+  table.push_back(rule("unchanged-weights", {}, {"layers.update_ratio"}, {"larger_lr", "adam"},
                        "a layer's parameters never change", check_unchanged_weights));
   table.push_back(rule("loss-not-decreasing", {number("share", 0.95, "final loss, as a share of the first").above(0)},
-                       {"steps.loss"}, {"another learning rate", "data.normalize standard"},
+                       {"steps.loss"}, {"smaller_lr", "adam", "larger_lr", "standardize", "he_normal", "glorot_normal"},
                        "the loss ends where it began", check_loss_not_decreasing));
   table.push_back(rule("loss-oscillating",
                        {number("share", 0.5, "spread over mean in the second half").above(0),
                         number("level", 0.2, "only above this share of the first loss").above(0)},
-                       {"steps.loss"}, {"a smaller learning rate", "a larger batch"}, "the loss does not settle",
+                       {"steps.loss"}, {"smaller_lr", "larger_batch"}, "the loss does not settle",
                        check_loss_oscillating));
   table.push_back(rule("noisy-gradient", {number("samples", 1e4, "noise scale in samples").above(0), start_share()},
-                       {"steps.grad_noise"}, {"a larger batch"}, "gradients are mostly noise (McCandlish et al. 2018)",
+                       {"steps.grad_noise"}, {"larger_batch"}, "gradients are mostly noise (McCandlish et al. 2018)",
                        check_noisy_gradient));
   table.push_back(rule("bias-shift", {number("share", 0.9, "|mean a| over RMS a").above(0)},
-                       {"layers.a_mean", "layers.a_rms"}, {"activation elu", "weight_decay"},
+                       {"layers.a_mean", "layers.a_rms"}, {"elu"},
                        "a layer's activations hardly differ from their mean (Clevert et al. 2016)", check_bias_shift));
   table.push_back(rule("sparse-is-fine", {number("zero_fraction", 0.7, "share of activations that are 0").above(0)},
                        {"layers.zero_fraction", "layers.dead_max"}, {}, "many zeros and no dead unit: no fault",
                        check_sparse));
+  std::vector<RuleEntry> others = published_rules();
+  std::move(others.begin(), others.end(), std::back_inserter(table));
   return table;
 }
 
 }  // namespace
+
+RuleEntry make_rule(std::string set, std::string name, std::vector<Param> thresholds, std::vector<std::string> needs,
+                    std::vector<std::string> remedies, std::string doc,
+                    void (*check)(const RunTables&, const ParamValues&, std::vector<Finding>&)) {
+  RuleEntry entry;
+  entry.set = std::move(set);
+  entry.name = std::move(name);
+  entry.params = std::move(thresholds);
+  entry.doc = std::move(doc);
+  entry.needs = std::move(needs);
+  entry.remedies = std::move(remedies);
+  entry.check = check;
+  return entry;
+}
 
 std::span<const RuleEntry> rule_table() {
   static const std::vector<RuleEntry> table = make_table();

@@ -228,6 +228,7 @@ class Run {
     row.zero_fraction = seen.zero_fraction;
     row.z_mean = seen.z_mean;
     row.z_std = seen.z_std;
+    row.z_max = seen.z_max;
     row.a_mean = seen.a_mean;
     row.a_rms = seen.a_rms;
     row.a_max = seen.a_max;
@@ -237,9 +238,23 @@ class Run {
     row.grad_max = std::max(sums[0].gradient_max, sums[1].gradient_max);
     row.weight_norm = std::sqrt(sums[0].value_square);
     SweepSums all;
-    for (const SweepSums& parameter : sums) all += parameter;
+    Index elements = 0;
+    for (std::size_t parameter = 0; parameter < sums.size(); ++parameter) {
+      all += sums[parameter];
+      // Weights and biases: learned slopes are not counted.
+      if (parameter < 2) elements += network_.layer(layer).parameters()[parameter]->value.size();
+    }
+    row.grad_mean = (sums[0].gradient_abs + sums[1].gradient_abs) / static_cast<double>(elements);
+    row.grad_zero_fraction = (sums[0].gradient_zeros + sums[1].gradient_zeros) / static_cast<double>(elements);
     row.update_ratio = updated ? std::sqrt(all.update_square / all.value_square) : 0.0;
     row.slope_mean = slope_means_[at];
+    if (spec_.record.monitors) {
+      const MonitorStatistics monitors = step_.monitor_statistics(layer);
+      row.batch_rare = monitors.batch_rare;
+      row.batch_faint = monitors.batch_faint;
+      row.tiny_fraction = monitors.tiny_fraction;
+      row.nonpositive_fraction = monitors.nonpositive_fraction;
+    }
     if (census_) {
       row.dead_min = bounds_[at].dead_min;
       row.dead_max = bounds_[at].dead_max;

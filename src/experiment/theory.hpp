@@ -79,43 +79,7 @@ Theory predict_and_sample(const ExperimentSpec& spec, const Dataset& dataset, st
 double born_dead_upper_bound(std::span<const Index> hidden);
 double born_dead_lower_bound(std::span<const Index> hidden);
 
-/// theory.csv: one row a layer.
-struct TheoryRecord {
-  std::int64_t layer = 0;
-  std::string name;
-  std::string activation;
-  std::int64_t units = 0;
-  std::int64_t fan_in = 0;
-  double weight_variance = 0.0;
-  std::optional<double> q;
-  std::optional<double> delta_rms;
-  std::optional<double> chi1;
-  std::optional<std::string> regime;
-  std::optional<double> q_sampled, q_low, q_high;
-  std::optional<double> delta_rms_sampled, delta_rms_low, delta_rms_high;
-
-  static constexpr auto columns() {
-    using R = TheoryRecord;
-    return std::tuple{
-        Column{"layer", &R::layer, "layers with units, counted from 1 at the input"},
-        Column{"name", &R::name, "the layer's name"},
-        Column{"activation", &R::activation, "its activation"},
-        Column{"units", &R::units, "its units"},
-        Column{"fan_in", &R::fan_in, "inputs of a unit"},
-        Column{"weight_variance", &R::weight_variance, "fan_in · Var[w]: σ_w² of the literature"},
-        Column{"q", &R::q, "predicted mean of z² (Poole et al. 2016); empty where weights have a mean"},
-        Column{"delta_rms", &R::delta_rms, "predicted RMS of ∂L/∂z (Schoenholz et al. 2017)"},
-        Column{"chi1", &R::chi1, "growth of squared differences through the layer above; empty for the output layer"},
-        Column{"regime", &R::regime, "ordered (chi1 < 0.98), critical, or chaotic (chi1 > 1.02)"},
-        Column{"q_sampled", &R::q_sampled, "mean of z² over fresh networks"},
-        Column{"q_low", &R::q_low, "its 95 % confidence interval"},
-        Column{"q_high", &R::q_high, "its 95 % confidence interval"},
-        Column{"delta_rms_sampled", &R::delta_rms_sampled, "RMS of ∂L/∂z over fresh networks"},
-        Column{"delta_rms_low", &R::delta_rms_low, "its 95 % confidence interval"},
-        Column{"delta_rms_high", &R::delta_rms_high, "its 95 % confidence interval"},
-    };
-  }
-};
+/// The rows of theory.csv.
 std::vector<TheoryRecord> theory_records(const Theory& theory);
 
 /// theory.csv as text.

@@ -146,6 +146,11 @@ LayerStatistics TrainingStep<T>::statistics(std::size_t layer) const {
 }
 
 template <class T>
+MonitorStatistics TrainingStep<T>::monitor_statistics(std::size_t layer) const {
+  return reluscope::monitor_statistics(state_.layer(layer), batch_);
+}
+
+template <class T>
 double TrainingStep<T>::noise_scale() const {
   double samples = 0.0;
   double batch = 0.0;

@@ -53,6 +53,8 @@ class TrainingStep {
   [[nodiscard]] const StepResult& result() const { return result_; }
   /// Of the last compute() with Measure::batch, for one of the network's unit layers.
   [[nodiscard]] LayerStatistics statistics(std::size_t layer) const;
+  /// The same for what the monitors of other tools count.
+  [[nodiscard]] MonitorStatistics monitor_statistics(std::size_t layer) const;
   /// The gradient noise scale of the last compute() and apply() with Measure::batch, over weights and biases.
   [[nodiscard]] double noise_scale() const;
   /// The first place, in the order of computation, where a value is not finite. After a loss or a gradient that is not.

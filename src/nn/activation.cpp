@@ -11,7 +11,7 @@ namespace reluscope {
 
 template <class T>
 void BatchSums<T>::resize(Index units) {
-  for (Vector<T>* sum : {&z_sum, &z_square, &a_sum, &a_square, &a_max, &zeros, &active}) sum->setZero(units);
+  for (Vector<T>* sum : {&z_sum, &z_square, &z_max, &a_sum, &a_square, &a_max, &zeros, &active}) sum->setZero(units);
 }
 
 template <class T>

@@ -28,6 +28,7 @@ inline constexpr Index kShardColumns = 64;
 template <class T>
 struct BatchSums {
   Vector<T> z_sum, z_square, a_sum, a_square;
+  Vector<T> z_max;   ///< max |z|
   Vector<T> a_max;   ///< max |a|
   Vector<T> zeros;   ///< how often a is exactly 0
   Vector<T> active;  ///< how often z is outside the dead region

@@ -97,13 +97,14 @@ struct BatchLanes {
   static constexpr bool kWanted = true;
   static constexpr bool kColumnSquares = true;
   static constexpr bool kKeepsSaved = true;
-  Block<T> z_sum{}, z_square{}, a_sum{}, a_square{}, a_max{}, zeros{}, active{};
+  Block<T> z_sum{}, z_square{}, z_max{}, a_sum{}, a_square{}, a_max{}, zeros{}, active{};
   NearestColumn<T> nearest;
 
   void add(const Measured<T>& seen) {
     nearest.add(seen.margin, seen.column);
     const Block<T> zero{};
     const Block<T> one = fill_block(T(1));
+    z_max = max_block(z_max, abs_block(seen.z));
     a_max = max_block(a_max, abs_block(seen.a));
     zeros += seen.a == T(0) ? one : zero;
     // Written so that a NaN counts as active: such a unit is broken, not dead.
@@ -121,6 +122,7 @@ struct BatchLanes {
     store_block<T>(z_square, sums.z_square.data() + unit, count);
     store_block<T>(a_sum, sums.a_sum.data() + unit, count);
     store_block<T>(a_square, sums.a_square.data() + unit, count);
+    store_block<T>(z_max, sums.z_max.data() + unit, count);
     store_block<T>(a_max, sums.a_max.data() + unit, count);
     store_block<T>(zeros, sums.zeros.data() + unit, count);
     store_block<T>(active, sums.active.data() + unit, count);

@@ -11,6 +11,8 @@ namespace reluscope {
 SweepSums& SweepSums::operator+=(const SweepSums& other) {
   gradient_square += other.gradient_square;
   gradient_max = other.gradient_max > gradient_max ? other.gradient_max : gradient_max;
+  gradient_abs += other.gradient_abs;
+  gradient_zeros += other.gradient_zeros;
   value_square += other.value_square;
   update_square += other.update_square;
   return *this;
@@ -26,12 +28,16 @@ template <class T>
 struct LaneSums {
   Block<T> gradient_square{};
   Block<T> gradient_max{};
+  Block<T> gradient_abs{};
+  Block<T> gradient_zeros{};
   Block<T> value_square{};
   Block<T> update_square{};
 
   void flush_into(SweepSums& sums) {
     for (int lane = 0; lane < kLanes<T>; ++lane) {
       sums.gradient_square += static_cast<double>(gradient_square[lane]);
+      sums.gradient_abs += static_cast<double>(gradient_abs[lane]);
+      sums.gradient_zeros += static_cast<double>(gradient_zeros[lane]);
       sums.value_square += static_cast<double>(value_square[lane]);
       sums.update_square += static_cast<double>(update_square[lane]);
       const double largest = static_cast<double>(gradient_max[lane]);
@@ -42,9 +48,20 @@ struct LaneSums {
 
   void add_gradient(Block<T> gradient) {
     gradient_square += gradient * gradient;
-    gradient_max = max_block(gradient_max, abs_block(gradient));
+    const Block<T> size = abs_block(gradient);
+    gradient_max = max_block(gradient_max, size);
+    gradient_abs += size;
+    const Block<T> zero{};
+    const Block<T> one = fill_block(T(1));
+    gradient_zeros += gradient == T(0) ? one : zero;
   }
 };
+
+/// Lanes of the last block that hold no element: their gradient is 0 and must not count.
+template <class T>
+double lanes_beyond(Index count) {
+  return static_cast<double>((kLanes<T> - count % kLanes<T>) % kLanes<T>);
+}
 
 template <class T>
 Block<T> clamp_block(Block<T> x, T limit) {
@@ -96,6 +113,7 @@ class SweptRule final : public UpdateRule<T> {
       if ((first + kLanes<T>) % kFlush == 0) lanes.flush_into(sums);
     }
     lanes.flush_into(sums);
+    sums.gradient_zeros -= lanes_beyond<T>(count);
     return sums;
   }
 
@@ -403,6 +421,7 @@ SweepSums Optimizer<T>::measure(const T* gradient, Index count) {
     if ((first + kLanes<T>) % kFlush == 0) lanes.flush_into(sums);
   }
   lanes.flush_into(sums);
+  sums.gradient_zeros -= lanes_beyond<T>(count);
   return sums;
 }
 

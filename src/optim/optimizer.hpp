@@ -17,6 +17,8 @@ namespace reluscope {
 struct SweepSums {
   double gradient_square = 0.0;  ///< Σ g², before clipping and weight decay
   double gradient_max = 0.0;     ///< max |g|
+  double gradient_abs = 0.0;     ///< Σ |g|
+  double gradient_zeros = 0.0;   ///< how many g are exactly 0
   double value_square = 0.0;     ///< Σ θ², before the update
   double update_square = 0.0;    ///< Σ (Δθ)²
   SweepSums& operator+=(const SweepSums& other);

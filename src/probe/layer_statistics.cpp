@@ -24,6 +24,7 @@ LayerStatistics layer_statistics(const LayerState<T>& state, Index units, Index 
       a_square += static_cast<double>(sums.a_square[unit]);
       zeros += static_cast<double>(sums.zeros[unit]);
       active += static_cast<double>(sums.active[unit]);
+      result.z_max = std::max(result.z_max, static_cast<double>(sums.z_max[unit]));
       result.a_max = std::max(result.a_max, static_cast<double>(sums.a_max[unit]));
     }
     if (active == 0.0) ++result.batch_dead;
@@ -39,6 +40,26 @@ LayerStatistics layer_statistics(const LayerState<T>& state, Index units, Index 
   double delta_square = 0.0;
   for (Index column = 0; column < batch; ++column) delta_square += static_cast<double>(state.delta_square[column]);
   result.delta_rms = std::sqrt(delta_square / count);
+  return result;
+}
+
+template <class T>
+MonitorStatistics monitor_statistics(const LayerState<T>& state, Index batch) {
+  const auto a = state.output.leftCols(batch).array();
+  MonitorStatistics result;
+  const auto samples = static_cast<double>(batch);
+  Index tiny = 0;
+  Index nonpositive = 0;
+  for (Index unit = 0; unit < a.rows(); ++unit) {
+    const auto values = a.row(unit);
+    if (static_cast<double>((values != T(0)).count()) < 0.01 * samples) ++result.batch_rare;
+    if (static_cast<double>((values.abs() < T(1e-5)).count()) >= 0.95 * samples) ++result.batch_faint;
+    tiny += (values.abs() < T(1e-6)).count();
+    nonpositive += (values <= T(0)).count();
+  }
+  const double count = static_cast<double>(a.rows()) * samples;
+  result.tiny_fraction = static_cast<double>(tiny) / count;
+  result.nonpositive_fraction = static_cast<double>(nonpositive) / count;
   return result;
 }
 
@@ -61,6 +82,8 @@ double gradient_noise_scale(double sample_square_mean, double batch_square, Inde
 
 template LayerStatistics layer_statistics(const LayerState<float>&, Index, Index, Index);
 template LayerStatistics layer_statistics(const LayerState<double>&, Index, Index, Index);
+template MonitorStatistics monitor_statistics(const LayerState<float>&, Index);
+template MonitorStatistics monitor_statistics(const LayerState<double>&, Index);
 template double sample_gradient_square_sum(const LayerState<float>&, const Vector<float>&, Index);
 template double sample_gradient_square_sum(const LayerState<double>&, const Vector<double>&, Index);
 

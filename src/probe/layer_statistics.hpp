@@ -12,6 +12,7 @@ struct LayerStatistics {
   double zero_fraction = 0.0;  ///< share of a that is exactly 0
   double z_mean = 0.0;
   double z_std = 0.0;  ///< population standard deviation
+  double z_max = 0.0;  ///< max |z|
   double a_mean = 0.0;
   double a_rms = 0.0;
   double a_max = 0.0;      ///< max |a|
@@ -21,6 +22,17 @@ struct LayerStatistics {
 /// From the sums that forward and backward left in `state` with Measure::batch.
 template <class T>
 LayerStatistics layer_statistics(const LayerState<T>& state, Index units, Index batch, Index shards);
+
+/// What the monitors of other tools count, from the activations of one batch.
+struct MonitorStatistics {
+  Index batch_rare = 0;               ///< units with a ≠ 0 on less than 1 % of the samples (SageMaker Debugger)
+  Index batch_faint = 0;              ///< units with |a| < 1e-5 on 95 % of them or more (TheDeepChecker)
+  double tiny_fraction = 0.0;         ///< share of activations with |a| < 1e-6
+  double nonpositive_fraction = 0.0;  ///< share of activations ≤ 0 (DeepDiagnosis)
+};
+/// A pass of its own over `state.output`: only for who asks.
+template <class T>
+MonitorStatistics monitor_statistics(const LayerState<T>& state, Index batch);
 
 /// Σ over the batch of the squared norm of a sample's own gradient in a dense layer's weights and biases:
 /// ‖δ hᵀ‖² + ‖δ‖² = ‖δ‖² (‖h‖² + 1) (Goodfellow 2015). `input_square`: ‖h‖² of each column.

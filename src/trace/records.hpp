@@ -67,18 +67,25 @@ struct LayerRecord {
   double zero_fraction = 0.0;
   double z_mean = 0.0;
   double z_std = 0.0;
+  double z_max = 0.0;
   double a_mean = 0.0;
   double a_rms = 0.0;
   double a_max = 0.0;
   double grad_norm_w = 0.0;
   double grad_norm_b = 0.0;
   double grad_max = 0.0;
+  double grad_mean = 0.0;
+  double grad_zero_fraction = 0.0;
   double delta_rms = 0.0;
   double weight_norm = 0.0;
   double update_ratio = 0.0;
   std::optional<double> slope_mean;
   std::optional<std::int64_t> dead_min;
   std::optional<std::int64_t> dead_max;
+  std::optional<std::int64_t> batch_rare;
+  std::optional<std::int64_t> batch_faint;
+  std::optional<double> tiny_fraction;
+  std::optional<double> nonpositive_fraction;
 
   static constexpr auto columns() {
     return std::tuple{
@@ -93,12 +100,15 @@ struct LayerRecord {
         Column{"zero_fraction", &LayerRecord::zero_fraction, "share of activations that are exactly 0"},
         Column{"z_mean", &LayerRecord::z_mean, "mean pre-activation"},
         Column{"z_std", &LayerRecord::z_std, "standard deviation of the pre-activations"},
+        Column{"z_max", &LayerRecord::z_max, "largest |pre-activation|"},
         Column{"a_mean", &LayerRecord::a_mean, "mean activation (bias shift)"},
         Column{"a_rms", &LayerRecord::a_rms, "root mean square of the activations"},
         Column{"a_max", &LayerRecord::a_max, "largest |activation|"},
         Column{"grad_norm_w", &LayerRecord::grad_norm_w, "L2 norm of ∂L/∂W, before clipping"},
         Column{"grad_norm_b", &LayerRecord::grad_norm_b, "L2 norm of ∂L/∂b, before clipping"},
         Column{"grad_max", &LayerRecord::grad_max, "largest |element| of ∂L/∂W and ∂L/∂b"},
+        Column{"grad_mean", &LayerRecord::grad_mean, "mean |element| of ∂L/∂W and ∂L/∂b"},
+        Column{"grad_zero_fraction", &LayerRecord::grad_zero_fraction, "share of their elements that are exactly 0"},
         Column{"delta_rms", &LayerRecord::delta_rms, "RMS of ∂L/∂z of each sample's own loss"},
         Column{"weight_norm", &LayerRecord::weight_norm, "L2 norm of W, before the update"},
         Column{"update_ratio", &LayerRecord::update_ratio, "‖Δθ‖/‖θ‖ of the update that follows, this layer"},
@@ -106,6 +116,11 @@ struct LayerRecord {
         Column{"dead_min", &LayerRecord::dead_min,
                "at least so many units are dead on the whole training set: proved; empty without a census"},
         Column{"dead_max", &LayerRecord::dead_max, "at most so many, for sure; at the step of a census both are exact"},
+        Column{"batch_rare", &LayerRecord::batch_rare,
+               "units with a ≠ 0 on less than 1 % of the batch; this and the rest: empty unless record.monitors"},
+        Column{"batch_faint", &LayerRecord::batch_faint, "units with |a| < 1e-5 on 95 % of the batch or more"},
+        Column{"tiny_fraction", &LayerRecord::tiny_fraction, "share of activations with |a| < 1e-6"},
+        Column{"nonpositive_fraction", &LayerRecord::nonpositive_fraction, "share of activations ≤ 0"},
     };
   }
 };
@@ -249,6 +264,44 @@ struct EventRecord {
         Column{"lr", &EventRecord::lr, "died: learning rate of the update at step `after`"},
         Column{"grad_norm", &EventRecord::grad_norm, "died: norm of that step's gradient, over all parameters"},
         Column{"detail", &EventRecord::detail, "what was found"},
+    };
+  }
+};
+
+/// theory.csv: one row a layer.
+struct TheoryRecord {
+  std::int64_t layer = 0;
+  std::string name;
+  std::string activation;
+  std::int64_t units = 0;
+  std::int64_t fan_in = 0;
+  double weight_variance = 0.0;
+  std::optional<double> q;
+  std::optional<double> delta_rms;
+  std::optional<double> chi1;
+  std::optional<std::string> regime;
+  std::optional<double> q_sampled, q_low, q_high;
+  std::optional<double> delta_rms_sampled, delta_rms_low, delta_rms_high;
+
+  static constexpr auto columns() {
+    return std::tuple{
+        Column{"layer", &TheoryRecord::layer, "layers with units, counted from 1 at the input"},
+        Column{"name", &TheoryRecord::name, "the layer's name"},
+        Column{"activation", &TheoryRecord::activation, "its activation"},
+        Column{"units", &TheoryRecord::units, "its units"},
+        Column{"fan_in", &TheoryRecord::fan_in, "inputs of a unit"},
+        Column{"weight_variance", &TheoryRecord::weight_variance, "fan_in · Var[w]: σ_w² of the literature"},
+        Column{"q", &TheoryRecord::q, "predicted mean of z² (Poole et al. 2016); empty where weights have a mean"},
+        Column{"delta_rms", &TheoryRecord::delta_rms, "predicted RMS of ∂L/∂z (Schoenholz et al. 2017)"},
+        Column{"chi1", &TheoryRecord::chi1,
+               "growth of squared differences through the layer above; empty for the output layer"},
+        Column{"regime", &TheoryRecord::regime, "ordered (chi1 < 0.98), critical, or chaotic (chi1 > 1.02)"},
+        Column{"q_sampled", &TheoryRecord::q_sampled, "mean of z² over fresh networks"},
+        Column{"q_low", &TheoryRecord::q_low, "its 95 % confidence interval"},
+        Column{"q_high", &TheoryRecord::q_high, "its 95 % confidence interval"},
+        Column{"delta_rms_sampled", &TheoryRecord::delta_rms_sampled, "RMS of ∂L/∂z over fresh networks"},
+        Column{"delta_rms_low", &TheoryRecord::delta_rms_low, "its 95 % confidence interval"},
+        Column{"delta_rms_high", &TheoryRecord::delta_rms_high, "its 95 % confidence interval"},
     };
   }
 };

@@ -1,0 +1,242 @@
+// The published rules of other tools, so that they can be judged on the same records as ours. Thresholds are theirs.
+// Where a tool looks at every step or batch, its rule looks at every recorded one. Sources: Amazon SageMaker Debugger's
+// built-in rules; AUTOTRAINER (Zhang et al. 2021, table 2); DeepDiagnosis (Wardat et al. 2022); TheDeepChecker (Ben
+// Braiek and Khomh 2023); keras-contrib's DeadReluDetector.
+#include <algorithm>
+#include <cmath>
+
+#include "diagnose/rule_support.hpp"
+
+namespace reluscope {
+
+namespace {
+
+std::string at_step_text(std::int64_t step) { return " at step " + std::to_string(step) + "."; }
+
+/// The first recorded row of each layer in `layers` that `broken` says is so becomes a warning.
+template <class Layers, class Broken, class Value>
+void first_rows(const Layers& layers, double threshold, Broken broken, Value value, const std::string& what,
+                std::vector<Finding>& findings) {
+  for (const auto& [layer, rows] : layers) {
+    const auto found = std::find_if(rows.begin(), rows.end(), [&](const auto* row) { return broken(*row); });
+    if (found == rows.end()) continue;
+    findings.push_back(at_layer(Severity::warning, **found, value(**found), threshold,
+                                layer_text((*found)->name) + ": " + what + at_step_text((*found)->step)));
+  }
+}
+
+/// The same for a share of the layer that is too large.
+template <class Layers, class Value>
+void too_large(const Layers& layers, double threshold, Value value, const std::string& what,
+               std::vector<Finding>& findings) {
+  first_rows(
+      layers, threshold, [&](const LayerRecord& row) { return value(row) > threshold; }, value, what, findings);
+}
+
+double share_of(std::optional<std::int64_t> count, std::int64_t units) {
+  return static_cast<double>(count.value_or(0)) / static_cast<double>(units);
+}
+
+void check_sagemaker_dead_relu(const RunTables& run, const ParamValues& limits, std::vector<Finding>& findings) {
+  auto layers = hidden_layers(run.layers.rows);
+  std::erase_if(layers, [](const auto& layer) { return layer.second.front()->activation != "relu"; });
+  too_large(
+      layers, limits.number("layer"), [](const LayerRecord& row) { return share_of(row.batch_rare, row.units); },
+      "too many units are active in less than 1 % of cases", findings);
+}
+
+void check_sagemaker_vanishing(const RunTables& run, const ParamValues& limits, std::vector<Finding>& findings) {
+  const double least = limits.number("mean");
+  first_rows(
+      by_layer(run.layers.rows), least, [&](const LayerRecord& row) { return row.grad_mean < least; },
+      [](const LayerRecord& row) { return row.grad_mean; }, "the gradient's mean size is next to 0", findings);
+}
+
+void check_sagemaker_exploding(const RunTables& run, const ParamValues& /*limits*/, std::vector<Finding>& findings) {
+  first_rows(
+      by_layer(run.layers.rows), 0.0, [](const LayerRecord& row) { return !std::isfinite(row.grad_norm_w); },
+      [](const LayerRecord& row) { return row.grad_norm_w; }, "the gradient is not finite", findings);
+}
+
+void check_sagemaker_update(const RunTables& run, const ParamValues& limits, std::vector<Finding>& findings) {
+  const double largest = limits.number("largest");
+  const double smallest = limits.number("smallest");
+  first_rows(
+      by_layer(run.layers.rows), largest,
+      [&](const LayerRecord& row) { return row.update_ratio > largest || row.update_ratio < smallest; },
+      [](const LayerRecord& row) { return row.update_ratio; }, "updates are out of proportion to the weights",
+      findings);
+}
+
+void check_sagemaker_tanh(const RunTables& run, const ParamValues& limits, std::vector<Finding>& findings) {
+  auto layers = by_layer(run.layers.rows);
+  std::erase_if(layers, [](const auto& layer) { return layer.second.front()->activation != "tanh"; });
+  too_large(
+      layers, limits.number("z"), [](const LayerRecord& row) { return row.z_max; }, "tanh is saturated", findings);
+}
+
+/// The last rows of the epochs, and the mean accuracy over the rows of each.
+std::map<std::int64_t, double> accuracy_by_epoch(const RunTables& run) {
+  std::map<std::int64_t, std::pair<double, int>> sums;
+  for (const StepRecord& row : run.steps.rows)
+    if (row.accuracy) {
+      sums[row.epoch].first += *row.accuracy;
+      ++sums[row.epoch].second;
+    }
+  std::map<std::int64_t, double> means;
+  for (const auto& [epoch, sum] : sums) means[epoch] = sum.first / sum.second;
+  return means;
+}
+
+void check_autotrainer_dying(const RunTables& run, const ParamValues& limits, std::vector<Finding>& findings) {
+  const std::map<std::int64_t, double> accuracy = accuracy_by_epoch(run);
+  auto layers = hidden_layers(run.layers.rows);
+  std::erase_if(layers, [](const auto& layer) { return layer.second.front()->activation != "relu"; });
+  first_rows(
+      layers, limits.number("zeros"),
+      [&](const LayerRecord& row) {
+        const auto reached = accuracy.find(row.epoch);
+        // In the first epoch the accuracy of any run is low.
+        return row.epoch > 0 && reached != accuracy.end() && reached->second < limits.number("accuracy") &&
+               row.grad_zero_fraction >= limits.number("zeros");
+      },
+      [](const LayerRecord& row) { return row.grad_zero_fraction; },
+      "most gradient entries are 0, and it does not learn", findings);
+}
+
+/// The ratio ‖dW₁‖/‖dW_last‖ at each recorded step becomes a finding at the first one for which `broken` says so.
+template <class Broken>
+void check_first_over_last(const RunTables& run, double threshold, Broken broken, const std::string& what,
+                           std::vector<Finding>& findings) {
+  const auto layers = by_layer(run.layers.rows);
+  if (layers.size() < 2) return;
+  const Rows<LayerRecord>& first = layers.begin()->second;
+  const Rows<LayerRecord>& last = layers.rbegin()->second;
+  for (std::size_t at = 0; at < std::min(first.size(), last.size()); ++at) {
+    const double ratio = first[at]->grad_norm_w / last[at]->grad_norm_w;
+    if (!broken(ratio, first[at]->grad_norm_w)) continue;
+    findings.push_back(at_layer(Severity::warning, *first[at], ratio, threshold, what + at_step_text(first[at]->step)));
+    return;
+  }
+}
+
+void check_autotrainer_vanishing(const RunTables& run, const ParamValues& limits, std::vector<Finding>& findings) {
+  check_first_over_last(
+      run, limits.number("ratio"),
+      [&](double ratio, double first) { return ratio < limits.number("ratio") && first < limits.number("norm"); },
+      "The gradient of the first layer is next to nothing beside that of the last", findings);
+}
+
+void check_autotrainer_exploding(const RunTables& run, const ParamValues& limits, std::vector<Finding>& findings) {
+  check_first_over_last(
+      run, limits.number("ratio"),
+      [&](double ratio, double first) { return ratio > limits.number("ratio") || !std::isfinite(first); },
+      "The gradient of the first layer is many times that of the last, or not a number", findings);
+}
+
+void check_deepdiagnosis(const RunTables& run, const ParamValues& limits, std::vector<Finding>& findings) {
+  const double share = limits.number("share");
+  first_rows(
+      hidden_layers(run.layers.rows), share,
+      [&](const LayerRecord& row) { return row.nonpositive_fraction.value_or(0.0) >= share; },
+      [](const LayerRecord& row) { return *row.nonpositive_fraction; }, "most activations are not positive", findings);
+}
+
+/// The first row that ends ten in a row for which `broken` holds.
+template <class Layers, class Broken, class Value>
+void ten_in_a_row(const Layers& layers, double threshold, Broken broken, Value value, const std::string& what,
+                  std::vector<Finding>& findings) {
+  for (const auto& [layer, rows] : layers) {
+    int streak = 0;
+    for (const LayerRecord* row : rows) {
+      streak = broken(*row) ? streak + 1 : 0;
+      if (streak < 10) continue;
+      findings.push_back(at_layer(Severity::warning, *row, value(*row), threshold,
+                                  layer_text(row->name) + ": " + what + at_step_text(row->step)));
+      break;
+    }
+  }
+}
+
+void check_deepchecker_dead(const RunTables& run, const ParamValues& limits, std::vector<Finding>& findings) {
+  const auto share = [](const LayerRecord& row) { return share_of(row.batch_faint, row.units); };
+  ten_in_a_row(
+      hidden_layers(run.layers.rows), limits.number("layer"),
+      [&](const LayerRecord& row) { return share(row) > limits.number("layer"); }, share,
+      "most units are next to silent in ten batches", findings);
+}
+
+void check_deepchecker_update(const RunTables& run, const ParamValues& limits, std::vector<Finding>& findings) {
+  ten_in_a_row(
+      by_layer(run.layers.rows), limits.number("high"),
+      [&](const LayerRecord& row) {
+        const double size = std::log10(row.update_ratio);
+        return !(size >= limits.number("low") && size <= limits.number("high"));
+      },
+      [](const LayerRecord& row) { return row.update_ratio; }, "updates are out of proportion to the weights",
+      findings);
+}
+
+void check_zero_fraction(const RunTables& run, const ParamValues& limits, std::vector<Finding>& findings) {
+  too_large(
+      hidden_layers(run.layers.rows), limits.number("share"),
+      [](const LayerRecord& row) { return row.tiny_fraction.value_or(0.0); }, "most activations are 0", findings);
+}
+
+void check_keras_contrib(const RunTables& run, const ParamValues& limits, std::vector<Finding>& findings) {
+  // Only layers of relu are looked at, at the ends of epochs. The census does not say which they are.
+  std::map<std::int64_t, std::string> activations;
+  for (const LayerRecord& row : run.layers.rows) activations[row.layer] = row.activation;
+  auto layers = hidden_layers(run.census.rows);
+  std::erase_if(layers, [&](const auto& layer) { return activations[layer.first] != "relu"; });
+  first_rows(
+      layers, limits.number("share"),
+      [&](const CensusRecord& row) { return row.step > 0 && row.dead_fraction > limits.number("share"); },
+      [](const CensusRecord& row) { return row.dead_fraction; }, "units are 0 for the whole training set", findings);
+}
+
+}  // namespace
+
+std::vector<RuleEntry> published_rules() {
+  std::vector<RuleEntry> table;
+  const auto add = [&table](const char* set, const char* name, std::vector<Param> thresholds,
+                            std::vector<std::string> needs, const char* doc, auto check) {
+    table.push_back(
+        make_rule(set, std::string(set) + "-" + name, std::move(thresholds), std::move(needs), {}, doc, check));
+  };
+  add("sagemaker", "dead-relu", {number("layer", 0.5, "share of a layer")}, {"layers.batch_rare", "layers.activation"},
+      "units active in less than 1 % of cases", check_sagemaker_dead_relu);
+  add("sagemaker", "vanishing-gradient", {number("mean", 1e-7, "mean |g| of a layer")}, {"layers.grad_mean"},
+      "gradients next to 0", check_sagemaker_vanishing);
+  add("sagemaker", "exploding-tensor", {}, {"layers.grad_norm_w"}, "gradients that are not finite",
+      check_sagemaker_exploding);
+  add("sagemaker", "update-ratio",
+      {number("largest", 10.0, "‖Δθ‖/‖θ‖"), number("smallest", 1e-8, "the same, too small")}, {"layers.update_ratio"},
+      "updates out of proportion", check_sagemaker_update);
+  add("sagemaker", "tanh-saturation", {number("z", 9.5, "|z| of a tanh unit")}, {"layers.z_max", "layers.activation"},
+      "tanh far out", check_sagemaker_tanh);
+  add("autotrainer", "dying-relu",
+      {number("zeros", 0.7, "share of a layer's gradient entries"), number("accuracy", 0.6, "mean over an epoch")},
+      {"layers.grad_zero_fraction", "layers.activation", "steps.accuracy"}, "zero gradients and low accuracy",
+      check_autotrainer_dying);
+  add("autotrainer", "vanishing-gradient",
+      {number("ratio", 1e-3, "‖dW₁‖/‖dW_last‖"), number("norm", 1e-4, "and ‖dW₁‖")}, {"layers.grad_norm_w"},
+      "first layer's gradient against the last one's", check_autotrainer_vanishing);
+  add("autotrainer", "exploding-gradient", {number("ratio", 70.0, "‖dW₁‖/‖dW_last‖")}, {"layers.grad_norm_w"},
+      "the same, too large, or not a number", check_autotrainer_exploding);
+  add("deepdiagnosis", "dead-node", {number("share", 0.7, "share of a layer's activations that are ≤ 0, in one batch")},
+      {"layers.nonpositive_fraction"}, "most activations ≤ 0", check_deepdiagnosis);
+  add("thedeepchecker", "dead-layer",
+      {number("layer", 0.5, "share of units whose 95th percentile of |a| is < 1e-5, ten batches in a row")},
+      {"layers.batch_faint"}, "most units next to silent", check_deepchecker_dead);
+  add("thedeepchecker", "update-ratio",
+      {number("low", -4.0, "log10 ‖Δθ‖/‖θ‖, ten batches in a row"), number("high", -1.0, "the same, too large")},
+      {"layers.update_ratio"}, "updates out of proportion", check_deepchecker_update);
+  add("zero-fraction", "monitor", {number("share", 0.5, "share of a layer's activations below 1e-6, in one batch")},
+      {"layers.tiny_fraction"}, "most activations 0, as hooks for PyTorch count them", check_zero_fraction);
+  add("keras-contrib", "dead-relu", {number("share", 0.1, "dead share of a layer of relu, over the training set")},
+      {"census.dead_fraction", "layers.activation"}, "units that are 0 on the whole training set", check_keras_contrib);
+  return table;
+}
+
+}  // namespace reluscope
