@@ -11,6 +11,7 @@
 #include "util/error.hpp"
 #include "util/nearest.hpp"
 #include "util/text_file.hpp"
+#include "util/thread_pool.hpp"
 
 namespace reluscope {
 
@@ -85,6 +86,14 @@ void add_format_option(CLI::App& command, TraceFormat& format, const std::string
       ->type_name("FORMAT");
 }
 
+void add_jobs_option(CLI::App& command, int& jobs) {
+  command.add_option("-j,--jobs", jobs, "Runs at the same time, each on one thread [all CPUs]; results do not depend on it")
+      ->check(CLI::Range(1, 1024))
+      ->type_name("N");
+}
+
+int job_count(int jobs) { return jobs > 0 ? jobs : default_thread_count(); }
+
 int run_command_line(int argc, const char* const* argv) {
   // A reader that goes away is noticed at the next write, where the run can still end properly.
   std::signal(SIGPIPE, SIG_IGN);
@@ -102,6 +111,7 @@ int run_command_line(int argc, const char* const* argv) {
     add_init(line);
     add_theory(line);
     add_diagnose(line);
+    add_compare(line);
     add_curves(line);
     add_completion(line);
     return parse(line, argc, argv);

@@ -25,6 +25,10 @@ struct CommandLine {
   CLI::App* add(const std::string& name, const std::string& description, const std::string& examples);
 };
 
+/// --jobs N, 0 where it is not given; and what it then means.
+void add_jobs_option(CLI::App& command, int& jobs);
+int job_count(int jobs);
+
 /// --format csv|jsonl, into `format`.
 void add_format_option(CLI::App& command, TraceFormat& format, const std::string& description);
 
@@ -35,6 +39,11 @@ void add_init(CommandLine& line);
 void add_curves(CommandLine& line);
 void add_theory(CommandLine& line);
 void add_diagnose(CommandLine& line);
+void add_compare(CommandLine& line);
+void add_sweep(CommandLine& line);
+void add_merge(CommandLine& line);
+void add_prescribe(CommandLine& line);
+void add_prune(CommandLine& line);
 void add_completion(CommandLine& line);
 
 /// Parses the arguments and runs the subcommand. Returns the exit code; faults of the user are reported on stderr.

@@ -4,12 +4,12 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
-#include <csignal>
 #include <iostream>
 #include <memory>
 
 #include "cli/commands.hpp"
 #include "cli/findings.hpp"
+#include "cli/interrupt.hpp"
 #include "config/load.hpp"
 #include "experiment/documents.hpp"
 #include "experiment/run.hpp"
@@ -40,15 +40,6 @@ struct RunOptions {
   bool markdown = false;
   bool strict = false;
 };
-
-/// The signal that asked the run to end; 0 while none did.
-std::atomic<int> g_stop_signal = 0;
-static_assert(std::atomic<int>::is_always_lock_free, "a signal handler may touch it");
-
-extern "C" void on_stop_signal(int signal) {
-  g_stop_signal.store(signal);
-  std::signal(signal, SIG_DFL);  // a second one ends the process at once
-}
 
 /// --trace TABLE=PATH: one kind of record, to a file or to standard output.
 class TraceStream final : public RecordSink {
@@ -143,13 +134,6 @@ void print_report(const RunOptions& options, bool quiet, const RunSummary& summa
   spdlog::info("traces are in {}", directory.path().string());
 }
 
-/// Restores the default handling and raises the signal again, so that shells see it and loops stop.
-void reraise(int signal) {
-  std::cout << std::flush;
-  std::signal(signal, SIG_DFL);
-  std::raise(signal);
-}
-
 int run_it(const RunOptions& options, bool quiet) {
   const auto loading = std::chrono::steady_clock::now();
   const std::vector<TraceWish> wishes = parse_traces(options);
@@ -186,19 +170,18 @@ int run_it(const RunOptions& options, bool quiet) {
   directory->write_manifest(manifest_json(spec, dataset, facts));
   directory->write_theory(theory_csv(predict(spec, dataset)));
   const auto training = std::chrono::steady_clock::now();
+  const std::atomic<int>& stop = watch_stop_signals();
   const auto finish = [&](const std::string& status, std::int64_t steps) {
     facts.status = status;
     facts.steps = steps;
     facts.train_seconds = seconds_since(training);
     directory->write_manifest(manifest_json(spec, dataset, facts));
   };
-  std::signal(SIGINT, on_stop_signal);
-  std::signal(SIGTERM, on_stop_signal);
   RunSummary summary;
   try {
     ThreadPool pool(facts.threads);
     RunControl control;
-    control.stop = &g_stop_signal;
+    control.stop = &stop;
     control.brute_census = options.census == "brute";
     summary = run_experiment(spec, dataset, sink, pool, control);
   } catch (const BrokenPipe&) {
@@ -222,7 +205,7 @@ int run_it(const RunOptions& options, bool quiet) {
   }
   print_report(options, quiet, summary, *directory, stdout_taken);
   if (!quiet) print_findings(diagnosis, stdout_taken ? std::cerr : std::cout);
-  if (summary.interrupted) reraise(g_stop_signal.load());
+  if (summary.interrupted) reraise(stop.load());
   if (summary.failed) {
     if (quiet) spdlog::error("{}", sentence);
     if (options.strict) return kRunFailed;

@@ -66,12 +66,22 @@ ExperimentSpec parse_experiment(std::string_view text, const std::string& origin
     spec.data.base_directory = base_directory / spec.data.base_directory;
     resolved.erase("$schema");
     spec.resolved_json = resolved.dump(2);
+    spec.data_json = resolved["data"].dump();
   }
   if (!issues.empty()) {
     name_overrides(issues, traces);
     throw ConfigError(origin, std::move(issues));
   }
   return spec;
+}
+
+void set_seed(ExperimentSpec& spec, std::uint64_t seed) {
+  // In the text: a sweep does this for every run, and to parse the document again would take longer than a small one.
+  const std::string key = "\n  \"seed\": ";  // indented as only the keys of the document itself are
+  const std::size_t begin = spec.resolved_json.find(key) + key.size();
+  const std::size_t end = spec.resolved_json.find_first_of(",\n", begin);
+  spec.resolved_json.replace(begin, end - begin, std::to_string(seed));
+  spec.seed = seed;
 }
 
 ExperimentSpec load_experiment(const std::filesystem::path& file, std::span<const std::string> overrides) {

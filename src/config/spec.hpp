@@ -55,7 +55,11 @@ struct ExperimentSpec {
   RecordSpec record;
   Thresholds thresholds;      ///< of the rules that judge the run
   std::string resolved_json;  ///< the config with every default filled in: running it reproduces the same bytes
+  std::string data_json;      ///< its `data` section: equal where the data are, but for the seed
   std::string origin;         ///< file name as the user gave it, for messages
 };
+
+/// Gives the experiment another seed, in its resolved config too.
+void set_seed(ExperimentSpec& spec, std::uint64_t seed);
 
 }  // namespace reluscope

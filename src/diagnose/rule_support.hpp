@@ -11,6 +11,7 @@
 
 #include "diagnose/diagnosis.hpp"
 #include "util/format.hpp"
+#include "util/statistics.hpp"
 
 namespace reluscope {
 
@@ -31,12 +32,6 @@ std::map<std::int64_t, Rows<R>> hidden_layers(const std::vector<R>& rows) {
   auto layers = by_layer(rows);
   if (!layers.empty()) layers.erase(std::prev(layers.end()));
   return layers;
-}
-
-inline double median(std::vector<double> values) {
-  if (values.empty()) return std::numeric_limits<double>::quiet_NaN();
-  std::sort(values.begin(), values.end());
-  return values[values.size() / 2];
 }
 
 /// The first `share` of the rows, at least one.

@@ -16,14 +16,6 @@ namespace {
 constexpr auto kRedrawEvery = std::chrono::milliseconds(100);
 constexpr std::size_t kBarCells = 20;
 
-std::string clock_time(double seconds) {
-  if (!(seconds < 360000.0)) return "--:--";
-  const auto whole = static_cast<std::int64_t>(std::ceil(seconds));
-  const auto two_digits = [](std::int64_t number) { return (number < 10 ? "0" : "") + std::to_string(number); };
-  const std::string minutes = two_digits(whole / 60 % 60) + ":" + two_digits(whole % 60);
-  return whole < 3600 ? minutes : std::to_string(whole / 3600) + ":" + minutes;
-}
-
 }  // namespace
 
 ProgressBar::ProgressBar() : started_(Clock::now()), drawn_(started_ - kRedrawEvery) {}
@@ -41,6 +33,14 @@ void ProgressBar::progress(const Progress& progress) {
   const double seconds = std::chrono::duration<double>(now - started_).count();
   std::cerr << '\r' << progress_line(progress, seconds, terminal_width(STDERR_FILENO) - 1, locale_is_utf8()) << "\x1b[K"
             << std::flush;
+}
+
+std::string clock_time(double seconds) {
+  if (!(seconds < 360000.0)) return "--:--";
+  const auto whole = static_cast<std::int64_t>(std::ceil(seconds));
+  const auto two_digits = [](std::int64_t number) { return (number < 10 ? "0" : "") + std::to_string(number); };
+  const std::string minutes = two_digits(whole / 60 % 60) + ":" + two_digits(whole % 60);
+  return whole < 3600 ? minutes : std::to_string(whole / 3600) + ":" + minutes;
 }
 
 std::string progress_line(const Progress& progress, double seconds, std::size_t width, bool utf8) {

@@ -23,6 +23,9 @@ class ProgressBar final : public RecordSink {
   bool visible_ = false;
 };
 
+/// "03:25", "1:00:00"; "--:--" for what is too long to say.
+std::string clock_time(double seconds);
+
 /// The bar's text, cut to `width` columns. Seconds since the start give the rate and the time left.
 std::string progress_line(const Progress& progress, double seconds, std::size_t width, bool utf8);
 

@@ -20,6 +20,8 @@ enum class Purpose : std::uint16_t {
   generator = 5,  ///< index: which part of a synthetic data set is drawn
   noise = 6,      ///< index: dropout and rrelu, by step and layer
   probe = 7,      ///< which samples a probe looks at
+  bootstrap = 8,  ///< resamples of an interval
+  search = 9,     ///< index: run of a random sweep; and the random change that prescribe compares with
 };
 
 class Rng {

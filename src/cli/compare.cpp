@@ -1,0 +1,100 @@
+#include <spdlog/spdlog.h>
+
+#include <iostream>
+#include <memory>
+
+#include "cli/commands.hpp"
+#include "cli/interrupt.hpp"
+#include "report/compare_report.hpp"
+#include "report/fleet_progress.hpp"
+#include "trials/compare.hpp"
+#include "trials/results.hpp"
+#include "util/error.hpp"
+
+namespace reluscope {
+
+namespace {
+
+struct CompareOptions {
+  std::string config;
+  std::vector<std::string> overrides;
+  std::vector<std::string> vary;
+  std::int64_t seeds = 5;
+  int jobs = 0;
+  std::string out;
+  bool json = false;
+  bool markdown = false;
+};
+
+int compare_them(const CompareOptions& options, bool quiet) {
+  if (options.json && options.out == "-")
+    throw UsageError("--json and --out -: standard output can carry one thing");
+  const Variation variation = parse_variation(options.vary);
+  const ConfigSource source = read_config_source(options.config);
+  const ExperimentSpec base = source.parse(options.overrides);
+  const std::vector<Job> jobs =
+      comparison_jobs(source, variation, options.overrides, base.seed, options.seeds);
+  const std::size_t variants = variation.variants.size();
+  const std::atomic<int>& stop = watch_stop_signals();
+  FleetProgress progress("compare", static_cast<std::int64_t>(jobs.size()), 0, !quiet);
+  std::vector<std::vector<Trial>> trials(variants, std::vector<Trial>(static_cast<std::size_t>(options.seeds)));
+  std::vector<std::string> rows(jobs.size());
+  run_fleet(source, jobs, job_count(options.jobs), &stop, [&](const Job& job, const Trial& trial) {
+    const auto at = static_cast<std::size_t>(job.number);
+    trials[at % variants][at / variants] = trial;
+    rows[at] = results_row(job, trial.figures);
+    progress.advance(trial.figures.status != "done");
+  });
+  progress.clear();
+  if (stop != 0) reraise(stop);
+  const std::string out = options.out.empty() ? "compare.csv" : options.out;
+  TextSink table(out);
+  table.write(results_header(variation.keys));
+  for (const std::string& row : rows) table.write(row);
+  table.flush();
+  if (progress.failed() > 0) spdlog::warn("{} of {} runs failed: see the column failure", progress.failed(), jobs.size());
+  const std::vector<Comparison> comparison = compare(variation.variants, trials);
+  if (options.json) {
+    TextSink document("-");
+    document.write(comparison_json(comparison));
+    document.flush();
+  } else if (!quiet) {
+    (out == "-" ? std::cerr : std::cout)
+        << comparison_table(comparison, options.markdown ? TableStyle::markdown : TableStyle::plain) << std::flush;
+  }
+  if (out != "-") spdlog::info("each run is a row of {}", out);
+  return kDone;
+}
+
+}  // namespace
+
+void add_compare(CommandLine& line) {
+  auto options = std::make_shared<CompareOptions>();
+  CLI::App* command =
+      line.add("compare", "Run variants of an experiment over paired seeds, and say what differs",
+               "\nExamples:\n"
+               "  reluscope compare configs/dying-relu.json --vary 'network.layers.*.activation=relu,leaky_relu,elu'\n"
+               "  reluscope compare c.json --vary train.optimizer.lr=0.1,0.01 --seeds 10 -o - | mlr --icsv --opprint cat");
+  command->add_option("CONFIG", options->config, "The experiment; - reads standard input")->required();
+  command->add_option("KEY=VALUE", options->overrides, "Changes to the config, for all variants");
+  command
+      ->add_option("--vary", options->vary, "What differs; given twice or more, every combination. The first is the "
+                                            "reference")
+      ->type_name("KEY=A,B,…")
+      ->expected(1)
+      ->allow_extra_args(false)
+      ->take_all()
+      ->required();
+  command->add_option("--seeds", options->seeds, "Seeds of each variant, from the config's own on [5]")
+      ->check(CLI::Range(std::int64_t{1}, std::int64_t{100'000}))
+      ->type_name("N");
+  add_jobs_option(*command, options->jobs);
+  command->add_option("-o,--out", options->out, "Where each run becomes a row [compare.csv]; - is standard output")
+      ->type_name("FILE");
+  command->add_flag("--json", options->json, "The table as JSON on standard output");
+  command->add_flag("--markdown", options->markdown, "The table as Markdown");
+  command->callback(
+      [&line, options] { line.action = [&line, options] { return compare_them(*options, line.common.quiet); }; });
+}
+
+}  // namespace reluscope

@@ -1,0 +1,120 @@
+#include "trials/figures.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <limits>
+
+#include "trace/sink.hpp"
+
+namespace reluscope {
+
+namespace {
+
+constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
+
+RunTables take_tables(RecordMemory& records) {
+  RunTables tables;
+  tables.steps.rows = std::move(records.steps);
+  tables.layers.rows = std::move(records.layer_rows);
+  tables.census.rows = std::move(records.census_rows);
+  tables.units.rows = std::move(records.unit_rows);
+  tables.steps.present = tables.layers.present = tables.census.present = tables.units.present = true;
+  return tables;
+}
+
+void add_units(const RunSummary& summary, Figures& figures) {
+  figures.dead_fraction = summary.dead_fraction();
+  if (!figures.dead_fraction) return;
+  std::int64_t units = 0;
+  std::int64_t born = 0;
+  std::int64_t peak = 0;
+  figures.deaths = figures.revivals = figures.locked = 0;
+  for (const LayerSummary& layer : summary.layers) {
+    if (layer.is_output) continue;
+    units += layer.units;
+    born += layer.born_dead.value_or(0);
+    peak += layer.peak_dead.value_or(0);
+    *figures.deaths += layer.deaths;
+    *figures.revivals += layer.revivals;
+    *figures.locked += layer.locked.value_or(0);
+  }
+  figures.born_dead_fraction = static_cast<double>(born) / static_cast<double>(units);
+  figures.peak_dead_fraction = static_cast<double>(peak) / static_cast<double>(units);
+}
+
+void add_gradients(const std::vector<StepRecord>& rows, Figures& figures) {
+  if (rows.empty()) return;
+  figures.grad_norm_first = rows.front().grad_norm;
+  figures.grad_norm_last = rows.back().grad_norm;
+  double largest = 0.0;
+  for (const StepRecord& row : rows)
+    largest = std::isfinite(row.grad_norm) ? std::max(largest, row.grad_norm) : std::numeric_limits<double>::infinity();
+  if (rows.front().grad_norm > 0.0) figures.grad_norm_growth = largest / rows.front().grad_norm;
+}
+
+std::string list_findings(const Diagnosis& diagnosis) {
+  std::string list;
+  for (const Finding& finding : diagnosis.findings) {
+    if (finding.severity == Severity::info) continue;
+    if (!list.empty()) list += ' ';
+    list += finding.rule;
+    if (!finding.name.empty()) list.append("@").append(finding.name);
+  }
+  return list;
+}
+
+}  // namespace
+
+double Figures::held_out_loss() const {
+  if (status != "done") return kNaN;
+  return test_loss ? *test_loss : train_loss.value_or(kNaN);
+}
+
+double Figures::held_out_accuracy() const {
+  if (status != "done") return kNaN;
+  return test_loss ? test_accuracy.value_or(kNaN) : train_accuracy.value_or(kNaN);
+}
+
+Trial run_trial(const ExperimentSpec& spec, const Dataset& dataset, const std::atomic<int>* stop) {
+  const auto start = std::chrono::steady_clock::now();
+  RecordMemory records;
+  ThreadPool alone(1);
+  RunControl control;
+  control.stop = stop;
+  const RunSummary summary = run_experiment(spec, dataset, records, alone, control);
+  Trial trial;
+  trial.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  Figures& figures = trial.figures;
+  figures.status = summary.failed ? "failed" : "done";
+  if (summary.failed) figures.failure = summary.failure;
+  figures.steps = summary.steps;
+  figures.first_loss = summary.first_loss;
+  figures.last_loss = summary.last_loss;
+  if (summary.train) {
+    figures.train_loss = summary.train->loss;
+    figures.train_accuracy = summary.train->accuracy;
+  }
+  if (summary.test) {
+    figures.test_loss = summary.test->loss;
+    figures.test_accuracy = summary.test->accuracy;
+  }
+  add_units(summary, figures);
+  figures.collapsed = summary.collapsed;
+  add_gradients(records.steps, figures);
+  trial.diagnosis = diagnose(take_tables(records), spec.thresholds);
+  figures.findings = list_findings(trial.diagnosis);
+  return trial;
+}
+
+Figures failed_figures(const std::string& reason) {
+  Figures figures;
+  figures.status = "failed";
+  // One row is one line of the results file.
+  std::string line = reason;
+  std::replace(line.begin(), line.end(), '\n', ' ');
+  figures.failure = line;
+  return figures;
+}
+
+}  // namespace reluscope

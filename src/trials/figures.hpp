@@ -1,0 +1,81 @@
+#pragma once
+// What is kept of one run among many: one row of compare.csv and of a sweep's results.
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "config/spec.hpp"
+#include "data/dataset.hpp"
+#include "diagnose/diagnosis.hpp"
+#include "experiment/run.hpp"
+#include "trace/records.hpp"
+
+namespace reluscope {
+
+struct Figures {
+  std::string status;                  ///< done, or failed
+  std::optional<std::string> failure;  ///< the reason: what became non-finite, or what could not be set up
+  std::int64_t steps = 0;
+  std::optional<double> first_loss;
+  std::optional<double> last_loss;
+  std::optional<double> train_loss;
+  std::optional<double> train_accuracy;
+  std::optional<double> test_loss;
+  std::optional<double> test_accuracy;
+  std::optional<double> dead_fraction;
+  std::optional<double> born_dead_fraction;
+  std::optional<double> peak_dead_fraction;
+  std::optional<std::int64_t> deaths;
+  std::optional<std::int64_t> revivals;
+  std::optional<std::int64_t> locked;
+  std::optional<bool> collapsed;
+  std::optional<double> grad_norm_first;
+  std::optional<double> grad_norm_last;
+  std::optional<double> grad_norm_growth;
+  std::optional<std::string> findings;
+
+  static constexpr auto columns() {
+    return std::tuple{
+        Column{"status", &Figures::status, "done or failed"},
+        Column{"failure", &Figures::failure, "why it failed"},
+        Column{"steps", &Figures::steps, "updates made"},
+        Column{"first_loss", &Figures::first_loss, "loss of the first batch"},
+        Column{"last_loss", &Figures::last_loss, "loss of the last batch"},
+        Column{"train_loss", &Figures::train_loss, "at the end, over the training set"},
+        Column{"train_accuracy", &Figures::train_accuracy, "the same; empty for regression"},
+        Column{"test_loss", &Figures::test_loss, "over the test set; empty without one"},
+        Column{"test_accuracy", &Figures::test_accuracy, "the same"},
+        Column{"dead_fraction", &Figures::dead_fraction, "dead hidden units at the end, as a share of all"},
+        Column{"born_dead_fraction", &Figures::born_dead_fraction, "the same at step 0"},
+        Column{"peak_dead_fraction", &Figures::peak_dead_fraction,
+               "the most in each layer at any census, added up, as a share of all"},
+        Column{"deaths", &Figures::deaths, "changes from alive to dead, over all units"},
+        Column{"revivals", &Figures::revivals, "the reverse"},
+        Column{"locked", &Figures::locked, "units that provably cannot revive"},
+        Column{"collapsed", &Figures::collapsed, "1 if the output is constant over the training set"},
+        Column{"grad_norm_first", &Figures::grad_norm_first, "global gradient norm at the first step"},
+        Column{"grad_norm_last", &Figures::grad_norm_last, "the same at the last recorded one"},
+        Column{"grad_norm_growth", &Figures::grad_norm_growth, "the largest recorded over the first"},
+        Column{"findings", &Figures::findings, "warnings and worse: rule@layer, separated by spaces"},
+    };
+  }
+
+  /// The held-out loss: of the test set, or of the training set where there is none. NaN if the run failed.
+  [[nodiscard]] double held_out_loss() const;
+  /// The same for the accuracy; NaN for regression.
+  [[nodiscard]] double held_out_accuracy() const;
+};
+
+/// A run with nothing written: its figures, and what the rules say.
+struct Trial {
+  Figures figures;
+  Diagnosis diagnosis;
+  double seconds = 0.0;  ///< training and measuring took
+};
+Trial run_trial(const ExperimentSpec& spec, const Dataset& dataset, const std::atomic<int>* stop);
+
+/// Figures of a run that could not be set up.
+Figures failed_figures(const std::string& reason);
+
+}  // namespace reluscope

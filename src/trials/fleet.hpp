@@ -1,0 +1,46 @@
+#pragma once
+// Many runs of one config with changes: each on one thread, several at a time. The results do not depend on how many.
+
+#include <atomic>
+#include <filesystem>
+#include <functional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "trials/figures.hpp"
+
+namespace reluscope {
+
+/// A config as text, from which experiments are made by overrides.
+struct ConfigSource {
+  std::string text;
+  std::string origin;
+  std::filesystem::path base_directory;
+  /// Throws ConfigError.
+  [[nodiscard]] ExperimentSpec parse(std::span<const std::string> overrides) const;
+};
+/// Of a file; "-" is standard input. Throws ConfigError.
+ConfigSource read_config_source(const std::filesystem::path& file);
+
+/// One run to be made.
+struct Job {
+  std::int64_t number = 0;             ///< its place in the list
+  std::vector<std::string> settings;   ///< the values of what is varied, as text
+  std::vector<std::string> overrides;  ///< KEY=VALUE, without the seed
+  std::uint64_t seed = 0;
+  std::string id;  ///< hash of the resolved config; set by identify()
+};
+
+/// The id of a job is the hash of its resolved config. Throws ConfigError for a job whose config is wrong.
+void identify(const ConfigSource& source, std::span<Job> jobs);
+
+/// Called after each run, in the order in which they end, never by two threads at once.
+using JobDone = std::function<void(const Job& job, const Trial& trial)>;
+
+/// Runs the jobs on so many threads. A run that cannot be set up counts as failed. Once `stop` is not 0, no further
+/// run is begun, and those that are interrupted are not reported. What `done` throws ends the fleet and passes through.
+void run_fleet(const ConfigSource& source, std::span<const Job> jobs, int threads, const std::atomic<int>* stop,
+               const JobDone& done);
+
+}  // namespace reluscope
