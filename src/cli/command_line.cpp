@@ -87,7 +87,9 @@ void add_format_option(CLI::App& command, TraceFormat& format, const std::string
 }
 
 void add_jobs_option(CLI::App& command, int& jobs) {
-  command.add_option("-j,--jobs", jobs, "Runs at the same time, each on one thread [all CPUs]; results do not depend on it")
+  command
+      .add_option("-j,--jobs", jobs,
+                  "Runs at the same time, each on one thread [all CPUs]; results do not depend on it")
       ->check(CLI::Range(1, 1024))
       ->type_name("N");
 }
@@ -112,6 +114,8 @@ int run_command_line(int argc, const char* const* argv) {
     add_theory(line);
     add_diagnose(line);
     add_compare(line);
+    add_sweep(line);
+    add_merge(line);
     add_curves(line);
     add_completion(line);
     return parse(line, argc, argv);

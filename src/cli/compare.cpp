@@ -27,13 +27,11 @@ struct CompareOptions {
 };
 
 int compare_them(const CompareOptions& options, bool quiet) {
-  if (options.json && options.out == "-")
-    throw UsageError("--json and --out -: standard output can carry one thing");
+  if (options.json && options.out == "-") throw UsageError("--json and --out -: standard output can carry one thing");
   const Variation variation = parse_variation(options.vary);
   const ConfigSource source = read_config_source(options.config);
   const ExperimentSpec base = source.parse(options.overrides);
-  const std::vector<Job> jobs =
-      comparison_jobs(source, variation, options.overrides, base.seed, options.seeds);
+  const std::vector<Job> jobs = comparison_jobs(source, variation, options.overrides, base.seed, options.seeds);
   const std::size_t variants = variation.variants.size();
   const std::atomic<int>& stop = watch_stop_signals();
   FleetProgress progress("compare", static_cast<std::int64_t>(jobs.size()), 0, !quiet);
@@ -52,15 +50,17 @@ int compare_them(const CompareOptions& options, bool quiet) {
   table.write(results_header(variation.keys));
   for (const std::string& row : rows) table.write(row);
   table.flush();
-  if (progress.failed() > 0) spdlog::warn("{} of {} runs failed: see the column failure", progress.failed(), jobs.size());
+  if (progress.failed() > 0)
+    spdlog::warn("{} of {} runs failed: see the column failure", progress.failed(), jobs.size());
   const std::vector<Comparison> comparison = compare(variation.variants, trials);
   if (options.json) {
     TextSink document("-");
     document.write(comparison_json(comparison));
     document.flush();
   } else if (!quiet) {
-    (out == "-" ? std::cerr : std::cout)
-        << comparison_table(comparison, options.markdown ? TableStyle::markdown : TableStyle::plain) << std::flush;
+    (out == "-" ? std::cerr : std::cout) << comparison_table(
+                                                comparison, options.markdown ? TableStyle::markdown : TableStyle::plain)
+                                         << std::flush;
   }
   if (out != "-") spdlog::info("each run is a row of {}", out);
   return kDone;
@@ -70,16 +70,17 @@ int compare_them(const CompareOptions& options, bool quiet) {
 
 void add_compare(CommandLine& line) {
   auto options = std::make_shared<CompareOptions>();
-  CLI::App* command =
-      line.add("compare", "Run variants of an experiment over paired seeds, and say what differs",
-               "\nExamples:\n"
-               "  reluscope compare configs/dying-relu.json --vary 'network.layers.*.activation=relu,leaky_relu,elu'\n"
-               "  reluscope compare c.json --vary train.optimizer.lr=0.1,0.01 --seeds 10 -o - | mlr --icsv --opprint cat");
+  CLI::App* command = line.add(
+      "compare", "Run variants of an experiment over paired seeds, and say what differs",
+      "\nExamples:\n"
+      "  reluscope compare configs/dying-relu.json --vary 'network.layers.*.activation=relu,leaky_relu,elu'\n"
+      "  reluscope compare c.json --vary train.optimizer.lr=0.1,0.01 --seeds 10 -o - | mlr --icsv --opprint cat");
   command->add_option("CONFIG", options->config, "The experiment; - reads standard input")->required();
   command->add_option("KEY=VALUE", options->overrides, "Changes to the config, for all variants");
   command
-      ->add_option("--vary", options->vary, "What differs; given twice or more, every combination. The first is the "
-                                            "reference")
+      ->add_option("--vary", options->vary,
+                   "What differs; given twice or more, every combination. The first is the "
+                   "reference")
       ->type_name("KEY=A,B,…")
       ->expected(1)
       ->allow_extra_args(false)

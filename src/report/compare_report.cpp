@@ -52,18 +52,16 @@ std::string comparison_json(const std::vector<Comparison>& rows) {
   const auto number = [](double value) { return std::isfinite(value) ? Json(value) : Json(nullptr); };
   Json document = Json::array();
   for (const Comparison& row : rows)
-    document.push_back(
-        {{"metric", row.metric},
-         {"variant", row.variant},
-         {"median", number(row.median)},
-         {"runs", row.runs},
-         {"failed", row.failed},
-         {"difference", row.difference.count > 0
-                            ? Json{{"median", number(row.difference.value)},
-                                   {"low", number(row.difference.low)},
-                                   {"high", number(row.difference.high)},
-                                   {"pairs", row.difference.count}}
-                            : Json(nullptr)}});
+    document.push_back({{"metric", row.metric},
+                        {"variant", row.variant},
+                        {"median", number(row.median)},
+                        {"runs", row.runs},
+                        {"failed", row.failed},
+                        {"difference", row.difference.count > 0 ? Json{{"median", number(row.difference.value)},
+                                                                       {"low", number(row.difference.low)},
+                                                                       {"high", number(row.difference.high)},
+                                                                       {"pairs", row.difference.count}}
+                                                                : Json(nullptr)}});
   return document.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 

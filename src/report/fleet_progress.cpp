@@ -12,7 +12,11 @@
 namespace reluscope {
 
 FleetProgress::FleetProgress(std::string what, std::int64_t total, std::int64_t done, bool visible)
-    : what_(std::move(what)), total_(total), before_(done), done_(done), visible_(visible && is_terminal(STDERR_FILENO)) {}
+    : what_(std::move(what)),
+      total_(total),
+      before_(done),
+      done_(done),
+      visible_(visible && is_terminal(STDERR_FILENO)) {}
 
 void FleetProgress::clear() {
   if (drawn_once_) std::cerr << "\r\x1b[K" << std::flush;

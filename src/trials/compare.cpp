@@ -32,7 +32,8 @@ std::vector<std::string> split_values(const std::string& text) {
 
 std::vector<Metric> make_metrics() {
   return {
-      {"accuracy", "held-out accuracy, %", true, 100.0, [](const Trial& one) { return one.figures.held_out_accuracy(); }},
+      {"accuracy", "held-out accuracy, %", true, 100.0,
+       [](const Trial& one) { return one.figures.held_out_accuracy(); }},
       {"loss", "held-out loss", false, 1.0, [](const Trial& one) { return one.figures.held_out_loss(); }},
       {"dead", "dead units at the end, %", false, 100.0,
        [](const Trial& one) { return one.figures.dead_fraction.value_or(kNaN); }},

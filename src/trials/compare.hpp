@@ -34,7 +34,7 @@ struct Metric {
   std::string name;
   std::string doc;
   bool larger_is_better = false;
-  double scale = 1.0;  ///< for people: 100 for what is shown as per cent
+  double scale = 1.0;                             ///< for people: 100 for what is shown as per cent
   double (*value)(const Trial& trial) = nullptr;  ///< NaN: does not apply
 };
 /// held-out accuracy and loss, dead fraction, gradient growth, steps/s.

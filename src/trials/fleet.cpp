@@ -55,9 +55,9 @@ Trial run_or_fail(Worker& worker, const ConfigSource& source, const Job& job, co
   Trial trial;
   try {
     return worker.run(source, job, stop);
-  } catch (const UserError& error) {
-    trial.figures = failed_figures(error.what());
-  } catch (const std::bad_alloc&) { trial.figures = failed_figures("out of memory"); }
+  } catch (const UserError& error) { trial.figures = failed_figures(error.what()); } catch (const std::bad_alloc&) {
+    trial.figures = failed_figures("out of memory");
+  }
   return trial;
 }
 

@@ -10,7 +10,8 @@ namespace reluscope {
 std::string content_hash(std::string_view text) {
   std::uint64_t hash = XXH3_64bits(text.data(), text.size());
   std::string digits(16, '0');
-  for (auto digit = digits.rbegin(); digit != digits.rend(); ++digit, hash >>= 4) *digit = "0123456789abcdef"[hash & 15];
+  for (auto digit = digits.rbegin(); digit != digits.rend(); ++digit, hash >>= 4)
+    *digit = "0123456789abcdef"[hash & 15];
   return digits;
 }
 

@@ -1,0 +1,132 @@
+#include <spdlog/spdlog.h>
+
+#include <chrono>
+#include <iostream>
+#include <memory>
+#include <optional>
+
+#include "cli/commands.hpp"
+#include "cli/interrupt.hpp"
+#include "report/fleet_progress.hpp"
+#include "trials/results.hpp"
+#include "trials/sweep.hpp"
+#include "util/error.hpp"
+#include "util/format.hpp"
+
+namespace reluscope {
+
+namespace {
+
+struct SweepOptions {
+  std::string file;
+  std::string shard = "1/1";
+  std::string out;
+  int jobs = 0;
+  bool list = false;
+};
+
+/// "job,id,KEY…,seed": what would be run, by number.
+void list_jobs(const Sweep& sweep, const ShardOfJobs& shard) {
+  TextSink out("-");
+  std::string line = "job,id,";
+  for (const std::string& key : sweep.keys) {
+    append_csv_cell(line, key);
+    line += ',';
+  }
+  out.write(line + "seed\n");
+  for (const Job& job : sweep.jobs) {
+    if (job.number % shard.count != shard.index - 1) continue;
+    line = std::to_string(job.number) + ',' + job.id + ',';
+    for (const std::string& value : job.settings) {
+      append_csv_cell(line, value);
+      line += ',';
+    }
+    out.write(line + std::to_string(job.seed) + '\n');
+  }
+  out.flush();
+}
+
+int sweep_it(const SweepOptions& options, bool quiet) {
+  const ShardOfJobs shard = parse_shard(options.shard);
+  const Sweep sweep = load_sweep(options.file);
+  if (options.list) {
+    list_jobs(sweep, shard);
+    return kDone;
+  }
+  const std::filesystem::path directory = options.out.empty() ? "sweeps/" + sweep.name : options.out;
+  const std::atomic<int>& stop = watch_stop_signals();
+  std::optional<FleetProgress> progress;
+  SweepProgress work;
+  const auto start = std::chrono::steady_clock::now();
+  const bool complete = run_sweep(
+      sweep, shard, directory, job_count(options.jobs), &stop,
+      [&](const SweepProgress& found) {
+        work = found;
+        progress.emplace("sweep", work.total, work.before, !quiet);
+      },
+      [&](const Trial& trial) { progress->advance(trial.figures.status != "done"); });
+  const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  const std::int64_t failed = progress->failed();
+  progress.reset();
+  if (work.before > 0) spdlog::info("{} of {} runs were there already", work.before, work.total);
+  if (failed > 0) spdlog::warn("{} runs failed: see the column failure", failed);
+  if (!complete) {
+    spdlog::info("stopped; the same command goes on where it ended");
+    reraise(stop);
+  }
+  if (work.total > work.before)
+    spdlog::info("{} runs in {} s, {} runs/s", work.total - work.before, format_short(seconds),
+                 format_short(static_cast<double>(work.total - work.before) / seconds));
+  spdlog::info("results are in {}", directory.string());
+  return kDone;
+}
+
+int merge_them(const std::vector<std::string>& directories, const std::string& out) {
+  const std::string text = merge_shards({directories.begin(), directories.end()});
+  const std::filesystem::path path =
+      out.empty() ? std::filesystem::path(directories.front()) / "results.csv" : std::filesystem::path(out);
+  if (path == "-") {
+    TextSink sink("-");
+    sink.write(text);
+    sink.flush();
+  } else {
+    write_file_atomically(path, text);
+    spdlog::info("results are in {}", path.string());
+  }
+  return kDone;
+}
+
+}  // namespace
+
+void add_sweep(CommandLine& line) {
+  auto options = std::make_shared<SweepOptions>();
+  CLI::App* command =
+      line.add("sweep", "Run an experiment over settings and seeds; resumable, and shared out among machines",
+               "\nA sweep that was stopped, or killed, goes on when the same command is given again.\n"
+               "\nExamples:\n"
+               "  reluscope sweep configs/sweeps/lr.json\n"
+               "  reluscope sweep lr.json --shard 2/8 -o shared/lr     one of eight parts; reluscope merge joins them\n"
+               "  reluscope sweep lr.json --list | head");
+  command->add_option("SWEEP", options->file, "The sweep (JSON, comments allowed)")->required();
+  command->add_option("-o,--out", options->out, "Directory of the results [sweeps/NAME]")->type_name("DIR");
+  command->add_option("--shard", options->shard, "Only every N-th run, from the I-th on")->type_name("I/N");
+  add_jobs_option(*command, options->jobs);
+  command->add_flag("--list", options->list, "List the numbered runs as CSV, and run none");
+  command->callback(
+      [&line, options] { line.action = [&line, options] { return sweep_it(*options, line.common.quiet); }; });
+}
+
+void add_merge(CommandLine& line) {
+  auto directories = std::make_shared<std::vector<std::string>>();
+  auto out = std::make_shared<std::string>();
+  CLI::App* command =
+      line.add("merge", "Join the shards of a sweep into the results one process would have written",
+               "\nExamples:\n  reluscope merge shared/lr\n  reluscope merge part1 part2 -o results.csv");
+  command->add_option("DIR", *directories, "Directories with shards")->required();
+  command->add_option("-o,--out", *out, "Where the results go [DIR/results.csv]; - is standard output")
+      ->type_name("FILE");
+  command->callback(
+      [&line, directories, out] { line.action = [directories, out] { return merge_them(*directories, *out); }; });
+}
+
+}  // namespace reluscope
