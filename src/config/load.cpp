@@ -75,6 +75,19 @@ ExperimentSpec parse_experiment(std::string_view text, const std::string& origin
   return spec;
 }
 
+ChangedConfig change_config(std::string_view text, const std::string& origin, std::span<const std::string> overrides) {
+  const Json raw = parse_json_text(text, origin);
+  Json changed = raw;
+  std::vector<ConfigIssue> issues;
+  std::vector<OverrideTrace> traces;
+  for (const std::string& one : overrides) apply_override(changed, one, traces, issues);
+  if (!issues.empty()) throw ConfigError(origin, std::move(issues));
+  const Json patch = Json::diff(raw, changed);
+  // Applied to the text in its own order of keys.
+  const auto ordered = nlohmann::ordered_json::parse(text, nullptr, true, true);
+  return {ordered.patch(nlohmann::ordered_json::parse(patch.dump())).dump(2) + "\n", patch.dump(2) + "\n"};
+}
+
 void set_seed(ExperimentSpec& spec, std::uint64_t seed) {
   // In the text: a sweep does this for every run, and to parse the document again would take longer than a small one.
   const std::string key = "\n  \"seed\": ";  // indented as only the keys of the document itself are

@@ -19,4 +19,12 @@ ExperimentSpec parse_experiment(std::string_view text, const std::string& origin
 /// The same for a file; "-" reads standard input, with paths relative to the working directory.
 ExperimentSpec load_experiment(const std::filesystem::path& file, std::span<const std::string> overrides = {});
 
+/// A config with changes made to its text: the document, and the JSON Patch (RFC 6902) that makes it of the one before.
+struct ChangedConfig {
+  std::string document;
+  std::string patch;
+};
+/// Throws ConfigError for text that is not JSON, and for a change that leads nowhere. Comments are lost.
+ChangedConfig change_config(std::string_view text, const std::string& origin, std::span<const std::string> overrides);
+
 }  // namespace reluscope

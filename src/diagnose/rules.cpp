@@ -357,8 +357,8 @@ RuleEntry rule(std::string name, std::vector<Param> thresholds, std::vector<std:
 
 std::vector<RuleEntry> make_table() {
   // The likeliest first: prescribe tries them in this order, and drops the last ones where the budget is short.
-  const std::vector<std::string> calmer = {"smaller_lr",      "leaky_relu", "warmup", "clip_norm",
-                                           "much_smaller_lr", "adam",       "elu",    "prelu"};
+  const std::vector<std::string> calmer = {"smaller_lr", "leaky_relu",  "warmup", "clip_norm", "much_smaller_lr",
+                                           "adam",       "no_momentum", "elu",    "prelu"};
   std::vector<RuleEntry> table;
   table.push_back(
       rule("dead-on-arrival",
@@ -377,29 +377,29 @@ std::vector<RuleEntry> make_table() {
                        "a hidden layer is wholly dead at the end: the output is constant", check_collapsed));
   table.push_back(rule("zero-gradient", {}, {"layers.delta_rms"}, {},
                        "the loss itself has no gradient: hidden units are not to blame", check_zero_gradient));
-  table.push_back(
-      rule("exploding-gradient",
-           {number("growth", 100.0, "norm, as a multiple of its median at the start").above(1), start_share(),
-            number("theory", 100.0, "delta RMS at step 0, as a multiple of what theory predicts").above(1)},
-           {"steps.grad_norm", "steps.loss"},
-           {"smaller_lr", "clip_norm", "he_normal", "glorot_normal", "much_smaller_lr", "warmup", "standardize"},
-           "the gradient's norm leaves its usual size, or theory's, or is not finite", check_exploding_gradient));
+  table.push_back(rule(
+      "exploding-gradient",
+      {number("growth", 100.0, "norm, as a multiple of its median at the start").above(1), start_share(),
+       number("theory", 100.0, "delta RMS at step 0, as a multiple of what theory predicts").above(1)},
+      {"steps.grad_norm", "steps.loss"},
+      {"smaller_lr", "clip_norm", "he_normal", "recipe", "glorot_normal", "much_smaller_lr", "warmup", "standardize"},
+      "the gradient's norm leaves its usual size, or theory's, or is not finite", check_exploding_gradient));
   table.push_back(
       rule("vanishing-gradient",
            {number("ratio", 1e-3, "delta RMS of the first layer over the last (AUTOTRAINER: 1e-3)").above(0),
             number("explodes", 1e3, "the same ratio above which it explodes").above(1), start_share()},
-           {"layers.delta_rms"}, {"he_normal", "glorot_normal", "relu", "elu", "adam", "leaky_relu", "gelu"},
+           {"layers.delta_rms"}, {"he_normal", "recipe", "glorot_normal", "relu", "elu", "adam", "leaky_relu", "gelu"},
            "the loss gradient shrinks, or grows, on its way to the first layer", check_vanishing_gradient));
   table.push_back(
       rule("exploding-activation",
            {number("growth", 100.0, "a_rms, as a multiple of the first layer's or of the start's").above(1)},
-           {"layers.a_rms"}, {"he_normal", "glorot_normal", "smaller_lr", "standardize", "much_smaller_lr"},
+           {"layers.a_rms"}, {"he_normal", "recipe", "glorot_normal", "smaller_lr", "standardize", "much_smaller_lr"},
            "activations grow with depth or in training", check_exploding_activation));
   table.push_back(rule(
       "poor-initialisation",
       {number("growth", 20.0, "mean z² of the last hidden layer over the first, or its inverse").above(1),
        number("theory", 10.0, "mean z² at step 0 over what theory predicts, or its inverse: worth a note").above(1)},
-      {"layers.z_mean", "layers.z_std"}, {"he_normal", "glorot_normal", "positive_bias", "rai"},
+      {"layers.z_mean", "layers.z_std"}, {"he_normal", "recipe", "glorot_normal", "positive_bias", "rai"},
       "signals grow or die out with depth before the first update, or leave the band of theory", check_initialisation));
   table.push_back(rule("saturation",
                        {number("fraction", 0.5, "saturated units that are not dead, as a share of a layer").above(0)},
@@ -418,7 +418,8 @@ std::vector<RuleEntry> make_table() {
   table.push_back(rule("unchanged-weights", {}, {"layers.update_ratio"}, {"larger_lr", "adam"},
                        "a layer's parameters never change", check_unchanged_weights));
   table.push_back(rule("loss-not-decreasing", {number("share", 0.95, "final loss, as a share of the first").above(0)},
-                       {"steps.loss"}, {"smaller_lr", "adam", "larger_lr", "standardize", "he_normal", "glorot_normal"},
+                       {"steps.loss"},
+                       {"smaller_lr", "adam", "larger_lr", "standardize", "he_normal", "recipe", "glorot_normal"},
                        "the loss ends where it began", check_loss_not_decreasing));
   table.push_back(rule("loss-oscillating",
                        {number("share", 0.5, "spread over mean in the second half").above(0),

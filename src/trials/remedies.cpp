@@ -1,0 +1,210 @@
+#include "trials/remedies.hpp"
+
+#include <algorithm>
+#include <set>
+
+#include "experiment/batches.hpp"
+#include "util/format.hpp"
+
+namespace reluscope {
+
+namespace {
+
+using Changes = std::vector<std::string>;
+
+/// A dense layer of the config below the output, and where it stands.
+struct HiddenLayer {
+  const DenseSpec* dense;
+  std::string pointer;  ///< "network.layers.0."
+};
+std::vector<HiddenLayer> hidden_layers(const ExperimentSpec& spec) {
+  std::vector<HiddenLayer> hidden;
+  std::set<std::size_t> seen = {spec.network.layers.back().config_index};
+  for (const LayerSpec& layer : spec.network.layers) {
+    const auto* dense = std::get_if<DenseSpec>(&layer.kind);
+    if (dense == nullptr || !seen.insert(layer.config_index).second) continue;
+    hidden.push_back({dense, "network.layers." + std::to_string(layer.config_index) + "."});
+  }
+  return hidden;
+}
+
+/// `key` = `value` in every hidden layer for which `wants` says so.
+template <class Wants>
+Changes in_hidden_layers(const ExperimentSpec& spec, const std::string& key, const std::string& value, Wants wants) {
+  Changes changes;
+  for (const HiddenLayer& layer : hidden_layers(spec)) {
+    if (!wants(*layer.dense)) continue;
+    std::string change = layer.pointer;
+    changes.push_back(change.append(key).append("=").append(value));
+  }
+  return changes;
+}
+
+Changes to_activation(const ExperimentSpec& spec, const std::string& name) {
+  return in_hidden_layers(spec, "activation", name,
+                          [&](const DenseSpec& dense) { return dense.activation.name != name; });
+}
+
+Changes to_weights(const ExperimentSpec& spec, const std::string& name) {
+  return in_hidden_layers(spec, "init.weights", name,
+                          [&](const DenseSpec& dense) { return dense.weight_init.name != name; });
+}
+
+Changes to_bias(const ExperimentSpec& spec, double bias) {
+  return in_hidden_layers(spec, "init.bias", format_number(bias), [&](const DenseSpec& dense) {
+    if (dense.weight_init.name == "rai") return false;  // draws its own
+    return dense.bias_init.name != "constant" || dense.bias_init.params.number("value") != bias;
+  });
+}
+
+double rate_of(const ExperimentSpec& spec) { return spec.train.optimizer.params.number("lr"); }
+
+/// None for a rate of 0, which stays what it is.
+Changes to_rate(double lr) { return lr > 0.0 ? Changes{"train.optimizer.lr=" + format_number(lr)} : Changes{}; }
+
+Changes leaky_relu(const ExperimentSpec& spec, const Dataset& /*data*/) { return to_activation(spec, "leaky_relu"); }
+Changes prelu(const ExperimentSpec& spec, const Dataset& /*data*/) { return to_activation(spec, "prelu"); }
+Changes elu(const ExperimentSpec& spec, const Dataset& /*data*/) { return to_activation(spec, "elu"); }
+Changes gelu(const ExperimentSpec& spec, const Dataset& /*data*/) { return to_activation(spec, "gelu"); }
+Changes relu(const ExperimentSpec& spec, const Dataset& /*data*/) { return to_activation(spec, "relu"); }
+Changes he_normal(const ExperimentSpec& spec, const Dataset& /*data*/) { return to_weights(spec, "he_normal"); }
+Changes glorot_normal(const ExperimentSpec& spec, const Dataset& /*data*/) { return to_weights(spec, "glorot_normal"); }
+Changes rai(const ExperimentSpec& spec, const Dataset& /*data*/) {
+  Changes changes = to_weights(spec, "rai");
+  const Changes biases = in_hidden_layers(spec, "init.bias", "auto",
+                                          [](const DenseSpec& dense) { return dense.weight_init.name != "rai"; });
+  changes.insert(changes.end(), biases.begin(), biases.end());
+  return changes;
+}
+Changes positive_bias(const ExperimentSpec& spec, const Dataset& /*data*/) { return to_bias(spec, 0.1); }
+Changes zero_bias(const ExperimentSpec& spec, const Dataset& /*data*/) { return to_bias(spec, 0.0); }
+Changes smaller_lr(const ExperimentSpec& spec, const Dataset& /*data*/) { return to_rate(rate_of(spec) / 10.0); }
+Changes much_smaller_lr(const ExperimentSpec& spec, const Dataset& /*data*/) { return to_rate(rate_of(spec) / 100.0); }
+Changes larger_lr(const ExperimentSpec& spec, const Dataset& /*data*/) {
+  return to_rate(rate_of(spec) > 0.0 ? 10.0 * rate_of(spec) : 0.01);
+}
+
+Changes warmup(const ExperimentSpec& spec, const Dataset& dataset) {
+  if (spec.train.warmup_steps > 0) return {};
+  const std::int64_t steps = BatchPlan(spec.train, dataset.train.count(), 0).total_steps() / 10;
+  return steps > 0 ? Changes{"train.warmup_steps=" + std::to_string(steps)} : Changes{};
+}
+
+Changes clip_norm(const ExperimentSpec& spec, const Dataset& /*data*/) {
+  return spec.train.clip_norm && *spec.train.clip_norm <= 1.0 ? Changes{} : Changes{"train.clip_norm=1"};
+}
+
+Changes adam(const ExperimentSpec& spec, const Dataset& /*data*/) {
+  return spec.train.optimizer.name == "adam" ? Changes{} : Changes{R"(train.optimizer={"name":"adam","lr":0.001})"};
+}
+
+/// What works most often, whatever there was before.
+Changes recipe(const ExperimentSpec& spec, const Dataset& dataset) {
+  Changes changes;
+  for (const auto part : {relu, he_normal, adam}) {
+    const Changes some = part(spec, dataset);
+    changes.insert(changes.end(), some.begin(), some.end());
+  }
+  return changes;
+}
+
+Changes no_momentum(const ExperimentSpec& spec, const Dataset& /*data*/) {
+  const Choice& optimizer = spec.train.optimizer;
+  const bool has = optimizer.name == "sgd" && optimizer.params.number("momentum") > 0.0;
+  return has && !optimizer.params.flag("nesterov") ? Changes{"train.optimizer.momentum=0"} : Changes{};
+}
+
+Changes standardize(const ExperimentSpec& spec, const Dataset& /*data*/) {
+  const Normalization now = spec.data.normalize;
+  return now == Normalization::per_feature ? Changes{} : Changes{"data.normalize=per_feature"};
+}
+
+Changes wider(const ExperimentSpec& spec, const Dataset& /*data*/) {
+  Changes changes;
+  for (const HiddenLayer& layer : hidden_layers(spec))
+    changes.push_back(layer.pointer + "units=" + std::to_string(4 * layer.dense->units));
+  return changes;
+}
+
+Changes larger_batch(const ExperimentSpec& spec, const Dataset& dataset) {
+  const std::int64_t batch = std::min<std::int64_t>(4 * spec.train.batch_size, dataset.train.count());
+  return batch > spec.train.batch_size ? Changes{"train.batch_size=" + std::to_string(batch)} : Changes{};
+}
+
+std::vector<RemedyEntry> make_table() {
+  std::vector<RemedyEntry> table;
+  const auto add = [&table](const char* name, const char* doc, auto changes) {
+    RemedyEntry& entry = table.emplace_back();
+    entry.name = name;
+    entry.doc = doc;
+    entry.changes = changes;
+  };
+  add("leaky_relu", "hidden layers with leaky ReLU (Maas et al. 2013)", leaky_relu);
+  add("prelu", "hidden layers with parametric ReLU (He et al. 2015)", prelu);
+  add("elu", "hidden layers with ELU (Clevert et al. 2016)", elu);
+  add("gelu", "hidden layers with GELU (Hendrycks and Gimpel 2016)", gelu);
+  add("relu", "hidden layers with ReLU", relu);
+  add("he_normal", "hidden weights after He et al. 2015", he_normal);
+  add("glorot_normal", "hidden weights after Glorot and Bengio 2010", glorot_normal);
+  add("rai", "hidden weights and biases drawn asymmetrically (Lu et al. 2019)", rai);
+  add("positive_bias", "hidden biases start from 0.1", positive_bias);
+  add("zero_bias", "hidden biases start from 0", zero_bias);
+  add("smaller_lr", "a tenth of the learning rate", smaller_lr);
+  add("much_smaller_lr", "a hundredth of the learning rate", much_smaller_lr);
+  add("larger_lr", "ten times the learning rate", larger_lr);
+  add("warmup", "linear warm-up over the first tenth of the steps", warmup);
+  add("clip_norm", "gradients clipped to a global norm of 1 (Pascanu et al. 2013)", clip_norm);
+  add("adam", "Adam with its default rate, 0.001 (Kingma and Ba 2015)", adam);
+  add("recipe", "the three together: ReLU, weights after He, Adam", recipe);
+  add("no_momentum", "SGD without momentum", no_momentum);
+  add("standardize", "each input feature with mean 0 and standard deviation 1", standardize);
+  add("wider", "hidden layers four times as wide", wider);
+  add("larger_batch", "batches four times as large", larger_batch);
+  return table;
+}
+
+std::string key_of(const std::string& change) { return change.substr(0, change.find('=')); }
+
+/// Whether one key is the other, or lies within it.
+bool overlap(const std::string& left, const std::string& right) {
+  return left == right || left.starts_with(right + '.') || right.starts_with(left + '.');
+}
+
+}  // namespace
+
+std::span<const RemedyEntry> remedy_table() {
+  static const std::vector<RemedyEntry> table = make_table();
+  return table;
+}
+
+std::string Treatment::name() const {
+  std::string joined;
+  for (const std::string& remedy : remedies) joined += (joined.empty() ? "" : " + ") + remedy;
+  return joined;
+}
+
+std::vector<Treatment> treatments(std::span<const std::string> names, const ExperimentSpec& spec,
+                                  const Dataset& dataset) {
+  std::vector<Treatment> found;
+  std::set<std::string> seen;
+  for (const std::string& name : names) {
+    const RemedyEntry* remedy = find_entry(remedy_table(), name);
+    if (remedy == nullptr) throw std::logic_error("no remedy is called " + name);
+    if (!seen.insert(name).second) continue;
+    Treatment treatment{{name}, remedy->changes(spec, dataset)};
+    if (!treatment.changes.empty()) found.push_back(std::move(treatment));
+  }
+  return found;
+}
+
+std::optional<Treatment> combine(const Treatment& first, const Treatment& second) {
+  for (const std::string& one : first.changes)
+    for (const std::string& other : second.changes)
+      if (overlap(key_of(one), key_of(other))) return std::nullopt;
+  Treatment both = first;
+  both.remedies.insert(both.remedies.end(), second.remedies.begin(), second.remedies.end());
+  both.changes.insert(both.changes.end(), second.changes.begin(), second.changes.end());
+  return both;
+}
+
+}  // namespace reluscope

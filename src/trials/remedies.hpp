@@ -1,0 +1,36 @@
+#pragma once
+// What may cure a finding: changes to a config, in one table. The rules name the ones that go with them.
+
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "config/spec.hpp"
+#include "data/dataset.hpp"
+#include "util/param.hpp"
+
+namespace reluscope {
+
+struct RemedyEntry : Entry {
+  /// KEY=VALUE changes for this experiment; none where it has the remedy already, or cannot take it.
+  std::vector<std::string> (*changes)(const ExperimentSpec& spec, const Dataset& dataset) = nullptr;
+};
+
+/// leaky_relu, he_normal, smaller_lr, warmup, …
+std::span<const RemedyEntry> remedy_table();
+
+/// A remedy, or several together, for one experiment.
+struct Treatment {
+  std::vector<std::string> remedies;       ///< names
+  std::vector<std::string> changes;        ///< KEY=VALUE
+  [[nodiscard]] std::string name() const;  ///< "smaller_lr + warmup"
+};
+
+/// The remedies called `names` that apply, in this order.
+std::vector<Treatment> treatments(std::span<const std::string> names, const ExperimentSpec& spec,
+                                  const Dataset& dataset);
+/// Both at once; nullopt if they change the same key.
+std::optional<Treatment> combine(const Treatment& first, const Treatment& second);
+
+}  // namespace reluscope
