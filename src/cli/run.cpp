@@ -39,6 +39,7 @@ struct RunOptions {
   bool json = false;
   bool markdown = false;
   bool strict = false;
+  bool save_weights = false;
 };
 
 /// --trace TABLE=PATH: one kind of record, to a file or to standard output.
@@ -178,11 +179,13 @@ int run_it(const RunOptions& options, bool quiet) {
     directory->write_manifest(manifest_json(spec, dataset, facts));
   };
   RunSummary summary;
+  Weights weights;
   try {
     ThreadPool pool(facts.threads);
     RunControl control;
     control.stop = &stop;
     control.brute_census = options.census == "brute";
+    if (options.save_weights) control.weights = &weights;
     summary = run_experiment(spec, dataset, sink, pool, control);
   } catch (const BrokenPipe&) {
     finish("interrupted", 0);
@@ -195,6 +198,7 @@ int run_it(const RunOptions& options, bool quiet) {
   // From the files: what diagnose will say of them later.
   const Diagnosis diagnosis = diagnose(read_run(directory->path()), spec.thresholds);
   const std::string document = summary_json(spec, summary, sentence, findings_json(diagnosis.findings));
+  if (options.save_weights) write_weights(directory->path() / RunDirectory::kWeights, weights);
   directory->write_summary(document);
   finish(summary.failed ? "failed" : (summary.interrupted ? "interrupted" : "done"), summary.steps);
   if (bar) bar->clear();
@@ -250,6 +254,8 @@ void add_run(CommandLine& line) {
   command->add_flag("--print-config", options->print_config, "Print the config with every default filled in, and exit");
   command->add_flag("--json", options->json, "Print summary.json on standard output");
   command->add_flag("--markdown", options->markdown, "Print the table of layers as Markdown");
+  command->add_flag("--save-weights", options->save_weights,
+                    "Write the trained parameters to weights.safetensors, named as in a PyTorch nn.Sequential");
   add_fail_on_option(*command, options->fail_on);
   command->add_flag("--strict", options->strict, "Exit with 1 if the run becomes non-finite");
   command->callback(

@@ -143,6 +143,7 @@ NetworkSpec to_network(const Json& json, std::vector<ConfigIssue>& issues) {
       network.layers.push_back({name, kind, index});
     }
   }
+  if (const auto file = maybe<std::string>(json.at("init_from"))) network.init_from = *file;
   return network;
 }
 

@@ -106,7 +106,10 @@ Field network_section() {
   Field layers{"layers", "From the input to the output; the last one is dense and gives the network's output", {}};
   layers.node.kind = Node::Kind::list;
   layers.node.items = {std::move(layer)};
-  return object("network", "The layers", {std::move(layers)});
+  Field init_from = leaf(unset("init_from", ParamKind::text,
+                               "a safetensors file with the initial parameters, named as in a PyTorch nn.Sequential "
+                               "`layers`; null: they are drawn"));
+  return object("network", "The layers", {std::move(layers), std::move(init_from)});
 }
 
 /// Bounds that keep every count of steps, and sums of them, within int64.

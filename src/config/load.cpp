@@ -64,6 +64,7 @@ ExperimentSpec parse_experiment(std::string_view text, const std::string& origin
     spec = bind_experiment(resolved, issues);
     spec.origin = origin;
     spec.data.base_directory = base_directory / spec.data.base_directory;
+    if (spec.network.init_from) spec.network.init_from = base_directory / *spec.network.init_from;
     resolved.erase("$schema");
     spec.resolved_json = resolved.dump(2);
     spec.data_json = resolved["data"].dump();

@@ -6,6 +6,7 @@
 #include <memory>
 
 #include "experiment/batches.hpp"
+#include "experiment/initial_network.hpp"
 #include "experiment/training_step.hpp"
 #include "optim/schedule.hpp"
 #include "probe/coroner.hpp"
@@ -51,12 +52,13 @@ class Run {
         pool_(pool),
         loss_(*find_entry(loss_table(), spec.loss.name)),
         plan_(spec.train, dataset.train.count(), spec.seed),
-        network_(spec.network, dataset.features(), spec.seed),
+        network_(initial_network<T>(spec, dataset.features(), spec.seed)),
         targets_(plan_targets(loss_, dataset, network_.outputs())),
         optimizer_(spec.train.optimizer, {spec.train.clip_norm, spec.train.clip_value}, network_.parameters()),
         schedule_(spec.train.schedule, spec.train.warmup_steps, spec.train.warmup_start_factor),
         step_(network_, dataset, loss_, spec.loss.params, targets_, optimizer_, plan_.largest_batch(), pool),
         stop_(control.stop),
+        weights_(control.weights),
         extent_(dataset, pool),
         lives_(unseen_units_stand_still()) {
     if (spec.record.census.kind != Cadence::Kind::off) {
@@ -468,6 +470,7 @@ class Run {
     }
     for (std::size_t at = 0; at < lives_.layers().size(); ++at) sink_.units(unit_records(at));
     if (census_) summary_.census = census_->work();
+    if (weights_ != nullptr) *weights_ = export_weights(network_);
     sink_.flush();
   }
 
@@ -534,6 +537,7 @@ class Run {
   Schedule schedule_;
   TrainingStep<T> step_;
   const std::atomic<int>* stop_;
+  Weights* weights_;
   LazyExtent<T> extent_;
   std::unique_ptr<Census<T>> census_;        ///< absent if none are wanted
   std::unique_ptr<ProbeSet<T>> probe_;       ///< with census_

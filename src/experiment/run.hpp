@@ -13,6 +13,7 @@
 #include "experiment/evaluation.hpp"
 #include "probe/census.hpp"
 #include "trace/sink.hpp"
+#include "trace/weights.hpp"
 #include "util/thread_pool.hpp"
 
 namespace reluscope {
@@ -60,6 +61,8 @@ struct RunControl {
   const std::atomic<int>* stop = nullptr;
   /// Every census is a pass over the whole training set: the oracle. Witnesses, and with them causes, may be others.
   bool brute_census = false;
+  /// Receives the parameters at the end.
+  Weights* weights = nullptr;
 };
 
 /// Trains the network of `spec` on `dataset` and hands every record to `sink`. The result depends on spec and data

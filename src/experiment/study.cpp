@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "experiment/batches.hpp"
+#include "experiment/initial_network.hpp"
 #include "experiment/training_step.hpp"
 #include "nn/activation_kernel.hpp"
 #include "nn/network_pack.hpp"
@@ -43,7 +44,7 @@ struct Study {
 template <class T>
 StudyOutcome run_alone(const Study& study, std::uint64_t seed) {
   ThreadPool alone(1);
-  Network<T> network(study.spec.network, study.dataset.features(), seed);
+  Network<T> network = initial_network<T>(study.spec, study.dataset.features(), seed);
   LazyExtent<T> extent(study.dataset, alone);
   const auto census = make_exact_census(network, study.dataset, extent, alone, seed);
   const auto count_dead = [&] {
@@ -255,7 +256,8 @@ bool is_born_dead(std::span<const Index> dead, std::span<const Index> units) {
 bool runs_in_packs(const ExperimentSpec& spec, const Dataset& dataset) {
   const Index batch = std::min<Index>(spec.train.batch_size, dataset.train.count());
   // Clipping by norm needs a norm of each network, which a sweep over the pack does not have.
-  return !spec.train.clip_norm && NetworkPack<float>::fits(spec.network, dataset.features(), batch);
+  return !spec.train.clip_norm && !spec.network.init_from &&
+         NetworkPack<float>::fits(spec.network, dataset.features(), batch);
 }
 
 std::vector<StudyOutcome> run_study(const ExperimentSpec& spec, const Dataset& dataset,

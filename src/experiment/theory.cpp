@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 #include <numeric>
 
+#include "experiment/initial_network.hpp"
 #include "experiment/study.hpp"
 #include "experiment/training_step.hpp"
 #include "nn/dense.hpp"
@@ -260,7 +261,7 @@ Measurement measure_fresh(const ExperimentSpec& spec, const Dataset& dataset, st
   for (Index& sample : samples)
     sample = static_cast<Index>(rng.below(static_cast<std::uint64_t>(dataset.train.count())));
   ThreadPool alone(1);
-  Network<T> network(spec.network, dataset.features(), seed);
+  Network<T> network = initial_network<T>(spec, dataset.features(), seed);
   const LossEntry& loss = *find_entry(loss_table(), spec.loss.name);
   Optimizer<T> optimizer(spec.train.optimizer, {}, network.parameters());
   TrainingStep<T> step(network, dataset, loss, spec.loss.params, plan_targets(loss, dataset, network.outputs()),
@@ -310,6 +311,7 @@ Theory predict(const ExperimentSpec& spec, const Dataset& dataset) {
     hidden.push_back(layer.spec->units);
     theory.hanin_sum += 1.0 / static_cast<double>(layer.spec->units);
   }
+  if (spec.network.init_from) return theory;  // nothing is drawn
   predict_layers(spec, dataset, layers, theory);
   if (bounds_apply(layers)) {
     theory.born_dead.upper = born_dead_upper_bound(hidden);

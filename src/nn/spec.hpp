@@ -1,6 +1,8 @@
 #pragma once
 // What a network is made of, as plain values: the config room fills these, `Network` is built from them.
 
+#include <filesystem>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -30,6 +32,7 @@ struct LayerSpec {
 
 struct NetworkSpec {
   std::vector<LayerSpec> layers;
+  std::optional<std::filesystem::path> init_from;  ///< a file with the initial parameters, instead of drawn ones
 };
 
 }  // namespace reluscope

@@ -9,8 +9,8 @@ namespace reluscope {
 
 namespace {
 
-constexpr std::array kFiles = {"manifest.json", "steps.csv",    "layers.csv", "census.csv",
-                               "units.csv",     "events.jsonl", "theory.csv", "summary.json"};
+constexpr std::array kFiles = {"manifest.json", "steps.csv",  "layers.csv",   "census.csv",          "units.csv",
+                               "events.jsonl",  "theory.csv", "summary.json", RunDirectory::kWeights};
 
 /// Returns `path` once it is a directory in which a run may be written.
 std::filesystem::path prepare(std::filesystem::path path, bool force) {

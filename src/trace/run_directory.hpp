@@ -12,6 +12,7 @@ namespace reluscope {
 
 class RunDirectory final : public RecordSink {
  public:
+  static constexpr const char* kWeights = "weights.safetensors";
   /// Makes the directory and opens its files. A directory that already holds a run is refused (IoError) unless `force`,
   /// which replaces that run's files and touches no others.
   RunDirectory(std::filesystem::path path, bool force);

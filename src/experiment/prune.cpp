@@ -1,0 +1,222 @@
+#include "experiment/prune.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <fstream>
+#include <mutex>
+#include <nlohmann/json.hpp>
+#include <numeric>
+
+#include "config/load.hpp"
+#include "experiment/initial_network.hpp"
+#include "trace/run_directory.hpp"
+#include "trace/table_reader.hpp"
+#include "trace/weights.hpp"
+#include "util/error.hpp"
+#include "util/text_file.hpp"
+#include "util/thread_pool.hpp"
+
+namespace reluscope {
+
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+/// Samples that are computed at a time.
+constexpr Index kColumns = 256;
+
+/// The config of a run, as its manifest has it, with its paths as the run saw them.
+ExperimentSpec read_spec(const std::filesystem::path& run) {
+  const std::filesystem::path path = run / "manifest.json";
+  std::ifstream file(path);
+  if (!file) throw DataError(path.string() + ": cannot be read: expected the directory of a run");
+  const Json manifest = Json::parse(file, nullptr, false);
+  if (!manifest.is_object() || !manifest.contains("config") || !manifest.contains("config_file"))
+    throw DataError(path.string() + ": expected what `reluscope run` wrote, with config and config_file");
+  const std::filesystem::path origin = manifest["config_file"].get<std::string>();
+  return parse_experiment(manifest["config"].dump(), path.string(),
+                          origin.has_parent_path() ? origin.parent_path() : std::filesystem::path("."));
+}
+
+/// Units to leave out, per layer with units.
+std::vector<std::vector<bool>> read_units(const std::filesystem::path& run, const std::vector<Index>& units,
+                                          Prunable which) {
+  const std::filesystem::path path = run / "units.csv";
+  std::vector<std::vector<bool>> out;
+  for (const Index count : units) out.emplace_back(static_cast<std::size_t>(count), false);
+  for (const UnitRecord& row : read_table<UnitRecord>(path).rows) {
+    const auto layer = static_cast<std::size_t>(row.layer - 1);
+    if (row.layer < 1 || layer >= out.size() || row.unit < 0 || row.unit >= units[layer])
+      throw DataError(path.string() + ": there is no unit " + std::to_string(row.unit) + " in layer " +
+                      std::to_string(row.layer) + " of the run's network");
+    const bool locked = row.locked && !row.locked->empty();
+    if (layer + 1 < out.size() && row.state == "dead" && (locked || which == Prunable::dead))
+      out[layer][static_cast<std::size_t>(row.unit)] = true;
+  }
+  return out;
+}
+
+/// The activations of every layer with units for some columns, each sum in the order of the inputs.
+template <class T>
+std::vector<Matrix<T>> respond(const Network<T>& network, const Matrix<T>& input) {
+  std::vector<Matrix<T>> all;
+  const Matrix<T>* below = &input;
+  for (const std::size_t index : network.unit_layers()) {
+    const Layer<T>& layer = network.layer(index);
+    const Matrix<T>& weight = layer.parameters()[0]->value;
+    Matrix<T> z = Matrix<T>::Zero(weight.rows(), below->cols());
+    for (Index from = 0; from < weight.cols(); ++from)
+      for (Index column = 0; column < z.cols(); ++column) z.col(column) += weight.col(from) * (*below)(from, column);
+    z.colwise() += layer.parameters()[1]->value.col(0);
+    layer.respond(z);
+    all.push_back(std::move(z));
+    below = &all.back();
+  }
+  return all;
+}
+
+/// Calls visit(first, input) for blocks of samples, from several threads.
+template <class T, class Visit>
+void for_blocks(const Dataset& dataset, const Samples& part, ThreadPool& pool, Visit visit) {
+  pool.for_each((part.count() + kColumns - 1) / kColumns, [&](std::int64_t block) {
+    const Index first = block * kColumns;
+    std::vector<Index> samples(static_cast<std::size_t>(std::min(kColumns, part.count() - first)));
+    std::iota(samples.begin(), samples.end(), first);
+    Matrix<T> input(dataset.features(), static_cast<Index>(samples.size()));
+    gather<T>(dataset, part, samples, input);
+    visit(input);
+  });
+}
+
+/// Smallest and largest activation of every unit over the training set.
+template <class T>
+struct Ranges {
+  std::vector<Vector<T>> low, high;
+};
+template <class T>
+Ranges<T> measure_ranges(const Network<T>& network, const Dataset& dataset, ThreadPool& pool) {
+  Ranges<T> ranges;
+  for (const std::size_t index : network.unit_layers()) {
+    const Index units = network.layer(index).outputs();
+    ranges.low.push_back(Vector<T>::Constant(units, std::numeric_limits<T>::infinity()));
+    ranges.high.push_back(Vector<T>::Constant(units, -std::numeric_limits<T>::infinity()));
+  }
+  std::mutex mutex;
+  for_blocks<T>(dataset, dataset.train, pool, [&](const Matrix<T>& input) {
+    const std::vector<Matrix<T>> activations = respond(network, input);
+    const std::lock_guard lock(mutex);
+    for (std::size_t layer = 0; layer < activations.size(); ++layer) {
+      ranges.low[layer] = ranges.low[layer].cwiseMin(activations[layer].rowwise().minCoeff());
+      ranges.high[layer] = ranges.high[layer].cwiseMax(activations[layer].rowwise().maxCoeff());
+    }
+  });
+  return ranges;
+}
+
+template <class T>
+OutputCheck check_outputs(const Network<T>& before, const Network<T>& after, const Dataset& dataset,
+                          const Samples& part, ThreadPool& pool) {
+  OutputCheck check;
+  check.samples = part.count();
+  std::mutex mutex;
+  for_blocks<T>(dataset, part, pool, [&](const Matrix<T>& input) {
+    const Matrix<T> mine = respond(after, input).back();
+    const Matrix<T> other = respond(before, input).back();
+    const auto differs = (mine.array() != other.array()).colwise().any();
+    const double largest = static_cast<double>((mine - other).cwiseAbs().maxCoeff());
+    const std::lock_guard lock(mutex);
+    check.differing += differs.count();
+    check.largest_difference = std::max(check.largest_difference, largest);
+  });
+  return check;
+}
+
+template <class T>
+std::int64_t count_parameters(const Network<T>& network) {
+  std::int64_t count = 0;
+  for (const Parameter<T>* parameter : network.parameters()) count += parameter->value.size();
+  return count;
+}
+
+/// The run's config with every layer on its own, these units, and the weights from beside it.
+std::string smaller_config(const ExperimentSpec& spec, const std::vector<std::vector<Index>>& kept,
+                           const std::filesystem::path& out) {
+  Json config = Json::parse(spec.resolved_json);
+  const Json layers = config["network"]["layers"];
+  Json written = Json::array();
+  std::size_t at = 0;
+  for (const LayerSpec& layer : spec.network.layers) {
+    Json one = layers[layer.config_index];
+    one["name"] = layer.name;
+    one["repeat"] = 1;
+    if (std::holds_alternative<DenseSpec>(layer.kind)) one["units"] = kept[at++].size();
+    written.push_back(std::move(one));
+  }
+  config["network"]["layers"] = std::move(written);
+  config["network"]["init_from"] = RunDirectory::kWeights;
+  const auto whole = [](const std::filesystem::path& path) {
+    return std::filesystem::weakly_canonical(path.empty() ? std::filesystem::path(".") : path);
+  };
+  config["data"]["directory"] = std::filesystem::relative(whole(spec.data.base_directory), whole(out)).string();
+  return config.dump(2) + "\n";
+}
+
+template <class T>
+PruneReport prune_network(const ExperimentSpec& spec, const std::filesystem::path& run, Prunable which,
+                          const std::filesystem::path& out, int threads) {
+  const Dataset dataset = load_dataset(spec.data, spec.seed);
+  ThreadPool pool(threads);
+  Network<T> network = initial_network<T>(spec, dataset.features(), spec.seed);
+  const std::filesystem::path weights = run / RunDirectory::kWeights;
+  if (!std::filesystem::exists(weights))
+    throw DataError(weights.string() + ": there is no such file: make the run with --save-weights");
+  import_weights(read_weights(weights), weights.string(), network);
+  const Network<T> whole = network;
+  std::vector<Index> units;
+  for (const std::size_t index : network.unit_layers()) units.push_back(network.layer(index).outputs());
+  std::vector<std::vector<bool>> removable = read_units(run, units, which);
+  const Ranges<T> ranges = measure_ranges(network, dataset, pool);
+
+  PruneReport report;
+  std::vector<std::vector<Index>> kept(units.size());
+  for (std::size_t layer = 0; layer < units.size(); ++layer) {
+    std::int64_t left = units[layer];
+    for (Index unit = 0; unit < units[layer]; ++unit) {
+      const T constant = ranges.low[layer][unit];
+      // Dead is not yet constant: relu6 may be 0 on one sample and 6 on another.
+      if (!removable[layer][static_cast<std::size_t>(unit)] || constant != ranges.high[layer][unit] || left == 1) {
+        kept[layer].push_back(unit);
+        continue;
+      }
+      --left;
+      if (constant == T(0)) continue;
+      ++report.folded;
+      const std::vector<Parameter<T>*> above = network.layer(network.unit_layers()[layer + 1]).parameters();
+      above[1]->value.col(0) += above[0]->value.col(unit) * constant;
+    }
+    report.layers.push_back({network.layer(network.unit_layers()[layer]).name(), units[layer], units[layer] - left});
+  }
+  const Network<T> smaller = network.select(kept);
+  report.parameters_before = count_parameters(whole);
+  report.parameters_after = count_parameters(smaller);
+  report.train = check_outputs(whole, smaller, dataset, dataset.train, pool);
+  report.test = check_outputs(whole, smaller, dataset, dataset.test, pool);
+
+  std::error_code error;
+  std::filesystem::create_directories(out, error);
+  if (error) throw IoError("cannot make the directory '" + out.string() + "': " + error.message());
+  write_weights(out / RunDirectory::kWeights, export_weights(smaller));
+  write_file_atomically(out / "network.json", smaller_config(spec, kept, out));
+  return report;
+}
+
+}  // namespace
+
+PruneReport prune(const std::filesystem::path& run, Prunable which, const std::filesystem::path& out, int threads) {
+  ExperimentSpec spec = read_spec(run);
+  spec.network.init_from.reset();  // the run's own weights are what counts
+  return spec.precision == Precision::float32 ? prune_network<float>(spec, run, which, out, threads)
+                                              : prune_network<double>(spec, run, which, out, threads);
+}
+
+}  // namespace reluscope
