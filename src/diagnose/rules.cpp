@@ -34,10 +34,11 @@ void check_dead_on_arrival(const RunTables& run, const ParamValues& limits, std:
                    layer_text(first.name) + " is wholly dead from birth: the network cannot learn at or below it."));
       return;
     }
-    if (share >= limits.number("fraction"))
-      findings.push_back(
-          at_layer(Severity::warning, first, share, limits.number("fraction"),
-                   percent(share) + " of the units of layer '" + first.name + "' are dead before the first update."));
+    if (share < limits.number("notice")) continue;
+    const bool many = share >= limits.number("fraction");
+    findings.push_back(
+        at_layer(many ? Severity::warning : Severity::info, first, share, limits.number(many ? "fraction" : "notice"),
+                 percent(share) + " of the units of layer '" + first.name + "' are dead before the first update."));
   }
 }
 
@@ -153,7 +154,8 @@ void check_exploding_gradient(const RunTables& run, const ParamValues& limits, s
   const std::vector<StepRecord>& rows = run.steps.rows;
   std::vector<double> start;
   for (std::size_t at = 0; at < first_part(rows, limits.number("start")); ++at) start.push_back(rows[at].grad_norm);
-  const double usual = median(start);
+  // Gradients fall from the first step on where all is well: that is no rise.
+  const double usual = std::max(median(start), rows.front().grad_norm);
   const StepRecord* worst = nullptr;
   for (const StepRecord& row : rows) {
     if (!std::isfinite(row.grad_norm) || !std::isfinite(row.loss)) {
@@ -200,11 +202,16 @@ void check_vanishing_gradient(const RunTables& run, const ParamValues& limits, s
                                     "-fold from the output to layer '" + row.name + "'."));
 }
 
+/// Whether the loss says nothing to the output, at any recorded step.
+bool has_no_gradient(const Rows<LayerRecord>& output) {
+  return std::all_of(output.begin(), output.end(), [](const LayerRecord* row) { return row->delta_rms == 0.0; });
+}
+
 void check_zero_gradient(const RunTables& run, const ParamValues& /*limits*/, std::vector<Finding>& findings) {
   const auto layers = by_layer(run.layers.rows);
   if (layers.empty()) return;
   const Rows<LayerRecord>& output = layers.rbegin()->second;
-  if (std::all_of(output.begin(), output.end(), [](const LayerRecord* row) { return row->delta_rms == 0.0; }))
+  if (has_no_gradient(output))
     findings.push_back(
         at_layer(Severity::critical, *output.front(), 0.0, 0.0,
                  "The loss has no gradient at the output, at any recorded step: look at the loss and the "
@@ -214,7 +221,8 @@ void check_zero_gradient(const RunTables& run, const ParamValues& /*limits*/, st
 void check_noisy_gradient(const RunTables& run, const ParamValues& limits, std::vector<Finding>& findings) {
   std::vector<double> scales;
   for (std::size_t at = 0; at < first_part(run.steps.rows, limits.number("start")); ++at)
-    if (run.steps.rows[at].grad_noise) scales.push_back(*run.steps.rows[at].grad_noise);
+    if (run.steps.rows[at].grad_noise && run.steps.rows[at].grad_norm > 0.0)
+      scales.push_back(*run.steps.rows[at].grad_noise);
   const double usual = median(scales);
   if (usual > limits.number("samples"))
     findings.push_back(
@@ -225,6 +233,9 @@ void check_noisy_gradient(const RunTables& run, const ParamValues& limits, std::
 
 // ---- sizes
 
+/// A shorter run says nothing about where it would lead.
+constexpr double kStepsToJudge = 100.0;
+
 void check_update_ratio(const RunTables& run, const ParamValues& limits, std::vector<Finding>& findings) {
   for (const auto& [layer, rows] : by_layer(run.layers.rows)) {
     const double usual = median_at_start(
@@ -233,6 +244,14 @@ void check_update_ratio(const RunTables& run, const ParamValues& limits, std::ve
       findings.push_back(at_layer(Severity::warning, *rows.front(), usual, limits.number("largest"),
                                   "Updates of layer '" + rows.front()->name + "' are " + format_short(usual) +
                                       " of its parameters a step: the learning rate is too large for it."));
+    const auto steps = static_cast<double>(rows.back()->step + 1);
+    double fastest = 0.0;
+    for (const LayerRecord* row : rows) fastest = std::max(fastest, row->update_ratio);
+    const double travel = fastest * steps;
+    if (steps >= kStepsToJudge && usual >= limits.number("smallest") && travel < limits.number("travel"))
+      findings.push_back(at_layer(Severity::warning, *rows.front(), travel, limits.number("travel"),
+                                  "Even at its fastest pace layer '" + rows.front()->name + "' would move by " +
+                                      format_short(travel) + " of its parameters in the whole run: it hardly learns."));
     if (usual > 0.0 && usual < limits.number("smallest"))
       findings.push_back(at_layer(Severity::warning, *rows.front(), usual, limits.number("smallest"),
                                   "Updates of layer '" + rows.front()->name + "' are " + format_short(usual) +
@@ -241,7 +260,10 @@ void check_update_ratio(const RunTables& run, const ParamValues& limits, std::ve
 }
 
 void check_unchanged_weights(const RunTables& run, const ParamValues& /*limits*/, std::vector<Finding>& findings) {
-  // At and below a layer that was dead from the start nothing can change: that is said elsewhere.
+  // Without a gradient at the output, and at and below a layer that was dead from the start, nothing can change: that
+  // is said elsewhere.
+  const auto all = by_layer(run.layers.rows);
+  if (!run.layers.missing.contains("delta_rms") && !all.empty() && has_no_gradient(all.rbegin()->second)) return;
   std::int64_t explained = 0;
   for (const auto& [layer, rows] : hidden_layers(run.census.rows))
     if (first_of(rows)->dead == first_of(rows)->units) explained = layer;
@@ -362,17 +384,20 @@ std::vector<RuleEntry> make_table() {
   std::vector<RuleEntry> table;
   table.push_back(
       rule("dead-on-arrival",
-           {number("fraction", 0.25, "born dead units of a layer from which on it is a warning").above(0)},
+           {number("notice", 0.25,
+                   "born dead units of a layer: worth a note. With one input feature and no biases "
+                   "a quarter of the second layer is expected to be (census.md)"),
+            number("fraction", 0.5, "the same: a warning").above(0)},
            {"census.born_dead", "census.units"},
            {"positive_bias", "he_normal", "leaky_relu", "elu", "rai", "wider", "standardize", "prelu", "gelu"},
            "units, or a whole layer, dead before the first update (Lu et al. 2019)", check_dead_on_arrival));
-  table.push_back(
-      rule("dying-units",
-           {number("notice", 0.1, "units that died, as a share of a layer: worth a note (keras-contrib: 10 %)"),
-            number("fraction", 0.35, "the same: a warning. Narrow layers that learn well lose up to 30 %"),
-            number("critical_fraction", 0.5, "dead share that is critical (SageMaker Debugger: 50 %)")},
-           {"census.dead", "census.units", "census.born_dead"}, calmer,
-           "units die in training; with the cause that prevails", check_dying_units));
+  table.push_back(rule(
+      "dying-units",
+      {number("notice", 0.1, "units that died, as a share of a layer: worth a note (keras-contrib: 10 %)"),
+       number("fraction", 0.5, "the same: a warning (SageMaker Debugger: 50 %). Runs that learn well lose up to 43 %"),
+       number("critical_fraction", 0.8, "dead share that is critical")},
+      {"census.dead", "census.units", "census.born_dead"}, calmer,
+      "units die in training; with the cause that prevails", check_dying_units));
   table.push_back(rule("collapsed-network", {}, {"census.dead", "census.units"}, calmer,
                        "a hidden layer is wholly dead at the end: the output is constant", check_collapsed));
   table.push_back(rule("zero-gradient", {}, {"layers.delta_rms"}, {},
@@ -409,12 +434,14 @@ std::vector<RuleEntry> make_table() {
   table.push_back(rule("dormant-layer", {number("fraction", 0.5, "dormant units that are not dead").above(0)},
                        {"census.dormant", "census.dead", "census.units"}, {"smaller_lr", "leaky_relu"},
                        "most of a layer contributes next to nothing (Sokar et al. 2023)", check_dormant));
-  table.push_back(
-      rule("update-ratio",
-           {number("largest", 0.3, "median ‖Δθ‖/‖θ‖ at the start").above(0),
-            number("smallest", 1e-8, "the same, too small (SageMaker Debugger: 1e-8)").above(0), start_share()},
-           {"layers.update_ratio"}, {"smaller_lr", "adam", "warmup", "standardize", "larger_lr", "much_smaller_lr"},
-           "updates are too large or too small for the parameters", check_update_ratio));
+  table.push_back(rule(
+      "update-ratio",
+      {number("largest", 0.3, "median ‖Δθ‖/‖θ‖ at the start").above(0),
+       number("smallest", 1e-8, "the same, too small (SageMaker Debugger: 1e-8)").above(0),
+       number("travel", 1e-3, "the largest one times the steps, of a run of 100 or more: too little in all").above(0),
+       start_share()},
+      {"layers.update_ratio"}, {"smaller_lr", "adam", "warmup", "standardize", "larger_lr", "much_smaller_lr"},
+      "updates are too large or too small for the parameters", check_update_ratio));
   table.push_back(rule("unchanged-weights", {}, {"layers.update_ratio"}, {"larger_lr", "adam"},
                        "a layer's parameters never change", check_unchanged_weights));
   table.push_back(rule("loss-not-decreasing", {number("share", 0.95, "final loss, as a share of the first").above(0)},
@@ -427,8 +454,8 @@ std::vector<RuleEntry> make_table() {
                        {"steps.loss"}, {"smaller_lr", "larger_batch"}, "the loss does not settle",
                        check_loss_oscillating));
   table.push_back(rule("noisy-gradient", {number("samples", 1e4, "noise scale in samples").above(0), start_share()},
-                       {"steps.grad_noise"}, {"larger_batch"}, "gradients are mostly noise (McCandlish et al. 2018)",
-                       check_noisy_gradient));
+                       {"steps.grad_noise", "steps.grad_norm"}, {"larger_batch"},
+                       "gradients are mostly noise (McCandlish et al. 2018)", check_noisy_gradient));
   table.push_back(rule("bias-shift", {number("share", 0.9, "|mean a| over RMS a").above(0)},
                        {"layers.a_mean", "layers.a_rms"}, {"elu"},
                        "a layer's activations hardly differ from their mean (Clevert et al. 2016)", check_bias_shift));

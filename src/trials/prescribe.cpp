@@ -15,8 +15,8 @@ namespace {
 
 constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 /// Candidates this near to the best one in the objective are told apart by what else they do.
-constexpr double kAccuracyTie = 0.005;
-constexpr double kLossTie = 0.02;
+constexpr double kAccuracyTie = 0.01;
+constexpr double kLossTie = 0.05;  // of what a constant output would get
 /// Seeds of the first round; each further round doubles them and halves the candidates.
 constexpr std::int64_t kFirstSeeds = 2;
 /// A remedy cures if that many of its runs, or more, are rid of the findings.
@@ -137,9 +137,9 @@ void rank(std::vector<Course>& courses, Objective objective) {
 
 /// Of the candidates next to the best: the one with the fewest runs that have a warning, then the fewest dead units,
 /// then the least to change.
-std::size_t pick(const std::vector<Course>& ranked, Objective objective, int rounds) {
+std::size_t pick(const std::vector<Course>& ranked, Objective objective, int rounds, double unskilled) {
   const double best = median_score(ranked.front(), objective);
-  const double tie = objective == Objective::accuracy ? kAccuracyTie : kLossTie * std::abs(best);
+  const double tie = objective == Objective::accuracy ? kAccuracyTie : kLossTie * unskilled;
   std::size_t chosen = 0;
   const auto key = [](const Course& course) {
     double warned = 0.0;
@@ -151,6 +151,15 @@ std::size_t pick(const std::vector<Course>& ranked, Objective objective, int rou
         key(ranked[at]) < key(ranked[chosen]))
       chosen = at;
   return chosen;
+}
+
+/// About what the best constant output gets: ln of the number of classes, or the spread of the targets.
+double unskilled_loss(const ExperimentSpec& spec, const Dataset& dataset) {
+  if (dataset.task == Task::classification) return std::log(static_cast<double>(std::max<Index>(2, dataset.outputs())));
+  const Eigen::MatrixXd& targets = dataset.train.targets;
+  const double variance =
+      (targets.colwise() - targets.rowwise().mean()).squaredNorm() / static_cast<double>(targets.size());
+  return spec.loss.name == "mse" ? variance : std::sqrt(variance);
 }
 
 /// Remedies of the findings, the most severe finding's first; then, from each next one, what is new.
@@ -326,7 +335,7 @@ std::optional<Prescription> prescribe(const ConfigSource& source, const std::vec
     }
     before = round;
   }
-  const std::size_t chosen = pick(candidates, objective, candidates.front().rounds);
+  const std::size_t chosen = pick(candidates, objective, candidates.front().rounds, unskilled_loss(spec, dataset));
   std::rotate(candidates.begin(), candidates.begin() + static_cast<std::ptrdiff_t>(chosen),
               candidates.begin() + static_cast<std::ptrdiff_t>(chosen) + 1);
   result.winner = candidates.front().treatment;

@@ -93,6 +93,7 @@ TEST_CASE("sick runs are found out") {
       {"digits-relu.json", {"train.optimizer.lr=50"}, "exploding-gradient"},
       {"digits-relu.json", {"train.optimizer.lr=0"}, "unchanged-weights"},
       {"digits-relu.json", {"train.optimizer.lr=1e-9"}, "loss-not-decreasing"},
+      {"digits-relu.json", {"train.optimizer.lr=1e-7"}, "update-ratio"},
       {"digits-sigmoid.json", {"network.layers.0.repeat=12", "train.epochs=3"}, "vanishing-gradient"},
       {"digits-tanh.json", {"network.layers.0.init.bias=7"}, "saturation"},
   };

@@ -90,6 +90,8 @@ TEST_CASE("dead-on-arrival: some units, or a whole layer and not its victims") {
   CHECK(run.find("dead-on-arrival") == nullptr);  // a fifth is luck
   run.census(0, 1).born_dead = run.census(0, 1).dead = 4;
   REQUIRE(run.find("dead-on-arrival") != nullptr);
+  CHECK(run.find("dead-on-arrival")->severity == Severity::info);
+  run.census(0, 1).born_dead = run.census(0, 1).dead = 5;
   CHECK(run.find("dead-on-arrival")->severity == Severity::warning);
   Healthy extinct;
   for (const std::size_t layer : {1U, 2U})
@@ -108,7 +110,7 @@ TEST_CASE("dying-units tells how many, by what, and for how long") {
   run.census(1, 2).dead = 2;
   REQUIRE(run.find("dying-units") != nullptr);
   CHECK(run.find("dying-units")->severity == Severity::info);
-  run.census(1, 2).dead = 4;
+  run.census(1, 2).dead = 6;
   run.census(2, 2).dead = 2;
   run.census(2, 2).locked = 1;
   for (std::int64_t unit = 0; unit < 3; ++unit) {
@@ -123,11 +125,11 @@ TEST_CASE("dying-units tells how many, by what, and for how long") {
   CHECK(finding->severity == Severity::warning);
   CHECK(finding->layer == 2);
   CHECK(finding->step == 20);
-  CHECK(*finding->value == 0.4);
+  CHECK(*finding->value == 0.6);
   CHECK(finding->sentence.find("2 of 3 because what feeds them moved") != std::string::npos);
   CHECK(finding->sentence.find("1 of 2 provably cannot come back") != std::string::npos);
   CHECK_FALSE(finding->remedies.empty());
-  run.census(2, 2).dead = 6;
+  run.census(2, 2).dead = 8;
   CHECK(run.find("dying-units")->severity == Severity::critical);
 }
 

@@ -1,0 +1,15 @@
+#!/usr/bin/env bash
+# Builds reluscope and holds its rules, and those of other tools, against a labelled corpus of runs; prints the tables as
+# Markdown.
+#
+#   scripts/bench_rules.sh [--strict] [--markdown FILE]
+set -euo pipefail
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+"$root/scripts/install_deps.sh" run
+(
+  cd "$root"
+  cmake --preset release --log-level=NOTICE -DBUILD_TESTING=OFF
+  cmake --build --preset release --target reluscope -- --quiet
+) >&2
+exec python3 "$root/scripts/bench_rules.py" "$@"

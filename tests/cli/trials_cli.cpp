@@ -1,0 +1,197 @@
+// compare, sweep, merge, prescribe and prune, as a user runs them.
+#include <doctest/doctest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "support/command.hpp"
+
+using namespace reluscope::test;
+
+namespace {
+
+bool contains(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
+
+/// A sweep of 240 short runs, some of which diverge.
+const char* const kSweep = R"({"name": "tiny",
+  "config": {"name": "tiny", "seed": 1, "data": {"kind": "abs", "n_samples": 80, "n_features": 1},
+             "network": {"layers": [{"units": 10, "activation": "relu", "repeat": 2}, {"units": 1}]},
+             "loss": "mse", "train": {"steps": 300, "batch_size": 64, "optimizer": {"lr": 0.01}},
+             "record": {"every": 50, "census": 100}},
+  "parameters": {"train.optimizer.lr": {"values": [100.0, 0.1, 0.01]},
+                 "network.layers.*.activation": {"values": ["relu", "elu"]}},
+  "seeds": 40})";
+
+}  // namespace
+
+TEST_CASE("compare: a row per run, and a table that says what the cure changes") {
+  const Workplace place;
+  const auto done = place.shell(
+      "$R compare $S/configs/dying-relu.json train.epochs=8 --vary 'network.layers.*.activation=relu,leaky_relu' "
+      "--seeds 6");
+  CHECK(done.exit_code == 0);
+  CHECK(contains(done.out, "dead units at the end, %"));
+  const std::string csv = read_file(place.path() / "compare.csv");
+  CHECK(std::count(csv.begin(), csv.end(), '\n') == 13);
+  CHECK(contains(csv, "job,id,network.layers.*.activation,seed,status,"));
+  const auto json = place.shell(
+      "$R compare $S/configs/dying-relu.json train.epochs=8 --vary 'network.layers.*.activation=relu,leaky_relu' "
+      "--seeds 6 "
+      "--json -q -j 2 -o again.csv && cmp compare.csv again.csv");
+  CHECK(json.exit_code == 0);
+  for (const auto& row : nlohmann::json::parse(json.out)) {
+    if (row["metric"] != "dead" || row["variant"] != "leaky_relu") continue;
+    CHECK(row["median"] == 0.0);
+    CHECK(row["difference"]["high"].get<double>() < -0.3);
+    CHECK(row["difference"]["pairs"] == 6);
+  }
+  CHECK(place.shell("$R compare $S/configs/moons.json").exit_code == 2);
+  CHECK(place.shell("$R compare $S/configs/moons.json --vary train.optimizer.lrr=1,2").exit_code == 2);
+}
+
+TEST_CASE("sweep: the same bytes for any number of jobs, in shards, and after being killed again and again") {
+  const Workplace place;
+  write_file(place.path() / "tiny.json", kSweep);
+  const auto one = place.shell("$R sweep tiny.json -o one -j 1");
+  CHECK(one.exit_code == 0);
+  CHECK(contains(one.err, "runs failed: see the column failure"));
+  const std::string results = read_file(place.path() / "one/results.csv");
+  CHECK(std::count(results.begin(), results.end(), '\n') == 241);
+  CHECK(contains(results, "failed,"));
+  CHECK(place.shell("$R sweep tiny.json -o two -j 2 -q && cmp one/results.csv two/results.csv").exit_code == 0);
+  // Killed while it runs, at other moments each time; half a row is appended to what it left.
+  const auto killed = place.shell(
+      "for pause in 0.02 0.05 0.08 0.11 0.14; do $R sweep tiny.json -o killed -j 2 -q & sleep $pause; kill -9 $! ;"
+      "wait $!; [ ! -f killed/results.part.csv ] || printf '17,abc' >> killed/results.part.csv; done 2>/dev/null;"
+      "$R sweep tiny.json -o killed && cmp one/results.csv killed/results.csv && ls killed");
+  CHECK(killed.exit_code == 0);
+  CHECK(killed.out == "results.csv\nsweep.json\n");
+  const auto again = place.shell("$R sweep tiny.json -o one && cmp one/results.csv two/results.csv");
+  CHECK(again.exit_code == 0);
+  CHECK(contains(again.err, "240 of 240 runs were there already"));
+}
+
+TEST_CASE("shards: merged to the bytes of one process; gaps, overlaps and strangers are refused") {
+  const Workplace place;
+  write_file(place.path() / "tiny.json", kSweep);
+  CHECK(place
+            .shell("$R sweep tiny.json -o one -q && for i in 1 2 3; do $R sweep tiny.json -o all -q --shard $i/3; done;"
+                   "$R merge all && cmp one/results.csv all/results.csv")
+            .exit_code == 0);
+  CHECK(place
+            .shell("for i in 1 2 3; do $R sweep tiny.json -o part$i -q --shard $i/3; done;"
+                   "$R merge part1 part2 part3 -o - | cmp - one/results.csv")
+            .exit_code == 0);
+  const auto gap = place.shell("$R merge part1 part3");
+  CHECK(gap.exit_code == 2);
+  CHECK(contains(gap.err, "80 of 240 runs are missing (1, 4, 7, 10, 13, …)"));
+  const auto overlap = place.shell("$R sweep tiny.json -o part1 -q --shard 1/2; $R merge part1 part2 part3");
+  CHECK(overlap.exit_code == 2);
+  CHECK(contains(overlap.err, "are there twice"));
+  const auto stranger = place.shell(
+      "sed 's/0.01\\]/0.02]/' tiny.json > other.json; $R sweep other.json -o part4 -q --shard 1/3; $R merge part2 "
+      "part4");
+  CHECK(stranger.exit_code == 2);
+  CHECK(contains(stranger.err, "only shards of one sweep can be joined"));
+  const auto mixed = place.shell("$R sweep other.json -o one");
+  CHECK(mixed.exit_code == 1);
+  CHECK(contains(mixed.err, "holds another sweep"));
+  const auto in_use =
+      place.shell("mkdir busy; flock busy/shard-1-of-2.part.csv $R sweep tiny.json -o busy --shard 1/2");
+  CHECK(in_use.exit_code == 1);
+  CHECK(contains(in_use.err, "is in use by another process"));
+}
+
+TEST_CASE("a sweep that is interrupted says how it goes on, and --list runs nothing") {
+  const Workplace place;
+  write_file(place.path() / "tiny.json", kSweep);
+  const auto list = place.shell("$R sweep tiny.json --list --shard 2/60; ls");
+  CHECK(list.exit_code == 0);
+  CHECK(contains(list.out, "job,id,network.layers.*.activation,train.optimizer.lr,seed\n1,"));
+  CHECK(contains(list.out, "\n61,"));
+  CHECK(contains(list.out, "tiny.json"));
+  CHECK_FALSE(contains(list.out, "sweeps"));
+  const auto stopped = place.shell(
+      "sed 's/\"seeds\": 40/\"seeds\": 4000/' tiny.json > long.json; "
+      "timeout -s INT 0.5 $R sweep long.json -o long");
+  CHECK(stopped.exit_code == 124);
+  CHECK(contains(stopped.err, "the same command goes on where it ended"));
+}
+
+TEST_CASE("prescribe: the sick is cured, and confirmed on fresh seeds; the healthy is left alone") {
+  const Workplace place;
+  const auto cured =
+      place.shell("$R prescribe $S/configs/dying-relu.json train.epochs=10 --json --write cured/config.json -q");
+  CHECK(cured.exit_code == 1);  // there is no directory to write into
+  const auto done =
+      place.shell("$R prescribe $S/configs/dying-relu.json train.epochs=10 --json --write cured.json -q -j 2");
+  REQUIRE(done.exit_code == 0);
+  const auto document = nlohmann::json::parse(done.out);
+  CHECK(document["verdict"] == "cures");
+  CHECK(document["confirmation"]["treated"]["cured"].get<int>() >= 7);
+  CHECK(document["confirmation"]["original"]["cured"] == 0);
+  CHECK(document["confirmation"]["treated"]["gain"]["low"].get<double>() > 0.0);
+  CHECK_FALSE(document["patch"].empty());
+  CHECK(document["runs"].get<int>() <= 200);
+  // What was written runs from where it is, and is healthy.
+  CHECK(place.shell("$R run cured.json --fail-on warning -q").exit_code == 0);
+  const auto same = place.shell("$R prescribe $S/configs/dying-relu.json train.epochs=10 --json -q -j 1");
+  auto again = nlohmann::json::parse(same.out);
+  CHECK(again["patch"] == document["patch"]);
+  CHECK(again["confirmation"]["treated"]["gain"] == document["confirmation"]["treated"]["gain"]);
+  const auto healthy = place.shell("$R prescribe $S/configs/digits-relu.json -q");
+  CHECK(healthy.exit_code == 0);
+  CHECK(contains(healthy.out, "The patient is healthy"));
+}
+
+TEST_CASE("prescribe says so when nothing helps") {
+  const Workplace place;
+  // Labels that have nothing to do with the inputs: no remedy can teach them.
+  const auto done = place.shell(
+      "awk 'BEGIN { srand(7); for (i = 0; i < 300; i++) print rand() \",\" rand() \",\" (rand() < 0.5 ? \"a\" : \"b\") "
+      "}' > "
+      "noise.csv; echo '{\"data\": {\"kind\": \"csv\", \"file\": \"noise.csv\", \"header\": false}, \"network\": "
+      "{\"layers\": "
+      "[{\"units\": 8, \"activation\": \"relu\"}, {\"units\": 2}]}, \"train\": {\"steps\": 200, \"optimizer\": "
+      "{\"lr\": 0}}}' "
+      "> c.json; $R prescribe c.json -q");
+  CHECK(done.exit_code == 0);
+  CHECK((contains(done.out, "Nothing helps") || contains(done.out, "helps no more than a new seed")));
+  CHECK_FALSE(contains(done.out, "JSON Patch"));
+}
+
+TEST_CASE("prune: fewer parameters, the same outputs, and a network that runs") {
+  const Workplace place;
+  CHECK(place.shell("$R run $S/configs/dying-relu.json -o run -q").exit_code == 0);
+  const auto none = place.shell("$R prune run");
+  CHECK(none.exit_code == 2);
+  CHECK(contains(none.err, "make the run with --save-weights"));
+  CHECK(place.shell("$R run $S/configs/dying-relu.json -o run -q --force --save-weights").exit_code == 0);
+  const auto done = place.shell("$R prune run --json");
+  REQUIRE(done.exit_code == 0);
+  const auto document = nlohmann::json::parse(done.out);
+  CHECK(document["layers"][0]["removed"].get<int>() > 32);
+  CHECK(document["parameters_after"].get<int>() < document["parameters_before"].get<int>() / 2);
+  CHECK(document["train"]["samples"] == 1438);
+  CHECK(document["train"]["differing"] == 0);
+  // Run on without learning, it stands where the whole network stood.
+  const auto rerun =
+      place.shell("$R run run/pruned/network.json train.steps=1 train.optimizer.lr=0 -o small -q --json");
+  REQUIRE(rerun.exit_code == 0);
+  const auto small = nlohmann::json::parse(rerun.out);
+  const auto whole = nlohmann::json::parse(read_file(place.path() / "run/summary.json"));
+  CHECK(small["test"]["accuracy"] == whole["test"]["accuracy"]);
+  CHECK(small["train"]["loss"].get<double>() == doctest::Approx(whole["train"]["loss"].get<double>()).epsilon(1e-5));
+}
+
+TEST_CASE("prune folds a constant that is not 0 into the biases above") {
+  const Workplace place;
+  // relu6 with biases far above 6: dead at the top, where the output is 6.
+  const auto done = place.shell(
+      "$R run $S/configs/digits-relu.json network.layers.0.activation=relu6 network.layers.0.init.bias=30 "
+      "train.epochs=1 "
+      "--save-weights -o run -q && $R prune run --units dead --json");
+  REQUIRE(done.exit_code == 0);
+  const auto document = nlohmann::json::parse(done.out);
+  CHECK(document["folded"].get<int>() > 10);
+  CHECK(document["train"]["largest_difference"].get<double>() < 1e-3);
+}

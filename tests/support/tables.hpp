@@ -1,0 +1,34 @@
+#pragma once
+// The records of a run as diagnose would read them from its directory.
+
+#include <utility>
+
+#include "config/spec.hpp"
+#include "diagnose/diagnosis.hpp"
+#include "experiment/run.hpp"
+#include "experiment/setup.hpp"
+
+namespace reluscope::test {
+
+inline RunTables run_tables(const ExperimentSpec& spec) {
+  const Dataset dataset = load_dataset(spec.data, spec.seed);
+  RecordMemory records;
+  ThreadPool pool(1);
+  run_experiment(spec, dataset, records, pool);
+  RunTables tables;
+  tables.steps.rows = std::move(records.steps);
+  tables.layers.rows = std::move(records.layer_rows);
+  tables.census.rows = std::move(records.census_rows);
+  tables.units.rows = std::move(records.unit_rows);
+  tables.steps.present = tables.layers.present = tables.census.present = tables.units.present = true;
+  return tables;
+}
+
+/// The finding of this rule, or nullptr.
+inline const Finding* find_rule(const Diagnosis& diagnosis, const std::string& rule) {
+  for (const Finding& finding : diagnosis.findings)
+    if (finding.rule == rule) return &finding;
+  return nullptr;
+}
+
+}  // namespace reluscope::test
