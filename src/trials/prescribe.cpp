@@ -222,7 +222,8 @@ double cost_of_winner(const Prescription& result) {
   for (std::size_t at = 0; at < result.original.course.trials.size(); ++at) {
     const Trial& before = result.original.course.trials[at];
     const Trial& after = result.treated.course.trials[at];
-    if (before.figures.steps > 0 && after.figures.steps > 0 && before.seconds > 0.0)
+    // A run that failed spent its time on something else than steps.
+    if (before.figures.status == "done" && after.figures.status == "done" && before.seconds > 0.0)
       ratios.push_back(after.seconds / static_cast<double>(after.figures.steps) /
                        (before.seconds / static_cast<double>(before.figures.steps)));
   }
