@@ -63,7 +63,7 @@ struct Prescription {
   std::optional<Treatment> winner;
   std::int64_t fresh_seeds = 0;    ///< of the confirmation
   Arm original, treated, control;  ///< confirmation: re-seeded; the winner; a change that no finding points to
-  double cost = 1.0;               ///< time of the winner's step over the original's, median of pairs; NaN if none ran through
+  double cost = 1.0;  ///< time of the winner's step over the original's, median of pairs; NaN if none ran through
   Verdict verdict = Verdict::healthy;
   std::int64_t runs = 0;  ///< made in all
 };
