@@ -118,6 +118,7 @@ int run_command_line(int argc, const char* const* argv) {
     add_merge(line);
     add_prescribe(line);
     add_prune(line);
+    add_report(line);
     add_curves(line);
     add_completion(line);
     return parse(line, argc, argv);

@@ -44,6 +44,7 @@ void add_sweep(CommandLine& line);
 void add_merge(CommandLine& line);
 void add_prescribe(CommandLine& line);
 void add_prune(CommandLine& line);
+void add_report(CommandLine& line);
 void add_completion(CommandLine& line);
 
 /// Parses the arguments and runs the subcommand. Returns the exit code; faults of the user are reported on stderr.

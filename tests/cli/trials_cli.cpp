@@ -111,8 +111,8 @@ TEST_CASE("a sweep that is interrupted says how it goes on, and --list runs noth
   CHECK(contains(list.out, "tiny.json"));
   CHECK_FALSE(contains(list.out, "sweeps"));
   const auto stopped = place.shell(
-      "sed 's/\"seeds\": 40/\"seeds\": 4000/' tiny.json > long.json; "
-      "timeout -s INT 0.5 $R sweep long.json -o long");
+      "sed 's/\"steps\": 300/\"steps\": 30000000/' tiny.json > long.json; "
+      "timeout -s INT 2 $R sweep long.json -o long");
   CHECK(stopped.exit_code == 124);
   CHECK(contains(stopped.err, "the same command goes on where it ended"));
 }

@@ -1,0 +1,263 @@
+#include "report/chart.hpp"
+
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+#include "util/error.hpp"
+#include "util/format.hpp"
+
+namespace reluscope {
+
+namespace {
+
+constexpr int kWidth = 640;
+
+/// A directory of its own, removed at the end.
+class Scratch {
+ public:
+  Scratch() {
+    std::string pattern = (std::filesystem::temp_directory_path() / "reluscope-charts-XXXXXX").string();
+    if (::mkdtemp(pattern.data()) == nullptr) throw IoError("cannot make a directory for charts in " + pattern);
+    path_ = pattern;
+  }
+  Scratch(const Scratch&) = delete;
+  Scratch& operator=(const Scratch&) = delete;
+  ~Scratch() {
+    std::error_code ignored;
+    std::filesystem::remove_all(path_, ignored);
+  }
+  [[nodiscard]] const std::filesystem::path& path() const { return path_; }
+
+ private:
+  std::filesystem::path path_;
+};
+
+/// gnuplot's own word for a hole is a line that is empty, or NaN.
+std::string number(double value) { return std::isfinite(value) ? format_number(value) : "NaN"; }
+
+void write_points(std::ostream& out, const std::vector<double>& x, const std::vector<double>& y) {
+  for (std::size_t at = 0; at < x.size(); ++at) out << number(x[at]) << ' ' << number(y[at]) << '\n';
+}
+
+/// Data blocks, and the plot command that uses them.
+std::string write_plot(std::ostream& out, const Chart& chart) {
+  std::vector<std::string> parts;
+  int block = 0;
+  const auto begin_block = [&] {
+    const std::string name = "$d" + std::to_string(block++);
+    out << name << " << EOD\n";
+    return name;
+  };
+  if (chart.heat) {
+    const std::string name = begin_block();
+    for (std::size_t row = 0; row < chart.heat->rows.size(); ++row)
+      for (std::size_t at = 0; at < chart.heat->x.size(); ++at)
+        out << number(chart.heat->x[at]) << ' ' << row + 1 << ' ' << number(chart.heat->rows[row][at]) << '\n';
+    out << "EOD\n";
+    parts.push_back(name + " using 1:2:3 with image notitle");
+  }
+  for (const Series& series : chart.series) {
+    if (series.low.empty()) continue;
+    const std::string name = begin_block();
+    for (std::size_t at = 0; at < series.band_x.size(); ++at)
+      out << number(series.band_x[at]) << ' ' << number(series.low[at]) << ' ' << number(series.high[at]) << '\n';
+    out << "EOD\n";
+    parts.push_back(name + " using 1:2:3 with filledcurves fc rgb '" + series.color +
+                    "' fs transparent solid 0.25 noborder notitle");
+  }
+  for (const Series& series : chart.series) {
+    const std::string name = begin_block();
+    write_points(out, series.x, series.y);
+    out << "EOD\n";
+    parts.push_back(name + " using 1:2 with " + (series.points ? "linespoints pt 7 ps 0.35" : "lines") + " lw 1.6 lc rgb '" +
+                    series.color + "'" + (series.dashed ? " dt 2" : "") + " notitle");
+  }
+  // One block for each colour: bars are many.
+  std::vector<std::string> colors;
+  for (const Bar& bar : chart.bars)
+    if (std::find(colors.begin(), colors.end(), bar.color) == colors.end()) colors.push_back(bar.color);
+  for (const std::string& color : colors) {
+    const std::string name = begin_block();
+    for (const Bar& bar : chart.bars)
+      if (bar.color == color)
+        out << number(bar.from) << ' ' << number(bar.row) << ' ' << number(bar.to - bar.from) << " 0\n";
+    out << "EOD\n";
+    parts.push_back(name + " using 1:2:3:4 with vectors nohead lw " +
+                    format_fixed(std::clamp(static_cast<double>(chart.height) / 2.0 /
+                                                std::max(1.0, chart.y_max.value_or(1.0)),
+                                            0.4, 6.0),
+                                 2) +
+                    " lc rgb '" + color + "' notitle");
+  }
+  if (chart.guide) parts.push_back(number(*chart.guide) + " with lines lw 1 dt 3 lc rgb '#888888' notitle");
+  if (parts.empty()) parts.emplace_back("NaN notitle");
+  std::string command = "plot ";
+  for (std::size_t at = 0; at < parts.size(); ++at) command += (at > 0 ? ", " : "") + parts[at];
+  return command;
+}
+
+void write_chart(std::ostream& out, const Chart& chart, const std::filesystem::path& file) {
+  out << "reset\nset terminal svg size " << kWidth << ',' << chart.height
+      << " dynamic font 'sans-serif,13' noenhanced\nset output '" << file.string() << "'\n"
+      << "set border 3 lc rgb '#888888'\nset tics nomirror textcolor rgb 'black'\nset grid ytics lc rgb '#bbbbbb' dt 3 lw 0.7\n"
+      << "unset key\nset xlabel '" << chart.x_label << "' textcolor rgb 'black'\nset ylabel '" << chart.y_label
+      << "' textcolor rgb 'black'\n";
+  if (chart.log_y) out << "set logscale y\nset format y '%.0e'\n";
+  out << "set autoscale xfix\n";
+  if (chart.whole_x) out << "set xtics 1\n";
+  out << "set yrange [" << (chart.y_min ? number(*chart.y_min) : "*") << ':' << (chart.y_max ? number(*chart.y_max) : "*")
+      << "]\n";
+  if (chart.heat)
+    out << "set palette defined (0 '#2f6f4f', 0.0005 '#f3e3b3', 0.5 '#d95f02', 1 '#5a0b0b')\nset cbrange [0:1]\n"
+        << "set yrange [0.5:" << static_cast<double>(chart.heat->rows.size()) + 0.5 << "]\nset ytics 1,"
+        << std::max<std::size_t>(1, chart.heat->rows.size() / 10) << "\nunset grid\nset cbtics textcolor rgb 'black'\n";
+  const std::string command = write_plot(out, chart);
+  out << command << '\n'
+      << "print sprintf('%.6f %.6f %.6f %.6f %.17g %.17g %.17g %.17g', GPVAL_TERM_XMIN, GPVAL_TERM_XMAX, "
+         "GPVAL_TERM_YMIN, GPVAL_TERM_YMAX, GPVAL_X_MIN, GPVAL_X_MAX, GPVAL_Y_MIN, GPVAL_Y_MAX)\n"
+      << "unset output\n";
+}
+
+std::string read_all(const std::filesystem::path& path) {
+  std::ifstream file(path, std::ios::binary);
+  std::ostringstream text;
+  text << file.rdbuf();
+  return text.str();
+}
+
+void replace_all(std::string& text, const std::string& from, const std::string& to) {
+  for (std::size_t at = text.find(from); at != std::string::npos; at = text.find(from, at + to.size()))
+    text.replace(at, from.size(), to);
+}
+
+/// Without the XML prologue, with ids of its own, and text and axes in the colour of the page.
+std::string tidy(std::string svg, const std::string& prefix) {
+  svg.erase(0, svg.find("<svg"));
+  const std::size_t title = svg.find("<title>");
+  if (title != std::string::npos) svg.erase(title, svg.find("</desc>") + 7 - title);
+  const std::size_t defs = svg.find("<defs>");
+  // Only points of type 7 are used: one of fifteen symbols.
+  if (defs != std::string::npos)
+    svg.replace(defs, svg.find("</defs>") + 7 - defs,
+                "<defs><circle id='gpPt6' fill='currentColor' stroke='none' cx='0' cy='0' r='1'/></defs>");
+  replace_all(svg, "gpPt6", prefix + "-pt");
+  replace_all(svg, "id=\"gnuplot", "id=\"" + prefix + "-gnuplot");
+  replace_all(svg, "id=\"gp", "id=\"" + prefix + "-gp");
+  replace_all(svg, "color=\"black\"", "");
+  replace_all(svg, "rgb(0,0,0)", "currentColor");
+  replace_all(svg, "rgb(0, 0, 0)", "currentColor");
+  replace_all(svg, "fill=\"black\"", "fill=\"currentColor\"");
+  replace_all(svg, "\n\n", "\n");
+  return svg;
+}
+
+/// Runs gnuplot on the script; its messages come back.
+std::string run_gnuplot(const std::filesystem::path& script, const std::filesystem::path& messages) {
+  const pid_t child = ::fork();
+  if (child < 0) throw IoError("cannot start gnuplot");
+  if (child == 0) {
+    // stdout and stderr go into a file; nothing of the environment changes what is drawn.
+    if (std::freopen(messages.c_str(), "w", stderr) == nullptr || ::dup2(2, 1) < 0) std::_Exit(126);
+    ::unsetenv("GNUTERM");
+    ::execlp("gnuplot", "gnuplot", "-d", script.c_str(), static_cast<char*>(nullptr));
+    std::_Exit(127);
+  }
+  int status = 0;
+  while (::waitpid(child, &status, 0) < 0 && errno == EINTR) continue;
+  const std::string said = read_all(messages);
+  if (WIFEXITED(status) && WEXITSTATUS(status) == 127)
+    throw IoError("gnuplot draws the charts, and is not installed (Debian: gnuplot-nox)");
+  if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) throw IoError("gnuplot failed: " + said.substr(0, 500));
+  return said;
+}
+
+}  // namespace
+
+std::vector<DrawnChart> draw_charts(const std::vector<Chart>& charts) {
+  std::vector<DrawnChart> drawn(charts.size());
+  if (charts.empty()) return drawn;
+  const Scratch scratch;
+  {
+    std::ofstream script(scratch.path() / "script.gp");
+    for (std::size_t at = 0; at < charts.size(); ++at)
+      write_chart(script, charts[at], scratch.path() / (std::to_string(at) + ".svg"));
+    if (!script.flush()) throw IoError("cannot write into " + scratch.path().string());
+  }
+  std::istringstream said(run_gnuplot(scratch.path() / "script.gp", scratch.path() / "messages"));
+  for (std::size_t at = 0; at < charts.size(); ++at) {
+    DrawnChart& chart = drawn[at];
+    double bottom = 0.0;
+    double top = 0.0;
+    // Warnings may stand between the lines that were printed.
+    for (std::string line; std::getline(said, line);) {
+      std::istringstream numbers(line);
+      if (numbers >> chart.left >> chart.right >> bottom >> top >> chart.x_min >> chart.x_max >> chart.y_min >> chart.y_max)
+        break;
+    }
+    chart.top = charts[at].height - top;
+    chart.bottom = charts[at].height - bottom;
+    chart.svg = tidy(read_all(scratch.path() / (std::to_string(at) + ".svg")), charts[at].id);
+  }
+  return drawn;
+}
+
+std::string depth_color(std::size_t index, std::size_t count) {
+  // Viridis (Smith and van der Walt 2015) from 0.2 to 0.78: neither end is lost on white or black.
+  static constexpr std::array<std::array<int, 3>, 5> kStops = {
+      {{65, 68, 135}, {49, 104, 142}, {33, 145, 140}, {53, 183, 121}, {94, 201, 98}}};
+  const double place = count < 2 ? 0.0
+                                 : static_cast<double>(index) / static_cast<double>(count - 1) *
+                                       static_cast<double>(kStops.size() - 1);
+  const std::size_t below = std::min(static_cast<std::size_t>(place), kStops.size() - 2);
+  const double share = place - static_cast<double>(below);
+  std::string color = "#";
+  for (std::size_t channel = 0; channel < 3; ++channel) {
+    const double value = kStops[below][channel] + share * (kStops[below + 1][channel] - kStops[below][channel]);
+    static constexpr const char* kDigits = "0123456789abcdef";
+    const int level = static_cast<int>(std::lround(value));
+    color += kDigits[level / 16];
+    color += kDigits[level % 16];
+  }
+  return color;
+}
+
+std::string category_color(std::size_t index) {
+  static constexpr std::array kColors = {"#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#8c6d1f"};
+  return kColors[index % kColors.size()];
+}
+
+void thin_out(std::vector<double>& x, std::vector<double>& y, std::size_t most) {
+  if (x.size() <= most) return;
+  std::vector<double> thin_x;
+  std::vector<double> thin_y;
+  const std::size_t stretches = std::max<std::size_t>(1, most / 2);
+  for (std::size_t stretch = 0; stretch < stretches; ++stretch) {
+    const std::size_t begin = stretch * x.size() / stretches;
+    const std::size_t end = (stretch + 1) * x.size() / stretches;
+    std::size_t least = begin;
+    std::size_t greatest = begin;
+    for (std::size_t at = begin; at < end; ++at) {
+      // What is not a number stays visible as a gap.
+      if (std::isnan(y[at]) || y[at] < y[least]) least = at;
+      if (std::isnan(y[at]) || y[at] > y[greatest]) greatest = at;
+    }
+    for (const std::size_t at : {std::min(least, greatest), std::max(least, greatest)}) {
+      if (!thin_x.empty() && thin_x.back() == x[at]) continue;
+      thin_x.push_back(x[at]);
+      thin_y.push_back(y[at]);
+    }
+  }
+  x = std::move(thin_x);
+  y = std::move(thin_y);
+}
+
+}  // namespace reluscope

@@ -1,0 +1,69 @@
+#pragma once
+// Charts as inline SVG, drawn by gnuplot as a child process. It gets numbers and our own words alone: names from a config
+// or a file are never handed to it, legends are made in HTML.
+
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace reluscope {
+
+struct Series {
+  std::string name;   ///< for the legend: any text
+  std::string color;  ///< "#rrggbb"
+  std::vector<double> x, y;
+  std::vector<double> low, high;  ///< a band around it, at band_x; empty: none
+  std::vector<double> band_x;
+  bool dashed = false;
+  bool points = false;  ///< marked where there is a value
+};
+
+/// A field of values from 0 to 1: row by row from below, one value per x.
+struct HeatMap {
+  std::vector<double> x;
+  std::vector<std::vector<double>> rows;
+};
+
+/// A stretch of one row, in one colour.
+struct Bar {
+  double row = 0.0;
+  double from = 0.0;
+  double to = 0.0;
+  std::string color;
+};
+
+struct Chart {
+  std::string id;     ///< of the HTML element
+  std::string title;
+  std::string note;   ///< one or two sentences under it
+  std::string x_label, y_label;
+  bool log_y = false;
+  bool whole_x = false;  ///< ticks at whole numbers
+  std::optional<double> y_min, y_max;
+  std::vector<Series> series;
+  std::optional<HeatMap> heat;
+  std::vector<Bar> bars;
+  std::optional<double> guide;  ///< a horizontal line
+  int height = 300;             ///< of a width of 640
+};
+
+/// A chart, and where its axes are: in units of the SVG, and in those of the data.
+struct DrawnChart {
+  std::string svg;
+  double left = 0.0, right = 0.0, top = 0.0, bottom = 0.0;
+  double x_min = 0.0, x_max = 0.0, y_min = 0.0, y_max = 0.0;
+};
+
+/// Throws IoError where gnuplot is missing or fails.
+std::vector<DrawnChart> draw_charts(const std::vector<Chart>& charts);
+
+/// Colours for layers in the order of their depth, dark near the input; readable on light and dark ground, and told
+/// apart without seeing colours well.
+std::string depth_color(std::size_t index, std::size_t count);
+/// Colours for a few things without order (Okabe and Ito 2008).
+std::string category_color(std::size_t index);
+
+/// At most about `most` points that keep the least and the greatest value of every stretch.
+void thin_out(std::vector<double>& x, std::vector<double>& y, std::size_t most);
+
+}  // namespace reluscope

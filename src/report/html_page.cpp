@@ -1,0 +1,82 @@
+#include "report/html_page.hpp"
+
+namespace reluscope {
+
+namespace {
+
+constexpr const char* kStyle = R"css(
+:root { color-scheme: light dark; --ground: #ffffff; --text: #1c1f23; --soft: #4d545c; --line: #d4d8dd; --card: #f6f7f9; }
+@media (prefers-color-scheme: dark) {
+  :root { --ground: #14171a; --text: #e6e8ea; --soft: #b3bac2; --line: #3a4047; --card: #1d2125; }
+}
+* { box-sizing: border-box; }
+body { margin: 0 auto; padding: 1rem; max-width: 84rem; background: var(--ground); color: var(--text);
+       font: 16px/1.5 system-ui, sans-serif; }
+h1 { font-size: 1.5rem; } h2 { border-bottom: 1px solid var(--line); padding-top: 1rem; } h3 { margin: .6rem 0 .3rem; }
+.verdict { font-size: 1.15rem; font-weight: 600; }
+.findings { list-style: none; padding: 0; }
+.findings li { margin: .4rem 0; padding: .5rem .8rem; border-left: .4rem solid #6b7280; background: var(--card); }
+.findings .critical { border-color: #c0262d; } .findings .warning { border-color: #b8860b; }
+.findings small { display: block; color: var(--soft); }
+.grid { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 30rem), 1fr)); gap: 1rem; }
+.chart { margin: 0; padding: .8rem; background: var(--card); border: 1px solid var(--line); border-radius: .4rem;
+         position: relative; min-width: 0; }
+.plot svg { display: block; width: 100%; height: auto; color: var(--text); }
+.plot image { image-rendering: pixelated; }
+.legend { margin: .2rem 0; font-size: .85rem; color: var(--soft); }
+.legend span { margin-right: .8rem; white-space: nowrap; }
+.legend i { display: inline-block; width: .9rem; height: .9rem; margin-right: .3rem; vertical-align: -.1rem; border-radius: .2rem; }
+figcaption { font-size: .9rem; color: var(--soft); }
+details { margin: .5rem 0; } summary { cursor: pointer; }
+.scroll { overflow: auto; max-height: 24rem; }
+table { border-collapse: collapse; font-size: .9rem; font-variant-numeric: tabular-nums; }
+th, td { padding: .2rem .6rem; border-bottom: 1px solid var(--line); text-align: right; }
+th:first-child, td:first-child { text-align: left; }
+pre { overflow: auto; padding: .8rem; background: var(--card); font-size: .85rem; }
+.tip { position: absolute; z-index: 2; pointer-events: none; padding: .3rem .6rem; font-size: .8rem; white-space: pre;
+       background: var(--ground); color: var(--text); border: 1px solid var(--line); border-radius: .3rem; }
+@media print { body { max-width: none; } .chart { break-inside: avoid; } details:not([open]) { display: none; } }
+)css";
+
+// The numbers under a chart are what the pointer shows: those of the nearest row.
+constexpr const char* kScript = R"js(
+for (const chart of document.querySelectorAll('.chart[data-area]')) {
+  const [left, right, , , low, high] = chart.dataset.area.trim().split(/\s+/).map(Number);
+  const svg = chart.querySelector('svg'), rows = [...chart.querySelectorAll('tbody tr')];
+  if (!svg || !rows.length) continue;
+  const names = [...chart.querySelectorAll('thead th')].map(cell => cell.textContent);
+  const steps = rows.map(row => Number(row.cells[0].textContent));
+  const tip = document.createElement('div');
+  tip.className = 'tip';
+  tip.hidden = true;
+  chart.append(tip);
+  svg.addEventListener('pointermove', event => {
+    const place = new DOMPoint(event.clientX, event.clientY).matrixTransform(svg.getScreenCTM().inverse());
+    const step = low + (place.x - left) / (right - left) * (high - low);
+    let nearest = 0;
+    steps.forEach((one, at) => { if (Math.abs(one - step) < Math.abs(steps[nearest] - step)) nearest = at; });
+    const cells = [...rows[nearest].cells].map(cell => cell.textContent);
+    tip.textContent = cells.map((cell, at) => names[at] + ': ' + cell).filter((_, at) => cells[at] !== '').slice(0, 14).join('\n');
+    const box = chart.getBoundingClientRect();
+    tip.hidden = false;
+    tip.style.left = Math.min(event.clientX - box.left + 14, box.width - tip.offsetWidth - 4) + 'px';
+    tip.style.top = event.clientY - box.top + 14 + 'px';
+  });
+  svg.addEventListener('pointerleave', () => { tip.hidden = true; });
+}
+)js";
+
+}  // namespace
+
+std::string html_page(const std::string& title, const std::string& body) {
+  std::string page = "<!doctype html>\n<html lang=en>\n<head>\n<meta charset=utf-8>\n"
+                     "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'; "
+                     "script-src 'unsafe-inline'; img-src data:\">\n"
+                     "<meta name=viewport content=\"width=device-width, initial-scale=1\">\n<title>";
+  page += title;
+  page.append("</title>\n<style>").append(kStyle).append("</style>\n</head>\n<body>\n<h1>").append(title);
+  page.append("</h1>\n").append(body).append("<script>").append(kScript).append("</script>\n</body>\n</html>\n");
+  return page;
+}
+
+}  // namespace reluscope
