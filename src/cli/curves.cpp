@@ -4,6 +4,7 @@
 
 #include "cli/commands.hpp"
 #include "nn/activation.hpp"
+#include "report/curves_plot.hpp"
 #include "trace/table_writer.hpp"
 #include "util/error.hpp"
 #include "util/nearest.hpp"
@@ -33,6 +34,7 @@ struct CurveOptions {
   double from = -5.0;
   double to = 5.0;
   std::int64_t points = 201;
+  std::string plot;
   TraceFormat format = TraceFormat::csv;
 };
 
@@ -109,6 +111,23 @@ int write_curves(const CurveOptions& options) {
   std::vector<double> derivative(count);
   for (std::size_t at = 0; at < count; ++at)
     z[at] = options.from + (options.to - options.from) * static_cast<double>(at) / static_cast<double>(count - 1);
+  if (!options.plot.empty()) {
+    const auto curve = [&](const std::string& name, const Choice& choice) {
+      evaluate_activation(choice, z, a, derivative);
+      return Curve{name, z, a, derivative};
+    };
+    std::vector<Curve> curves;
+    for (std::size_t which = 0; which < wanted.size(); ++which) curves.push_back(curve(wanted[which], choices[which]));
+    const std::string svg = curves_svg(curves, curve("relu", parse_activation("relu")));
+    if (options.plot == "-") {
+      TextSink sink("-");
+      sink.write(svg);
+      sink.flush();
+    } else {
+      write_file_atomically(options.plot, svg);
+    }
+    return kDone;
+  }
   TableWriter<CurveRecord> table(TextSink("-"), options.format);
   for (std::size_t which = 0; which < wanted.size(); ++which) {
     evaluate_activation(choices[which], z, a, derivative);
@@ -127,12 +146,15 @@ void add_curves(CommandLine& line) {
   auto options = std::make_shared<CurveOptions>();
   CLI::App* command = line.add("curves", "Write activation functions and their derivatives as CSV",
                                "\nExamples:\n  reluscope curves relu leaky_relu elu > curves.csv\n"
-                               "  reluscope curves relu leaky_relu:negative_slope=0.2 --from -2 --to 2");
+                               "  reluscope curves relu leaky_relu:negative_slope=0.2 --from -2 --to 2\n"
+                               "  reluscope curves --plot curves.svg");
   command->add_option("ACTIVATION", options->activations,
                       "Names, each with parameters if wanted (elu:alpha=0.5); default: all");
   command->add_option("--from", options->from, "First pre-activation")->capture_default_str();
   command->add_option("--to", options->to, "Last pre-activation")->capture_default_str();
   command->add_option("--points", options->points, "Rows per activation")->capture_default_str();
+  command->add_option("--plot", options->plot, "Draw them instead, as SVG, each against ReLU; - is standard output")
+      ->type_name("FILE");
   add_format_option(*command, options->format, "Format of the rows [csv]");
   command->callback([&line, options] { line.action = [options] { return write_curves(*options); }; });
 }

@@ -1,14 +1,34 @@
 #include "cli/findings.hpp"
 
+#include <map>
+#include <utility>
+
 #include "report/terminal.hpp"
 #include "util/error.hpp"
 
 namespace reluscope {
 
+namespace {
+
+/// Deep networks would fill the screen.
+constexpr int kFindingsOfRule = 5;
+
+}  // namespace
+
 void print_findings(const Diagnosis& diagnosis, std::ostream& out) {
-  for (const Finding& finding : diagnosis.findings)
-    if (finding.severity > Severity::info)
+  std::map<std::pair<std::string, Severity>, int> counts;
+  for (const Finding& finding : diagnosis.findings) ++counts[{finding.rule, finding.severity}];
+  std::map<std::pair<std::string, Severity>, int> shown;
+  for (const Finding& finding : diagnosis.findings) {
+    if (finding.severity == Severity::info) continue;
+    const std::pair key{finding.rule, finding.severity};
+    const int number = ++shown[key];
+    if (number <= kFindingsOfRule)
       out << severity_name(finding.severity) << ": " << finding.rule << ": " << printable(finding.sentence) << '\n';
+    if (number == kFindingsOfRule && counts[key] > number)
+      out << severity_name(finding.severity) << ": " << finding.rule << ": and " << counts[key] - number
+          << " layers more (reluscope diagnose lists them)\n";
+  }
   out << std::flush;
 }
 

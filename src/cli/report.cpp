@@ -31,14 +31,15 @@ int report_them(const std::vector<std::string>& directories, const std::string& 
 void add_report(CommandLine& line) {
   auto directories = std::make_shared<std::vector<std::string>>();
   auto out = std::make_shared<std::string>("report.html");
-  CLI::App* command =
-      line.add("report", "Make a self-contained HTML page of a run, or of several side by side",
-               "\nSeveral runs share their axes; runs of one config that differ in the seed alone become a line with a band.\n"
-               "\nExamples:\n  reluscope report runs/dying-relu -o dying.html\n"
-               "  reluscope report runs/dying-relu runs/dying-leaky");
+  CLI::App* command = line.add(
+      "report", "Make a self-contained HTML page of a run, or of several side by side",
+      "\nSeveral runs share their axes; runs of one config that differ in the seed alone become a line with a band.\n"
+      "\nExamples:\n  reluscope report runs/dying-relu -o dying.html\n"
+      "  reluscope report runs/dying-relu runs/dying-leaky");
   command->add_option("RUN", *directories, "Run directories")->required();
   command->add_option("-o,--out", *out, "Where the page goes [report.html]; - is standard output")->type_name("FILE");
-  command->callback([&line, directories, out] { line.action = [directories, out] { return report_them(*directories, *out); }; });
+  command->callback(
+      [&line, directories, out] { line.action = [directories, out] { return report_them(*directories, *out); }; });
 }
 
 }  // namespace reluscope

@@ -19,8 +19,6 @@ namespace reluscope {
 
 namespace {
 
-constexpr int kWidth = 640;
-
 /// A directory of its own, removed at the end.
 class Scratch {
  public:
@@ -78,8 +76,8 @@ std::string write_plot(std::ostream& out, const Chart& chart) {
     const std::string name = begin_block();
     write_points(out, series.x, series.y);
     out << "EOD\n";
-    parts.push_back(name + " using 1:2 with " + (series.points ? "linespoints pt 7 ps 0.35" : "lines") + " lw 1.6 lc rgb '" +
-                    series.color + "'" + (series.dashed ? " dt 2" : "") + " notitle");
+    parts.push_back(name + " using 1:2 with " + (series.points ? "linespoints pt 7 ps 0.35" : "lines") +
+                    " lw 1.6 lc rgb '" + series.color + "'" + (series.dashed ? " dt 2" : "") + " notitle");
   }
   // One block for each colour: bars are many.
   std::vector<std::string> colors;
@@ -91,12 +89,12 @@ std::string write_plot(std::ostream& out, const Chart& chart) {
       if (bar.color == color)
         out << number(bar.from) << ' ' << number(bar.row) << ' ' << number(bar.to - bar.from) << " 0\n";
     out << "EOD\n";
-    parts.push_back(name + " using 1:2:3:4 with vectors nohead lw " +
-                    format_fixed(std::clamp(static_cast<double>(chart.height) / 2.0 /
-                                                std::max(1.0, chart.y_max.value_or(1.0)),
-                                            0.4, 6.0),
-                                 2) +
-                    " lc rgb '" + color + "' notitle");
+    parts.push_back(
+        name + " using 1:2:3:4 with vectors nohead lw " +
+        format_fixed(
+            std::clamp(static_cast<double>(chart.height) / 2.0 / std::max(1.0, chart.y_max.value_or(1.0)), 0.4, 6.0),
+            2) +
+        " lc rgb '" + color + "' notitle");
   }
   if (chart.guide) parts.push_back(number(*chart.guide) + " with lines lw 1 dt 3 lc rgb '#888888' notitle");
   if (parts.empty()) parts.emplace_back("NaN notitle");
@@ -106,16 +104,17 @@ std::string write_plot(std::ostream& out, const Chart& chart) {
 }
 
 void write_chart(std::ostream& out, const Chart& chart, const std::filesystem::path& file) {
-  out << "reset\nset terminal svg size " << kWidth << ',' << chart.height
+  out << "reset\nset terminal svg size " << chart.width << ',' << chart.height
       << " dynamic font 'sans-serif,13' noenhanced\nset output '" << file.string() << "'\n"
-      << "set border 3 lc rgb '#888888'\nset tics nomirror textcolor rgb 'black'\nset grid ytics lc rgb '#bbbbbb' dt 3 lw 0.7\n"
+      << "set border 3 lc rgb '#888888'\nset tics nomirror textcolor rgb 'black'\nset grid ytics lc rgb '#bbbbbb' dt 3 "
+         "lw 0.7\n"
       << "unset key\nset xlabel '" << chart.x_label << "' textcolor rgb 'black'\nset ylabel '" << chart.y_label
       << "' textcolor rgb 'black'\n";
   if (chart.log_y) out << "set logscale y\nset format y '%.0e'\n";
   out << "set autoscale xfix\n";
   if (chart.whole_x) out << "set xtics 1\n";
-  out << "set yrange [" << (chart.y_min ? number(*chart.y_min) : "*") << ':' << (chart.y_max ? number(*chart.y_max) : "*")
-      << "]\n";
+  out << "set yrange [" << (chart.y_min ? number(*chart.y_min) : "*") << ':'
+      << (chart.y_max ? number(*chart.y_max) : "*") << "]\n";
   if (chart.heat)
     out << "set palette defined (0 '#2f6f4f', 0.0005 '#f3e3b3', 0.5 '#d95f02', 1 '#5a0b0b')\nset cbrange [0:1]\n"
         << "set yrange [0.5:" << static_cast<double>(chart.heat->rows.size()) + 0.5 << "]\nset ytics 1,"
@@ -156,6 +155,9 @@ std::string tidy(std::string svg, const std::string& prefix) {
   replace_all(svg, "rgb(0,0,0)", "currentColor");
   replace_all(svg, "rgb(0, 0, 0)", "currentColor");
   replace_all(svg, "fill=\"black\"", "fill=\"currentColor\"");
+  // Each line's own title would show as a tooltip.
+  for (std::size_t at = svg.find("<title>"); at != std::string::npos; at = svg.find("<title>", at))
+    svg.erase(at, svg.find("</title>", at) + 8 - at);
   replace_all(svg, "\n\n", "\n");
   return svg;
 }
@@ -200,7 +202,8 @@ std::vector<DrawnChart> draw_charts(const std::vector<Chart>& charts) {
     // Warnings may stand between the lines that were printed.
     for (std::string line; std::getline(said, line);) {
       std::istringstream numbers(line);
-      if (numbers >> chart.left >> chart.right >> bottom >> top >> chart.x_min >> chart.x_max >> chart.y_min >> chart.y_max)
+      if (numbers >> chart.left >> chart.right >> bottom >> top >> chart.x_min >> chart.x_max >> chart.y_min >>
+          chart.y_max)
         break;
     }
     chart.top = charts[at].height - top;
@@ -214,9 +217,9 @@ std::string depth_color(std::size_t index, std::size_t count) {
   // Viridis (Smith and van der Walt 2015) from 0.2 to 0.78: neither end is lost on white or black.
   static constexpr std::array<std::array<int, 3>, 5> kStops = {
       {{65, 68, 135}, {49, 104, 142}, {33, 145, 140}, {53, 183, 121}, {94, 201, 98}}};
-  const double place = count < 2 ? 0.0
-                                 : static_cast<double>(index) / static_cast<double>(count - 1) *
-                                       static_cast<double>(kStops.size() - 1);
+  const double place =
+      count < 2 ? 0.0
+                : static_cast<double>(index) / static_cast<double>(count - 1) * static_cast<double>(kStops.size() - 1);
   const std::size_t below = std::min(static_cast<std::size_t>(place), kStops.size() - 2);
   const double share = place - static_cast<double>(below);
   std::string color = "#";

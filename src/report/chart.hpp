@@ -1,6 +1,6 @@
 #pragma once
-// Charts as inline SVG, drawn by gnuplot as a child process. It gets numbers and our own words alone: names from a config
-// or a file are never handed to it, legends are made in HTML.
+// Charts as inline SVG, drawn by gnuplot as a child process. It gets numbers and our own words alone: names from a
+// config or a file are never handed to it, legends are made in HTML.
 
 #include <optional>
 #include <string>
@@ -33,9 +33,9 @@ struct Bar {
 };
 
 struct Chart {
-  std::string id;     ///< of the HTML element
+  std::string id;  ///< of the HTML element
   std::string title;
-  std::string note;   ///< one or two sentences under it
+  std::string note;  ///< one or two sentences under it
   std::string x_label, y_label;
   bool log_y = false;
   bool whole_x = false;  ///< ticks at whole numbers
@@ -44,7 +44,8 @@ struct Chart {
   std::optional<HeatMap> heat;
   std::vector<Bar> bars;
   std::optional<double> guide;  ///< a horizontal line
-  int height = 300;             ///< of a width of 640
+  int width = 640;
+  int height = 300;
 };
 
 /// A chart, and where its axes are: in units of the SVG, and in those of the data.

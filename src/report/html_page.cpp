@@ -69,10 +69,11 @@ for (const chart of document.querySelectorAll('.chart[data-area]')) {
 }  // namespace
 
 std::string html_page(const std::string& title, const std::string& body) {
-  std::string page = "<!doctype html>\n<html lang=en>\n<head>\n<meta charset=utf-8>\n"
-                     "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'; "
-                     "script-src 'unsafe-inline'; img-src data:\">\n"
-                     "<meta name=viewport content=\"width=device-width, initial-scale=1\">\n<title>";
+  std::string page =
+      "<!doctype html>\n<html lang=en>\n<head>\n<meta charset=utf-8>\n"
+      "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'; "
+      "script-src 'unsafe-inline'; img-src data:\">\n"
+      "<meta name=viewport content=\"width=device-width, initial-scale=1\">\n<title>";
   page += title;
   page.append("</title>\n<style>").append(kStyle).append("</style>\n</head>\n<body>\n<h1>").append(title);
   page.append("</h1>\n").append(body).append("<script>").append(kScript).append("</script>\n</body>\n</html>\n");

@@ -20,9 +20,14 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
-/// Points of a line that are drawn, and rows of the table under a chart.
+/// Points of a line that are drawn, and rows of the table under a chart: at most so many, and fewer where there are
+/// many lines, so that a page of a hundred layers stays small.
 constexpr std::size_t kPoints = 400;
+constexpr std::size_t kPointsOfAll = 12000;
 constexpr std::size_t kTableRows = 60;
+constexpr std::size_t kCellsOfTable = 2000;
+/// Findings of one rule that are shown at once.
+constexpr int kFindingsOfRule = 3;
 /// Columns of a heat map, and rows of the chart of lives.
 constexpr std::size_t kMapColumns = 200;
 constexpr std::size_t kMostLives = 400;
@@ -67,7 +72,8 @@ void add_table(Figure& figure, const std::string& first) {
     all.insert(series.x.begin(), series.x.end());
   }
   const std::vector<double> steps(all.begin(), all.end());
-  const std::size_t rows = std::min(kTableRows, steps.size());
+  const std::size_t most = std::clamp(kCellsOfTable / figure.head.size(), std::size_t{20}, kTableRows);
+  const std::size_t rows = std::min(most, steps.size());
   for (std::size_t row = 0; row < rows; ++row) {
     const double step = steps[rows < 2 ? 0 : row * (steps.size() - 1) / (rows - 1)];
     std::vector<std::string> cells = {format_number(step)};
@@ -99,7 +105,7 @@ void finish(Figure& figure, const std::string& first = "step") {
     if (figure.chart.log_y)
       for (double& value : series.y)
         if (!(value > 0.0)) value = kNaN;
-    thin_out(series.x, series.y, kPoints);
+    thin_out(series.x, series.y, std::min(kPoints, kPointsOfAll / figure.chart.series.size()));
   }
 }
 
@@ -136,10 +142,11 @@ void add_dead(const ReportRun& run, std::vector<Figure>& figures) {
   auto layers = split_layers(run.tables.census);
   if (layers.size() < 2) return;
   layers.pop_back();  // the output
-  Figure lines = make_figure("dead", "Dead units per layer",
-                             "Share of each hidden layer that is dead on the whole training set, at each census; the band is "
-                             "what is proved in between (dead_min to dead_max).",
-                             "dead units, %");
+  Figure lines =
+      make_figure("dead", "Dead units per layer",
+                  "Share of each hidden layer that is dead on the whole training set, at each census; the band is "
+                  "what is proved in between (dead_min to dead_max).",
+                  "dead units, %");
   lines.chart.y_min = 0.0;
   lines.chart.y_max = 100.0;
   const auto recorded = split_layers(run.tables.layers);
@@ -182,9 +189,9 @@ void add_dead(const ReportRun& run, std::vector<Figure>& figures) {
   finish(lines);
   figures.push_back(std::move(lines));
   if (columns < 2) return;
-  Figure heat = make_figure("map", "Dead units, layer by layer over time",
-                            "Each row is a hidden layer, the first one (nearest the input) at the bottom. Green: no unit is dead.",
-                            "layer");
+  Figure heat = make_figure(
+      "map", "Dead units, layer by layer over time",
+      "Each row is a hidden layer, the first one (nearest the input) at the bottom. Green: no unit is dead.", "layer");
   heat.chart.height = static_cast<int>(std::min<std::size_t>(420, 130 + 22 * map.rows.size()));
   heat.chart.heat = std::move(map);
   heat.legend = {{"#2f6f4f", "none dead"}, {"#f3e3b3", "some"}, {"#d95f02", "half"}, {"#5a0b0b", "all"}};
@@ -199,10 +206,11 @@ void add_lives(const ReportRun& run, std::vector<Figure>& figures) {
   const std::map<std::string, std::string> colors = {
       {"born", "#d55e00"}, {"own_weights", "#0072b2"}, {"own_bias", "#e69f00"}, {"upstream", "#009e73"}};
   const std::string locked_color = "#8a8a8a";
-  Figure figure = make_figure("lives", "Lives of the units that died",
-                              "A row per unit that was ever dead, those of the first layer at the bottom; coloured while it is "
-                              "dead, by what killed it, and grey once it provably cannot come back.",
-                              "units that died");
+  Figure figure =
+      make_figure("lives", "Lives of the units that died",
+                  "A row per unit that was ever dead, those of the first layer at the bottom; coloured while it is "
+                  "dead, by what killed it, and grey once it provably cannot come back.",
+                  "units that died");
   double row = 0.0;
   figure.head = {"layer", "unit", "dead from", "to", "cause", "locked at"};
   for (const auto& [place, events] : units) {
@@ -233,21 +241,25 @@ void add_lives(const ReportRun& run, std::vector<Figure>& figures) {
     close(end);
   }
   if (units.size() > kMostLives)
-    figure.chart.note += " The first " + std::to_string(kMostLives) + " of " + std::to_string(units.size()) + " are shown.";
+    figure.chart.note +=
+        " The first " + std::to_string(kMostLives) + " of " + std::to_string(units.size()) + " are shown.";
   figure.chart.y_min = 0.0;
   figure.chart.y_max = row + 1.0;
   figure.chart.height = static_cast<int>(std::clamp(140.0 + 3.0 * row, 180.0, 560.0));
-  figure.legend = {{"#d55e00", "born dead"},          {"#0072b2", "died by its own weights"},
-                   {"#e69f00", "by its own bias"},    {"#009e73", "because what feeds it moved"},
+  figure.legend = {{"#d55e00", "born dead"},
+                   {"#0072b2", "died by its own weights"},
+                   {"#e69f00", "by its own bias"},
+                   {"#009e73", "because what feeds it moved"},
                    {locked_color, "cannot come back"}};
   figures.push_back(std::move(figure));
 }
 
 void add_theory(const ReportRun& run, std::vector<Figure>& figures) {
-  Figure figure = make_figure("theory", "Signal and gradient at the start, against theory",
-                              "Mean of z² and RMS of ∂L/∂z in each layer before the first update; dashed: what mean-field "
-                              "theory predicts for wide layers.",
-                              "at step 0", true);
+  Figure figure =
+      make_figure("theory", "Signal and gradient at the start, against theory",
+                  "Mean of z² and RMS of ∂L/∂z in each layer before the first update; dashed: what mean-field "
+                  "theory predicts for wide layers.",
+                  "at step 0", true);
   figure.chart.x_label = "layer";
   figure.chart.whole_x = run.tables.theory.rows.size() <= 20;
   Series measured_q{"mean z², measured", "#0072b2", {}, {}, {}, {}, {}, false, true};
@@ -302,27 +314,31 @@ std::vector<Figure> run_figures(const ReportRun& run) {
   add_dead(run, figures);
   add_lives(run, figures);
   if (!run.tables.layers.rows.empty()) {
-    figures.push_back(layer_lines(run, make_figure("gradients", "Gradient norms", "‖∂L/∂W‖ of each layer, before clipping. A norm "
-                                                                                "of exactly 0 has no place on this axis.",
-                                                   "gradient norm", true),
+    figures.push_back(layer_lines(run,
+                                  make_figure("gradients", "Gradient norms",
+                                              "‖∂L/∂W‖ of each layer, before clipping. A norm "
+                                              "of exactly 0 has no place on this axis.",
+                                              "gradient norm", true),
                                   false, [](const LayerRecord& row) { return row.grad_norm_w; }));
     figures.push_back(layer_lines(
         run,
-        make_figure("delta", "Loss gradient at the units",
-                    "RMS of ∂L/∂z: comparable across layers. Apart by a constant factor from layer to layer, gradients vanish "
-                    "or explode.",
-                    "delta RMS", true),
+        make_figure(
+            "delta", "Loss gradient at the units",
+            "RMS of ∂L/∂z: comparable across layers. Apart by a constant factor from layer to layer, gradients vanish "
+            "or explode.",
+            "delta RMS", true),
         false, [](const LayerRecord& row) { return row.delta_rms; }));
   }
   add_theory(run, figures);
   if (!run.tables.layers.rows.empty()) {
     figures.push_back(layer_lines(run,
-                                  make_figure("activations", "Size of the activations", "RMS of each layer's activations.",
-                                              "RMS activation", true),
+                                  make_figure("activations", "Size of the activations",
+                                              "RMS of each layer's activations.", "RMS activation", true),
                                   false, [](const LayerRecord& row) { return row.a_rms; }));
-    Figure update = make_figure("update", "Size of the updates",
-                                "‖Δθ‖/‖θ‖ of each step, by layer; about 1e-3 (the dotted line) is a common rule of thumb.",
-                                "update ratio", true);
+    Figure update =
+        make_figure("update", "Size of the updates",
+                    "‖Δθ‖/‖θ‖ of each step, by layer; about 1e-3 (the dotted line) is a common rule of thumb.",
+                    "update ratio", true);
     update.chart.guide = 1e-3;
     figures.push_back(
         layer_lines(run, std::move(update), false, [](const LayerRecord& row) { return row.update_ratio; }));
@@ -331,13 +347,13 @@ std::vector<Figure> run_figures(const ReportRun& run) {
       run, make_figure("loss", "Loss", "Mean loss of each recorded batch.", "loss"), "#0072b2",
       [](const StepRecord& row) { return std::optional<double>(row.loss); }, figures);
   add_steps(
-      run, make_figure("accuracy", "Accuracy", "Share of each recorded batch classified correctly.", "accuracy, %"), "#009e73",
-      [](const StepRecord& row) {
-        return row.accuracy ? std::optional<double>(100.0 * *row.accuracy) : std::nullopt;
-      },
+      run, make_figure("accuracy", "Accuracy", "Share of each recorded batch classified correctly.", "accuracy, %"),
+      "#009e73",
+      [](const StepRecord& row) { return row.accuracy ? std::optional<double>(100.0 * *row.accuracy) : std::nullopt; },
       figures);
-  Figure rank = make_figure("rank", "Effective rank", "How many directions each layer's activations use (Roy and Vetterli 2007).",
-                            "effective rank");
+  Figure rank =
+      make_figure("rank", "Effective rank", "How many directions each layer's activations use (Roy and Vetterli 2007).",
+                  "effective rank");
   auto layers = split_layers(run.tables.census);
   for (std::size_t at = 0; at < layers.size(); ++at) {
     Series& series = rank.chart.series.emplace_back();
@@ -447,8 +463,9 @@ std::vector<Figure> comparison_figures(const std::vector<ReportRun>& runs) {
                                    steps_of([](const StepRecord& row) {
                                      return row.accuracy ? std::optional<double>(100.0 * *row.accuracy) : std::nullopt;
                                    })));
-  figures.push_back(compare_groups(groups, make_figure("all-gradient", "Global gradient norm", note, "gradient norm", true),
-                                   steps_of([](const StepRecord& row) { return std::optional<double>(row.grad_norm); })));
+  figures.push_back(
+      compare_groups(groups, make_figure("all-gradient", "Global gradient norm", note, "gradient norm", true),
+                     steps_of([](const StepRecord& row) { return std::optional<double>(row.grad_norm); })));
   std::erase_if(figures, [](const Figure& figure) { return figure.chart.series.empty(); });
   return figures;
 }
@@ -462,8 +479,8 @@ void share_axes(std::vector<std::vector<Figure>>& all) {
         if (!figure.chart.y_min && !figure.chart.heat && figure.chart.bars.empty()) visit(figure.chart);
   };
   each([&](Chart& chart) {
-    auto [range, fresh] = ranges.try_emplace(chart.id, std::numeric_limits<double>::infinity(),
-                                             -std::numeric_limits<double>::infinity());
+    auto [range, fresh] =
+        ranges.try_emplace(chart.id, std::numeric_limits<double>::infinity(), -std::numeric_limits<double>::infinity());
     for (const Series& series : chart.series)
       for (const double value : series.y) {
         if (!std::isfinite(value)) continue;
@@ -519,20 +536,26 @@ std::string figure_html(const Figure& figure, const DrawnChart& drawn) {
 
 std::string findings_html(const ReportRun& run) {
   std::string html;
+  std::string more;
+  std::map<std::pair<std::string, Severity>, int> shown;
   for (const Finding& finding : run.diagnosis.findings) {
     const std::string severity(severity_name(finding.severity));
-    html += "<li class=" + severity + "><b>" + severity + "</b> <code>" + html_escape(finding.rule) + "</code> " +
-            html_escape(finding.sentence);
+    std::string& place = ++shown[{finding.rule, finding.severity}] <= kFindingsOfRule ? html : more;
+    place += "<li class=" + severity + "><b>" + severity + "</b> <code>" + html_escape(finding.rule) + "</code> " +
+             html_escape(finding.sentence);
     if (!finding.remedies.empty() && finding.severity > Severity::info) {
-      html += " <small>May help: ";
+      place += " <small>May help: ";
       for (std::size_t at = 0; at < finding.remedies.size(); ++at)
-        html += (at > 0 ? ", " : "") + html_escape(finding.remedies[at]);
-      html += "</small>";
+        place += (at > 0 ? ", " : "") + html_escape(finding.remedies[at]);
+      place += "</small>";
     }
-    html += "</li>\n";
+    place += "</li>\n";
   }
   if (html.empty()) return "<p>No findings.</p>\n";
-  return "<ul class=findings>\n" + html + "</ul>\n";
+  html = "<ul class=findings>\n" + html + "</ul>\n";
+  if (more.empty()) return html;
+  return html + "<details><summary>The same rules at other layers</summary><ul class=findings>\n" + more +
+         "</ul></details>\n";
 }
 
 std::string text_of(const Json& object, const char* key) {
@@ -560,8 +583,8 @@ std::string head_html(const ReportRun& run) {
   std::string html = "<p class=verdict>" + html_escape(text_of(run.summary, "verdict")) + "</p>\n";
   const Json& train = member(run.summary, "train");
   const Json& test = member(run.summary, "test");
-  html += table_html({"", "loss", "accuracy"}, {{"training", loss_of(train), percent_of(train)},
-                                               {"test", loss_of(test), percent_of(test)}});
+  html += table_html({"", "loss", "accuracy"},
+                     {{"training", loss_of(train), percent_of(train)}, {"test", loss_of(test), percent_of(test)}});
   html += "<h3>Findings</h3>\n" + findings_html(run);
   std::vector<std::vector<std::string>> rows;
   const auto count = [](const std::optional<std::int64_t>& value) { return value ? std::to_string(*value) : ""; };
@@ -578,9 +601,10 @@ std::string head_html(const ReportRun& run) {
                     count(last.dormant), rank});
   }
   if (!rows.empty())
-    html += "<h3>The last census</h3>\n" + table_html({"layer", "units", "dead", "dead %", "most dead", "born dead", "locked",
-                                                       "dead on domain", "saturated", "dormant", "effective rank"},
-                                                      rows);
+    html += "<h3>The last census</h3>\n" +
+            table_html({"layer", "units", "dead", "dead %", "most dead", "born dead", "locked", "dead on domain",
+                        "saturated", "dormant", "effective rank"},
+                       rows);
   return html;
 }
 
