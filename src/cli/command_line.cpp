@@ -119,6 +119,8 @@ int run_command_line(int argc, const char* const* argv) {
     add_prescribe(line);
     add_prune(line);
     add_report(line);
+    add_watch(line);
+    add_export(line);
     add_curves(line);
     add_completion(line);
     return parse(line, argc, argv);

@@ -45,6 +45,8 @@ void add_merge(CommandLine& line);
 void add_prescribe(CommandLine& line);
 void add_prune(CommandLine& line);
 void add_report(CommandLine& line);
+void add_watch(CommandLine& line);
+void add_export(CommandLine& line);
 void add_completion(CommandLine& line);
 
 /// Parses the arguments and runs the subcommand. Returns the exit code; faults of the user are reported on stderr.

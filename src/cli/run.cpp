@@ -17,6 +17,7 @@
 #include "experiment/theory.hpp"
 #include "report/progress_bar.hpp"
 #include "report/run_report.hpp"
+#include "report/strips.hpp"
 #include "trace/run_directory.hpp"
 #include "util/error.hpp"
 #include "util/nearest.hpp"
@@ -196,7 +197,8 @@ int run_it(const RunOptions& options, bool quiet) {
   }
   const std::string sentence = verdict(summary);
   // From the files: what diagnose will say of them later.
-  const Diagnosis diagnosis = diagnose(read_run(directory->path()), spec.thresholds);
+  const RunTables tables = read_run(directory->path());
+  const Diagnosis diagnosis = diagnose(tables, spec.thresholds);
   const std::string document = summary_json(spec, summary, sentence, findings_json(diagnosis.findings));
   if (options.save_weights) write_weights(directory->path() / RunDirectory::kWeights, weights);
   directory->write_summary(document);
@@ -208,6 +210,9 @@ int run_it(const RunOptions& options, bool quiet) {
     out.flush();
   }
   print_report(options, quiet, summary, *directory, stdout_taken);
+  const int descriptor = stdout_taken ? STDERR_FILENO : STDOUT_FILENO;
+  if (!quiet && is_terminal(descriptor))
+    (stdout_taken ? std::cerr : std::cout) << run_strips(tables, strip_style(descriptor)) << std::flush;
   if (!quiet) print_findings(diagnosis, stdout_taken ? std::cerr : std::cout);
   if (summary.interrupted) reraise(stop.load());
   if (summary.failed) {

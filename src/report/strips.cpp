@@ -1,0 +1,126 @@
+#include "report/strips.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <map>
+#include <vector>
+
+#include "report/terminal.hpp"
+#include "util/format.hpp"
+
+namespace reluscope {
+
+namespace {
+
+constexpr std::size_t kMostLayers = 12;
+constexpr std::size_t kMostCells = 60;
+constexpr std::size_t kNameColumns = 14;
+constexpr std::size_t kFigureColumns = 22;
+
+/// From nothing to all, in nine levels.
+const char* cell(double level, bool utf8) {
+  static constexpr std::array kBlocks = {"·", "▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"};
+  static constexpr std::array kAscii = {".", ":", "-", "=", "+", "*", "#", "%", "@"};
+  // Whatever is there shows: only exactly nothing gets the first sign.
+  const double clamped = std::clamp(level, 0.0, 1.0);
+  const auto at =
+      clamped <= 0.0 ? std::size_t{0} : std::min<std::size_t>(8, 1 + static_cast<std::size_t>(clamped * 7.999));
+  return utf8 ? kBlocks[at] : kAscii[at];
+}
+
+/// The trace of one layer.
+struct Line {
+  std::string name;
+  std::vector<double> values;
+};
+
+/// The value of each stretch that `pick` takes from its values.
+template <class Pick>
+std::vector<double> squeeze(const std::vector<double>& values, std::size_t cells, Pick pick) {
+  const std::size_t count = std::min(cells, values.size());
+  std::vector<double> squeezed;
+  for (std::size_t at = 0; at < count; ++at) {
+    const std::size_t begin = at * values.size() / count;
+    const std::size_t end = std::max(begin + 1, (at + 1) * values.size() / count);
+    double chosen = values[begin];
+    for (std::size_t place = begin + 1; place < end; ++place) chosen = pick(chosen, values[place]);
+    squeezed.push_back(chosen);
+  }
+  return squeezed;
+}
+
+template <class R, class Get>
+std::vector<Line> lines_of(const std::vector<R>& rows, bool hidden_only, Get get) {
+  std::map<std::int64_t, Line> layers;
+  for (const R& row : rows) {
+    Line& line = layers[row.layer];
+    line.name = row.name;
+    line.values.push_back(get(row));
+  }
+  if (hidden_only && layers.size() > 1) layers.erase(std::prev(layers.end()));
+  std::vector<Line> lines;
+  for (auto& [number, line] : layers) lines.push_back(std::move(line));
+  if (lines.size() <= kMostLayers) return lines;
+  std::vector<Line> some;
+  for (std::size_t at = 0; at < kMostLayers; ++at)
+    some.push_back(std::move(lines[at * (lines.size() - 1) / (kMostLayers - 1)]));
+  return some;
+}
+
+std::string name_cell(const std::string& name) {
+  std::string text = printable(name).substr(0, kNameColumns);
+  return "  " + text + std::string(kNameColumns - text.size() + 1, ' ');
+}
+
+std::string paint(const std::string& text, const char* code, bool color) {
+  return color ? std::string("\x1b[") + code + "m" + text + "\x1b[0m" : text;
+}
+
+}  // namespace
+
+std::string run_strips(const RunTables& tables, const StripStyle& style) {
+  const std::size_t taken = kNameColumns + 3 + kFigureColumns;
+  const std::size_t cells = std::clamp<std::size_t>(style.width > taken ? style.width - taken : 0, 8, kMostCells);
+  const char* arrow = style.utf8 ? " → " : " -> ";
+  std::string text;
+  const auto dead = lines_of(tables.census.rows, true, [](const CensusRecord& row) { return row.dead_fraction; });
+  if (!dead.empty()) text += "dead units over time\n";
+  for (const Line& line : dead) {
+    std::string strip;
+    for (const double value :
+         squeeze(line.values, cells, [](double left, double right) { return std::max(left, right); }))
+      strip += paint(cell(value, style.utf8), value > 0.0 ? "31" : "32", style.color);
+    text += name_cell(line.name) + strip + "  " + format_fixed(100.0 * line.values.back(), 1) + " %\n";
+  }
+  const auto norms = lines_of(tables.layers.rows, false, [](const LayerRecord& row) { return row.grad_norm_w; });
+  if (!norms.empty()) text += "gradient norms, log scale\n";
+  double low = 0.0;
+  double high = 0.0;
+  bool any = false;
+  for (const Line& line : norms)
+    for (const double value : line.values) {
+      if (!(value > 0.0) || !std::isfinite(value)) continue;
+      low = any ? std::min(low, std::log(value)) : std::log(value);
+      high = any ? std::max(high, std::log(value)) : std::log(value);
+      any = true;
+    }
+  for (const Line& line : norms) {
+    std::string strip;
+    for (const double value :
+         squeeze(line.values, cells, [](double left, double right) { return std::max(left, right); })) {
+      const bool finite = std::isfinite(value);
+      const double level = high > low ? (std::log(value) - low) / (high - low) : 0.5;
+      strip += !finite ? "!" : (value > 0.0 ? cell(std::max(level, 1e-9), style.utf8) : (style.utf8 ? "·" : "."));
+    }
+    text += name_cell(line.name) + strip + "  " + format_short(line.values.front()) + arrow +
+            format_short(line.values.back()) + "\n";
+  }
+  return text;
+}
+
+StripStyle strip_style(int descriptor) {
+  return {terminal_width(descriptor), locale_is_utf8(), wants_color(descriptor)};
+}
+
+}  // namespace reluscope
