@@ -22,6 +22,7 @@ struct CompareOptions {
   std::int64_t seeds = 5;
   int jobs = 0;
   std::string out;
+  std::string runs;
   bool json = false;
   bool markdown = false;
 };
@@ -37,12 +38,15 @@ int compare_them(const CompareOptions& options, bool quiet) {
   FleetProgress progress("compare", static_cast<std::int64_t>(jobs.size()), 0, !quiet);
   std::vector<std::vector<Trial>> trials(variants, std::vector<Trial>(static_cast<std::size_t>(options.seeds)));
   std::vector<std::string> rows(jobs.size());
-  run_fleet(source, jobs, job_count(options.jobs), &stop, [&](const Job& job, const Trial& trial) {
-    const auto at = static_cast<std::size_t>(job.number);
-    trials[at % variants][at / variants] = trial;
-    rows[at] = results_row(job, trial.figures);
-    progress.advance(trial.figures.status != "done");
-  });
+  run_fleet(
+      source, jobs, job_count(options.jobs), &stop,
+      [&](const Job& job, const Trial& trial) {
+        const auto at = static_cast<std::size_t>(job.number);
+        trials[at % variants][at / variants] = trial;
+        rows[at] = results_row(job, trial.figures);
+        progress.advance(trial.figures.status != "done");
+      },
+      options.runs);
   progress.clear();
   if (stop != 0) reraise(stop);
   const std::string out = options.out.empty() ? "compare.csv" : options.out;
@@ -92,6 +96,8 @@ void add_compare(CommandLine& line) {
   add_jobs_option(*command, options->jobs);
   command->add_option("-o,--out", options->out, "Where each run becomes a row [compare.csv]; - is standard output")
       ->type_name("FILE");
+  command->add_option("--runs", options->runs, "Keep the traces of each run, in DIR/ID, as for reluscope report")
+      ->type_name("DIR");
   command->add_flag("--json", options->json, "The table as JSON on standard output");
   command->add_flag("--markdown", options->markdown, "The table as Markdown");
   command->callback(

@@ -374,6 +374,11 @@ std::vector<Figure> run_figures(const ReportRun& run) {
   return figures;
 }
 
+const Json& member(const Json& object, const char* key) {
+  static const Json kNull;
+  return object.is_object() && object.contains(key) ? object[key] : kNull;
+}
+
 // ---- several runs
 
 /// Runs of one config, but for the seed.
@@ -381,6 +386,38 @@ struct Group {
   std::string name;
   std::vector<const ReportRun*> runs;
 };
+
+/// Groups of one name get what tells them apart: "dying-relu, activation.name=elu".
+void name_differences(std::vector<std::pair<std::string, Group>>& groups) {
+  constexpr std::size_t kMostShown = 3;
+  std::vector<Json> flat;
+  std::set<std::string> places;
+  for (const auto& [key, group] : groups) {
+    const Json config = Json::parse(key, nullptr, false);
+    flat.push_back(config.is_object() ? config.flatten() : Json::object());
+    for (const auto& [place, value] : flat.back().items()) places.insert(place);
+  }
+  std::vector<std::size_t> shown(groups.size(), 0);
+  for (const std::string& place : places) {
+    if (place == "/name") continue;
+    const bool same = std::all_of(flat.begin(), flat.end(), [&](const Json& one) {
+      return member(one, place.c_str()) == member(flat[0], place.c_str());
+    });
+    if (same) continue;
+    std::string label = place.substr(place.rfind('/', place.rfind('/') - 1) + 1);
+    std::replace(label.begin(), label.end(), '/', '.');
+    for (std::size_t at = 0; at < groups.size(); ++at) {
+      const Json& value = member(flat[at], place.c_str());
+      if (value.is_null() || shown[at] >= kMostShown) continue;
+      if (std::count_if(groups.begin(), groups.end(), [&](const auto& other) {
+            return other.second.runs.front()->name == groups[at].second.runs.front()->name;
+          }) < 2)
+        continue;
+      ++shown[at];
+      groups[at].second.name += ", " + label + "=" + (value.is_string() ? value.get<std::string>() : value.dump());
+    }
+  }
+}
 
 std::vector<Group> group_by_config(const std::vector<ReportRun>& runs) {
   std::vector<std::pair<std::string, Group>> groups;
@@ -392,6 +429,7 @@ std::vector<Group> group_by_config(const std::vector<ReportRun>& runs) {
     if (found == groups.end()) found = groups.insert(groups.end(), {key, {run.name, {}}});
     found->second.runs.push_back(&run);
   }
+  name_differences(groups);
   std::vector<Group> list;
   for (auto& [key, group] : groups) {
     if (group.runs.size() > 1) group.name += " (" + std::to_string(group.runs.size()) + " seeds)";
@@ -571,11 +609,6 @@ std::string percent_of(const Json& evaluation) {
 std::string loss_of(const Json& evaluation) {
   if (!evaluation.is_object() || !evaluation.contains("loss") || !evaluation["loss"].is_number()) return "";
   return format_short(evaluation["loss"].get<double>());
-}
-
-const Json& member(const Json& object, const char* key) {
-  static const Json kNull;
-  return object.is_object() && object.contains(key) ? object[key] : kNull;
 }
 
 /// Verdict, final figures, findings, and the last census.

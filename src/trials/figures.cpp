@@ -5,6 +5,9 @@
 #include <cmath>
 #include <limits>
 
+#include "experiment/documents.hpp"
+#include "experiment/theory.hpp"
+#include "trace/run_directory.hpp"
 #include "trace/sink.hpp"
 
 namespace reluscope {
@@ -76,13 +79,27 @@ double Figures::held_out_accuracy() const {
   return test_loss ? test_accuracy.value_or(kNaN) : train_accuracy.value_or(kNaN);
 }
 
-Trial run_trial(const ExperimentSpec& spec, const Dataset& dataset, const std::atomic<int>* stop) {
+Trial run_trial(const ExperimentSpec& spec, const Dataset& dataset, const std::atomic<int>* stop,
+                const std::filesystem::path& keep) {
   const auto start = std::chrono::steady_clock::now();
-  RecordMemory records;
+  const auto memory = std::make_shared<RecordMemory>();
+  RecordMemory& records = *memory;
+  Tee sink;
+  sink.add(memory);
+  std::shared_ptr<RunDirectory> directory;
+  ManifestFacts facts;
+  facts.threads = 1;
+  if (!keep.empty()) {
+    facts.started = utc_now();
+    directory = std::make_shared<RunDirectory>(keep, true);
+    sink.add(directory);
+    directory->write_manifest(manifest_json(spec, dataset, facts));
+    directory->write_theory(theory_csv(predict(spec, dataset)));
+  }
   ThreadPool alone(1);
   RunControl control;
   control.stop = stop;
-  const RunSummary summary = run_experiment(spec, dataset, records, alone, control);
+  const RunSummary summary = run_experiment(spec, dataset, sink, alone, control);
   Trial trial;
   trial.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   Figures& figures = trial.figures;
@@ -104,6 +121,13 @@ Trial run_trial(const ExperimentSpec& spec, const Dataset& dataset, const std::a
   add_gradients(records.steps, figures);
   trial.diagnosis = diagnose(take_tables(records), spec.thresholds);
   figures.findings = list_findings(trial.diagnosis);
+  if (directory) {
+    directory->write_summary(summary_json(spec, summary, "", findings_json(trial.diagnosis.findings)));
+    facts.status = summary.failed ? "failed" : (summary.interrupted ? "interrupted" : "done");
+    facts.steps = summary.steps;
+    facts.train_seconds = trial.seconds;
+    directory->write_manifest(manifest_json(spec, dataset, facts));
+  }
   return trial;
 }
 

@@ -73,7 +73,9 @@ struct Trial {
   Diagnosis diagnosis;
   double seconds = 0.0;  ///< training and measuring took
 };
-Trial run_trial(const ExperimentSpec& spec, const Dataset& dataset, const std::atomic<int>* stop);
+/// `keep`: the run directory to write as `run` would; empty: none.
+Trial run_trial(const ExperimentSpec& spec, const Dataset& dataset, const std::atomic<int>* stop,
+                const std::filesystem::path& keep = {});
 
 /// Figures of a run that could not be set up.
 Figures failed_figures(const std::string& reason);

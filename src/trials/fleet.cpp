@@ -20,15 +20,16 @@ namespace {
 /// One thread's last experiment and data: neighbouring jobs often share them.
 class Worker {
  public:
-  Trial run(const ConfigSource& source, const Job& job, const std::atomic<int>* stop) {
+  Trial run(const ConfigSource& source, const Job& job, const std::atomic<int>* stop,
+            const std::filesystem::path& keep) {
     if (!spec_ || overrides_ != job.overrides) {
       spec_.reset();
       spec_ = source.parse(job.overrides);
       overrides_ = job.overrides;
     }
-    spec_->seed = job.seed;
+    set_seed(*spec_, job.seed);
     load();
-    return run_trial(*spec_, *dataset_, stop);
+    return run_trial(*spec_, *dataset_, stop, keep.empty() ? keep : keep / job.id);
   }
 
  private:
@@ -51,10 +52,11 @@ class Worker {
   std::string dataset_name_;
 };
 
-Trial run_or_fail(Worker& worker, const ConfigSource& source, const Job& job, const std::atomic<int>* stop) {
+Trial run_or_fail(Worker& worker, const ConfigSource& source, const Job& job, const std::atomic<int>* stop,
+                  const std::filesystem::path& keep) {
   Trial trial;
   try {
-    return worker.run(source, job, stop);
+    return worker.run(source, job, stop, keep);
   } catch (const UserError& error) { trial.figures = failed_figures(error.what()); } catch (const std::bad_alloc&) {
     trial.figures = failed_figures("out of memory");
   }
@@ -89,7 +91,7 @@ void identify(const ConfigSource& source, std::span<Job> jobs) {
 }
 
 void run_fleet(const ConfigSource& source, std::span<const Job> jobs, int threads, const std::atomic<int>* stop,
-               const JobDone& done) {
+               const JobDone& done, const std::filesystem::path& keep) {
   const auto stopped = [stop] { return stop != nullptr && stop->load(std::memory_order_relaxed) != 0; };
   ThreadPool pool(threads);
   std::vector<Worker> workers(static_cast<std::size_t>(threads));
@@ -100,7 +102,7 @@ void run_fleet(const ConfigSource& source, std::span<const Job> jobs, int thread
     if (stopped() || broken) return;
     const Job& job = jobs[static_cast<std::size_t>(index)];
     try {
-      const Trial trial = run_or_fail(workers[static_cast<std::size_t>(thread)], source, job, stop);
+      const Trial trial = run_or_fail(workers[static_cast<std::size_t>(thread)], source, job, stop, keep);
       if (stopped()) return;  // it may have been cut short
       const std::lock_guard lock(mutex);
       if (!broken) done(job, trial);

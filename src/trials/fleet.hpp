@@ -40,7 +40,8 @@ using JobDone = std::function<void(const Job& job, const Trial& trial)>;
 
 /// Runs the jobs on so many threads. A run that cannot be set up counts as failed. Once `stop` is not 0, no further
 /// run is begun, and those that are interrupted are not reported. What `done` throws ends the fleet and passes through.
+/// `keep`: where each run leaves its traces, in a directory called by its id; empty: nowhere.
 void run_fleet(const ConfigSource& source, std::span<const Job> jobs, int threads, const std::atomic<int>* stop,
-               const JobDone& done);
+               const JobDone& done, const std::filesystem::path& keep = {});
 
 }  // namespace reluscope

@@ -95,7 +95,7 @@ TEST_CASE("a gap in a long line stays visible") {
 }
 
 TEST_CASE("colours run from the first layer to the last without a repetition") {
-  CHECK(depth_color(0, 100) == "#414487");
+  CHECK(depth_color(0, 100) == "#545cbe");
   CHECK(depth_color(99, 100) == "#5ec962");
   CHECK(depth_color(0, 1) == depth_color(0, 2));
   CHECK(depth_color(3, 10) != depth_color(4, 10));
