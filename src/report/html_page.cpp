@@ -18,7 +18,7 @@ h1 { font-size: 1.5rem; } h2 { border-bottom: 1px solid var(--line); padding-top
 .findings li { margin: .4rem 0; padding: .5rem .8rem; border-left: .4rem solid #6b7280; background: var(--card); }
 .findings .critical { border-color: #c0262d; } .findings .warning { border-color: #b8860b; }
 .findings small { display: block; color: var(--soft); }
-.grid { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 30rem), 1fr)); gap: 1rem; }
+.grid { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 30rem), 1fr)); gap: 1rem; }
 .chart { margin: 0; padding: .8rem; background: var(--card); border: 1px solid var(--line); border-radius: .4rem;
          position: relative; min-width: 0; }
 .plot svg { display: block; width: 100%; height: auto; color: var(--text); }

@@ -121,8 +121,10 @@ Figure make_figure(std::string id, std::string title, std::string note, std::str
 }
 
 /// One line per layer of layers.csv.
+/// `predicted`: what theory says of the start, a dashed line beside the layer's own; of few layers only.
 template <class Get>
-Figure layer_lines(const ReportRun& run, Figure figure, bool hidden_only, Get get) {
+Figure layer_lines(const ReportRun& run, Figure figure, bool hidden_only, Get get,
+                   std::optional<double> TheoryRecord::*predicted = nullptr) {
   auto layers = split_layers(run.tables.layers);
   if (hidden_only && layers.size() > 1) layers.pop_back();
   for (std::size_t at = 0; at < layers.size(); ++at) {
@@ -134,6 +136,19 @@ Figure layer_lines(const ReportRun& run, Figure figure, bool hidden_only, Get ge
       series.y.push_back(get(*row));
     }
   }
+  add_legend(figure);
+  if (predicted != nullptr && layers.size() <= kMostNamed)
+    for (std::size_t at = 0; at < layers.size(); ++at)
+      for (const TheoryRecord& row : run.tables.theory.rows) {
+        if (row.layer != layers[at].layer || !(row.*predicted)) continue;
+        const std::vector<double>& x = figure.chart.series[at].x;
+        Series& series = figure.chart.series.emplace_back();
+        series.name = row.name + ", theory at step 0";
+        series.color = depth_color(at, layers.size());
+        series.x = {x.front(), x.back()};
+        series.y = {*(row.*predicted), *(row.*predicted)};
+        series.dashed = true;
+      }
   finish(figure);
   return figure;
 }
@@ -754,15 +769,34 @@ std::string html_report(const std::vector<ReportRun>& runs) {
     for (const Figure& figure : compared) body += figure_html(figure, drawn[next++]);
     body += "</div></section>\n";
   }
-  next = 0;
-  for (std::size_t run = 0; run < runs.size(); ++run) {
-    const std::string seed = text_of(runs[run].manifest, "seed");
-    body += "<section><h2>" + html_escape(runs[run].name) +
-            (runs.size() > 1 && !seed.empty() ? ", seed " + html_escape(seed) : "") + "</h2>\n" + head_html(runs[run]) +
-            "<div class=grid>\n";
-    for (const Figure& figure : all[run]) body += figure_html(figure, drawn[next++]);
-    body += "</div>\n" + tail_html(runs[run]) + "</section>\n";
+  // One run: its charts after its head. Several: chart by chart, the runs beside each other.
+  std::vector<std::string> heads;
+  for (const ReportRun& run : runs) {
+    const std::string seed = text_of(run.manifest, "seed");
+    heads.push_back(run.name + (runs.size() > 1 && !seed.empty() ? ", seed " + seed : ""));
   }
+  std::map<std::string, std::string> by_chart;
+  std::vector<std::string> order;
+  next = 0;
+  for (std::size_t run = 0; run < runs.size(); ++run)
+    for (Figure& figure : all[run]) {
+      const std::string kind = figure.chart.title;
+      if (!by_chart.contains(kind)) order.push_back(kind);
+      if (runs.size() > 1) figure.chart.title = heads[run];
+      by_chart[kind] += figure_html(figure, drawn[next++]);
+    }
+  for (std::size_t run = 0; run < runs.size(); ++run) {
+    body += "<section><h2>" + html_escape(heads[run]) + "</h2>\n" + head_html(runs[run]);
+    if (runs.size() == 1) {
+      body += "<div class=grid>\n";
+      for (const std::string& kind : order) body += by_chart[kind];
+      body += "</div>\n";
+    }
+    body += tail_html(runs[run]) + "</section>\n";
+  }
+  if (runs.size() > 1)
+    for (const std::string& kind : order)
+      body += "<section><h2>" + html_escape(kind) + "</h2>\n<div class=grid>\n" + by_chart[kind] + "</div></section>\n";
   std::string title = runs.size() == 1 ? runs.front().name : std::to_string(runs.size()) + " runs";
   return html_page("reluscope: " + html_escape(title), body);
 }

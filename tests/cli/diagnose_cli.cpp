@@ -1,5 +1,6 @@
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "support/command.hpp"
@@ -34,6 +35,31 @@ TEST_CASE("a sick run: findings after it, in summary.json, and from its director
   CHECK(document["worst"] == "critical");
   CHECK(document["findings"] == summary["findings"]);
   CHECK(document["skipped"].empty());
+}
+
+TEST_CASE("watch follows a run from its files; on a terminal strips are drawn, in a pipe nothing but lines") {
+  const Workplace place;
+  REQUIRE(place.shell("$R run $S/configs/moons.json --out run -q").exit_code == 0);
+  const auto done = place.shell("$R watch run --every 0.1");
+  CHECK(done.exit_code == 0);
+  CHECK(done.out.rfind("done, step 499, loss ", 0) == 0);
+  CHECK(std::count(done.out.begin(), done.out.end(), '\n') == 1);
+  // One that is running: lines until it is done.
+  const auto live = place.shell(
+      "$R run $S/configs/digits-relu.json train.epochs=1500 record.every=100 record.census=1000 --out live -q & sleep "
+      "0.2; $R watch live --every 0.1");
+  CHECK(live.exit_code == 0);
+  CHECK(contains(live.out, "running, step "));
+  CHECK(contains(live.out, "done, step 67499"));
+  CHECK(place.shell("$R watch nowhere").exit_code == 2);
+  const auto terminal = place.shell(
+      "script -qec \"LC_ALL=C TERM=xterm NO_COLOR=1 $R run $S/configs/moons.json --out run --force\" /dev/null");
+  CHECK(contains(terminal.out, "dead units over time"));
+  CHECK(contains(terminal.out, "gradient norms, log scale"));
+  CHECK_FALSE(contains(terminal.out, "\x1b[31m"));
+  const auto piped = place.shell("$R run $S/configs/moons.json --out run --force");
+  CHECK_FALSE(contains(piped.out, "dead units over time"));
+  CHECK(piped.out.find('\x1b') == std::string::npos);
 }
 
 TEST_CASE("a healthy run has nothing to say, and does not fail") {
