@@ -10,6 +10,7 @@
 #include "trials/compare.hpp"
 #include "trials/results.hpp"
 #include "util/error.hpp"
+#include "util/text_file.hpp"
 
 namespace reluscope {
 
@@ -58,9 +59,7 @@ int compare_them(const CompareOptions& options, bool quiet) {
     spdlog::warn("{} of {} runs failed: see the column failure", progress.failed(), jobs.size());
   const std::vector<Comparison> comparison = compare(variation.variants, trials);
   if (options.json) {
-    TextSink document("-");
-    document.write(comparison_json(comparison));
-    document.flush();
+    write_document("-", comparison_json(comparison));
   } else if (!quiet) {
     (out == "-" ? std::cerr : std::cout) << comparison_table(
                                                 comparison, options.markdown ? TableStyle::markdown : TableStyle::plain)

@@ -118,9 +118,9 @@ void add_completion(CommandLine& line) {
   command->callback([&line, shell] {
     line.action = [&line, shell] {
       const std::vector<Verb> verbs = walk(line.app);
-      TextSink out("-");
-      out.write(*shell == "bash" ? bash_script(verbs) : *shell == "zsh" ? zsh_script(verbs) : fish_script(verbs));
-      out.flush();
+      write_document("-", *shell == "bash"  ? bash_script(verbs)
+                          : *shell == "zsh" ? zsh_script(verbs)
+                                            : fish_script(verbs));
       return kDone;
     };
   });

@@ -119,13 +119,7 @@ int write_curves(const CurveOptions& options) {
     std::vector<Curve> curves;
     for (std::size_t which = 0; which < wanted.size(); ++which) curves.push_back(curve(wanted[which], choices[which]));
     const std::string svg = curves_svg(curves, curve("relu", parse_activation("relu")));
-    if (options.plot == "-") {
-      TextSink sink("-");
-      sink.write(svg);
-      sink.flush();
-    } else {
-      write_file_atomically(options.plot, svg);
-    }
+    write_document(options.plot, svg);
     return kDone;
   }
   TableWriter<CurveRecord> table(TextSink("-"), options.format);

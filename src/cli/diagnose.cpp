@@ -49,9 +49,7 @@ int diagnose_it(const DiagnoseOptions& options) {
   const Thresholds thresholds = parse_thresholds(options.thresholds, read_thresholds(options.path));
   const Diagnosis diagnosis = diagnose(read_run(options.path), thresholds, options.rules);
   if (options.json) {
-    TextSink out("-");
-    out.write(diagnosis_json(diagnosis));
-    out.flush();
+    write_document("-", diagnosis_json(diagnosis));
   } else {
     print_all(diagnosis, options.markdown);
   }

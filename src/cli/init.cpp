@@ -19,9 +19,7 @@ struct InitOptions {
 
 int write_starter(const InitOptions& options) {
   if (options.file == "-") {
-    TextSink out("-");
-    out.write(starter_config());
-    out.flush();
+    write_document("-", starter_config());
     return kDone;
   }
   if (std::filesystem::exists(options.file) && !options.force)

@@ -11,6 +11,7 @@
 #include "report/prescribe_report.hpp"
 #include "trials/prescribe.hpp"
 #include "util/error.hpp"
+#include "util/text_file.hpp"
 
 namespace reluscope {
 
@@ -84,9 +85,7 @@ int prescribe_it(const PrescribeChoices& choices, bool quiet) {
     spdlog::warn("nothing was written to {}: there is no change to recommend", choices.write);
   }
   if (choices.json) {
-    TextSink out("-");
-    out.write(prescription_json(prescription, patch));
-    out.flush();
+    write_document("-", prescription_json(prescription, patch));
   } else {
     print_prescription(prescription, patch, choices.markdown);
   }

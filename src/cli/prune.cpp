@@ -54,9 +54,7 @@ int prune_it(const PruneOptions& options, bool quiet) {
   const PruneReport report =
       prune(options.run, options.units == "dead" ? Prunable::dead : Prunable::locked, out, default_thread_count());
   if (options.json) {
-    TextSink sink("-");
-    sink.write(document(report));
-    sink.flush();
+    write_document("-", document(report));
   } else if (!quiet) {
     std::vector<std::vector<std::string>> rows;
     for (const PrunedLayer& layer : report.layers)

@@ -15,14 +15,8 @@ int report_them(const std::vector<std::string>& directories, const std::string& 
   std::vector<ReportRun> runs;
   for (const std::string& directory : directories) runs.push_back(read_report_run(directory));
   const std::string page = html_report(runs);
-  if (out == "-") {
-    TextSink sink("-");
-    sink.write(page);
-    sink.flush();
-  } else {
-    write_file_atomically(out, page);
-    spdlog::info("the report is in {}", out);
-  }
+  write_document(out, page);
+  if (out != "-") spdlog::info("the report is in {}", out);
   return kDone;
 }
 

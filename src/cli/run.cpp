@@ -141,9 +141,7 @@ int run_it(const RunOptions& options, bool quiet) {
   const std::vector<TraceWish> wishes = parse_traces(options);
   const ExperimentSpec spec = load_experiment(options.config, options.overrides);
   if (options.print_config) {
-    TextSink out("-");
-    out.write(spec.resolved_json + "\n");
-    out.flush();
+    write_document("-", spec.resolved_json + "\n");
     return kDone;
   }
   ManifestFacts facts;
@@ -204,11 +202,7 @@ int run_it(const RunOptions& options, bool quiet) {
   directory->write_summary(document);
   finish(summary.failed ? "failed" : (summary.interrupted ? "interrupted" : "done"), summary.steps);
   if (bar) bar->clear();
-  if (options.json) {
-    TextSink out("-");
-    out.write(document);
-    out.flush();
-  }
+  if (options.json) { write_document("-", document); }
   print_report(options, quiet, summary, *directory, stdout_taken);
   const int descriptor = stdout_taken ? STDERR_FILENO : STDOUT_FILENO;
   if (!quiet && is_terminal(descriptor))

@@ -10,9 +10,7 @@ void add_schema(CommandLine& line) {
                                "\nExample:\n  reluscope schema > experiment.schema.json");
   command->callback([&line] {
     line.action = [] {
-      TextSink out("-");
-      out.write(config_schema());
-      out.flush();
+      write_document("-", config_schema());
       return kDone;
     };
   });

@@ -85,14 +85,8 @@ int merge_them(const std::vector<std::string>& directories, const std::string& o
   const std::string text = merge_shards({directories.begin(), directories.end()});
   const std::filesystem::path path =
       out.empty() ? std::filesystem::path(directories.front()) / "results.csv" : std::filesystem::path(out);
-  if (path == "-") {
-    TextSink sink("-");
-    sink.write(text);
-    sink.flush();
-  } else {
-    write_file_atomically(path, text);
-    spdlog::info("results are in {}", path.string());
-  }
+  write_document(path, text);
+  if (path != "-") spdlog::info("results are in {}", path.string());
   return kDone;
 }
 

@@ -7,6 +7,7 @@
 #include "experiment/theory.hpp"
 #include "util/error.hpp"
 #include "util/format.hpp"
+#include "util/text_file.hpp"
 
 namespace reluscope {
 
@@ -48,9 +49,7 @@ int write_theory(const TheoryOptions& options, bool quiet) {
   const Theory theory =
       options.samples > 0 ? predict_and_sample(spec, dataset, options.samples, pool) : predict(spec, dataset);
   if (options.json) {
-    TextSink out("-");
-    out.write(theory_json(theory));
-    out.flush();
+    write_document("-", theory_json(theory));
     return kDone;
   }
   TableWriter<TheoryRecord> table(TextSink("-"), options.format);

@@ -88,6 +88,16 @@ std::string_view severity_name(Severity severity) {
   return "";
 }
 
+RunTables take_tables(RecordMemory&& records) {
+  RunTables tables;
+  tables.steps.rows = std::move(records.steps);
+  tables.layers.rows = std::move(records.layer_rows);
+  tables.census.rows = std::move(records.census_rows);
+  tables.units.rows = std::move(records.unit_rows);
+  tables.steps.present = tables.layers.present = tables.census.present = tables.units.present = true;
+  return tables;
+}
+
 RunTables read_run(const std::filesystem::path& path) {
   RunTables run;
   if (std::filesystem::is_directory(path)) {

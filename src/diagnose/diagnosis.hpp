@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "trace/records.hpp"
+#include "trace/sink.hpp"
 #include "trace/table_reader.hpp"
 #include "util/param.hpp"
 
@@ -27,6 +28,9 @@ struct RunTables {
   TableRows<UnitRecord> units;
   TableRows<TheoryRecord> theory;
 };
+
+/// What a run has left in memory.
+RunTables take_tables(RecordMemory&& records);
 
 /// Reads the CSV files of a run directory, or one of its tables (by its columns) from a single file.
 /// Throws DataError for what cannot be read, and where there is nothing to diagnose.

@@ -14,6 +14,7 @@
 
 #include "util/error.hpp"
 #include "util/format.hpp"
+#include "util/text_file.hpp"
 
 namespace reluscope {
 
@@ -113,6 +114,7 @@ void write_chart(std::ostream& out, const Chart& chart, const std::filesystem::p
   if (chart.log_y) out << "set logscale y\nset format y '%.0e'\n";
   out << "set autoscale xfix\n";
   if (chart.whole_x) out << "set xtics 1\n";
+  if (chart.x_min && chart.x_max) out << "set xrange [" << number(*chart.x_min) << ':' << number(*chart.x_max) << "]\n";
   out << "set yrange [" << (chart.y_min ? number(*chart.y_min) : "*") << ':'
       << (chart.y_max ? number(*chart.y_max) : "*") << "]\n";
   if (chart.heat)
@@ -124,13 +126,6 @@ void write_chart(std::ostream& out, const Chart& chart, const std::filesystem::p
       << "print sprintf('%.6f %.6f %.6f %.6f %.17g %.17g %.17g %.17g', GPVAL_TERM_XMIN, GPVAL_TERM_XMAX, "
          "GPVAL_TERM_YMIN, GPVAL_TERM_YMAX, GPVAL_X_MIN, GPVAL_X_MAX, GPVAL_Y_MIN, GPVAL_Y_MAX)\n"
       << "unset output\n";
-}
-
-std::string read_all(const std::filesystem::path& path) {
-  std::ifstream file(path, std::ios::binary);
-  std::ostringstream text;
-  text << file.rdbuf();
-  return text.str();
 }
 
 void replace_all(std::string& text, const std::string& from, const std::string& to) {
@@ -175,7 +170,7 @@ std::string run_gnuplot(const std::filesystem::path& script, const std::filesyst
   }
   int status = 0;
   while (::waitpid(child, &status, 0) < 0 && errno == EINTR) continue;
-  const std::string said = read_all(messages);
+  const std::string said = read_whole_file(messages);
   if (WIFEXITED(status) && WEXITSTATUS(status) == 127)
     throw IoError("gnuplot draws the charts, and is not installed (Debian: gnuplot-nox)");
   if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) throw IoError("gnuplot failed: " + said.substr(0, 500));
@@ -208,7 +203,7 @@ std::vector<DrawnChart> draw_charts(const std::vector<Chart>& charts) {
     }
     chart.top = charts[at].height - top;
     chart.bottom = charts[at].height - bottom;
-    chart.svg = tidy(read_all(scratch.path() / (std::to_string(at) + ".svg")), charts[at].id);
+    chart.svg = tidy(read_whole_file(scratch.path() / (std::to_string(at) + ".svg")), charts[at].id);
   }
   return drawn;
 }

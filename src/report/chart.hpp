@@ -39,7 +39,7 @@ struct Chart {
   std::string x_label, y_label;
   bool log_y = false;
   bool whole_x = false;  ///< ticks at whole numbers
-  std::optional<double> y_min, y_max;
+  std::optional<double> x_min, x_max, y_min, y_max;
   std::vector<Series> series;
   std::optional<HeatMap> heat;
   std::vector<Bar> bars;

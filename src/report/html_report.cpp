@@ -260,6 +260,8 @@ void add_lives(const ReportRun& run, std::vector<Figure>& figures) {
         " The first " + std::to_string(kMostLives) + " of " + std::to_string(units.size()) + " are shown.";
   figure.chart.y_min = 0.0;
   figure.chart.y_max = row + 1.0;
+  figure.chart.x_min = 0.0;
+  figure.chart.x_max = end;
   figure.chart.height = static_cast<int>(std::clamp(140.0 + 3.0 * row, 180.0, 560.0));
   figure.legend = {{"#d55e00", "born dead"},
                    {"#0072b2", "died by its own weights"},

@@ -16,16 +16,6 @@ namespace {
 
 constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 
-RunTables take_tables(RecordMemory& records) {
-  RunTables tables;
-  tables.steps.rows = std::move(records.steps);
-  tables.layers.rows = std::move(records.layer_rows);
-  tables.census.rows = std::move(records.census_rows);
-  tables.units.rows = std::move(records.unit_rows);
-  tables.steps.present = tables.layers.present = tables.census.present = tables.units.present = true;
-  return tables;
-}
-
 void add_units(const RunSummary& summary, Figures& figures) {
   figures.dead_fraction = summary.dead_fraction();
   if (!figures.dead_fraction) return;
@@ -119,7 +109,7 @@ Trial run_trial(const ExperimentSpec& spec, const Dataset& dataset, const std::a
   add_units(summary, figures);
   figures.collapsed = summary.collapsed;
   add_gradients(records.steps, figures);
-  trial.diagnosis = diagnose(take_tables(records), spec.thresholds);
+  trial.diagnosis = diagnose(take_tables(std::move(records)), spec.thresholds);
   figures.findings = list_findings(trial.diagnosis);
   if (directory) {
     directory->write_summary(summary_json(spec, summary, "", findings_json(trial.diagnosis.findings)));

@@ -7,11 +7,10 @@
 #include <cerrno>
 #include <charconv>
 #include <cstring>
-#include <fstream>
-#include <sstream>
 
 #include "trace/table_writer.hpp"
 #include "util/error.hpp"
+#include "util/text_file.hpp"
 
 namespace reluscope {
 
@@ -19,13 +18,6 @@ namespace {
 
 [[noreturn]] void fail(const std::string& what, const std::filesystem::path& path) {
   throw IoError("cannot " + what + " '" + path.string() + "': " + std::strerror(errno));
-}
-
-std::string read_all(const std::filesystem::path& path) {
-  std::ifstream file(path, std::ios::binary);
-  std::ostringstream text;
-  text << file.rdbuf();
-  return text.str();
 }
 
 }  // namespace
@@ -79,7 +71,7 @@ ResultsJournal::ResultsJournal(const std::filesystem::path& path, const std::str
   try {
     if (::flock(descriptor_, LOCK_EX | LOCK_NB) != 0)
       throw IoError("'" + path_.string() + "' is in use by another process: wait for it, or stop it");
-    std::string text = read_all(path_);
+    std::string text = read_whole_file(path_);
     const std::size_t whole = text.rfind('\n') + 1;  // 0 where there is no line break
     if (whole < text.size()) {
       if (::ftruncate(descriptor_, static_cast<off_t>(whole)) != 0) fail("truncate", path_);

@@ -2,10 +2,8 @@
 
 #include <algorithm>
 #include <charconv>
-#include <fstream>
 #include <map>
 #include <set>
-#include <sstream>
 
 #include "config/config_error.hpp"
 #include "config/json_text.hpp"
@@ -36,14 +34,6 @@ std::string sweep_document(const Sweep& sweep) {
   return document.dump(2) + "\n";
 }
 
-std::string read_all(const std::filesystem::path& path) {
-  std::ifstream file(path, std::ios::binary);
-  if (!file) throw DataError(path.string() + ": cannot be read");
-  std::ostringstream text;
-  text << file.rdbuf();
-  return text.str();
-}
-
 std::string shard_name(const ShardOfJobs& shard) {
   if (shard.count == 1) return "results";
   return "shard-" + std::to_string(shard.index) + "-of-" + std::to_string(shard.count);
@@ -56,7 +46,7 @@ struct SweepFacts {
 };
 SweepFacts read_facts(const std::filesystem::path& directory) {
   const std::filesystem::path path = directory / "sweep.json";
-  const nlohmann::json document = nlohmann::json::parse(read_all(path), nullptr, false);
+  const nlohmann::json document = nlohmann::json::parse(read_whole_file(path), nullptr, false);
   if (!document.is_object() || !document.contains("sweep") || !document["sweep"].is_string() ||
       !document.contains("jobs") || !document["jobs"].is_number_integer())
     throw DataError(path.string() + ": expected what `reluscope sweep` wrote: an object with sweep and jobs");
@@ -185,7 +175,7 @@ std::string merge_shards(const std::vector<std::filesystem::path>& directories) 
     }
     std::sort(files.begin(), files.end());
     for (const std::filesystem::path& file : files) {
-      const std::string text = read_all(file);
+      const std::string text = read_whole_file(file);
       const std::string own = text.substr(0, text.find('\n') + 1);
       if (header.empty()) header = own;
       if (own != header) throw DataError(file.string() + ": its columns are not those of the other shards");

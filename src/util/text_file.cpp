@@ -5,6 +5,8 @@
 
 #include <cerrno>
 #include <cstring>
+#include <fstream>
+#include <sstream>
 #include <utility>
 
 #include "util/error.hpp"
@@ -92,6 +94,21 @@ void write_file_atomically(const std::filesystem::path& path, std::string_view t
     ::fsync(directory);
     ::close(directory);
   }
+}
+
+void write_document(const std::filesystem::path& path, std::string_view text) {
+  if (path != "-") return write_file_atomically(path, text);
+  TextSink out("-");
+  out.write(text);
+  out.flush();
+}
+
+std::string read_whole_file(const std::filesystem::path& path) {
+  std::ifstream file(path, std::ios::binary);
+  std::ostringstream text;
+  text << file.rdbuf();
+  if (!file || file.bad()) throw DataError(path.string() + ": cannot be read");
+  return text.str();
 }
 
 }  // namespace reluscope

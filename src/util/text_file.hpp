@@ -36,4 +36,10 @@ class TextSink {
 /// temporary file, fsync, rename, fsync of the directory. Throws IoError.
 void write_file_atomically(const std::filesystem::path& path, std::string_view text);
 
+/// The text to standard output where `path` is "-", else into a file, atomically. Throws IoError or BrokenPipe.
+void write_document(const std::filesystem::path& path, std::string_view text);
+
+/// All bytes of a file. Throws DataError where it cannot be read.
+std::string read_whole_file(const std::filesystem::path& path);
+
 }  // namespace reluscope

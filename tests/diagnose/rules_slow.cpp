@@ -6,28 +6,15 @@
 
 #include "config/load.hpp"
 #include "diagnose/diagnosis.hpp"
-#include "experiment/run.hpp"
-#include "experiment/setup.hpp"
 #include "nn/activation.hpp"
+#include "support/tables.hpp"
 
 using namespace reluscope;
 
 namespace {
 
-/// The records of a run, as diagnose would read them.
 RunTables tables_of(const std::string& config, const std::vector<std::string>& overrides) {
-  const ExperimentSpec spec = load_experiment("configs/" + config, overrides);
-  const Dataset dataset = load_dataset(spec.data, spec.seed);
-  RecordMemory records;
-  ThreadPool pool(1);
-  run_experiment(spec, dataset, records, pool);
-  RunTables tables;
-  tables.steps.rows = records.steps;
-  tables.layers.rows = records.layer_rows;
-  tables.census.rows = records.census_rows;
-  tables.units.rows = records.unit_rows;
-  tables.steps.present = tables.layers.present = tables.census.present = tables.units.present = true;
-  return tables;
+  return test::run_tables(load_experiment("configs/" + config, overrides));
 }
 
 bool has(const Diagnosis& diagnosis, const std::string& rule, Severity at_least) {

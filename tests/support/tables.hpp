@@ -15,13 +15,7 @@ inline RunTables run_tables(const ExperimentSpec& spec) {
   RecordMemory records;
   ThreadPool pool(1);
   run_experiment(spec, dataset, records, pool);
-  RunTables tables;
-  tables.steps.rows = std::move(records.steps);
-  tables.layers.rows = std::move(records.layer_rows);
-  tables.census.rows = std::move(records.census_rows);
-  tables.units.rows = std::move(records.unit_rows);
-  tables.steps.present = tables.layers.present = tables.census.present = tables.units.present = true;
-  return tables;
+  return take_tables(std::move(records));
 }
 
 /// The finding of this rule, or nullptr.
