@@ -21,6 +21,7 @@ struct SweepOptions {
   std::string file;
   std::string shard = "1/1";
   std::string out;
+  std::string runs;
   int jobs = 0;
   bool list = false;
 };
@@ -64,7 +65,7 @@ int sweep_it(const SweepOptions& options, bool quiet) {
         work = found;
         progress.emplace("sweep", work.total, work.before, !quiet);
       },
-      [&](const Trial& trial) { progress->advance(trial.figures.status != "done"); });
+      [&](const Trial& trial) { progress->advance(trial.figures.status != "done"); }, options.runs);
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   const std::int64_t failed = progress->failed();
   progress.reset();
@@ -105,6 +106,8 @@ void add_sweep(CommandLine& line) {
   command->add_option("-o,--out", options->out, "Directory of the results [sweeps/NAME]")->type_name("DIR");
   command->add_option("--shard", options->shard, "Only every N-th run, from the I-th on")->type_name("I/N");
   add_jobs_option(*command, options->jobs);
+  command->add_option("--runs", options->runs, "Keep the traces of each run, in DIR/ID, as for reluscope report")
+      ->type_name("DIR");
   command->add_flag("--list", options->list, "List the numbered runs as CSV, and run none");
   command->callback(
       [&line, options] { line.action = [&line, options] { return sweep_it(*options, line.common.quiet); }; });

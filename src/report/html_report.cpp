@@ -26,6 +26,8 @@ constexpr std::size_t kPoints = 400;
 constexpr std::size_t kPointsOfAll = 12000;
 constexpr std::size_t kTableRows = 60;
 constexpr std::size_t kCellsOfTable = 2000;
+/// Resamples for the bands over seeds: there is one at each of hundreds of steps.
+constexpr std::size_t kBandResamples = 1000;
 /// Findings of one rule that are shown at once.
 constexpr int kFindingsOfRule = 3;
 /// Columns of a heat map, and rows of the chart of lives.
@@ -457,7 +459,7 @@ std::vector<Group> group_by_config(const std::vector<ReportRun>& runs) {
 
 using Trace = std::map<double, double>;
 
-/// The median over a group's runs at the steps that all of them have, and a band from the least to the greatest.
+/// The median over a group's runs at the steps that all of them have, with its confidence band.
 template <class GetTrace>
 Figure compare_groups(const std::vector<Group>& groups, Figure figure, GetTrace trace) {
   for (std::size_t at = 0; at < groups.size(); ++at) {
@@ -475,8 +477,10 @@ Figure compare_groups(const std::vector<Group>& groups, Figure figure, GetTrace 
       series.y.push_back(median(some));
       if (some.size() < 2) continue;
       series.band_x.push_back(step);
-      series.low.push_back(*std::min_element(some.begin(), some.end()));
-      series.high.push_back(*std::max_element(some.begin(), some.end()));
+      const auto [least, greatest] = std::minmax_element(some.begin(), some.end());
+      const Estimate estimate = bootstrap_median(some, kBandResamples);
+      series.low.push_back(std::max(*least, estimate.low));
+      series.high.push_back(std::min(*greatest, estimate.high));
     }
     if (!series.x.empty()) figure.chart.series.push_back(std::move(series));
   }
@@ -486,7 +490,8 @@ Figure compare_groups(const std::vector<Group>& groups, Figure figure, GetTrace 
 
 std::vector<Figure> comparison_figures(const std::vector<ReportRun>& runs) {
   const std::vector<Group> groups = group_by_config(runs);
-  const std::string note = "Median over seeds; the band is from the least to the greatest of them.";
+  const std::string note =
+      "Median over seeds, with its 95 % confidence band (bootstrap); of two seeds the band has both.";
   std::vector<Figure> figures;
   const auto steps_of = [](auto get) {
     return [get](const ReportRun& run) {

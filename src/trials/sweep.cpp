@@ -102,7 +102,7 @@ ShardOfJobs parse_shard(const std::string& text) {
 
 bool run_sweep(const Sweep& sweep, const ShardOfJobs& shard, const std::filesystem::path& directory, int threads,
                const std::atomic<int>* stop, const std::function<void(const SweepProgress&)>& begin,
-               const std::function<void(const Trial&)>& progress) {
+               const std::function<void(const Trial&)>& progress, const std::filesystem::path& keep) {
   std::error_code error;
   std::filesystem::create_directories(directory, error);
   if (error || !std::filesystem::is_directory(directory))
@@ -138,12 +138,15 @@ bool run_sweep(const Sweep& sweep, const ShardOfJobs& shard, const std::filesyst
     }
     std::erase_if(mine, [&](const Job& job) { return rows.contains(job.number); });
     begin({total, total - static_cast<std::int64_t>(mine.size())});
-    run_fleet(sweep.source, mine, threads, stop, [&](const Job& job, const Trial& trial) {
-      std::string line = results_row(job, trial.figures);
-      journal.append(line);
-      rows[job.number] = std::move(line);
-      progress(trial);
-    });
+    run_fleet(
+        sweep.source, mine, threads, stop,
+        [&](const Job& job, const Trial& trial) {
+          std::string line = results_row(job, trial.figures);
+          journal.append(line);
+          rows[job.number] = std::move(line);
+          progress(trial);
+        },
+        keep);
     if (static_cast<std::int64_t>(rows.size()) < total) return false;
     std::string text = header;
     for (const auto& [number, line] : rows) text += line;

@@ -39,15 +39,15 @@ ShardOfJobs parse_shard(const std::string& text);
 /// Carries out a shard of the sweep in `directory`: sweep.json says what it is, a row is appended to
 /// shard-I-of-N.part.csv as each run ends (results.part.csv where there is one shard), and once all are there the rows,
 /// in the order of their numbers, become shard-I-of-N.csv (results.csv) by an atomic rename. What is in the directory
-/// already is not run again. `progress` is called after each run. Returns false if `stop` ended it early.
-/// Throws IoError: another sweep is in the directory, or the files are in use.
+/// already is not run again. `progress` is called after each run; `keep` is run_fleet's. Returns false if `stop` ended
+/// it early. Throws IoError: another sweep is in the directory, or the files are in use.
 struct SweepProgress {
   std::int64_t total = 0;
   std::int64_t before = 0;  ///< done in earlier calls
 };
 bool run_sweep(const Sweep& sweep, const ShardOfJobs& shard, const std::filesystem::path& directory, int threads,
                const std::atomic<int>* stop, const std::function<void(const SweepProgress&)>& begin,
-               const std::function<void(const Trial&)>& progress);
+               const std::function<void(const Trial&)>& progress, const std::filesystem::path& keep = {});
 
 /// Joins the finished shards in these directories to the bytes that a single process would have written as
 /// results.csv, and returns them. Throws DataError: shards of different sweeps, runs that are missing, or there twice

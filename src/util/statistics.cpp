@@ -10,8 +10,6 @@ namespace reluscope {
 
 namespace {
 
-constexpr std::size_t kResamples = 10'000;
-
 double median_in_place(std::vector<double>& values) {
   const std::size_t count = values.size();
   const auto middle = values.begin() + static_cast<std::ptrdiff_t>(count / 2);
@@ -26,7 +24,7 @@ double median(std::vector<double> values) {
   return values.empty() ? std::numeric_limits<double>::quiet_NaN() : median_in_place(values);
 }
 
-Estimate bootstrap_median(std::span<const double> values) {
+Estimate bootstrap_median(std::span<const double> values, std::size_t resamples) {
   Estimate estimate;
   estimate.count = static_cast<std::int64_t>(values.size());
   estimate.value = median({values.begin(), values.end()});
@@ -36,15 +34,15 @@ Estimate bootstrap_median(std::span<const double> values) {
     return estimate;
   }
   Rng random(0, Purpose::bootstrap);
-  std::vector<double> medians(kResamples);
+  std::vector<double> medians(resamples);
   std::vector<double> drawn(values.size());
   for (double& one : medians) {
     for (double& value : drawn) value = values[static_cast<std::size_t>(random.below(values.size()))];
     one = median_in_place(drawn);
   }
   std::sort(medians.begin(), medians.end());
-  estimate.low = medians[kResamples / 40];
-  estimate.high = medians[kResamples - 1 - kResamples / 40];
+  estimate.low = medians[resamples / 40];
+  estimate.high = medians[resamples - 1 - resamples / 40];
   return estimate;
 }
 

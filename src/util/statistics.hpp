@@ -18,8 +18,8 @@ struct Estimate {
   std::int64_t count = 0;  ///< values it rests on
 };
 
-/// The median, with the percentile bootstrap (Efron 1979): the 2.5 % and 97.5 % quantiles of the medians of 10,000
+/// The median, with the percentile bootstrap (Efron 1979): the 2.5 % and 97.5 % quantiles of the medians of so many
 /// resamples with replacement, drawn from a fixed seed. With fewer than 3 values the interval is the whole line.
-Estimate bootstrap_median(std::span<const double> values);
+Estimate bootstrap_median(std::span<const double> values, std::size_t resamples = 10'000);
 
 }  // namespace reluscope

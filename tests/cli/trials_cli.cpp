@@ -101,6 +101,18 @@ TEST_CASE("shards: merged to the bytes of one process; gaps, overlaps and strang
   CHECK(contains(in_use.err, "is in use by another process"));
 }
 
+TEST_CASE("a sweep keeps the traces of its runs where it is asked to, and its results are the same") {
+  const Workplace place;
+  write_file(place.path() / "tiny.json", kSweep);
+  const auto done = place.shell(
+      "sed -i 's/\"seeds\": 40/\"seeds\": 2/' tiny.json; $R sweep tiny.json -o plain -q; "
+      "$R sweep tiny.json -o kept -q --runs runs && cmp plain/results.csv kept/results.csv; ls runs | wc -l; "
+      "cat runs/*/summary.json | grep -c '\"status\": \"failed\"'; ls runs/* | grep -c layers.csv");
+  CHECK(done.exit_code == 0);
+  CHECK(contains(done.out, "12\n"));
+  CHECK(place.shell("$R report runs/* -o page.html -q && grep -c 'seeds)' page.html").exit_code == 0);
+}
+
 TEST_CASE("a sweep that is interrupted says how it goes on, and --list runs nothing") {
   const Workplace place;
   write_file(place.path() / "tiny.json", kSweep);
