@@ -12,7 +12,9 @@ static_assert(std::atomic<int>::is_always_lock_free, "a signal handler may touch
 
 extern "C" void on_stop_signal(int signal) {
   g_stop_signal.store(signal);
-  std::signal(signal, SIG_DFL);  // a second one ends the process at once
+  // A second one, of either kind, ends the process at once.
+  std::signal(SIGINT, SIG_DFL);
+  std::signal(SIGTERM, SIG_DFL);
 }
 
 }  // namespace
@@ -21,6 +23,11 @@ const std::atomic<int>& watch_stop_signals() {
   std::signal(SIGINT, on_stop_signal);
   std::signal(SIGTERM, on_stop_signal);
   return g_stop_signal;
+}
+
+void request_stop(int signal) {
+  int none = 0;
+  g_stop_signal.compare_exchange_strong(none, signal);
 }
 
 void reraise(int signal) {

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <csignal>
 #include <iostream>
 #include <memory>
 
@@ -12,6 +13,7 @@
 #include "cli/interrupt.hpp"
 #include "config/load.hpp"
 #include "experiment/documents.hpp"
+#include "experiment/resume.hpp"
 #include "experiment/run.hpp"
 #include "experiment/setup.hpp"
 #include "experiment/theory.hpp"
@@ -19,6 +21,7 @@
 #include "report/run_report.hpp"
 #include "report/strips.hpp"
 #include "trace/run_directory.hpp"
+#include "trace/trace_stream.hpp"
 #include "util/error.hpp"
 #include "util/nearest.hpp"
 
@@ -30,6 +33,7 @@ struct RunOptions {
   std::string config;
   std::vector<std::string> overrides;
   std::string out;
+  std::string resume;
   bool force = false;
   std::vector<std::string> traces;
   std::string census = "exact";
@@ -41,50 +45,6 @@ struct RunOptions {
   bool markdown = false;
   bool strict = false;
   bool save_weights = false;
-};
-
-/// --trace TABLE=PATH: one kind of record, to a file or to standard output.
-class TraceStream final : public RecordSink {
- public:
-  TraceStream(const std::string& table, const std::string& path, TraceFormat format) {
-    if (table == "steps") steps_.emplace(TextSink(path), format);
-    if (table == "layers") layers_.emplace(TextSink(path), format);
-    if (table == "census") census_.emplace(TextSink(path), format);
-    if (table == "units") units_.emplace(TextSink(path), format);
-    if (table == "events") events_.emplace(TextSink(path), TraceFormat::jsonl);
-  }
-  void step(const StepRecord& record) override { write(steps_, std::span(&record, 1)); }
-  void layers(std::span<const LayerRecord> records) override { write(layers_, records); }
-  void census(std::span<const CensusRecord> records) override { write(census_, records); }
-  void units(std::span<const UnitRecord> records) override { write(units_, records); }
-  void event(const EventRecord& record) override { write(events_, std::span(&record, 1)); }
-  void flush() override {
-    flush(steps_);
-    flush(layers_);
-    flush(census_);
-    flush(units_);
-    flush(events_);
-  }
-
-  static const std::vector<std::string>& tables() {
-    static const std::vector<std::string> names = {"steps", "layers", "census", "units", "events"};
-    return names;
-  }
-
- private:
-  template <class R>
-  static void write(std::optional<TableWriter<R>>& table, std::span<const R> records) {
-    if (table) table->write(records);
-  }
-  template <class R>
-  static void flush(std::optional<TableWriter<R>>& table) {
-    if (table) table->flush();
-  }
-  std::optional<TableWriter<StepRecord>> steps_;
-  std::optional<TableWriter<LayerRecord>> layers_;
-  std::optional<TableWriter<CensusRecord>> census_;
-  std::optional<TableWriter<UnitRecord>> units_;
-  std::optional<TableWriter<EventRecord>> events_;
 };
 
 struct TraceWish {
@@ -136,79 +96,160 @@ void print_report(const RunOptions& options, bool quiet, const RunSummary& summa
   spdlog::info("traces are in {}", directory.path().string());
 }
 
+void check_usage(const RunOptions& options) {
+  if (options.config.empty() && options.resume.empty())
+    throw UsageError("a CONFIG is needed, or --resume DIR\nTry 'reluscope run --help'.");
+  if (options.resume.empty()) return;
+  if (!options.out.empty()) throw UsageError("--resume DIR says where the run is: --out does not go with it");
+  if (options.force) throw UsageError("--resume goes on with a run, --force replaces it: give one of them");
+  if (options.config.empty() && !options.overrides.empty())
+    throw UsageError("--resume DIR takes the config of the run: " + options.overrides.front() + " cannot change it");
+}
+
+/// Everything that writes while the run goes on.
+struct Outputs {
+  Tee all;
+  std::shared_ptr<RunDirectory> directory;
+  std::vector<std::shared_ptr<TraceStream>> streams;
+  std::shared_ptr<ProgressBar> bar;
+  bool stdout_taken = false;
+};
+
+void open_outputs(Outputs& out, const RunOptions& options, const std::vector<TraceWish>& wishes, RunLock lock,
+                  const std::string& manifest, const Checkpoint* from, bool quiet) {
+  out.stdout_taken = options.json;
+  // Before the directory: where one cannot be opened, no run was begun.
+  for (const TraceWish& wish : wishes) {
+    out.streams.push_back(
+        std::make_shared<TraceStream>(wish.table, wish.path, options.format, from, [] { request_stop(SIGPIPE); }));
+    out.stdout_taken = out.stdout_taken || wish.path == "-";
+  }
+  out.directory = from == nullptr ? std::make_shared<RunDirectory>(std::move(lock), manifest)
+                                  : std::make_shared<RunDirectory>(std::move(lock), manifest, *from);
+  out.all.add(out.directory);
+  for (const auto& stream : out.streams) out.all.add(stream);
+  if (!quiet && is_terminal(STDERR_FILENO)) out.all.add(out.bar = std::make_shared<ProgressBar>());
+}
+
+/// The disk may be full: then the manifest stays as it is, and the fault at hand is the one to hear of.
+void note_failure(const std::function<void(const std::string&, std::int64_t)>& finish) {
+  try {
+    finish("failed", 0);
+  } catch (const IoError&) {  // said already, by the fault that led here
+  }
+}
+
+int say_that_it_ended(const RunOptions& options) {
+  spdlog::info("the run in {} has ended: there is nothing to go on with", options.resume);
+  if (options.json)
+    write_document("-", read_whole_file(std::filesystem::path(options.resume) / RunDirectory::kSummary));
+  return kDone;
+}
+
 int run_it(const RunOptions& options, bool quiet) {
   const auto loading = std::chrono::steady_clock::now();
+  check_usage(options);
   const std::vector<TraceWish> wishes = parse_traces(options);
-  const ExperimentSpec spec = load_experiment(options.config, options.overrides);
+  std::optional<ExperimentSpec> given;
+  if (!options.config.empty()) given = load_experiment(options.config, options.overrides);
+  std::optional<RunLock> lock;
+  Resumption run;
+  if (!options.resume.empty()) {
+    lock.emplace(options.resume);
+    run = find_resumption(options.resume, std::move(given));
+  } else {
+    run.spec = std::move(*given);
+  }
+  const ExperimentSpec& spec = run.spec;
   if (options.print_config) {
     write_document("-", spec.resolved_json + "\n");
     return kDone;
   }
-  ManifestFacts facts;
-  facts.threads = options.threads > 0 ? options.threads : default_thread_count();
-  facts.started = utc_now();
+  if (run.ended) return say_that_it_ended(options);
+  const std::filesystem::path path = !options.resume.empty() ? options.resume
+                                     : options.out.empty()   ? "runs/" + spec.name
+                                                             : options.out;
+  if (!lock && !options.force) RunDirectory::refuse_existing(path);
+
   check_memory(spec);
   const Dataset dataset = load_dataset(spec.data, spec.seed);
   check_against_data(spec, dataset);
   spdlog::info("{}: {} training and {} test samples, {} features", spec.data.source.name, dataset.train.count(),
                dataset.test.count(), dataset.features());
   check_memory(spec, static_cast<std::uint64_t>(dataset.features()), static_cast<std::uint64_t>(dataset.train.count()));
-
-  Tee sink;
-  const auto directory =
-      std::make_shared<RunDirectory>(options.out.empty() ? "runs/" + spec.name : options.out, options.force);
-  sink.add(directory);
-  bool stdout_taken = options.json;
-  for (const TraceWish& wish : wishes) {
-    sink.add(std::make_shared<TraceStream>(wish.table, wish.path, options.format));
-    stdout_taken = stdout_taken || wish.path == "-";
+  if (!lock) {
+    lock.emplace(path);
+    if (!options.force) RunDirectory::refuse_existing(path);
   }
-  auto bar = !quiet && is_terminal(STDERR_FILENO) ? std::make_shared<ProgressBar>() : nullptr;
-  if (bar) sink.add(bar);
 
+  ManifestFacts facts;
+  facts.threads = options.threads > 0 ? options.threads : default_thread_count();
+  facts.started = run.started.empty() ? utc_now() : run.started;
+  facts.resumed = run.resumed;
+  Checkpoint identity = checkpoint_identity(spec, dataset);
+  identity.census = spec.record.census.kind == Cadence::Kind::off ? "off" : options.census;
+  const Checkpoint* from = run.checkpoint ? &*run.checkpoint : nullptr;
+  if (from != nullptr) {
+    if (const std::string warning = check_identity(*from, identity); !warning.empty()) spdlog::warn("{}", warning);
+    facts.resumed.push_back(from->step);
+    spdlog::info("going on after step {}", from->step);
+  }
   facts.load_seconds = seconds_since(loading);
-  directory->write_manifest(manifest_json(spec, dataset, facts));
-  directory->write_theory(theory_csv(predict(spec, dataset)));
+  Outputs out;
+  open_outputs(out, options, wishes, std::move(*lock), manifest_json(spec, dataset, facts), from, quiet);
+  if (from == nullptr) out.directory->write_theory(theory_csv(predict(spec, dataset)));
+
   const auto training = std::chrono::steady_clock::now();
   const std::atomic<int>& stop = watch_stop_signals();
   const auto finish = [&](const std::string& status, std::int64_t steps) {
     facts.status = status;
-    facts.steps = steps;
+    facts.steps = steps - (from == nullptr ? 0 : from->step);
     facts.train_seconds = seconds_since(training);
-    directory->write_manifest(manifest_json(spec, dataset, facts));
+    out.directory->write_manifest(manifest_json(spec, dataset, facts));
   };
   RunSummary summary;
-  Weights weights;
+  Tensors weights;
   try {
     ThreadPool pool(facts.threads);
     RunControl control;
     control.stop = &stop;
     control.brute_census = options.census == "brute";
     if (options.save_weights) control.weights = &weights;
-    summary = run_experiment(spec, dataset, sink, pool, control);
-  } catch (const BrokenPipe&) {
-    finish("interrupted", 0);
-    throw;
+    control.resume = from;
+    control.save = [&](Checkpoint&& checkpoint) {
+      checkpoint.config = identity.config;
+      checkpoint.data = identity.data;
+      checkpoint.census = identity.census;
+      checkpoint.build = identity.build;
+      for (const auto& stream : out.streams) stream->note(checkpoint);
+      out.directory->write_checkpoint(std::move(checkpoint));
+    };
+    summary = run_experiment(spec, dataset, out.all, pool, control);
   } catch (const IoError&) {
-    finish("failed", 0);
+    note_failure(finish);
     throw;
   }
   const std::string sentence = verdict(summary);
   // From the files: what diagnose will say of them later.
-  const RunTables tables = read_run(directory->path());
+  const RunTables tables = read_run(path);
   const Diagnosis diagnosis = diagnose(tables, spec.thresholds);
   const std::string document = summary_json(spec, summary, sentence, findings_json(diagnosis.findings));
-  if (options.save_weights) write_weights(directory->path() / RunDirectory::kWeights, weights);
-  directory->write_summary(document);
+  if (options.save_weights) write_safetensors(path / RunDirectory::kWeights, weights);
+  out.directory->write_summary(document);
   finish(summary.failed ? "failed" : (summary.interrupted ? "interrupted" : "done"), summary.steps);
-  if (bar) bar->clear();
+  if (!summary.interrupted) out.directory->remove_checkpoint();
+  if (out.bar) out.bar->clear();
   if (options.json) { write_document("-", document); }
-  print_report(options, quiet, summary, *directory, stdout_taken);
-  const int descriptor = stdout_taken ? STDERR_FILENO : STDOUT_FILENO;
+  print_report(options, quiet, summary, *out.directory, out.stdout_taken);
+  const int descriptor = out.stdout_taken ? STDERR_FILENO : STDOUT_FILENO;
   if (!quiet && is_terminal(descriptor))
-    (stdout_taken ? std::cerr : std::cout) << run_strips(tables, strip_style(descriptor)) << std::flush;
-  if (!quiet) print_findings(diagnosis, stdout_taken ? std::cerr : std::cout);
-  if (summary.interrupted) reraise(stop.load());
+    (out.stdout_taken ? std::cerr : std::cout) << run_strips(tables, strip_style(descriptor)) << std::flush;
+  if (!quiet) print_findings(diagnosis, out.stdout_taken ? std::cerr : std::cout);
+  if (summary.interrupted) {
+    spdlog::info("stopped after step {}: reluscope run --resume {} goes on", summary.steps, path.string());
+    if (stop != SIGPIPE) reraise(stop.load());
+    return kDone;
+  }
   if (summary.failed) {
     if (quiet) spdlog::error("{}", sentence);
     if (options.strict) return kRunFailed;
@@ -220,18 +261,25 @@ int run_it(const RunOptions& options, bool quiet) {
 
 void add_run(CommandLine& line) {
   auto options = std::make_shared<RunOptions>();
-  CLI::App* command =
-      line.add("run", "Train a network with every layer watched",
-               "\nKEY=VALUE sets a value of the config by its dotted path; * stands for every layer that has the key:\n"
-               "  reluscope run c.json train.optimizer.lr=0.05 'network.layers.*.activation=leaky_relu'\n"
-               "\nExamples:\n"
-               "  reluscope run configs/digits-relu.json\n"
-               "  reluscope run c.json --trace layers=- | python3 scripts/plot_traces.py -o traces.png\n"
-               "  reluscope run c.json --json --quiet | jq .test.accuracy");
-  command->add_option("CONFIG", options->config, "The experiment (JSON, comments allowed); - reads standard input")
-      ->required();
+  CLI::App* command = line.add(
+      "run", "Train a network with every layer watched",
+      "\nKEY=VALUE sets a value of the config by its dotted path; * stands for every layer that has the key:\n"
+      "  reluscope run c.json train.optimizer.lr=0.05 'network.layers.*.activation=leaky_relu'\n"
+      "\nExamples:\n"
+      "  reluscope run configs/digits-relu.json\n"
+      "  reluscope run --resume runs/digits-relu      after ^C, kill -9 or a power cut; the same bytes come out\n"
+      "  reluscope run c.json --trace layers=- | python3 scripts/plot_traces.py -o traces.png\n"
+      "  reluscope run c.json --json --quiet | jq .test.accuracy");
+  command->add_option("CONFIG", options->config,
+                      "The experiment (JSON, comments allowed); - reads standard input. Not needed with --resume");
   command->add_option("KEY=VALUE", options->overrides, "Changes to the config");
   command->add_option("-o,--out", options->out, "Run directory [runs/NAME, NAME from the config]")->take_last();
+  command
+      ->add_option(
+          "--resume", options->resume,
+          "Go on with the run in DIR, which was stopped or killed; with CONFIG, begin it there if there is none")
+      ->type_name("DIR")
+      ->take_last();
   command->add_flag("--force", options->force, "Replace a run that is in the directory already");
   command
       ->add_option("--trace", options->traces,

@@ -55,6 +55,7 @@ Cadence to_cadence(const Json& json) {
   if (word == "off") return {Cadence::Kind::off, 1};
   if (word == "epoch") return {Cadence::Kind::epoch, 1};
   if (word == "log") return {Cadence::Kind::log, 1};
+  if (word == "minute") return {Cadence::Kind::minute, 1};
   return {Cadence::Kind::every, 1};  // "step"
 }
 
@@ -107,6 +108,7 @@ RecordSpec to_record(const Json& json) {
   record.probe = json.at("probe").is_string() ? 0 : json.at("probe").get<std::int64_t>();  // "all"
   record.probe_every = to_cadence(json.at("probe_every"));
   record.monitors = json.at("monitors").get<bool>();
+  record.checkpoint_every = to_cadence(json.at("checkpoint_every"));
   return record;
 }
 

@@ -152,7 +152,9 @@ Field record_section() {
        cadence("probe_every", std::string("epoch"), {"step", "epoch", "log"},
                "censuses that measure the probe: those at every N steps, or one of the words"),
        leaf(boolean("monitors", false,
-                    "also the columns that the rules of other tools need (diagnose --rules), by a pass of its own"))});
+                    "also the columns that the rules of other tools need (diagnose --rules), by a pass of its own")),
+       cadence("checkpoint_every", std::string("minute"), {"minute", "epoch", "off"},
+               "what a run resumes from if it is killed: after every N steps, every epoch, or about once a minute")});
 }
 
 /// Every rule of ours that has thresholds.

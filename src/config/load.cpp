@@ -63,6 +63,7 @@ ExperimentSpec parse_experiment(std::string_view text, const std::string& origin
   if (issues.empty()) {
     spec = bind_experiment(resolved, issues);
     spec.origin = origin;
+    spec.directory = base_directory;
     spec.data.base_directory = base_directory / spec.data.base_directory;
     if (spec.network.init_from) spec.network.init_from = base_directory / *spec.network.init_from;
     resolved.erase("$schema");

@@ -28,9 +28,10 @@ struct TrainSpec {
   std::optional<double> clip_value;  ///< each gradient element to [−v, v]
 };
 
-/// When something is recorded: never, at every n-th step, at the ends of epochs, or log-spaced (dense at the start).
+/// When something is recorded: never, at every n-th step, at the ends of epochs, log-spaced (dense at the start), or
+/// (for checkpoints, on which no result depends) by the clock.
 struct Cadence {
-  enum class Kind { off, every, epoch, log } kind = Kind::every;
+  enum class Kind { off, every, epoch, log, minute } kind = Kind::every;
   std::int64_t every = 1;
 };
 
@@ -42,6 +43,7 @@ struct RecordSpec {
   std::int64_t probe = 192;          ///< samples that saturated, dormant and effective_rank look at; 0: all
   Cadence probe_every;               ///< censuses that measure them
   bool monitors = false;             ///< also what the monitors of other tools count
+  Cadence checkpoint_every;          ///< steps after which the state is saved
 };
 
 struct ExperimentSpec {
@@ -53,10 +55,11 @@ struct ExperimentSpec {
   Choice loss;  ///< from loss_table()
   TrainSpec train;
   RecordSpec record;
-  Thresholds thresholds;      ///< of the rules that judge the run
-  std::string resolved_json;  ///< the config with every default filled in: running it reproduces the same bytes
-  std::string data_json;      ///< its `data` section: equal where the data are, but for the seed
-  std::string origin;         ///< file name as the user gave it, for messages
+  Thresholds thresholds;            ///< of the rules that judge the run
+  std::string resolved_json;        ///< the config with every default filled in: running it reproduces the same bytes
+  std::string data_json;            ///< its `data` section: equal where the data are, but for the seed
+  std::string origin;               ///< file name as the user gave it, for messages
+  std::filesystem::path directory;  ///< relative paths in the config start here
 };
 
 /// Gives the experiment another seed, in its resolved config too.

@@ -37,6 +37,7 @@ std::span<const Index> BatchPlan::batch(std::int64_t step) {
 bool is_due(const Cadence& cadence, std::int64_t step, std::int64_t steps_per_epoch) {
   switch (cadence.kind) {
     case Cadence::Kind::off:
+    case Cadence::Kind::minute:  // a matter of time, not of the step
       return false;
     case Cadence::Kind::every:
       return step % cadence.every == 0;

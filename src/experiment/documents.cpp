@@ -10,6 +10,7 @@
 #include "nn/gemm.hpp"
 #include "trace/records.hpp"
 #include "util/format.hpp"
+#include "util/hash.hpp"
 
 namespace reluscope {
 
@@ -38,6 +39,11 @@ std::string hexadecimal(std::uint32_t value) {
   return text;
 }
 
+std::string gemm_text(const ExperimentSpec& spec) {
+  const GemmBackend& gemm = spec.precision == Precision::float32 ? gemm_backend<float>() : gemm_backend<double>();
+  return gemm.name + " " + gemm.version;
+}
+
 std::string dump(const Json& document) { return document.dump(2, ' ', false, Json::error_handler_t::replace) + "\n"; }
 
 }  // namespace
@@ -51,6 +57,7 @@ std::string manifest_json(const ExperimentSpec& spec, const Dataset& dataset, co
   document["name"] = spec.name;
   document["seed"] = spec.seed;
   document["config_file"] = spec.origin;
+  document["config_directory"] = std::filesystem::absolute(spec.directory).lexically_normal().string();
   document["config"] = Json::parse(spec.resolved_json);
   document["data"] = {{"train_samples", dataset.train.count()},
                       {"test_samples", dataset.test.count()},
@@ -58,18 +65,25 @@ std::string manifest_json(const ExperimentSpec& spec, const Dataset& dataset, co
                       {"outputs", dataset.outputs()},
                       {"task", dataset.task == Task::classification ? "classification" : "regression"},
                       {"crc32", hexadecimal(dataset.checksum())}};
-  const GemmBackend& gemm = spec.precision == Precision::float32 ? gemm_backend<float>() : gemm_backend<double>();
-  document["build"] = {
-      {"compiler", RELUSCOPE_COMPILER}, {"flags", RELUSCOPE_FLAGS}, {"gemm", gemm.name + " " + gemm.version}};
+  document["build"] = {{"compiler", RELUSCOPE_COMPILER}, {"flags", RELUSCOPE_FLAGS}, {"gemm", gemm_text(spec)}};
   document["host"] = host_name();
   document["threads"] = facts.threads;
   document["started"] = facts.started;
+  document["resumed_at_steps"] = facts.resumed;
   document["timings"] = {
       {"load_seconds", facts.load_seconds},
       {"train_seconds", facts.train_seconds},
       {"steps_per_second",
        facts.train_seconds > 0.0 ? Json(static_cast<double>(facts.steps) / facts.train_seconds) : Json(nullptr)}};
   return dump(document);
+}
+
+Checkpoint checkpoint_identity(const ExperimentSpec& spec, const Dataset& dataset) {
+  Checkpoint checkpoint;
+  checkpoint.config = content_hash(spec.resolved_json);
+  checkpoint.data = hexadecimal(dataset.checksum());
+  checkpoint.build = std::string(RELUSCOPE_VERSION ", " RELUSCOPE_COMPILER ", " RELUSCOPE_FLAGS ", ") + gemm_text(spec);
+  return checkpoint;
 }
 
 std::string summary_json(const ExperimentSpec& spec, const RunSummary& summary, const std::string& verdict,

@@ -2,10 +2,12 @@
 // manifest.json and summary.json.
 
 #include <string>
+#include <vector>
 
 #include "config/spec.hpp"
 #include "data/dataset.hpp"
 #include "experiment/run.hpp"
+#include "trace/checkpoint.hpp"
 
 namespace reluscope {
 
@@ -15,11 +17,15 @@ struct ManifestFacts {
   int threads = 1;
   std::string started;  ///< ISO 8601, UTC
   double load_seconds = 0.0;
-  double train_seconds = 0.0;  ///< whole run, measuring and writing included
-  std::int64_t steps = 0;
+  double train_seconds = 0.0;         ///< whole run, measuring and writing included
+  std::int64_t steps = 0;             ///< made in this process
+  std::vector<std::int64_t> resumed;  ///< the steps at which the run was resumed, so far
 };
 
 std::string manifest_json(const ExperimentSpec& spec, const Dataset& dataset, const ManifestFacts& facts);
+
+/// Who wrote it and of what: what must be the same where a run goes on from a checkpoint (and the build should be).
+Checkpoint checkpoint_identity(const ExperimentSpec& spec, const Dataset& dataset);
 
 /// Final figures. The same spec, data and build give the same bytes. `findings` is a JSON array.
 std::string summary_json(const ExperimentSpec& spec, const RunSummary& summary, const std::string& verdict,

@@ -8,7 +8,7 @@ template <class T>
 Network<T> initial_network(const ExperimentSpec& spec, Index features, std::uint64_t seed) {
   Network<T> network(spec.network, features, seed);
   if (spec.network.init_from)
-    import_weights(read_weights(*spec.network.init_from), spec.network.init_from->string(), network);
+    import_weights(read_safetensors(*spec.network.init_from), spec.network.init_from->string(), network);
   return network;
 }
 

@@ -170,7 +170,7 @@ PruneReport prune_network(const ExperimentSpec& spec, const std::filesystem::pat
   const std::filesystem::path weights = run / RunDirectory::kWeights;
   if (!std::filesystem::exists(weights))
     throw DataError(weights.string() + ": there is no such file: make the run with --save-weights");
-  import_weights(read_weights(weights), weights.string(), network);
+  import_weights(read_safetensors(weights), weights.string(), network);
   const Network<T> whole = network;
   std::vector<Index> units;
   for (const std::size_t index : network.unit_layers()) units.push_back(network.layer(index).outputs());
@@ -205,7 +205,7 @@ PruneReport prune_network(const ExperimentSpec& spec, const std::filesystem::pat
   std::error_code error;
   std::filesystem::create_directories(out, error);
   if (error) throw IoError("cannot make the directory '" + out.string() + "': " + error.message());
-  write_weights(out / RunDirectory::kWeights, export_weights(smaller));
+  write_safetensors(out / RunDirectory::kWeights, export_weights(smaller));
   write_file_atomically(out / "network.json", smaller_config(spec, kept, out));
   return report;
 }

@@ -1,6 +1,7 @@
 #include "experiment/run.hpp"
 
 #include <algorithm>
+#include <chrono>
 #include <cmath>
 #include <limits>
 #include <memory>
@@ -14,6 +15,8 @@
 #include "probe/lifecycle.hpp"
 #include "probe/probe_set.hpp"
 #include "probe/prognosis.hpp"
+#include "trace/weights.hpp"
+#include "util/error.hpp"
 
 namespace reluscope {
 
@@ -39,7 +42,15 @@ struct Obituary {
   Autopsy autopsy;
   double lr = 0.0;
   double grad_norm = 0.0;
+  template <class Archive>
+  void archive(Archive& file) {
+    file(autopsy, lr, grad_norm);
+  }
 };
+
+/// Names of what a checkpoint keeps besides the parameters.
+constexpr const char* kCensusPrefix = "census.";
+std::string optimizer_prefix(std::size_t array) { return "optimizer." + std::to_string(array) + "."; }
 
 /// One run: the objects it needs, and the three things that happen in it (a step, its record, a census).
 template <class T>
@@ -57,8 +68,7 @@ class Run {
         optimizer_(spec.train.optimizer, {spec.train.clip_norm, spec.train.clip_value}, network_.parameters()),
         schedule_(spec.train.schedule, spec.train.warmup_steps, spec.train.warmup_start_factor),
         step_(network_, dataset, loss_, spec.loss.params, targets_, optimizer_, plan_.largest_batch(), pool),
-        stop_(control.stop),
-        weights_(control.weights),
+        control_(control),
         extent_(dataset, pool),
         lives_(unseen_units_stand_still()) {
     if (spec.record.census.kind != Cadence::Kind::off) {
@@ -80,19 +90,20 @@ class Run {
       row.is_output = layer + 1 == network_.depth();
       summary_.layers.push_back(row);
     }
+    if (control.resume != nullptr) load(*control.resume);
   }
 
   RunSummary execute() {
     const std::int64_t total = plan_.total_steps();
     const std::int64_t report_every = std::max<std::int64_t>(1, total / kProgressReports);
-    for (std::int64_t step = 0; step < total; ++step) {
+    for (std::int64_t step = summary_.steps; step < total; ++step) {
       const bool recorded = is_due(spec_.record.every, step, plan_.steps_per_epoch()) || step + 1 == total;
       if (!train(step, recorded)) break;
       if (recorded || (step + 1) % report_every == 0) report_progress(step + 1);
-      if (stop_ != nullptr && stop_->load(std::memory_order_relaxed) != 0) {
-        summary_.interrupted = step + 1 < total;
-        break;
-      }
+      summary_.interrupted =
+          control_.stop != nullptr && control_.stop->load(std::memory_order_relaxed) != 0 && step + 1 < total;
+      if (control_.save && step + 1 < total && (summary_.interrupted || is_checkpoint_due())) save();
+      if (summary_.interrupted) break;
     }
     finish();
     return std::move(summary_);
@@ -138,6 +149,101 @@ class Run {
     }
     summary_.steps = step + 1;
     return true;
+  }
+
+  /// Between two steps.
+  [[nodiscard]] bool is_checkpoint_due() {
+    const Cadence& cadence = spec_.record.checkpoint_every;
+    if (cadence.kind != Cadence::Kind::minute) return is_due(cadence, summary_.steps, plan_.steps_per_epoch());
+    const auto now = std::chrono::steady_clock::now();
+    if (now - last_save_ < std::chrono::minutes(1)) return false;
+    last_save_ = now;
+    return true;
+  }
+
+  void save() {
+    sink_.flush();
+    Checkpoint checkpoint;
+    checkpoint.step = summary_.steps;
+    ArchiveWriter file(checkpoint.state);
+    if (census_) census_->save(file);
+    archive(file);
+    checkpoint.tensors = export_weights(network_);
+    const auto append = [&](const std::string& prefix, const std::vector<const Matrix<T>*>& matrices) {
+      append_matrices(checkpoint.tensors, prefix, network_, matrices);
+    };
+    if (census_) {
+      std::vector<const Matrix<T>*> last;
+      for (const Parameter<T>* parameter : census_->last().parameters()) last.push_back(&parameter->value);
+      append(kCensusPrefix, last);
+    }
+    for (std::size_t array = 0; array < optimizer_.state().front().size(); ++array) {
+      std::vector<const Matrix<T>*> matrices;
+      for (const auto& arrays : optimizer_.state()) matrices.push_back(&arrays[array]);
+      append(optimizer_prefix(array), matrices);
+    }
+    control_.save(std::move(checkpoint));
+  }
+
+  void load(const Checkpoint& checkpoint) {
+    const std::string origin = "checkpoint of step " + std::to_string(checkpoint.step);
+    summary_.steps = checkpoint.step;
+    last_flush_ = checkpoint.step;
+    try {
+      if (checkpoint.step >= plan_.total_steps()) throw BadArchive("the run has no such step");
+      if (census_) {
+        Network<T> last = network_;
+        std::vector<Matrix<T>*> matrices;
+        for (Parameter<T>* parameter : last.parameters()) matrices.push_back(&parameter->value);
+        fill_matrices(checkpoint.tensors, kCensusPrefix, origin, last, matrices);
+        census_->remember(last);
+      }
+      ArchiveReader file(checkpoint.state);
+      if (census_) census_->load(file);
+      archive(file);
+      file.expect_end();
+    } catch (const BadArchive& fault) {
+      throw DataError(origin + ": does not belong to this run, or is damaged: " + fault.what());
+    }
+    import_weights(checkpoint.tensors, origin, network_);
+    for (std::size_t array = 0; array < optimizer_.state().front().size(); ++array) {
+      std::vector<Matrix<T>*> matrices;
+      for (auto& arrays : optimizer_.state()) matrices.push_back(&arrays[array]);
+      fill_matrices(checkpoint.tensors, optimizer_prefix(array), origin, network_, matrices);
+    }
+  }
+
+  /// Everything that a step leaves behind for later ones, but parameters, the optimiser's arrays and what the census
+  /// keeps.
+  template <class Archive>
+  void archive(Archive& file) {
+    optimizer_.archive(file);
+    file(summary_.first_loss, summary_.last_loss);
+    for (LayerSummary& layer : summary_.layers) file(layer.grad_norm_first, layer.grad_norm_last);
+    if (!census_) return;
+    std::vector<std::size_t> units;
+    for (const LayerSummary& layer : summary_.layers) units.push_back(static_cast<std::size_t>(layer.units));
+    prognosis_->archive(file);
+    lives_.archive(file, units, summary_.steps);
+    last_census_.layers.resize(units.size());
+    last_probe_.resize(units.size());
+    obituaries_.resize(units.size());
+    locked_steps_.resize(units.size());
+    for (std::size_t at = 0; at < units.size(); ++at) {
+      last_census_.layers[at].units.resize(units[at]);
+      for (UnitCensus& unit : last_census_.layers[at].units) unit.archive(file, dataset_.train.count());
+      last_probe_[at].archive(file, units[at]);
+      file.sized(obituaries_[at], units[at]);
+      file.sized(locked_steps_[at], units[at]);
+      LayerSummary& layer = summary_.layers[at];
+      file(layer.dead, layer.born_dead, layer.saturated, layer.peak_dead, layer.locked, layer.deaths, layer.revivals,
+           layer.causes);
+    }
+    file(last_census_.collapsed, summary_.collapsed);
+    file.sized(bounds_, units.size());
+    file.within(first_update_, 0, summary_.steps);
+    file.within(steps_between_, 0, summary_.steps);
+    file.sized(updates_, static_cast<std::size_t>(summary_.steps - first_update_));
   }
 
   /// Whether a unit of the first layer that no sample of a batch activates is left exactly as it was.
@@ -470,7 +576,7 @@ class Run {
     }
     for (std::size_t at = 0; at < lives_.layers().size(); ++at) sink_.units(unit_records(at));
     if (census_) summary_.census = census_->work();
-    if (weights_ != nullptr) *weights_ = export_weights(network_);
+    if (control_.weights != nullptr) *control_.weights = export_weights(network_);
     sink_.flush();
   }
 
@@ -521,8 +627,12 @@ class Run {
 
   /// An update made since the last census.
   struct Update {
-    double lr;
-    double grad_norm;
+    double lr = 0.0;
+    double grad_norm = 0.0;
+    template <class Archive>
+    void archive(Archive& file) {
+      file(lr, grad_norm);
+    }
   };
 
   const ExperimentSpec& spec_;
@@ -536,8 +646,7 @@ class Run {
   Optimizer<T> optimizer_;
   Schedule schedule_;
   TrainingStep<T> step_;
-  const std::atomic<int>* stop_;
-  Weights* weights_;
+  const RunControl& control_;
   LazyExtent<T> extent_;
   std::unique_ptr<Census<T>> census_;        ///< absent if none are wanted
   std::unique_ptr<ProbeSet<T>> probe_;       ///< with census_
@@ -555,6 +664,7 @@ class Run {
   std::int64_t steps_between_ = 0;  ///< the last two censuses
   std::vector<std::optional<double>> slope_means_;
   std::int64_t last_flush_ = 0;  ///< step of it
+  std::chrono::steady_clock::time_point last_save_ = std::chrono::steady_clock::now();
   std::vector<LayerRecord> layer_rows_;
   std::vector<CensusRecord> census_rows_;
   RunSummary summary_;

@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -12,8 +13,8 @@
 #include "data/dataset.hpp"
 #include "experiment/evaluation.hpp"
 #include "probe/census.hpp"
+#include "trace/checkpoint.hpp"
 #include "trace/sink.hpp"
-#include "trace/weights.hpp"
 #include "util/thread_pool.hpp"
 
 namespace reluscope {
@@ -62,11 +63,18 @@ struct RunControl {
   /// Every census is a pass over the whole training set: the oracle. Witnesses, and with them causes, may be others.
   bool brute_census = false;
   /// Receives the parameters at the end.
-  Weights* weights = nullptr;
+  Tensors* weights = nullptr;
+  /// Called between two steps with what it takes to go on from there: when record.checkpoint_every says so, and before
+  /// the run ends interrupted. It must see to it that what the sink was given by then is not lost.
+  std::function<void(Checkpoint&&)> save;
+  /// Where to go on: what `save` was called with in a run of the same spec, data and census engine.
+  const Checkpoint* resume = nullptr;
 };
 
 /// Trains the network of `spec` on `dataset` and hands every record to `sink`. The result depends on spec and data
-/// alone, not on the pool's threads. What the sink throws passes through.
+/// alone, not on the pool's threads, nor on where it was stopped and resumed: then the sinks of all parts together got
+/// what the sink of one whole run gets. What the sink throws passes through; DataError for a checkpoint that does not
+/// fit.
 RunSummary run_experiment(const ExperimentSpec& spec, const Dataset& dataset, RecordSink& sink, ThreadPool& pool,
                           const RunControl& control = {});
 

@@ -30,6 +30,10 @@ struct StepFactors {
   double correction1 = 1.0;  ///< adam: 1 − β₁^t
   double correction2 = 1.0;  ///< adam: 1 − β₂^t
   bool first = false;        ///< sgd: the first step fills the momentum buffer
+  template <class Archive>
+  void archive(Archive& file) {
+    file(lr, correction1, correction2, first);
+  }
 };
 
 /// What is known of the learning rates of the steps to come.
@@ -112,6 +116,14 @@ class Optimizer {
 
   [[nodiscard]] const std::vector<Parameter<T>*>& parameters() const { return parameters_; }
   [[nodiscard]] double base_lr() const { return base_lr_; }
+
+  /// What the rule keeps of each parameter: [parameter][array], each of the parameter's shape.
+  [[nodiscard]] std::vector<std::vector<Matrix<T>>>& state() { return state_; }
+  /// The rest of what the next step depends on.
+  template <class Archive>
+  void archive(Archive& file) {
+    file(factors_, steps_);
+  }
 
  private:
   std::unique_ptr<UpdateRule<T>> rule_;

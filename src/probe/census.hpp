@@ -18,6 +18,7 @@
 #include "nn/network.hpp"
 #include "probe/activity.hpp"
 #include "probe/bounds.hpp"
+#include "util/archive.hpp"
 #include "util/thread_pool.hpp"
 
 namespace reluscope {
@@ -33,6 +34,7 @@ enum class Device : std::uint8_t {
   margin,      ///< dead before with a margin that the drift since cannot have used up
   scan         ///< a look at samples that were not ruled out
 };
+constexpr Device last_of(Device /*any*/) { return Device::scan; }
 inline constexpr std::array<std::string_view, 8> kDeviceNames = {"immortal", "batch",    "witness", "invariance",
                                                                  "sign",     "interval", "margin",  "scan"};
 
@@ -46,6 +48,13 @@ struct UnitCensus {
   double margin = 0.0;
   /// Dead: |z(x)| moved by at most this since the last census; NaN where that is not known.
   double drift = std::numeric_limits<double>::quiet_NaN();
+  /// `samples`: in D.
+  template <class Archive>
+  void archive(Archive& file, Index samples) {
+    file(dead, dead_on_domain, device);
+    file.within(witness, -1, samples - 1);
+    file(margin, drift);
+  }
 };
 
 struct LayerCensus {
@@ -63,6 +72,10 @@ struct DeadBounds {
   std::int64_t dead_min = 0;
   std::int64_t dead_max = 0;
   std::vector<std::size_t> dead;  ///< the units that are dead for sure
+  template <class Archive>
+  void archive(Archive& file) {
+    file(dead_min, dead_max, dead);
+  }
 };
 
 /// What censuses of a run cost, for those who compare.
@@ -70,6 +83,10 @@ struct CensusWork {
   std::int64_t censuses = 0;
   std::int64_t samples = 0;                                 ///< evaluated, over all censuses
   std::array<std::int64_t, kDeviceNames.size()> settled{};  ///< units settled by each device
+  template <class Archive>
+  void archive(Archive& file) {
+    file(censuses, samples, settled);
+  }
 };
 
 /// Takes censuses of a network in training. An implementation may keep what it learned from one to the next.
@@ -93,6 +110,11 @@ class Census {
   /// The present parameters become those of the last census.
   void remember(const Network<T>& network) { last_.copy_parameters(network); }
   [[nodiscard]] const CensusWork& work() const { return work_; }
+
+  /// What it learned, besides last(): to go on later, on the same data, as if nothing had happened. Loading throws
+  /// BadArchive for what cannot be of this network and data.
+  virtual void save(ArchiveWriter& file) { file(work_); }
+  virtual void load(ArchiveReader& file) { file(work_); }
 
  protected:
   CensusWork work_;

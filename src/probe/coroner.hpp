@@ -29,6 +29,10 @@ struct Autopsy {
   double z_before = 0.0;  ///< of the witness
   double z_now = 0.0;
   double rounding = 0.0;  ///< the terms add up to z_now − z_before within this
+  template <class Archive>
+  void archive(Archive& file) {
+    file(own_weights, own_bias, upstream, z_before, z_now, rounding);
+  }
   /// own_weights, own_bias or upstream; empty if a term is no number.
   [[nodiscard]] std::string_view cause() const;
 };

@@ -68,6 +68,13 @@ struct Levels {
     std::fill(level.begin(), level.end(), std::numeric_limits<float>::infinity());
     travelled = 0.0;
   }
+  template <class Archive>
+  void archive(Archive& file, std::size_t groups) {
+    bool is_known = known();
+    file(is_known);
+    if (is_known) file.sized(level, groups);
+    file(travelled);
+  }
 };
 
 /// What is kept of a unit from census to census.
@@ -178,7 +185,25 @@ class ExactCensus final : public Census<T> {
     return bounds;
   }
 
+  void save(ArchiveWriter& file) override { archive(file); }
+  void load(ArchiveReader& file) override { archive(file); }
+
  private:
+  template <class Archive>
+  void archive(Archive& file) {
+    const Index last_sample = dataset_.train.count() - 1;
+    file(this->work_, tracking_);
+    for (Book& book : books_) {
+      for (Unit& unit : book.units) {
+        file(unit.dead, unit.margin);
+        for (Index& witness : unit.witnesses) file.within(witness, -1, last_sample);
+        unit.levels.archive(file, groups_);
+      }
+      for (Index& sample : book.recent) file.within(sample, -1, last_sample);
+      book.norm.archive(file, groups_);
+    }
+  }
+
   Draft start(const BatchActivity<T>* batch) const {
     Draft draft;
     draft.z_drift.resize(books_.size());

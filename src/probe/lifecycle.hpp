@@ -7,6 +7,7 @@
 
 #include "probe/activity.hpp"
 #include "probe/census.hpp"
+#include "util/archive.hpp"
 
 namespace reluscope {
 
@@ -15,6 +16,10 @@ namespace reluscope {
 struct StepRange {
   std::int64_t after = 0;
   std::int64_t by = 0;
+  template <class Archive>
+  void archive(Archive& file) {
+    file(after, by);
+  }
 };
 
 /// One unit's life so far.
@@ -28,6 +33,10 @@ struct UnitLife {
   std::optional<StepRange> death;                ///< the last one
   std::int64_t known_dead = -1;                  ///< the last step at which it was proved dead
   std::optional<std::int64_t> seen_active;       ///< dead at the last census, and active since: the first such step
+  template <class Archive>
+  void archive(Archive& file) {
+    file(dead, born_dead, first_dead_step, last_change_step, deaths, revivals, death, known_dead, seen_active);
+  }
 };
 
 /// A change that a census found.
@@ -65,6 +74,24 @@ class Lifecycles {
   std::vector<LifeEvent> update(std::int64_t step, const CensusResult& census);
   /// [layer][unit]; empty before the first census.
   [[nodiscard]] const std::vector<std::vector<UnitLife>>& layers() const { return layers_; }
+
+  /// `units`: of each layer, once there was a census; `step`: the next one to be made.
+  template <class Archive>
+  void archive(Archive& file, const std::vector<std::size_t>& units, std::int64_t step) {
+    layers_.resize(units.size());
+    known_alive_.resize(units.size());
+    dead_units_.resize(units.size());
+    for (std::size_t at = 0; at < units.size(); ++at) {
+      file.sized(layers_[at], units[at]);
+      file.sized(known_alive_[at], units[at]);
+      for (std::int64_t& alive : known_alive_[at])
+        if (alive < -1 || alive >= step)
+          throw BadArchive("a unit was last seen active at step " + std::to_string(alive));
+      file(dead_units_[at]);
+      for (const std::size_t unit : dead_units_[at])
+        if (unit >= units[at]) throw BadArchive("there is no unit " + std::to_string(unit));
+    }
+  }
 
  private:
   bool stands_still_;

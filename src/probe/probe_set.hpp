@@ -18,6 +18,10 @@ struct UnitProbe {
   double margin = 0.0;           ///< smallest margin (relu: −max z); −∞ if the activation cannot die
   double activation_rate = 0.0;  ///< share of the samples with z outside the dead region
   double mean_abs = 0.0;         ///< mean |a|
+  template <class Archive>
+  void archive(Archive& file) {
+    file(saturated, dormant, margin, activation_rate, mean_abs);
+  }
 };
 
 struct LayerProbe {
@@ -25,6 +29,11 @@ struct LayerProbe {
   double effective_rank = 0.0;
   [[nodiscard]] std::int64_t saturated() const;
   [[nodiscard]] std::int64_t dormant() const;
+  template <class Archive>
+  void archive(Archive& file, std::size_t count) {
+    file.sized(units, count);
+    file(effective_rank);
+  }
 };
 
 struct ProbeOptions {

@@ -36,10 +36,12 @@
 #include "optim/optimizer.hpp"
 #include "probe/bounds.hpp"
 #include "probe/census.hpp"
+#include "util/archive.hpp"
 
 namespace reluscope {
 
 enum class Lock : std::uint8_t { none, domain, sign, frozen };
+constexpr Lock last_of(Lock /*any*/) { return Lock::frozen; }
 /// "", domain, sign, frozen.
 std::string_view lock_name(Lock lock);
 
@@ -56,10 +58,24 @@ class Prognosis {
   /// [layer][unit]
   [[nodiscard]] const std::vector<std::vector<Lock>>& locks() const { return locks_; }
 
+  template <class Archive>
+  void archive(Archive& file) {
+    for (std::size_t at = 0; at < locks_.size(); ++at) {
+      file.sized(locks_[at], locks_[at].size());
+      file.sized(patience_[at], patience_[at].size());
+    }
+    file(frozen_patience_);
+  }
+
  private:
   struct Patience {
     std::int64_t next = 0;
     std::int64_t wait = 1;
+    template <class Archive>
+    void archive(Archive& file) {
+      file(next);
+      file.within(wait, 1, 1024);
+    }
   };
   struct Coasting {
     double shrink = 1.0;

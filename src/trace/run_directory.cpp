@@ -1,6 +1,12 @@
 #include "trace/run_directory.hpp"
 
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
 #include <array>
+#include <cerrno>
+#include <cstring>
 #include <utility>
 
 #include "util/error.hpp"
@@ -9,36 +15,104 @@ namespace reluscope {
 
 namespace {
 
-constexpr std::array kFiles = {"manifest.json", "steps.csv",  "layers.csv",   "census.csv",          "units.csv",
-                               "events.jsonl",  "theory.csv", "summary.json", RunDirectory::kWeights};
+constexpr const char* kLock = ".lock";
+constexpr const char* kSteps = "steps.csv";
+constexpr const char* kLayers = "layers.csv";
+constexpr const char* kCensus = "census.csv";
+constexpr const char* kUnits = "units.csv";
+constexpr const char* kEvents = "events.jsonl";
+constexpr const char* kTheory = "theory.csv";
 
-/// Returns `path` once it is a directory in which a run may be written.
-std::filesystem::path prepare(std::filesystem::path path, bool force) {
-  std::error_code error;
-  std::filesystem::create_directories(path, error);
-  if (error || !std::filesystem::is_directory(path))
-    throw IoError("cannot make the run directory '" + path.string() +
-                  "': " + (error ? error.message() : "something else has that name"));
+/// The manifest first: without it there is no run, whatever else is left of it.
+constexpr std::array kFiles = {RunDirectory::kManifest,
+                               RunDirectory::kCheckpoint,
+                               RunDirectory::kSummary,
+                               RunDirectory::kWeights,
+                               kSteps,
+                               kLayers,
+                               kCensus,
+                               kUnits,
+                               kEvents,
+                               kTheory};
+
+/// Returns the lock once there are no files of a run.
+RunLock cleared(RunLock lock) {
   for (const char* file : kFiles) {
-    if (!std::filesystem::exists(path / file)) continue;
-    if (!force)
-      throw IoError("'" + path.string() + "' already holds a run (" + file +
-                    "): choose another directory with --out, or replace it with --force");
-    std::filesystem::remove(path / file, error);
-    if (error) throw IoError("cannot remove '" + (path / file).string() + "': " + error.message());
+    std::error_code error;
+    std::filesystem::remove(lock.directory() / file, error);
+    if (error) throw IoError("cannot remove '" + (lock.directory() / file).string() + "': " + error.message());
   }
-  return path;
+  return lock;
+}
+
+RunLock with_manifest(RunLock lock, const std::string& manifest) {
+  write_file_atomically(lock.directory() / RunDirectory::kManifest, manifest);
+  return lock;
 }
 
 }  // namespace
 
-RunDirectory::RunDirectory(std::filesystem::path path, bool force)
-    : path_(prepare(std::move(path), force)),
-      steps_(TextSink(path_ / "steps.csv"), TraceFormat::csv),
-      layers_(TextSink(path_ / "layers.csv"), TraceFormat::csv),
-      census_(TextSink(path_ / "census.csv"), TraceFormat::csv),
-      units_(TextSink(path_ / "units.csv"), TraceFormat::csv),
-      events_(TextSink(path_ / "events.jsonl"), TraceFormat::jsonl) {}
+RunLock::RunLock(std::filesystem::path directory) : directory_(std::move(directory)), made_(false), descriptor_(-1) {
+  std::error_code error;
+  made_ = std::filesystem::create_directories(directory_, error);
+  if (error || !std::filesystem::is_directory(directory_))
+    throw IoError("cannot make the run directory '" + directory_.string() +
+                  "': " + (error ? error.message() : "something else has that name"));
+  const std::filesystem::path file = directory_ / kLock;
+  descriptor_ = ::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+  if (descriptor_ < 0) throw IoError("cannot write into '" + directory_.string() + "': " + std::strerror(errno));
+  // Where a file system has no locks, there is none.
+  if (::flock(descriptor_, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK) return;
+  ::close(descriptor_);
+  throw IoError("another process is writing a run into '" + directory_.string() +
+                "': wait for it, stop it, or choose another directory with --out");
+}
+
+RunLock::RunLock(RunLock&& other) noexcept
+    : directory_(std::move(other.directory_)),
+      made_(std::exchange(other.made_, false)),
+      descriptor_(std::exchange(other.descriptor_, -1)) {}
+
+RunLock::~RunLock() {
+  if (descriptor_ < 0) return;
+  if (made_) {
+    std::error_code error;
+    std::size_t entries = 0;
+    for (std::filesystem::directory_iterator entry(directory_, error), end; !error && entry != end;
+         entry.increment(error))
+      ++entries;
+    if (!error && entries == 1) std::filesystem::remove_all(directory_, error);
+  }
+  ::close(descriptor_);
+}
+
+void RunDirectory::refuse_existing(const std::filesystem::path& directory) {
+  for (const char* file : kFiles)
+    if (std::filesystem::exists(directory / file))
+      throw IoError("'" + directory.string() + "' already holds a run (" + file +
+                    "): choose another directory with --out, go on with it with --resume, or replace it with --force");
+}
+
+RunDirectory::RunDirectory(RunLock lock, const std::string& manifest)
+    : RunDirectory(cleared(std::move(lock)), manifest, nullptr) {}
+
+RunDirectory::RunDirectory(RunLock lock, const std::string& manifest, const Checkpoint& from)
+    : RunDirectory(std::move(lock), manifest, &from) {}
+
+RunDirectory::RunDirectory(RunLock lock, const std::string& manifest, const Checkpoint* from)
+    : lock_(with_manifest(std::move(lock), manifest)),
+      steps_(open(kSteps, from), TraceFormat::csv),
+      layers_(open(kLayers, from), TraceFormat::csv),
+      census_(open(kCensus, from), TraceFormat::csv),
+      units_(open(kUnits, from), TraceFormat::csv),
+      events_(open(kEvents, from), TraceFormat::jsonl) {}
+
+TextSink RunDirectory::open(const char* file, const Checkpoint* from) const {
+  if (from == nullptr) return TextSink(path() / file);
+  const auto known = from->files.find(file);
+  if (known == from->files.end()) throw IoError("the checkpoint does not say how long '" + std::string(file) + "' was");
+  return TextSink(path() / file, known->second);
+}
 
 void RunDirectory::flush() {
   steps_.flush();
@@ -48,12 +122,24 @@ void RunDirectory::flush() {
   events_.flush();
 }
 
-void RunDirectory::write_manifest(const std::string& json) const {
-  write_file_atomically(path_ / "manifest.json", json);
+void RunDirectory::write_checkpoint(Checkpoint&& checkpoint) {
+  checkpoint.files[kSteps] = steps_.sync();
+  checkpoint.files[kLayers] = layers_.sync();
+  checkpoint.files[kCensus] = census_.sync();
+  checkpoint.files[kUnits] = units_.sync();
+  checkpoint.files[kEvents] = events_.sync();
+  reluscope::write_checkpoint(path() / kCheckpoint, std::move(checkpoint));
 }
 
-void RunDirectory::write_theory(const std::string& csv) const { write_file_atomically(path_ / "theory.csv", csv); }
+void RunDirectory::remove_checkpoint() const {
+  std::error_code error;  // it would only be in the way
+  for (const char* suffix : {"", ".tmp"}) std::filesystem::remove(path() / (std::string(kCheckpoint) + suffix), error);
+}
 
-void RunDirectory::write_summary(const std::string& json) const { write_file_atomically(path_ / "summary.json", json); }
+void RunDirectory::write_manifest(const std::string& json) const { write_file_atomically(path() / kManifest, json); }
+
+void RunDirectory::write_theory(const std::string& csv) const { write_file_atomically(path() / kTheory, csv); }
+
+void RunDirectory::write_summary(const std::string& json) const { write_file_atomically(path() / kSummary, json); }
 
 }  // namespace reluscope

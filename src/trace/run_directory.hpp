@@ -1,21 +1,50 @@
 #pragma once
-// The directory of a run: theory.csv at its start; steps.csv, layers.csv, census.csv, units.csv, events.jsonl while it
-// goes on; manifest.json at its start and end, summary.json at its end.
+// The directory of a run: manifest.json and theory.csv at its start; steps.csv, layers.csv, census.csv, units.csv,
+// events.jsonl while it goes on, and checkpoint.safetensors until it has ended; summary.json, and manifest.json once
+// more, at its end.
 
 #include <filesystem>
+#include <optional>
 #include <string>
 
+#include "trace/checkpoint.hpp"
 #include "trace/sink.hpp"
 #include "trace/table_writer.hpp"
 
 namespace reluscope {
 
+/// Keeps other processes out of a run directory while it lives, by a lock that ends with the process, however that
+/// ends.
+class RunLock {
+ public:
+  /// Makes the directory where there is none. Throws IoError, also where another process has the lock.
+  explicit RunLock(std::filesystem::path directory);
+  RunLock(RunLock&& other) noexcept;
+  RunLock& operator=(RunLock&&) = delete;
+  /// Leaves no directory behind that it made and nobody wrote to.
+  ~RunLock();
+  [[nodiscard]] const std::filesystem::path& directory() const { return directory_; }
+
+ private:
+  std::filesystem::path directory_;
+  bool made_;
+  int descriptor_;
+};
+
 class RunDirectory final : public RecordSink {
  public:
+  static constexpr const char* kManifest = "manifest.json";
+  static constexpr const char* kSummary = "summary.json";
   static constexpr const char* kWeights = "weights.safetensors";
-  /// Makes the directory and opens its files. A directory that already holds a run is refused (IoError) unless `force`,
-  /// which replaces that run's files and touches no others.
-  RunDirectory(std::filesystem::path path, bool force);
+  static constexpr const char* kCheckpoint = "checkpoint.safetensors";
+
+  /// Throws IoError where the directory holds files of a run, and says how to get around that.
+  static void refuse_existing(const std::filesystem::path& directory);
+
+  /// Begins a run: replaces the files of one that is there, and touches no others.
+  RunDirectory(RunLock lock, const std::string& manifest);
+  /// Goes on with the run that the checkpoint is of: what its files have got since then is cut off. Throws IoError.
+  RunDirectory(RunLock lock, const std::string& manifest, const Checkpoint& from);
 
   void step(const StepRecord& record) override { steps_.write({&record, 1}); }
   void layers(std::span<const LayerRecord> records) override { layers_.write(records); }
@@ -24,13 +53,20 @@ class RunDirectory final : public RecordSink {
   void event(const EventRecord& record) override { events_.write({&record, 1}); }
   void flush() override;
 
+  /// Puts everything written so far on disk, and then the checkpoint, with how far the files have come.
+  void write_checkpoint(Checkpoint&& checkpoint);
+  /// The run has ended: nobody will go on with it.
+  void remove_checkpoint() const;
   void write_manifest(const std::string& json) const;
   void write_theory(const std::string& csv) const;
   void write_summary(const std::string& json) const;
-  [[nodiscard]] const std::filesystem::path& path() const { return path_; }
+  [[nodiscard]] const std::filesystem::path& path() const { return lock_.directory(); }
 
  private:
-  std::filesystem::path path_;
+  RunDirectory(RunLock lock, const std::string& manifest, const Checkpoint* from);
+  [[nodiscard]] TextSink open(const char* file, const Checkpoint* from) const;
+
+  RunLock lock_;
   TableWriter<StepRecord> steps_;
   TableWriter<LayerRecord> layers_;
   TableWriter<CensusRecord> census_;

@@ -91,12 +91,12 @@ void append_json_row(std::string& line, const R& record) {
   line += "}\n";
 }
 
-/// Writes records of one kind to a sink, the CSV header first.
+/// Writes records of one kind to a sink, the CSV header first where the sink is empty yet.
 template <class R>
 class TableWriter {
  public:
   TableWriter(TextSink sink, TraceFormat format) : sink_(std::move(sink)), format_(format) {
-    if (format_ == TraceFormat::csv) sink_.write(csv_header<R>());
+    if (format_ == TraceFormat::csv && sink_.size() == 0) sink_.write(csv_header<R>());
   }
   void write(std::span<const R> records) {
     line_.clear();
@@ -110,6 +110,11 @@ class TableWriter {
     sink_.write(line_);
   }
   void flush() { sink_.flush(); }
+  /// Returns how many bytes of it are on disk by then: all.
+  std::uint64_t sync() {
+    sink_.sync();
+    return sink_.size();
+  }
 
  private:
   TextSink sink_;

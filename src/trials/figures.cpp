@@ -81,9 +81,8 @@ Trial run_trial(const ExperimentSpec& spec, const Dataset& dataset, const std::a
   facts.threads = 1;
   if (!keep.empty()) {
     facts.started = utc_now();
-    directory = std::make_shared<RunDirectory>(keep, true);
+    directory = std::make_shared<RunDirectory>(RunLock(keep), manifest_json(spec, dataset, facts));
     sink.add(directory);
-    directory->write_manifest(manifest_json(spec, dataset, facts));
     directory->write_theory(theory_csv(predict(spec, dataset)));
   }
   ThreadPool alone(1);

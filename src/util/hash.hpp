@@ -1,5 +1,6 @@
 #pragma once
 
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -7,5 +8,7 @@ namespace reluscope {
 
 /// XXH3 (64 bits) of the text, as 16 hexadecimal digits: names things by their content. Not for secrets.
 std::string content_hash(std::string_view text);
+/// Of several pieces as if they were one text.
+std::string content_hash(std::span<const std::string_view> pieces);
 
 }  // namespace reluscope

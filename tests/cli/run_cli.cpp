@@ -126,7 +126,7 @@ TEST_CASE("bad usage and bad configs exit with 2, say what is right, and write n
   };
   const std::vector<Case> cases = {
       {"$R rnu c.json", "did you mean 'run'?"},
-      {"$R run", "CONFIG is required"},
+      {"$R run", "a CONFIG is needed"},
       {"$R run c.json --thread 2", "--thread"},
       {"$R run c.json --threads 0", "--threads"},
       {"$R run c.json --trace layer=-", "did you mean 'layers'?"},

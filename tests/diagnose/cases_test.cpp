@@ -28,7 +28,7 @@ class Planted {
       network.layer(at).parameters()[0]->value = layers[at].first;
       network.layer(at).parameters()[1]->value = layers[at].second;
     }
-    write_weights(path_, export_weights(network));
+    write_safetensors(path_, export_weights(network));
     spec.network.init_from = path_;
   }
   Planted(const Planted&) = delete;

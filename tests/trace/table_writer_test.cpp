@@ -70,18 +70,63 @@ TEST_CASE("in JSON what is not finite is null and named, and every line is valid
   CHECK(nlohmann::json::parse(line)["name"] == "odd \"name\"\n");
 }
 
-TEST_CASE("a run directory is not overwritten without force, and force touches only its own files") {
+TEST_CASE("beginning a run replaces the files of another, and touches no others") {
   const auto path = fresh_directory();
-  { RunDirectory(path, false).write_manifest("{}"); }
+  CHECK_NOTHROW(RunDirectory::refuse_existing(path));
+  { const RunDirectory first(RunLock(path), "{}"); }
   CHECK(std::filesystem::exists(path / "steps.csv"));
-  std::filesystem::path mine = path / "notes.txt";
+  const std::filesystem::path mine = path / "notes.txt";
   write_file_atomically(mine, "keep me");
   write_file_atomically(path / "summary.json", "old");
-  CHECK_THROWS_AS(RunDirectory(path, false), IoError);
+  CHECK_THROWS_AS(RunDirectory::refuse_existing(path), IoError);
   CHECK(std::filesystem::exists(path / "summary.json"));
-  { const RunDirectory again(path, true); }
+  { const RunDirectory again(RunLock(path), "{}"); }
   CHECK(std::filesystem::exists(mine));
   CHECK_FALSE(std::filesystem::exists(path / "summary.json"));
+  std::filesystem::remove_all(path);
+}
+
+TEST_CASE("two may not write into one directory; what nobody wrote to is not left behind") {
+  const auto path = fresh_directory();
+  {
+    const RunLock lock(path);
+    CHECK_THROWS_WITH_AS(RunLock{path}, doctest::Contains("another process is writing"), IoError);
+  }
+  CHECK_FALSE(std::filesystem::exists(path));
+  { const RunDirectory used(RunLock(path), "{}"); }
+  CHECK(std::filesystem::exists(path / "manifest.json"));
+  CHECK_NOTHROW(RunLock{path});
+  CHECK(std::filesystem::exists(path / "manifest.json"));
+  std::filesystem::remove_all(path);
+}
+
+TEST_CASE("a run that goes on keeps what the checkpoint knows of its files, and cuts off the rest") {
+  const auto path = fresh_directory();
+  StepRecord row;
+  std::string before;
+  Checkpoint checkpoint;
+  checkpoint.state = "some state";
+  {
+    RunDirectory directory(RunLock(path), "{}");
+    directory.step(row);
+    directory.write_checkpoint(Checkpoint(checkpoint));
+    before = read_whole_file(path / "steps.csv");
+    directory.step(row);
+    directory.step(row);
+    directory.flush();
+    CHECK(read_whole_file(path / "steps.csv").size() > before.size());
+  }
+  const Checkpoint from = read_checkpoint(path / RunDirectory::kCheckpoint);
+  CHECK(from.state == "some state");
+  CHECK(from.files.at("steps.csv") == before.size());
+  {
+    RunDirectory directory(RunLock(path), "{}", from);
+    CHECK(read_whole_file(path / "steps.csv") == before);
+    directory.step(row);
+  }
+  CHECK(read_whole_file(path / "steps.csv") == before + before.substr(before.find('\n') + 1));
+  std::filesystem::resize_file(path / "steps.csv", 10);
+  CHECK_THROWS_WITH_AS(RunDirectory(RunLock(path), "{}", from), doctest::Contains("it has 10 bytes"), IoError);
   std::filesystem::remove_all(path);
 }
 

@@ -1,0 +1,89 @@
+#include "experiment/resume.hpp"
+
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "config/json_text.hpp"
+#include "config/load.hpp"
+#include "trace/run_directory.hpp"
+#include "util/error.hpp"
+
+namespace reluscope {
+
+namespace {
+
+using Json = nlohmann::json;
+
+/// "/train/epochs, /seed": where two configs differ, the first few places.
+std::string differences(const std::string& left, const std::string& right) {
+  constexpr std::size_t kMost = 5;
+  const Json patch = Json::diff(Json::parse(left), Json::parse(right));
+  std::string text;
+  for (std::size_t at = 0; at < std::min(patch.size(), kMost); ++at)
+    text += (at > 0 ? ", " : "") + patch[at]["path"].get<std::string>();
+  return text + (patch.size() > kMost ? ", …" : "");
+}
+
+/// A member of a manifest; `fallback` where it has none, or of another kind.
+template <class V>
+V member(const Json& manifest, const char* key, V fallback) {
+  const auto found = manifest.find(key);
+  if (found == manifest.end()) return fallback;
+  try {
+    return found->get<V>();
+  } catch (const Json::exception&) { return fallback; }
+}
+
+}  // namespace
+
+Resumption find_resumption(const std::filesystem::path& directory, std::optional<ExperimentSpec> given) {
+  Resumption found;
+  const std::filesystem::path manifest_file = directory / RunDirectory::kManifest;
+  const bool has_manifest = std::filesystem::exists(manifest_file);
+  if (!has_manifest && !given)
+    throw DataError("there is no run to go on with in '" + directory.string() +
+                    "' (no manifest.json): give its config too, and it begins there");
+  std::string status;
+  if (has_manifest) {
+    const Json manifest = parse_json_text(read_config_file(manifest_file), manifest_file.string());
+    if (!manifest.is_object() || !manifest.contains("config") || !manifest["config"].is_object())
+      throw DataError(manifest_file.string() + ": not the manifest of a run: it has no config");
+    status = member<std::string>(manifest, "status", "");
+    found.started = member<std::string>(manifest, "started", "");
+    found.resumed = member<std::vector<std::int64_t>>(manifest, "resumed_at_steps", {});
+    // In the manifest's own order of keys, in which resolved configs are compared.
+    const ExperimentSpec then = parse_experiment(manifest["config"].dump(),
+                                                 member<std::string>(manifest, "config_file", manifest_file.string()),
+                                                 member<std::string>(manifest, "config_directory", "."));
+    if (given && given->resolved_json != then.resolved_json)
+      throw DataError("the run in '" + directory.string() + "' is of another config: it differs at " +
+                      differences(then.resolved_json, given->resolved_json) +
+                      "; --resume DIR alone takes the config of the run");
+    found.spec = given ? std::move(*given) : then;
+  } else {
+    found.spec = std::move(*given);
+  }
+  const std::filesystem::path checkpoint = directory / RunDirectory::kCheckpoint;
+  const bool has_summary = std::filesystem::exists(directory / RunDirectory::kSummary);
+  // A run that failed for want of disk has a checkpoint, one that became non-finite has ended.
+  found.ended = status == "done" || (status == "failed" && has_summary && !std::filesystem::exists(checkpoint));
+  if (!found.ended && has_manifest && std::filesystem::exists(checkpoint))
+    found.checkpoint = read_checkpoint(checkpoint);
+  return found;
+}
+
+std::string check_identity(const Checkpoint& checkpoint, const Checkpoint& now) {
+  const auto same = [](const std::string& what, const std::string& then, const std::string& present,
+                       const std::string& remedy) {
+    if (then != present)
+      throw DataError("the checkpoint is of " + what + " " + then + ", expected " + present + ": " + remedy);
+  };
+  same("a config with hash", checkpoint.config, now.config, "--resume DIR alone takes the config of the run");
+  same("data with checksum", checkpoint.data, now.data, "the data files have changed since the run began");
+  same("a run with census engine", checkpoint.census, now.census, "give the --census that it began with");
+  if (checkpoint.build == now.build) return "";
+  return "the checkpoint was written by another build (" + checkpoint.build + "); this one is " + now.build +
+         ": the last bits of what follows may be others than those of a run in one piece";
+}
+
+}  // namespace reluscope

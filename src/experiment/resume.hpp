@@ -1,0 +1,32 @@
+#pragma once
+// What is left of a run in its directory, and whether there is something to go on with.
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "config/spec.hpp"
+#include "trace/checkpoint.hpp"
+
+namespace reluscope {
+
+struct Resumption {
+  ExperimentSpec spec;
+  bool ended = false;                    ///< nothing is left to be done
+  std::optional<Checkpoint> checkpoint;  ///< absent: the run begins anew
+  std::string started;                   ///< of the manifest; empty where there is none
+  std::vector<std::int64_t> resumed;     ///< the same: steps at which it was resumed before
+};
+
+/// `directory` must be locked. `given`: the experiment as the user has it; without it the manifest says what it is.
+/// Throws DataError: no manifest and nothing given, a manifest that is none, an experiment that is not the manifest's
+/// (the places are named), a damaged checkpoint.
+Resumption find_resumption(const std::filesystem::path& directory, std::optional<ExperimentSpec> given);
+
+/// Throws DataError where the checkpoint is of another config, other data, or another census engine than `now`; returns
+/// a warning where another build wrote it, else nothing.
+std::string check_identity(const Checkpoint& checkpoint, const Checkpoint& now);
+
+}  // namespace reluscope
