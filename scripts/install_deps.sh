@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # Installs with apt what is missing, and nothing (not even `apt-get update`) where nothing is.
 #
-#   scripts/install_deps.sh [run|test|lint|bench|slurm]   what building and running needs (default); that and the tests;
-#                                                   that and the linters; `run` and the benchmark's peer, PyTorch; a
-#                                                   Slurm to try sweeps on
+#   scripts/install_deps.sh [run|test|fuzz|lint|bench|slurm]   what building and running needs (default); that and the
+#                                                   tests; `run` and clang; `test` and the linters; `run` and the
+#                                                   benchmark's peer, PyTorch; a Slurm to try sweeps on
 #
 # Says what it would install, and fails, where it may not install.
 set -euo pipefail
@@ -14,6 +14,7 @@ run_packages=(cmake:cmake ninja-build:ninja g++:g++ libeigen3-dev libcli11-dev n
 test_packages=(chromium:chromium doctest-dev clang-format:clang-format python3-jsonschema python3-matplotlib python3-numpy)
 # Not OpenBLAS with pthreads: its threads and PyTorch's own get in each other's way.
 bench_packages=(python3-torch libopenblas0-openmp)
+fuzz_packages=(clang:clang++ libclang-rt-dev)
 slurm_packages=(slurm-wlm:slurmctld munge:munged)
 lint_packages=(clang-tidy:run-clang-tidy shellcheck:shellcheck)
 
@@ -21,11 +22,12 @@ need=${1:-run}
 case $need in
   run) packages=("${run_packages[@]}") ;;
   test) packages=("${run_packages[@]}" "${test_packages[@]}") ;;
+  fuzz) packages=("${run_packages[@]}" "${fuzz_packages[@]}") ;;
   lint) packages=("${run_packages[@]}" "${test_packages[@]}" "${lint_packages[@]}") ;;
   bench) packages=("${run_packages[@]}" "${bench_packages[@]}") ;;
   slurm) packages=("${slurm_packages[@]}") ;;
-  -h | --help) sed -n '2,8s/^# \{0,1\}//p' "$0"; exit 0 ;;
-  *) echo "install_deps.sh: '$need' is none of run, test, lint, bench, slurm" >&2; exit 2 ;;
+  -h | --help) sed -n '2,9s/^# \{0,1\}//p' "$0"; exit 0 ;;
+  *) echo "install_deps.sh: '$need' is none of run, test, fuzz, lint, bench, slurm" >&2; exit 2 ;;
 esac
 
 if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then

@@ -10,7 +10,6 @@
 namespace reluscope {
 namespace {
 
-constexpr std::size_t kBufferBytes = std::size_t{256} << 10U;
 constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
 
 char guess_delimiter(std::string_view line) {
@@ -32,7 +31,7 @@ bool is_blank(std::string_view line) { return line.find_first_not_of(" \t") == s
 }  // namespace
 
 CsvRecords::CsvRecords(const std::filesystem::path& path, char delimiter)
-    : file_(path), delimiter_(delimiter), buffer_(kBufferBytes) {
+    : file_(path), delimiter_(delimiter), buffer_(file_.buffer_bytes()) {
   buffer_size_ = file_.read(buffer_.data(), buffer_.size());
   const std::string_view start(buffer_.data(), buffer_size_);
   if (start.starts_with("\xFF\xFE") || start.starts_with("\xFE\xFF"))

@@ -12,7 +12,7 @@
 namespace reluscope {
 namespace {
 
-constexpr unsigned kBufferBytes = 256U << 10U;
+constexpr unsigned kLeastBufferBytes = 8U << 10U;
 constexpr std::size_t kLargestRead = std::size_t{1} << 30U;  // gzread counts in int
 constexpr std::size_t kQuotedLength = 40;
 
@@ -28,7 +28,10 @@ InputFile::InputFile(const std::filesystem::path& path) : name_(path.string()) {
 
   file_.reset(gzopen(name_.c_str(), "rb"));
   if (!file_) throw DataError(name_ + ": cannot be opened: " + std::strerror(errno));
-  gzbuffer(file_.get(), kBufferBytes);
+  if (const std::uint64_t size = std::filesystem::is_regular_file(status) ? std::filesystem::file_size(path, error) : 0;
+      size > 0 && !error)
+    buffer_bytes_ = static_cast<unsigned>(std::clamp<std::uint64_t>(size, kLeastBufferBytes, kBufferBytes));
+  gzbuffer(file_.get(), buffer_bytes_);
   // gzdirect may read from the file, so the size of a pipe is not asked for but its bytes are not lost either.
   if (std::filesystem::is_regular_file(status) && gzdirect(file_.get()) == 1) {
     const std::uint64_t size = std::filesystem::file_size(path, error);

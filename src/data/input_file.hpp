@@ -31,6 +31,8 @@ class InputFile {
   /// The bytes still to come, where the file system knows: nothing for gzip data and pipes.
   [[nodiscard]] std::optional<std::uint64_t> remaining() const;
   [[nodiscard]] const std::string& name() const { return name_; }
+  /// A good size for a buffer that this file is read into: no larger than a small file needs.
+  [[nodiscard]] std::size_t buffer_bytes() const { return buffer_bytes_; }
 
   /// Throws DataError "NAME: byte OFFSET: message".
   [[noreturn]] void fail_at(std::uint64_t offset, const std::string& message) const;
@@ -44,6 +46,8 @@ class InputFile {
   std::unique_ptr<gzFile_s, Closer> file_;
   std::optional<std::uint64_t> plain_size_;
   std::uint64_t offset_ = 0;
+  static constexpr unsigned kBufferBytes = 256U << 10U;
+  unsigned buffer_bytes_ = kBufferBytes;
 };
 
 /// How many bytes a gzip file holds by its own account (RFC 1952, ISIZE: modulo 2^32, last member only), but at least

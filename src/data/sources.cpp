@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "data/csv.hpp"
+#include "data/elements.hpp"
 #include "data/generators.hpp"
 #include "data/idx.hpp"
 #include "data/normalization.hpp"
@@ -83,7 +84,7 @@ Samples split_off_test(Samples& train, double fraction, std::uint64_t seed) {
 
   Samples test;
   test.features =
-      std::visit([&](auto& matrix) -> decltype(test.features) { return take_columns(matrix, order); }, train.features);
+      std::visit([&](auto& matrix) -> FeatureMatrix { return take_columns(matrix, order); }, train.features);
   if (!train.labels.empty()) test.labels = take_labels(train.labels, order);
   if (train.targets.size() != 0) test.targets = take_columns(train.targets, order);
   return test;

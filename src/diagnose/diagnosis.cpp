@@ -65,6 +65,8 @@ void read_lone_table(const std::filesystem::path& path, RunTables& run) {
   const int steps = count(StepRecord::columns());
   const int layers = count(LayerRecord::columns());
   const int census = count(CensusRecord::columns());
+  const int most = std::max({steps, layers, census});
+  if (count(UnitRecord::columns()) > most || count(TheoryRecord::columns()) > most) return;  // nothing to diagnose
   if (layers >= steps && layers >= census) {
     run.layers = read_table<LayerRecord>(path);
   } else if (census >= steps) {

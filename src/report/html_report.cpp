@@ -236,13 +236,13 @@ void add_lives(const ReportRun& run, std::vector<Figure>& figures) {
     double from = kNaN;
     double locked = kNaN;
     std::string cause;
-    const auto close = [&](double to) {
+    const auto close = [&, layer = place.first, unit = place.second](double to) {
       if (std::isnan(from)) return;
       const double mark = std::isnan(locked) ? to : std::min(locked, to);
       const auto color = colors.find(cause);
       figure.chart.bars.push_back({row, from, mark, color == colors.end() ? "#cc79a7" : color->second});
       if (mark < to) figure.chart.bars.push_back({row, mark, to, locked_color});
-      figure.rows.push_back({std::to_string(place.first), std::to_string(place.second), format_number(from),
+      figure.rows.push_back({std::to_string(layer), std::to_string(unit), format_number(from),
                              to == end ? "the end" : format_number(to), cause,
                              std::isnan(locked) ? "" : format_number(locked)});
       from = locked = kNaN;

@@ -1,0 +1,116 @@
+"""Writes the seed inputs of the fuzz targets: small, valid, and one of each kind.
+
+  make_corpus.py RELUSCOPE [DIRECTORY]
+
+Inputs found by fuzzing are not written anew: they lie beside the seeds, called by what they were.
+"""
+import gzip
+import json
+import pathlib
+import struct
+import subprocess
+import sys
+import tempfile
+
+# The experiment of the target `checkpoint` (targets.cpp).
+SMALL = {"data": {"kind": "moons", "n_samples": 24},
+         "network": {"layers": [{"units": 4, "activation": "relu"}, {"type": "dropout", "p": 0.2},
+                                {"units": 3, "activation": "prelu"}, {"units": 2}]},
+         "train": {"steps": 8, "batch_size": 8, "optimizer": {"name": "adam", "lr": 0.5}},
+         "record": {"every": 1, "census": 2, "checkpoint_every": 5}}
+
+
+def idx(code, shape, data):
+    return bytes([0, 0, code, len(shape)]) + b"".join(struct.pack(">I", n) for n in shape) + data
+
+
+def npy(descr, shape, data, fortran=False, version=1):
+    text = f"{{'descr': '{descr}', 'fortran_order': {fortran}, 'shape': {shape}, }}\n".encode()
+    return b"\x93NUMPY" + bytes([version, 0]) + struct.pack("<H" if version == 1 else "<I", len(text)) + text + data
+
+
+def tensors(header, data):
+    text = json.dumps(header, separators=(",", ":")).encode()
+    return struct.pack("<Q", len(text)) + text + data
+
+
+def run_files(tool):
+    """What a small run writes, by file name, and its checkpoint."""
+    with tempfile.TemporaryDirectory() as place:
+        config = pathlib.Path(place, "c.json")
+        config.write_text(json.dumps(dict(SMALL, name="c")))
+        out = pathlib.Path(place, "run")
+        # The reader of its trace goes away at once: it stops, and leaves its checkpoint.
+        subprocess.run(f"{tool} run {config} -q --out {out} --save-weights --trace steps=- | head -c 1", shell=True,
+                       check=True, stdout=subprocess.DEVNULL)
+        return {p.name: p.read_bytes() for p in out.iterdir()}
+
+
+def main():
+    tool = pathlib.Path(sys.argv[1]).resolve()
+    place = pathlib.Path(sys.argv[2] if len(sys.argv) > 2 else pathlib.Path(__file__).parent / "corpus")
+    files = run_files(tool)
+    f4 = struct.pack("<4f", 1, 2.5, -3, 1e9)
+    seeds = {
+        "config": {
+            "plain": b"\0" + json.dumps(SMALL).encode(),
+            "override": b"\1train.optimizer.lr=0.1\n" + json.dumps(SMALL).encode(),
+            "wildcard": b"\1network.layers.*.activation={\"name\":\"elu\",\"alpha\":2}\n" + json.dumps(SMALL).encode(),
+            "comments": b"\0// one\n{\"data\": {\"kind\": \"csv\", \"file\": \"x\"}, /* two */ \"network\": {\"layers\": "
+                        b"[{\"units\": 3, \"repeat\": 2, \"init\": {\"weights\": {\"name\": \"uniform\", \"low\": -1}}}]}}",
+            "sweep": b"\3" + json.dumps({"config": SMALL, "seeds": 2, "parameters": {
+                "train.optimizer.lr": {"values": [0.1, 1e-3]}}}).encode(),
+            "random-sweep": b"\3" + json.dumps({"config": SMALL, "method": "random", "run_cap": 3, "parameters": {
+                "train.batch_size": {"distribution": "int_uniform", "min": 1, "max": 9}}}).encode(),
+        },
+        "idx": {
+            "images": b"\0" + idx(8, [4, 2, 2], bytes(range(16))),
+            "floats": b"\0" + idx(13, [4, 1], struct.pack(">4f", 1, -2, 3.5, 0)),
+            "doubles": b"\0" + idx(14, [4, 1], struct.pack(">4d", 1, -2, 3.5, 0)),
+            "gzip": b"\0" + gzip.compress(idx(11, [4, 2], bytes(16)), mtime=0),
+            "labels": b"\1" + idx(8, [4], bytes([0, 1, 0, 1])),
+            "wide-labels": b"\1" + idx(12, [4], struct.pack(">4i", 0, 7, 0, 7)),
+        },
+        "csv": {
+            "header": b"\0a,b,label\n1,2.5,0\n-3e2,4,1\n5,\"6\",1\n",
+            "names": b"\2x,label,y\r\n1,red,3\r\n4,\"bl\"\"ue\",6\r\n",
+            "semicolon": b"\x04\xef\xbb\xbf1;2;3\n4;5;6\n",
+            "regression": b"\x20" + b"1\t2\t0.5\n3\t4\t0.25\n",
+            "gzip": b"\0" + gzip.compress(b"1,2\n3,4\n", mtime=0),
+            "two-targets": b"\x23" + b"1,2,3\n4,5,6\n",
+        },
+        "npy": {
+            "bytes": b"\0" + npy("|u1", "(4, 2)", bytes(8)),
+            "floats": b"\0" + npy("<f4", "(4, 1)", f4),
+            "fortran": b"\0" + npy(">i2", "(4, 2, 3)", bytes(48), fortran=True),
+            "version2": b"\0" + npy("<f8", "(4, 1)", bytes(32), version=2),
+            "gzip": b"\0" + gzip.compress(npy("<i4", "(4, 1)", bytes(16)), mtime=0),
+            "labels": b"\1" + npy("<i8", "(4,)", struct.pack("<4q", 0, 1, 0, 1)),
+            "targets": b"\1" + npy("<f4", "(4, 2)", f4 + f4),
+        },
+        "weights": {
+            "run": files["weights.safetensors"],
+            "two": tensors({"__metadata__": {"format": "pt"},
+                            "a": {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]},
+                            "b": {"dtype": "BF16", "shape": [1, 2], "data_offsets": [8, 12]}}, f4[:12]),
+            "types": tensors({t: {"dtype": t, "shape": [8 // n], "data_offsets": [8 * i, 8 * i + 8]} for i, (t, n) in
+                              enumerate([("BOOL", 1), ("I8", 1), ("U16", 2), ("I16", 2), ("F16", 2), ("U32", 4),
+                                         ("I32", 4), ("U64", 8), ("I64", 8), ("F64", 8)])}, bytes(range(80))),
+            "empty": tensors({}, b""),
+        },
+        "checkpoint": {"run": files["checkpoint.safetensors"]},
+        "traces": {
+            "steps": b"\0" + files["steps.csv"], "layers": b"\0" + files["layers.csv"],
+            "census": b"\0" + files["census.csv"], "units": b"\2" + files["units.csv"],
+            "theory": b"\1" + files["theory.csv"],
+            "results": b"\3job,id,seed,status\n0,abc,1,done\n1,def,2,failed\n",
+        },
+    }
+    for target, inputs in seeds.items():
+        (place / target).mkdir(parents=True, exist_ok=True)
+        for name, content in inputs.items():
+            (place / target / f"seed-{name}").write_bytes(content)
+
+
+if __name__ == "__main__":
+    main()
