@@ -1,8 +1,13 @@
+#include <fcntl.h>
+#include <poll.h>
 #include <spdlog/sinks/stdout_color_sinks.h>
 #include <spdlog/spdlog.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <csignal>
+#include <cstdio>
+#include <cstring>
 #include <iostream>
 #include <new>
 
@@ -45,6 +50,22 @@ void set_up_logging() {
       std::make_shared<spdlog::logger>("reluscope", std::make_shared<spdlog::sinks::stderr_color_sink_st>(mode));
   logger->set_pattern("%^%n:%$ %v");
   spdlog::set_default_logger(logger);
+}
+
+/// A standard stream that is closed would be the next file to be opened, and what is printed would end up in it.
+void open_standard_streams() {
+  for (int descriptor = STDIN_FILENO; descriptor <= STDERR_FILENO; ++descriptor)
+    if (::fcntl(descriptor, F_GETFD) < 0) static_cast<void>(::open("/dev/null", O_RDWR));  // takes the lowest free one
+}
+
+/// What went to std::cout: throws BrokenPipe where its reader has gone, IoError where it could not be written.
+void check_standard_output() {
+  std::cout.flush();
+  if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0 && std::cout) return;
+  const std::string reason = std::strerror(errno);
+  pollfd output{STDOUT_FILENO, POLLOUT, 0};
+  if (::poll(&output, 1, 0) == 1 && (output.revents & POLLERR) != 0) throw BrokenPipe();
+  throw IoError("cannot write to standard output: " + reason);
 }
 
 int parse(CommandLine& line, int argc, const char* const* argv) {
@@ -99,6 +120,7 @@ int job_count(int jobs) { return jobs > 0 ? jobs : default_thread_count(); }
 int run_command_line(int argc, const char* const* argv) {
   // A reader that goes away is noticed at the next write, where the run can still end properly.
   std::signal(SIGPIPE, SIG_IGN);
+  open_standard_streams();
   set_up_logging();
   try {
     CommandLine line;
@@ -121,16 +143,21 @@ int run_command_line(int argc, const char* const* argv) {
     add_report(line);
     add_watch(line);
     add_export(line);
+    add_inspect(line);
     add_curves(line);
     add_completion(line);
-    return parse(line, argc, argv);
+    const int code = parse(line, argc, argv);
+    check_standard_output();
+    return code;
   } catch (const UserError& fault) {
     spdlog::error("{}", fault.what());
     return fault.exit_code();
   } catch (const BrokenPipe&) { return kDone; } catch (const std::bad_alloc&) {
-    spdlog::error("out of memory");
+    // Without the logger: it would want memory.
+    constexpr std::string_view kMessage = "reluscope: out of memory\n";
+    static_cast<void>(!::write(STDERR_FILENO, kMessage.data(), kMessage.size()));
     return kRunFailed;
-  } catch (const std::filesystem::filesystem_error& fault) {
+  } catch (const std::exception& fault) {
     spdlog::error("{}", fault.what());
     return kRunFailed;
   }

@@ -47,6 +47,7 @@ void add_prune(CommandLine& line);
 void add_report(CommandLine& line);
 void add_watch(CommandLine& line);
 void add_export(CommandLine& line);
+void add_inspect(CommandLine& line);
 void add_completion(CommandLine& line);
 
 /// Parses the arguments and runs the subcommand. Returns the exit code; faults of the user are reported on stderr.

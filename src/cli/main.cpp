@@ -1,3 +1,34 @@
+#include <unistd.h>
+
+#include <cstdlib>
+#include <exception>
+#include <new>
+#include <string_view>
+
 #include "cli/commands.hpp"
+#include "util/error.hpp"
+
+namespace {
+
+/// For exceptions that nobody can catch. Those of main are caught; but the libraries' globals, which are made before
+/// it, want memory too.
+[[noreturn]] void on_terminate() {
+  try {
+    if (const std::exception_ptr fault = std::current_exception()) std::rethrow_exception(fault);
+  } catch (const std::bad_alloc&) {
+    constexpr std::string_view kMessage = "reluscope: out of memory\n";
+    static_cast<void>(!::write(STDERR_FILENO, kMessage.data(), kMessage.size()));
+    ::_exit(reluscope::kRunFailed);
+  } catch (...) {  // a fault in the program: a core dump tells most
+  }
+  std::abort();
+}
+
+void before_everything() { std::set_terminate(on_terminate); }
+
+}  // namespace
+
+// Before the constructors of shared libraries.
+__attribute__((section(".preinit_array"), used)) static void (*const g_before_everything)() = before_everything;
 
 int main(int argc, char** argv) { return reluscope::run_command_line(argc, argv); }

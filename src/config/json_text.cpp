@@ -1,15 +1,15 @@
 #include "config/json_text.hpp"
 
+#include <unistd.h>
+
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <cstring>
-#include <fstream>
-#include <iostream>
 #include <set>
 
 #include "config/config_error.hpp"
 #include "util/format.hpp"
+#include "util/input.hpp"
 
 namespace reluscope {
 
@@ -164,19 +164,10 @@ std::string read_config_file(const std::filesystem::path& file) {
     fail(name.empty() ? "''" : name, "no readable file (" + std::string(std::strerror(errno)) + ")",
          "a config file; 'reluscope init' writes one");
   };
-  std::ifstream opened;
-  if (file != "-") {
-    opened.open(file, std::ios::binary);
-    if (!opened) unreadable();
-  }
-  std::istream& in = file == "-" ? std::cin : opened;
+  const Descriptor opened = file == "-" ? Descriptor(::dup(STDIN_FILENO)) : open_for_reading(file);
   std::string text;
-  std::array<char, 1 << 14> chunk;
-  while (in.read(chunk.data(), chunk.size()) || in.gcount() > 0) {
-    text.append(chunk.data(), static_cast<std::size_t>(in.gcount()));
-    if (text.size() > kMostBytes) fail(name, "more than " + format_bytes(kMostBytes), "a config file");
-  }
-  if (in.bad()) unreadable();
+  if (!read_to_end(opened, text, kMostBytes)) unreadable();
+  if (text.size() > kMostBytes) fail(name, "more than " + format_bytes(kMostBytes), "a config file");
   return text;
 }
 

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "util/error.hpp"
+#include "util/format.hpp"
 
 namespace reluscope {
 namespace {
@@ -64,6 +65,10 @@ void CsvRecords::fail_at(std::uint64_t line, const std::string& message) const {
   throw DataError(file_.name() + ": line " + std::to_string(line) + ": " + message);
 }
 
+void CsvRecords::fail_for_fields() const {
+  fail("more than " + std::to_string(kMostFields) + " fields: this is no table of samples, one a line");
+}
+
 bool CsvRecords::append_line() {
   bool found = false;
   for (;;) {
@@ -78,6 +83,9 @@ bool CsvRecords::append_line() {
     const void* newline = std::memchr(start, '\n', available);
     const std::size_t length =
         newline == nullptr ? available : static_cast<std::size_t>(static_cast<const char*>(newline) - start);
+    if (record_.size() + length > kMostRecordBytes)
+      fail_at(lines_ + 1,
+              "longer than " + format_bytes(kMostRecordBytes) + ": this is no table of samples, one a line");
     record_.append(start, length);
     buffer_used_ += length;
     if (newline != nullptr) {
@@ -96,6 +104,7 @@ void CsvRecords::split_plain() {
   std::size_t start = 0;
   for (;;) {
     const std::size_t end = record.find(delimiter_, start);
+    if (fields_.size() == kMostFields) fail_for_fields();
     fields_.push_back(record.substr(start, end - start));
     if (end == std::string_view::npos) return;
     start = end + 1;
@@ -119,6 +128,7 @@ void CsvRecords::split_quoted() {
         record_[to++] = record_[from++];
       }
     }
+    if (spans.size() == kMostFields) fail_for_fields();
     spans.emplace_back(start, to - start);
     if (from == record_.size()) break;
     ++from;

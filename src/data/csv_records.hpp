@@ -11,6 +11,10 @@
 
 namespace reluscope {
 
+/// What a record, over all its lines, may have at most: no data set comes near, and it bounds what one takes in memory.
+inline constexpr std::size_t kMostRecordBytes = std::size_t{64} << 20U;
+inline constexpr std::size_t kMostFields = std::size_t{1} << 20U;
+
 class CsvRecords {
  public:
   /// delimiter: 0 takes whichever of `,` `;` tab occurs most in the first line. Skips a UTF-8 BOM.
@@ -18,7 +22,8 @@ class CsvRecords {
   CsvRecords(const std::filesystem::path& path, char delimiter);
 
   /// Fetches the next record; false at the end of the file. Lines without any text are skipped.
-  /// Throws DataError for a quoted field that never ends, and for quotes where RFC 4180 has none.
+  /// Throws DataError for a quoted field that never ends, for quotes where RFC 4180 has none, and for more than a
+  /// record may have.
   bool next();
   /// The fields of the record, without their quotes; valid until the next call.
   [[nodiscard]] const std::vector<std::string_view>& fields() const { return fields_; }
@@ -34,6 +39,7 @@ class CsvRecords {
   bool append_line();
   void split_plain();
   void split_quoted();
+  [[noreturn]] void fail_for_fields() const;
   void read_quoted_field(std::size_t& from, std::size_t& to);
 
   InputFile file_;

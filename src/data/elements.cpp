@@ -8,6 +8,8 @@
 #include <type_traits>
 
 #include "util/error.hpp"
+#include "util/format.hpp"
+#include "util/memory.hpp"
 
 namespace reluscope {
 namespace {
@@ -53,6 +55,9 @@ Matrix<Kept> read_as(InputFile& file, bool reversed, std::uint64_t rows, std::ui
   std::uint64_t done = 0;
   while (done < total) {
     const std::uint64_t goal = file.remaining() ? total : std::min(total, std::max(kFirstElements, 2 * done));
+    if (const std::uint64_t bytes = goal * sizeof(Kept); bytes > available_memory_bytes())
+      file.fail("the array needs " + format_bytes(bytes) + " of memory, this machine has " +
+                format_bytes(available_memory_bytes()));
     values.conservativeResize(1, static_cast<Index>(goal));
     read_chunk<Stored>(file, reversed, values.data() + done, goal - done);
     done = goal;
@@ -88,9 +93,16 @@ std::size_t element_bytes_in_memory(ElementType type) {
   return element_bytes(type) < 4 || type == ElementType::f32 ? 4 : 8;
 }
 
+std::string_view element_type_name(ElementType type) {
+  constexpr std::array<std::string_view, 10> kNames = {"uint8", "int8",   "uint16", "int16",   "uint32",
+                                                       "int32", "uint64", "int64",  "float32", "float64"};
+  return kNames[static_cast<std::size_t>(type)];
+}
+
 FeatureMatrix read_elements(InputFile& file, ElementType type, std::endian order, std::uint64_t rows,
                             std::uint64_t columns) {
   const std::uint64_t count = saturating_product(rows, columns);
+  if (count == 0) return Matrix<std::uint8_t>(0, 0);
   const std::uint64_t bytes = saturating_product(count, element_bytes(type));
   if (saturating_product(count, sizeof(double)) > static_cast<std::uint64_t>(std::numeric_limits<Index>::max()))
     file.fail("the header declares more elements than any memory holds");

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "data/dataset.hpp"
@@ -21,11 +22,21 @@ std::size_t element_bytes(ElementType type);
 /// exact but 64-bit integers beyond 2^53, which are rounded.
 std::size_t element_bytes_in_memory(ElementType type);
 
+/// "uint8", "float32", …, as NumPy has them.
+std::string_view element_type_name(ElementType type);
+
 using FeatureMatrix = decltype(Samples::features);
+
+/// An array as a file has it.
+struct ElementArray {
+  ElementType type = ElementType::u8;
+  std::vector<std::uint64_t> shape;
+  FeatureMatrix values;  ///< product of the dimensions after the first × the first: column by column it is in C order
+};
 
 /// Reads rows · columns elements into a matrix, column after column. A file of known size is checked first; for gzip
 /// data memory grows with the bytes that really arrive, so a lying header costs nothing.
-/// Throws DataError when the data end early.
+/// Throws DataError when the data end early, or would need more memory than there is.
 FeatureMatrix read_elements(InputFile& file, ElementType type, std::endian order, std::uint64_t rows,
                             std::uint64_t columns);
 

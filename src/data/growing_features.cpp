@@ -2,8 +2,12 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdint>
 #include <limits>
+#include <new>
 #include <utility>
+
+#include "util/memory.hpp"
 
 namespace reluscope {
 namespace {
@@ -27,6 +31,8 @@ void GrowingFeatures::add_narrow(double value) {
 
 void GrowingFeatures::grow() {
   capacity_ = std::max(kFirstCapacity, 2 * capacity_);
+  const std::uint64_t bytes = static_cast<std::uint64_t>(used_) * (is_wide_ ? sizeof(double) : sizeof(float));
+  if (bytes > available_memory_bytes()) throw std::bad_alloc();
   if (is_wide_) {
     wide_.conservativeResize(1, capacity_);
   } else {

@@ -15,11 +15,6 @@
 namespace reluscope {
 namespace {
 
-struct IdxHeader {
-  ElementType type = ElementType::u8;
-  std::vector<std::uint64_t> shape;
-};
-
 constexpr std::array<std::pair<unsigned char, ElementType>, 6> kTypeCodes = {{{0x08, ElementType::u8},
                                                                               {0x09, ElementType::i8},
                                                                               {0x0B, ElementType::i16},
@@ -34,13 +29,14 @@ ElementType element_type(const InputFile& file, unsigned char code) {
                       " is unknown; IDX has 8 (u8), 9 (i8), 11 (i16), 12 (i32), 13 (f32) and 14 (f64)");
 }
 
-IdxHeader read_header(InputFile& file) {
+/// An array without its values.
+ElementArray read_header(InputFile& file) {
   std::array<unsigned char, 4> magic;
   file.read_exactly(magic.data(), magic.size(), "the magic number");
   if (magic[0] != 0 || magic[1] != 0)
     file.fail_at(0, "not an IDX file: it has to start with two zero bytes, found " + std::to_string(magic[0]) + " " +
                         std::to_string(magic[1]));
-  IdxHeader header;
+  ElementArray header;
   header.type = element_type(file, magic[2]);
   for (unsigned dimension = 0; dimension < magic[3]; ++dimension) {
     std::array<unsigned char, 4> size;
@@ -52,34 +48,38 @@ IdxHeader read_header(InputFile& file) {
   return header;
 }
 
+void read_values(InputFile& file, ElementArray& array) {
+  const std::uint64_t samples = array.shape.empty() ? 1 : array.shape[0];
+  array.values = read_elements(file, array.type, std::endian::big, element_count(array.shape, 1), samples);
+  file.expect_end();
+}
+
 FeatureMatrix read_images(const std::filesystem::path& path) {
   InputFile file(path);
-  const IdxHeader header = read_header(file);
-  if (header.shape.size() < 2)
-    file.fail_at(3, "images need 2 dimensions or more (samples × …), found " + std::to_string(header.shape.size()) +
+  ElementArray images = read_header(file);
+  if (images.shape.size() < 2)
+    file.fail_at(3, "images need 2 dimensions or more (samples × …), found " + std::to_string(images.shape.size()) +
                         "; is this the labels file?");
-  const std::uint64_t features = element_count(header.shape, 1);
-  if (header.shape[0] == 0 || features == 0) file.fail_at(4, "holds no data: its shape is " + shape_text(header.shape));
-  FeatureMatrix images = read_elements(file, header.type, std::endian::big, features, header.shape[0]);
-  file.expect_end();
-  require_finite(images, file.name());
-  return images;
+  if (element_count(images.shape) == 0) file.fail_at(4, "holds no data: its shape is " + shape_text(images.shape));
+  read_values(file, images);
+  require_finite(images.values, file.name());
+  return std::move(images.values);
 }
 
 TargetColumn read_labels(const std::filesystem::path& path) {
   InputFile file(path);
-  const IdxHeader header = read_header(file);
-  if (header.shape.size() != 1)
-    file.fail_at(
-        3, "labels have 1 dimension, found " + std::to_string(header.shape.size()) + "; is this the images file?");
-  if (header.shape[0] == 0) file.fail_at(4, "holds no labels");
+  ElementArray array = read_header(file);
+  if (array.shape.size() != 1)
+    file.fail_at(3,
+                 "labels have 1 dimension, found " + std::to_string(array.shape.size()) + "; is this the images file?");
+  if (array.shape[0] == 0) file.fail_at(4, "holds no labels");
   const std::uint64_t start = file.offset();
-  std::vector<double> labels = to_doubles(read_elements(file, header.type, std::endian::big, 1, header.shape[0]));
-  file.expect_end();
+  read_values(file, array);
+  std::vector<double> labels = to_doubles(array.values);
   for (std::size_t sample = 0; sample < labels.size(); ++sample) {
     const double label = labels[sample];
     if (!(label >= 0 && label < static_cast<double>(kMaxClasses) && label == std::floor(label)))
-      file.fail_at(start + sample * element_bytes(header.type),
+      file.fail_at(start + sample * element_bytes(array.type),
                    "the label of sample " + std::to_string(sample) + " is " + number_text(label) +
                        ", it has to be a whole number from 0 to " + std::to_string(kMaxClasses - 1));
   }
@@ -123,7 +123,7 @@ RawData load(const ParamValues& params, const SourceContext& context) {
 
 std::uint64_t declared_bytes(const std::filesystem::path& path, std::size_t bytes_per_label) {
   InputFile file(path);
-  const IdxHeader header = read_header(file);
+  const ElementArray header = read_header(file);
   return saturating_product(element_count(header.shape),
                             bytes_per_label != 0 ? bytes_per_label : element_bytes_in_memory(header.type));
 }
@@ -144,6 +144,13 @@ std::uint64_t estimate(const ParamValues& params, const SourceContext& context) 
 }
 
 }  // namespace
+
+ElementArray read_idx(const std::filesystem::path& path) {
+  InputFile file(path);
+  ElementArray array = read_header(file);
+  read_values(file, array);
+  return array;
+}
 
 SourceEntry idx_source() {
   SourceEntry entry;

@@ -5,9 +5,11 @@
 #include <cerrno>
 #include <cstring>
 #include <fstream>
+#include <new>
 #include <system_error>
 
 #include "util/error.hpp"
+#include "util/input.hpp"
 
 namespace reluscope {
 namespace {
@@ -26,8 +28,11 @@ InputFile::InputFile(const std::filesystem::path& path) : name_(path.string()) {
                     " (relative paths start at the config file's directory)");
   if (std::filesystem::is_directory(status)) throw DataError(name_ + ": is a directory, a data file is needed");
 
-  file_.reset(gzopen(name_.c_str(), "rb"));
-  if (!file_) throw DataError(name_ + ": cannot be opened: " + std::strerror(errno));
+  Descriptor opened = open_for_reading(path);
+  if (opened.number() < 0) throw DataError(name_ + ": cannot be opened: " + std::strerror(errno));
+  file_.reset(gzdopen(opened.number(), "rb"));
+  if (!file_) throw std::bad_alloc();
+  static_cast<void>(opened.release());  // closed with file_
   if (const std::uint64_t size = std::filesystem::is_regular_file(status) ? std::filesystem::file_size(path, error) : 0;
       size > 0 && !error)
     buffer_bytes_ = static_cast<unsigned>(std::clamp<std::uint64_t>(size, kLeastBufferBytes, kBufferBytes));
@@ -48,6 +53,7 @@ std::size_t InputFile::read(void* out, std::size_t size) {
     int code = Z_OK;
     const char* message = gzerror(file_.get(), &code);
     if (code == Z_BUF_ERROR) fail("the gzip data end too early: the file is cut off");
+    if (code == Z_MEM_ERROR) throw std::bad_alloc();
     if (got < 0) fail(std::string("cannot be read: ") + (code == Z_ERRNO ? std::strerror(errno) : message));
     if (got == 0) break;
     done += static_cast<std::size_t>(got);

@@ -31,6 +31,7 @@ class InputFile {
   /// The bytes still to come, where the file system knows: nothing for gzip data and pipes.
   [[nodiscard]] std::optional<std::uint64_t> remaining() const;
   [[nodiscard]] const std::string& name() const { return name_; }
+  [[nodiscard]] bool is_compressed() const { return gzdirect(file_.get()) == 0; }
   /// A good size for a buffer that this file is read into: no larger than a small file needs.
   [[nodiscard]] std::size_t buffer_bytes() const { return buffer_bytes_; }
 

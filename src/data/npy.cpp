@@ -41,33 +41,33 @@ Matrix<T> from_fortran_order(const Matrix<T>& stored, std::span<const std::uint6
   return result;
 }
 
-struct NpyArray {
-  std::vector<std::uint64_t> shape;
-  FeatureMatrix values;  ///< product of the inner dimensions × samples
-};
-
-NpyArray read_array(const std::filesystem::path& path, std::string_view needed, std::size_t least_dimensions,
-                    std::size_t most_dimensions) {
-  InputFile file(path);
-  const NpyHeader header = read_npy_header(file);
-  const std::string found = header.shape.empty() ? "a single number" : "shape " + shape_text(header.shape);
-  if (header.shape.size() < least_dimensions || header.shape.size() > most_dimensions)
-    file.fail_at(0, "an array of " + std::string(needed) + " is needed, found " + found);
+ElementArray read_values(InputFile& file, const NpyHeader& header) {
+  ElementArray array{header.type, header.shape, {}};
+  const std::uint64_t samples = header.shape.empty() ? 1 : header.shape[0];
   const std::uint64_t features = element_count(header.shape, 1);
-  if (header.shape[0] == 0 || features == 0) file.fail_at(0, "holds no data: found " + found);
-
-  NpyArray array{header.shape, {}};
   if (header.fortran_order && header.shape.size() > 1) {
-    array.values = read_elements(file, header.type, header.order, header.shape[0], features);
+    array.values = read_elements(file, header.type, header.order, samples, features);
     array.values = std::visit(
         [&](const auto& stored) -> FeatureMatrix {
           return from_fortran_order(stored, std::span(header.shape).subspan(1));
         },
         array.values);
   } else {
-    array.values = read_elements(file, header.type, header.order, features, header.shape[0]);
+    array.values = read_elements(file, header.type, header.order, features, samples);
   }
   file.expect_end();
+  return array;
+}
+
+ElementArray read_array(const std::filesystem::path& path, std::string_view needed, std::size_t least_dimensions,
+                        std::size_t most_dimensions) {
+  InputFile file(path);
+  const NpyHeader header = read_npy_header(file);
+  const std::string found = header.shape.empty() ? "a single number" : "shape " + shape_text(header.shape);
+  if (header.shape.size() < least_dimensions || header.shape.size() > most_dimensions)
+    file.fail_at(0, "an array of " + std::string(needed) + " is needed, found " + found);
+  if (element_count(header.shape) == 0) file.fail_at(0, "holds no data: found " + found);
+  ElementArray array = read_values(file, header);
   require_finite(array.values, file.name());
   return array;
 }
@@ -77,7 +77,7 @@ FeatureMatrix read_features(const std::filesystem::path& path) {
 }
 
 TargetColumns read_targets(const std::filesystem::path& path) {
-  const NpyArray array = read_array(path, "one label a sample, or samples × outputs,", 1, 2);
+  const ElementArray array = read_array(path, "one label a sample, or samples × outputs,", 1, 2);
   const std::vector<double> values = to_doubles(array.values);
   const std::size_t outputs = values.size() / array.shape[0];
   TargetColumns columns;
@@ -138,6 +138,11 @@ std::uint64_t estimate(const ParamValues& params, const SourceContext& context) 
 }
 
 }  // namespace
+
+ElementArray read_npy(const std::filesystem::path& path) {
+  InputFile file(path);
+  return read_values(file, read_npy_header(file));
+}
 
 SourceEntry npy_source() {
   SourceEntry entry;

@@ -1,8 +1,5 @@
 #include "experiment/setup.hpp"
 
-#include <sys/resource.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <limits>
 
@@ -10,6 +7,7 @@
 #include "nn/loss.hpp"
 #include "optim/optimizer.hpp"
 #include "util/format.hpp"
+#include "util/memory.hpp"
 
 namespace reluscope {
 
@@ -90,18 +88,6 @@ std::uint64_t estimate_training_bytes(const ExperimentSpec& spec, std::uint64_t 
     }
     bytes = add(bytes, multiply(multiply(width, columns), kValuesPerUnit * scalar));
   }
-  return bytes;
-}
-
-std::uint64_t available_memory_bytes() {
-  const long pages = ::sysconf(_SC_PHYS_PAGES);
-  const long page_size = ::sysconf(_SC_PAGESIZE);
-  std::uint64_t bytes = pages > 0 && page_size > 0
-                            ? multiply(static_cast<std::uint64_t>(pages), static_cast<std::uint64_t>(page_size))
-                            : kMost;
-  rlimit limit{};
-  if (::getrlimit(RLIMIT_AS, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY)
-    bytes = std::min<std::uint64_t>(bytes, limit.rlim_cur);
   return bytes;
 }
 

@@ -15,9 +15,6 @@ void check_against_data(const ExperimentSpec& spec, const Dataset& dataset);
 /// values of a batch and of a census. `features`: inputs of the network; `samples`: training samples. Saturates.
 std::uint64_t estimate_training_bytes(const ExperimentSpec& spec, std::uint64_t features, std::uint64_t samples);
 
-/// Memory this process may use: the machine's, or less where the process is limited (RLIMIT_AS).
-std::uint64_t available_memory_bytes();
-
 /// Refuses (UserError, exit code 2) a run that cannot fit into memory, with the figure. Before the data is loaded
 /// (features = samples = 0) it judges the data alone, by headers and file sizes; after it the whole run.
 void check_memory(const ExperimentSpec& spec, std::uint64_t features = 0, std::uint64_t samples = 0);

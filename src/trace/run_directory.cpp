@@ -75,15 +75,16 @@ RunLock::RunLock(RunLock&& other) noexcept
 
 RunLock::~RunLock() {
   if (descriptor_ < 0) return;
-  if (made_) {
-    std::error_code error;
-    std::size_t entries = 0;
-    for (std::filesystem::directory_iterator entry(directory_, error), end; !error && entry != end;
-         entry.increment(error))
-      ++entries;
-    if (!error && entries == 1) std::filesystem::remove_all(directory_, error);
-  }
+  if (made_) remove_if_unused();
   ::close(descriptor_);
+}
+
+void RunLock::remove_if_unused() const noexcept {
+  try {
+    const auto entries = std::distance(std::filesystem::directory_iterator(directory_), {});
+    if (entries == 1) std::filesystem::remove_all(directory_);
+  } catch (const std::exception&) {  // then it stays
+  }
 }
 
 void RunDirectory::refuse_existing(const std::filesystem::path& directory) {

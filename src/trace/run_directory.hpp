@@ -26,6 +26,7 @@ class RunLock {
   [[nodiscard]] const std::filesystem::path& directory() const { return directory_; }
 
  private:
+  void remove_if_unused() const noexcept;
   std::filesystem::path directory_;
   bool made_;
   int descriptor_;

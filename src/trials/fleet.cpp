@@ -1,7 +1,5 @@
 #include "trials/fleet.hpp"
 
-#include <exception>
-#include <memory>
 #include <mutex>
 #include <new>
 #include <optional>
@@ -57,6 +55,8 @@ Trial run_or_fail(Worker& worker, const ConfigSource& source, const Job& job, co
   Trial trial;
   try {
     return worker.run(source, job, stop, keep);
+  } catch (const IoError&) {
+    throw;  // a full disk says nothing about the run
   } catch (const UserError& error) { trial.figures = failed_figures(error.what()); } catch (const std::bad_alloc&) {
     trial.figures = failed_figures("out of memory");
   }
@@ -96,23 +96,18 @@ void run_fleet(const ConfigSource& source, std::span<const Job> jobs, int thread
   ThreadPool pool(threads);
   std::vector<Worker> workers(static_cast<std::size_t>(threads));
   std::mutex mutex;
-  std::exception_ptr fault;
-  std::atomic<bool> broken = false;
+  bool broken = false;
   pool.for_each(static_cast<std::int64_t>(jobs.size()), [&](std::int64_t index, int thread) {
-    if (stopped() || broken) return;
+    if (stopped()) return;
     const Job& job = jobs[static_cast<std::size_t>(index)];
-    try {
-      const Trial trial = run_or_fail(workers[static_cast<std::size_t>(thread)], source, job, stop, keep);
-      if (stopped()) return;  // it may have been cut short
-      const std::lock_guard lock(mutex);
-      if (!broken) done(job, trial);
-    } catch (...) {
-      const std::lock_guard lock(mutex);
-      if (!fault) fault = std::current_exception();
-      broken = true;
-    }
+    const Trial trial = run_or_fail(workers[static_cast<std::size_t>(thread)], source, job, stop, keep);
+    if (stopped()) return;  // it may have been cut short
+    const std::lock_guard lock(mutex);
+    if (broken) return;
+    broken = true;  // unless `done` returns
+    done(job, trial);
+    broken = false;
   });
-  if (fault) std::rethrow_exception(fault);
 }
 
 }  // namespace reluscope

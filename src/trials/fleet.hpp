@@ -39,8 +39,9 @@ void identify(const ConfigSource& source, std::span<Job> jobs);
 using JobDone = std::function<void(const Job& job, const Trial& trial)>;
 
 /// Runs the jobs on so many threads. A run that cannot be set up counts as failed. Once `stop` is not 0, no further
-/// run is begun, and those that are interrupted are not reported. What `done` throws ends the fleet and passes through.
-/// `keep`: where each run leaves its traces, in a directory called by its id; empty: nowhere.
+/// run is begun, and those that are interrupted are not reported. What `done` throws, and an IoError where traces
+/// cannot be written, ends the fleet and passes through. `keep`: where each run leaves its traces, in a directory
+/// called by its id; empty: nowhere.
 void run_fleet(const ConfigSource& source, std::span<const Job> jobs, int threads, const std::atomic<int>* stop,
                const JobDone& done, const std::filesystem::path& keep = {});
 

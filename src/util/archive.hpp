@@ -140,6 +140,9 @@ class ArchiveReader {
   }
 
  private:
+  /// Steps, samples, times that something happened: none comes near, and sums of some do not overflow.
+  static constexpr std::int64_t kMostCount = std::int64_t{1} << 53U;
+
   void take(void* to, std::size_t size) {
     if (size > bytes_.size()) fail("it ends too early");
     if (size > 0) std::memcpy(to, bytes_.data(), size);
@@ -148,6 +151,8 @@ class ArchiveReader {
   template <PlainNumber V>
   void get(V& value) {
     take(&value, sizeof(V));
+    if constexpr (std::is_signed_v<V> && sizeof(V) == sizeof(kMostCount) && std::is_integral_v<V>)
+      if (value > kMostCount || value < -kMostCount) fail("found the count " + std::to_string(value));
   }
   void get(bool& value) {
     std::uint8_t byte = 0;

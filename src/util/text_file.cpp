@@ -6,32 +6,16 @@
 
 #include <cerrno>
 #include <cstring>
-#include <fstream>
-#include <sstream>
 #include <utility>
 
 #include "util/error.hpp"
+#include "util/input.hpp"
 
 namespace reluscope {
 
 namespace {
 
 constexpr std::size_t kBufferBytes = 1 << 16;
-
-/// Closed at the end of the scope.
-class Descriptor {
- public:
-  explicit Descriptor(int number) : number_(number) {}
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  ~Descriptor() {
-    if (number_ >= 0) ::close(number_);
-  }
-  [[nodiscard]] int number() const { return number_; }
-
- private:
-  int number_;
-};
 
 [[noreturn]] void fail(const std::string& what, const std::string& name) {
   throw IoError("cannot " + what + " '" + name + "': " + std::strerror(errno));
@@ -181,11 +165,10 @@ void write_document(const std::filesystem::path& path, std::string_view text) {
 }
 
 std::string read_whole_file(const std::filesystem::path& path) {
-  std::ifstream file(path, std::ios::binary);
-  std::ostringstream text;
-  text << file.rdbuf();
-  if (!file || file.bad()) throw DataError(path.string() + ": cannot be read");
-  return text.str();
+  std::string text;
+  if (!read_to_end(open_for_reading(path), text))
+    throw DataError(path.string() + ": cannot be read: " + std::strerror(errno));
+  return text;
 }
 
 }  // namespace reluscope

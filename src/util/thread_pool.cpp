@@ -5,7 +5,12 @@
 #include <algorithm>
 #include <charconv>
 #include <cstdlib>
+#include <string>
 #include <string_view>
+#include <system_error>
+#include <utility>
+
+#include "util/error.hpp"
 
 namespace reluscope {
 
@@ -25,10 +30,23 @@ void pause_briefly() {
 }  // namespace
 
 ThreadPool::ThreadPool(int threads) {
-  for (int worker = 1; worker < threads; ++worker) workers_.emplace_back([this, worker] { work(worker); });
+  try {
+    for (int worker = 1; worker < threads; ++worker) workers_.emplace_back([this, worker] { work(worker); });
+  } catch (const std::system_error& fault) {
+    const std::size_t started = workers_.size() + 1;
+    stop();
+    throw UserError("cannot start " + std::to_string(threads) + " threads, only " + std::to_string(started) + " (" +
+                        fault.code().message() + "): ask for fewer",
+                    kRunFailed);
+  } catch (...) {
+    stop();
+    throw;
+  }
 }
 
-ThreadPool::~ThreadPool() {
+ThreadPool::~ThreadPool() { stop(); }
+
+void ThreadPool::stop() {
   {
     const std::lock_guard lock(mutex_);
     stopping_ = true;
@@ -39,8 +57,14 @@ ThreadPool::~ThreadPool() {
 }
 
 void ThreadPool::drain(int thread) {
-  for (std::int64_t index = next_.fetch_add(1); index < count_; index = next_.fetch_add(1))
-    call_(context_, index, thread);
+  try {
+    for (std::int64_t index = next_.fetch_add(1); index < count_; index = next_.fetch_add(1))
+      call_(context_, index, thread);
+  } catch (...) {
+    const std::lock_guard lock(mutex_);
+    if (!fault_) fault_ = std::current_exception();
+    next_.store(count_);  // the tasks that are left would be for nothing
+  }
 }
 
 void ThreadPool::run(std::int64_t count, Call call, void* context) {
@@ -63,6 +87,7 @@ void ThreadPool::run(std::int64_t count, Call call, void* context) {
       std::this_thread::yield();
     }
   }
+  if (fault_) std::rethrow_exception(std::exchange(fault_, nullptr));
 }
 
 void ThreadPool::work(int thread) {

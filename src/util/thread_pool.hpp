@@ -5,6 +5,7 @@
 #include <atomic>
 #include <condition_variable>
 #include <cstdint>
+#include <exception>
 #include <mutex>
 #include <thread>
 #include <type_traits>
@@ -18,7 +19,7 @@ inline constexpr double kWorthSharing = 2e7;
 
 class ThreadPool {
  public:
-  /// `threads` ≥ 1, the caller's included.
+  /// `threads` ≥ 1, the caller's included. Throws UserError where the system has not so many.
   explicit ThreadPool(int threads);
   ~ThreadPool();
   ThreadPool(const ThreadPool&) = delete;
@@ -27,8 +28,8 @@ class ThreadPool {
   [[nodiscard]] int threads() const { return static_cast<int>(workers_.size()) + 1; }
 
   /// Runs task(0) … task(count − 1), each once, in any order and on any thread; returns when all are done. A task may
-  /// take a second argument: which of the threads (0 … threads() − 1) it runs on. Tasks must not throw. Allocates
-  /// nothing.
+  /// take a second argument: which of the threads (0 … threads() − 1) it runs on. What a task throws ends the loop and
+  /// passes through. Allocates nothing.
   template <class Task>
   void for_each(std::int64_t count, Task&& task) {
     if (workers_.empty() || count <= 1) {
@@ -48,6 +49,7 @@ class ThreadPool {
   void run(std::int64_t count, Call call, void* context);
   void work(int thread);
   void drain(int thread);
+  void stop();
   template <class Task>
   static void invoke(Task& task, std::int64_t index, int thread) {
     if constexpr (std::is_invocable_v<Task&, std::int64_t, int>) {
@@ -66,6 +68,7 @@ class ThreadPool {
   std::int64_t count_ = 0;
   Call call_ = nullptr;
   void* context_ = nullptr;
+  std::exception_ptr fault_;  ///< what the first task that threw has thrown
   bool stopping_ = false;
 };
 

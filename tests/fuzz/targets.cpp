@@ -160,7 +160,8 @@ bool npy(Bytes bytes) {
   const bool labels = take_choice(bytes) % 2 == 1;
   const MemoryFile given(bytes);
   const MemoryFile fixed(bytes_of(npy_of(labels ? "(4, 1)" : "(4,)")));
-  return load(source("npy", {{"file", text((labels ? fixed : given).path())}, {"labels", text((labels ? given : fixed).path())}}));
+  return load(source(
+      "npy", {{"file", text((labels ? fixed : given).path())}, {"labels", text((labels ? given : fixed).path())}}));
 }
 
 bool weights(Bytes bytes) {

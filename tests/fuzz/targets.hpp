@@ -26,9 +26,10 @@ struct Target {
   std::string_view name;  ///< also of its corpus and dictionary
   bool (*run)(Bytes bytes);
 };
-inline constexpr std::array kTargets = {
-    Target{"config", config},   Target{"idx", idx},         Target{"csv", csv},       Target{"npy", npy},
-    Target{"weights", weights}, Target{"checkpoint", checkpoint}, Target{"traces", traces}};
+inline constexpr std::array kTargets = {Target{"config", config},   Target{"idx", idx},
+                                        Target{"csv", csv},         Target{"npy", npy},
+                                        Target{"weights", weights}, Target{"checkpoint", checkpoint},
+                                        Target{"traces", traces}};
 
 /// A file that is nowhere but in memory, with these bytes.
 class MemoryFile {

@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <numeric>
+#include <stdexcept>
 #include <vector>
 
 using namespace reluscope;
@@ -45,4 +46,22 @@ TEST_CASE("many short loops in a row see each other's results") {
   for (int round = 0; round < 5000; ++round)
     pool.for_each(16, [&values](std::int64_t index) { values[static_cast<std::size_t>(index)] += index; });
   for (std::size_t index = 0; index < 16; ++index) CHECK(values[index] == 5000 * static_cast<std::int64_t>(index));
+}
+
+TEST_CASE("what a task throws ends the loop and passes through, and the pool goes on to be of use") {
+  for (const int threads : {1, 2, 7}) {
+    ThreadPool pool(threads);
+    for (int round = 0; round < 100; ++round) {
+      std::atomic<int> runs = 0;
+      const auto task = [&](std::int64_t index) {
+        ++runs;
+        if (index == 5) throw std::runtime_error("task 5");
+      };
+      CHECK_THROWS_WITH(pool.for_each(100000, task), "task 5");
+      CHECK(runs < 100000);
+    }
+    std::atomic<int> runs = 0;
+    pool.for_each(100, [&](std::int64_t) { ++runs; });
+    CHECK(runs == 100);
+  }
 }

@@ -1,0 +1,55 @@
+#include <memory>
+
+#include "cli/commands.hpp"
+#include "report/inspection.hpp"
+#include "util/error.hpp"
+#include "util/text_file.hpp"
+
+namespace reluscope {
+
+namespace {
+
+struct InspectOptions {
+  std::string file;
+  std::string label_column = "-1";
+  bool json = false;
+  bool dump = false;
+};
+
+int inspect_it(const InspectOptions& options) {
+  if (options.json && options.dump) throw UsageError("--json and --dump are two answers: give one of them");
+  const LoadedFile file = load_file(options.file, options.label_column);
+  if (options.dump) {
+    TextSink out("-");
+    dump(file, [&out](std::string_view text) { out.write(text); });
+    out.flush();
+    return kDone;
+  }
+  const Inspection inspection = inspect(file);
+  write_document("-", options.json ? inspection_json(inspection) : inspection_text(inspection, TableStyle::plain));
+  return inspection.intact.value_or(true) ? kDone : kRunFailed;
+}
+
+}  // namespace
+
+void add_inspect(CommandLine& line) {
+  auto options = std::make_shared<InspectOptions>();
+  CLI::App* command = line.add(
+      "inspect", "Say what a data, weight or checkpoint file holds",
+      "\nIDX, NPY and CSV, plain or gzip, and safetensors are told apart by their content. Exits with 1 where a\n"
+      "checkpoint's own checksum is wrong.\n"
+      "\nExamples:\n  reluscope inspect train-images-idx3-ubyte.gz\n"
+      "  reluscope inspect runs/mnist/weights.safetensors --json | jq '.arrays[].shape'\n"
+      "  reluscope inspect data/digits/digits.csv.gz --dump | head -n 1");
+  command->add_option("FILE", options->file, "The file")->required();
+  command
+      ->add_option("--label-column", options->label_column,
+                   "Of CSV, as in a config: a name, or a number [-1, the last]")
+      ->type_name("COLUMN");
+  command->add_flag("--json", options->json, "As JSON");
+  command->add_flag("--dump", options->dump,
+                    "The values, as CSV: a line per sample; of weights array,row,column,value");
+  command->callback([&line, options] { line.action = [options] { return inspect_it(*options); }; });
+}
+
+}  // namespace reluscope
