@@ -1,17 +1,15 @@
 #include <fcntl.h>
-#include <poll.h>
 #include <spdlog/sinks/stdout_color_sinks.h>
 #include <spdlog/spdlog.h>
 #include <unistd.h>
 
-#include <cerrno>
 #include <csignal>
-#include <cstdio>
-#include <cstring>
+#include <exception>
 #include <iostream>
 #include <new>
 
 #include "cli/commands.hpp"
+#include "cli/standard_output.hpp"
 #include "report/terminal.hpp"
 #include "util/error.hpp"
 #include "util/nearest.hpp"
@@ -27,7 +25,7 @@ constexpr const char* kVersion = RELUSCOPE_VERSION;
 constexpr const char* kFooter = R"(
 Exit codes:
   0  done         1  the run failed         2  bad usage, config or data
-  130, 143  interrupted (SIGINT, SIGTERM): the traces are complete up to the last step
+  130, 143  interrupted (SIGINT, SIGTERM): the traces are complete up to the last step, run --resume goes on
 
 Start with:
   reluscope init                         write a commented config
@@ -56,16 +54,6 @@ void set_up_logging() {
 void open_standard_streams() {
   for (int descriptor = STDIN_FILENO; descriptor <= STDERR_FILENO; ++descriptor)
     if (::fcntl(descriptor, F_GETFD) < 0) static_cast<void>(::open("/dev/null", O_RDWR));  // takes the lowest free one
-}
-
-/// What went to std::cout: throws BrokenPipe where its reader has gone, IoError where it could not be written.
-void check_standard_output() {
-  std::cout.flush();
-  if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0 && std::cout) return;
-  const std::string reason = std::strerror(errno);
-  pollfd output{STDOUT_FILENO, POLLOUT, 0};
-  if (::poll(&output, 1, 0) == 1 && (output.revents & POLLERR) != 0) throw BrokenPipe();
-  throw IoError("cannot write to standard output: " + reason);
 }
 
 int parse(CommandLine& line, int argc, const char* const* argv) {
@@ -122,6 +110,7 @@ int run_command_line(int argc, const char* const* argv) {
   std::signal(SIGPIPE, SIG_IGN);
   open_standard_streams();
   set_up_logging();
+  StandardOutput output;
   try {
     CommandLine line;
     line.app.name("reluscope");
@@ -147,7 +136,7 @@ int run_command_line(int argc, const char* const* argv) {
     add_curves(line);
     add_completion(line);
     const int code = parse(line, argc, argv);
-    check_standard_output();
+    output.check();
     return code;
   } catch (const UserError& fault) {
     spdlog::error("{}", fault.what());
@@ -158,7 +147,7 @@ int run_command_line(int argc, const char* const* argv) {
     static_cast<void>(!::write(STDERR_FILENO, kMessage.data(), kMessage.size()));
     return kRunFailed;
   } catch (const std::exception& fault) {
-    spdlog::error("{}", fault.what());
+    spdlog::error("{}", clean_message(fault.what()));
     return kRunFailed;
   }
 }

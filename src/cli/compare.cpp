@@ -51,10 +51,9 @@ int compare_them(const CompareOptions& options, bool quiet) {
   progress.clear();
   if (stop != 0) reraise(stop);
   const std::string out = options.out.empty() ? "compare.csv" : options.out;
-  TextSink table(out);
-  table.write(results_header(variation.keys));
-  for (const std::string& row : rows) table.write(row);
-  table.flush();
+  std::string table = results_header(variation.keys);
+  for (const std::string& row : rows) table += row;
+  write_document(out, table);
   if (progress.failed() > 0)
     spdlog::warn("{} of {} runs failed: see the column failure", progress.failed(), jobs.size());
   const std::vector<Comparison> comparison = compare(variation.variants, trials);

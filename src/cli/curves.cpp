@@ -95,8 +95,6 @@ Choice parse_activation(const std::string& given) {
 }
 
 int write_curves(const CurveOptions& options) {
-  if (options.points < 2)
-    throw UsageError("--points: found " + std::to_string(options.points) + ", expected at least 2");
   if (!(options.from < options.to)) throw UsageError("--from must be smaller than --to");
   std::vector<std::string> wanted = options.activations;
   if (wanted.empty())
@@ -146,7 +144,9 @@ void add_curves(CommandLine& line) {
                       "Names, each with parameters if wanted (elu:alpha=0.5); default: all");
   command->add_option("--from", options->from, "First pre-activation")->capture_default_str();
   command->add_option("--to", options->to, "Last pre-activation")->capture_default_str();
-  command->add_option("--points", options->points, "Rows per activation")->capture_default_str();
+  command->add_option("--points", options->points, "Rows per activation")
+      ->check(CLI::Range(std::int64_t{2}, std::int64_t{10'000'000}))
+      ->capture_default_str();
   command->add_option("--plot", options->plot, "Draw them instead, as SVG, each against ReLU; - is standard output")
       ->type_name("FILE");
   add_format_option(*command, options->format, "Format of the rows [csv]");

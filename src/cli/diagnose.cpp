@@ -5,6 +5,7 @@
 #include "cli/findings.hpp"
 #include "report/terminal.hpp"
 #include "util/error.hpp"
+#include "util/format.hpp"
 #include "util/text_file.hpp"
 
 namespace reluscope {

@@ -5,6 +5,7 @@
 
 #include "report/terminal.hpp"
 #include "util/error.hpp"
+#include "util/format.hpp"
 
 namespace reluscope {
 

@@ -139,6 +139,15 @@ void note_failure(const std::function<void(const std::string&, std::int64_t)>& f
   }
 }
 
+/// From the files: what diagnose will say of them later.
+RunTables read_back(const std::filesystem::path& path) {
+  try {
+    return read_run(path);
+  } catch (const DataError& fault) {
+    throw IoError("the run has ended, but what it wrote is not there any more: " + std::string(fault.what()));
+  }
+}
+
 int say_that_it_ended(const RunOptions& options) {
   spdlog::info("the run in {} has ended: there is nothing to go on with", options.resume);
   if (options.json)
@@ -170,6 +179,9 @@ int run_it(const RunOptions& options, bool quiet) {
                                      : options.out.empty()   ? "runs/" + spec.name
                                                              : options.out;
   if (!lock && !options.force) RunDirectory::refuse_existing(path);
+  for (const TraceWish& wish : wishes)
+    if (wish.path != "-" && RunDirectory::is_own_file(path, wish.path))
+      throw UsageError("--trace " + wish.table + "=" + wish.path + ": the run itself writes that file");
 
   check_memory(spec);
   const Dataset dataset = load_dataset(spec.data, spec.seed);
@@ -177,6 +189,7 @@ int run_it(const RunOptions& options, bool quiet) {
   spdlog::info("{}: {} training and {} test samples, {} features", spec.data.source.name, dataset.train.count(),
                dataset.test.count(), dataset.features());
   check_memory(spec, static_cast<std::uint64_t>(dataset.features()), static_cast<std::uint64_t>(dataset.train.count()));
+  check_initial_weights(spec, dataset);
   if (!lock) {
     lock.emplace(path);
     if (!options.force) RunDirectory::refuse_existing(path);
@@ -230,11 +243,11 @@ int run_it(const RunOptions& options, bool quiet) {
     throw;
   }
   const std::string sentence = verdict(summary);
-  // From the files: what diagnose will say of them later.
-  const RunTables tables = read_run(path);
+  const RunTables tables = read_back(path);
   const Diagnosis diagnosis = diagnose(tables, spec.thresholds);
   const std::string document = summary_json(spec, summary, sentence, findings_json(diagnosis.findings));
   if (options.save_weights) write_safetensors(path / RunDirectory::kWeights, weights);
+  for (const auto& stream : out.streams) stream->sync();
   out.directory->write_summary(document);
   finish(summary.failed ? "failed" : (summary.interrupted ? "interrupted" : "done"), summary.steps);
   if (!summary.interrupted) out.directory->remove_checkpoint();

@@ -1,7 +1,6 @@
 #include <unistd.h>
 
 #include <chrono>
-#include <fstream>
 #include <iostream>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -11,8 +10,11 @@
 #include "cli/interrupt.hpp"
 #include "report/strips.hpp"
 #include "report/terminal.hpp"
+#include "trace/run_directory.hpp"
 #include "util/error.hpp"
 #include "util/format.hpp"
+#include "util/input.hpp"
+#include "util/json_file.hpp"
 
 namespace reluscope {
 
@@ -20,9 +22,15 @@ namespace {
 
 /// "running", "done", …; empty while there is no manifest.
 std::string status_of(const std::filesystem::path& run) {
-  std::ifstream file(run / "manifest.json");
-  const auto manifest = nlohmann::json::parse(file, nullptr, false);
-  return manifest.is_object() ? manifest.value("status", "") : "";
+  const std::filesystem::path manifest = run / "manifest.json";
+  if (!has_file(manifest)) {
+    if (RunLock::is_held(run)) return "";
+    throw DataError(run.string() + ": there is no run, and none is about to begin");
+  }
+  const auto status = member_or<std::string>(read_json_object(manifest), "status", "");
+  if (status.empty()) throw DataError(manifest.string() + ": expected the manifest of a run, with a status");
+  if (status == "running" && !RunLock::is_held(run)) return "stopped: `reluscope run --resume` goes on with it";
+  return status;
 }
 
 std::string headline(const RunTables& tables, const std::string& status) {
@@ -36,7 +44,7 @@ std::string headline(const RunTables& tables, const std::string& status) {
 }
 
 int watch_it(const std::filesystem::path& run, double seconds) {
-  if (!std::filesystem::is_directory(run)) throw UsageError(run.string() + ": expected the directory of a run");
+  if (!has_directory(run)) throw UsageError(run.string() + ": expected the directory of a run");
   const std::atomic<int>& stop = watch_stop_signals();
   const bool terminal = is_terminal(STDOUT_FILENO);
   std::string last;
@@ -48,7 +56,8 @@ int watch_it(const std::filesystem::path& run, double seconds) {
       // A pipe gets a line for each change, a terminal the whole picture in place.
       text = headline(tables, status) + "\n" + (terminal ? run_strips(tables, strip_style(STDOUT_FILENO)) : "");
     } catch (const DataError&) {
-      // Nothing there yet, or a row that is just being written: the next look will see it.
+      // Nothing there yet, or a row that is just being written: the next look will see it, if there is one.
+      if (!status.empty() && status != "running") throw;
     }
     if (!text.empty() && text != last) {
       std::cout << (terminal ? "\x1b[H\x1b[J" : "") << text << std::flush;
@@ -72,7 +81,12 @@ void add_watch(CommandLine& line) {
       line.add("watch", "Follow a run in progress, from its files", "\nExample:\n  reluscope watch runs/mnist");
   command->add_option("RUN", *run, "A run directory")->required();
   command->add_option("--every", *seconds, "Seconds between two looks [1]")
-      ->check(CLI::Range(0.05, 3600.0))
+      ->check([](const std::string& given) {
+        double value = 0.0;
+        return CLI::detail::lexical_cast(given, value) && value >= 0.05 && value <= 3600.0
+                   ? std::string()
+                   : "found " + given + ", expected 0.05 to 3600";
+      })
       ->type_name("S");
   command->callback([&line, run, seconds] { line.action = [run, seconds] { return watch_it(*run, *seconds); }; });
 }

@@ -18,7 +18,6 @@ namespace {
 using Json = nlohmann::json;
 
 constexpr std::size_t kMostBytes = 16U << 20;
-constexpr std::size_t kDeepest = 64;
 
 bool continues_character(char byte) { return (static_cast<unsigned char>(byte) & 0xC0U) == 0x80U; }
 
@@ -50,8 +49,8 @@ class DuplicateWatch {
     switch (event) {
       case Json::parse_event_t::object_start:
       case Json::parse_event_t::array_start:
-        if (frames_.size() >= kDeepest)
-          fail(origin_, "nesting deeper than " + std::to_string(kDeepest) + " levels", "fewer");
+        if (frames_.size() >= kDeepestJson)
+          fail(origin_, "nesting deeper than " + std::to_string(kDeepestJson) + " levels", "fewer");
         frames_.push_back({event == Json::parse_event_t::array_start, 0, {}, {}});
         break;
       case Json::parse_event_t::object_end:
@@ -137,6 +136,9 @@ Json parse_json_text(std::string_view text, const std::string& origin) {
   if (text.size() > kMostBytes)
     fail(origin, format_bytes(text.size()) + " of text", "at most " + format_bytes(kMostBytes));
   if (text.starts_with("\xEF\xBB\xBF")) text.remove_prefix(3);
+  // The library would take it for the end.
+  if (const std::size_t nul = text.find('\0'); nul != std::string_view::npos)
+    fail(origin, "a NUL" + place_text(text, nul), "JSON, with comments if you like");
   DuplicateWatch watch(origin);
   Json document;
   try {

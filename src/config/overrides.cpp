@@ -59,6 +59,8 @@ class Override {
     if (equals == std::string::npos || equals == 0)
       return complain("", quoted(), "KEY=VALUE, for example train.optimizer.lr=0.05");
     tokens_ = split(text_.substr(0, equals));
+    if (tokens_.size() > kDeepestJson)
+      return complain("", quoted(), "a path of at most " + std::to_string(kDeepestJson) + " steps");
     value_text_ = text_.substr(equals + 1);
     value_ = Json::parse(value_text_, nullptr, false);
     if (value_.is_discarded()) {

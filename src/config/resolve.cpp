@@ -158,7 +158,8 @@ class Resolver {
         return raw.is_number() && in_range(param, raw.get<double>());
       case ParamKind::text:
         if (param.integer_too && raw.is_number_integer()) return true;
-        if (!raw.is_string()) return false;
+        // No file name holds a NUL: the system would read it up to there.
+        if (!raw.is_string() || raw.get_ref<const std::string&>().find('\0') != std::string::npos) return false;
         if (node.is_name) return is_name(raw.get<std::string>());
         return param.allowed.empty() || is_word();
       case ParamKind::numbers:
@@ -178,7 +179,7 @@ class Resolver {
       out[field.name] = found == raw.end() ? absent(field, place) : value(field.node, *found, place);
     }
     for (const auto& [key, unused] : raw.items()) {
-      if (key == discriminator || find_field(fields, key) != nullptr) continue;
+      if ((!discriminator.empty() && key == discriminator) || find_field(fields, key) != nullptr) continue;
       std::vector<std::string> known;
       if (!discriminator.empty()) known.push_back(discriminator);
       for (const Field& field : fields) known.push_back(field.name);

@@ -14,6 +14,7 @@
 #include "data/growing_features.hpp"
 #include "data/targets.hpp"
 #include "util/error.hpp"
+#include "util/input.hpp"
 
 namespace reluscope {
 namespace {
@@ -163,7 +164,7 @@ std::uint64_t estimate(const ParamValues& params, const SourceContext& context) 
   for (const char* key : {"file", "train", "test"}) {
     if (params.is_null(key)) continue;
     const std::filesystem::path path = context.base_directory / params.text(key);
-    if (std::filesystem::is_regular_file(path)) bytes = saturating_sum(bytes, file_estimate(path));
+    if (has_file(path)) bytes = saturating_sum(bytes, file_estimate(path));
   }
   return bytes;
 }

@@ -71,6 +71,7 @@ void CsvRecords::fail_for_fields() const {
 
 bool CsvRecords::append_line() {
   bool found = false;
+  terminated_ = false;
   for (;;) {
     if (buffer_used_ == buffer_size_) {
       buffer_size_ = file_.read(buffer_.data(), buffer_.size());
@@ -89,6 +90,7 @@ bool CsvRecords::append_line() {
     record_.append(start, length);
     buffer_used_ += length;
     if (newline != nullptr) {
+      terminated_ = true;
       ++buffer_used_;
       break;
     }

@@ -27,6 +27,8 @@ class CsvRecords {
   bool next();
   /// The fields of the record, without their quotes; valid until the next call.
   [[nodiscard]] const std::vector<std::string_view>& fields() const { return fields_; }
+  /// Whether a line break follows the record: not after the last one of a file that somebody is still writing.
+  [[nodiscard]] bool is_terminated() const { return terminated_; }
   /// The line, counted from 1, on which the record starts.
   [[nodiscard]] std::uint64_t line() const { return record_line_; }
   [[nodiscard]] char delimiter() const { return delimiter_; }
@@ -49,6 +51,7 @@ class CsvRecords {
   std::size_t buffer_size_ = 0;
   std::string record_;
   std::vector<std::string_view> fields_;
+  bool terminated_ = false;
   std::uint64_t lines_ = 0;
   std::uint64_t record_line_ = 0;
 };

@@ -3,6 +3,7 @@
 
 #include "data/generator_support.hpp"
 #include "data/generators.hpp"
+#include "data/input_file.hpp"
 
 namespace reluscope {
 namespace {
@@ -43,6 +44,12 @@ RawData load_regression(const ParamValues& params, const SourceContext& context)
   }
   add_target_noise(data, params, context);
   return data;
+}
+
+std::uint64_t estimate_regression(const ParamValues& params, const SourceContext& context) {
+  const std::uint64_t coefficients = saturating_product(static_cast<std::uint64_t>(params.integer("n_informative")),
+                                                        static_cast<std::uint64_t>(params.integer("n_targets")));
+  return saturating_sum(estimate_generated(params, context), saturating_product(coefficients, sizeof(double)));
 }
 
 RawData load_friedman1(const ParamValues& params, const SourceContext& context) {
@@ -116,7 +123,7 @@ std::vector<SourceEntry> regression_generators() {
                 {samples_param(100), features_param(100),
                  integer("n_informative", 10, "features that the targets depend on").at_least(1).at_most(kMostFeatures),
                  targets_param(), number("bias", 0.0, "added to every target"), noise_param("the targets")},
-                "a random linear model (scikit-learn, make_regression)", load_regression),
+                "a random linear model (scikit-learn, make_regression)", load_regression, estimate_regression),
       generator("friedman1", {samples_param(100), features_param(10).at_least(5), noise_param("the targets")},
                 "10 sin(pi x0 x1) + 20 (x2 - 0.5)^2 + 10 x3 + 5 x4, uniform inputs (Friedman 1991; scikit-learn, "
                 "make_friedman1)",

@@ -11,6 +11,7 @@
 #include "data/input_file.hpp"
 #include "data/targets.hpp"
 #include "util/error.hpp"
+#include "util/input.hpp"
 
 namespace reluscope {
 namespace {
@@ -138,7 +139,7 @@ std::uint64_t estimate(const ParamValues& params, const SourceContext& context) 
                                              {"test_labels", kLabelBytes}}) {
     if (params.is_null(key)) continue;
     const std::filesystem::path path = context.base_directory / params.text(key);
-    if (std::filesystem::is_regular_file(path)) bytes = saturating_sum(bytes, declared_bytes(path, bytes_per_label));
+    if (has_file(path)) bytes = saturating_sum(bytes, declared_bytes(path, bytes_per_label));
   }
   return bytes;
 }

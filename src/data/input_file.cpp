@@ -7,6 +7,7 @@
 #include <fstream>
 #include <new>
 #include <system_error>
+#include <utility>
 
 #include "util/error.hpp"
 #include "util/input.hpp"
@@ -42,6 +43,7 @@ InputFile::InputFile(const std::filesystem::path& path) : name_(path.string()) {
     const std::uint64_t size = std::filesystem::file_size(path, error);
     if (!error) plain_size_ = size;
   }
+  whole_is_checked_ = plain_size_ || !std::filesystem::is_regular_file(status);
 }
 
 std::size_t InputFile::read(void* out, std::size_t size) {
@@ -55,11 +57,63 @@ std::size_t InputFile::read(void* out, std::size_t size) {
     if (code == Z_BUF_ERROR) fail("the gzip data end too early: the file is cut off");
     if (code == Z_MEM_ERROR) throw std::bad_alloc();
     if (got < 0) fail(std::string("cannot be read: ") + (code == Z_ERRNO ? std::strerror(errno) : message));
-    if (got == 0) break;
+    if (got == 0) {
+      expect_end_of_gzip();
+      break;
+    }
     done += static_cast<std::size_t>(got);
     offset_ += static_cast<std::uint64_t>(got);
   }
   return done;
+}
+
+/// zlib passes over in silence what follows the last member of a gzip file and is none: rows that somebody appended,
+/// say.
+void InputFile::expect_end_of_gzip() {
+  if (std::exchange(whole_is_checked_, true)) return;
+  // Nearly always there is one member, and its length, at the very end, is what was read.
+  std::ifstream file(name_, std::ios::binary);
+  std::array<unsigned char, 1 << 14> packed;
+  std::uint32_t stated = 0;
+  file.seekg(-static_cast<std::streamoff>(sizeof(stated)), std::ios::end);
+  file.read(reinterpret_cast<char*>(packed.data()), sizeof(stated));
+  for (std::size_t byte = sizeof(stated); byte-- > 0;) stated = stated << 8U | packed[byte];
+  if (file && stated == static_cast<std::uint32_t>(offset_)) return;
+  file.clear();
+  file.seekg(0);
+  z_stream stream{};
+  constexpr int kGzip = 15 + 16;  // window bits, and the flag for gzip alone
+  if (inflateInit2(&stream, kGzip) != Z_OK) throw std::bad_alloc();
+  const std::unique_ptr<z_stream, decltype(&inflateEnd)> ended(&stream, inflateEnd);
+  std::array<unsigned char, 1 << 16> unpacked;
+  std::uint64_t members_end = 0;  // where the last whole member ends
+  std::uint64_t taken = 0;
+  stream.avail_out = 1;
+  while (true) {
+    if (stream.avail_in == 0 && stream.avail_out != 0) {  // else there is more to come of what was taken
+      file.read(reinterpret_cast<char*>(packed.data()), packed.size());
+      stream.next_in = packed.data();
+      stream.avail_in = static_cast<unsigned>(file.gcount());
+      if (stream.avail_in == 0) break;
+    }
+    stream.next_out = unpacked.data();
+    stream.avail_out = static_cast<unsigned>(unpacked.size());
+    const unsigned before = stream.avail_in;
+    const int code = inflate(&stream, Z_NO_FLUSH);
+    taken += before - stream.avail_in;
+    if (code == Z_MEM_ERROR) throw std::bad_alloc();
+    if (code == Z_STREAM_END) {
+      members_end = taken;
+      inflateReset(&stream);
+    } else if (code != Z_OK) {
+      break;
+    }
+  }
+  std::error_code error;
+  const std::uint64_t size = std::filesystem::file_size(name_, error);
+  if (!error && members_end != size)
+    throw DataError(name_ + ": after " + std::to_string(members_end) + " bytes of gzip data " +
+                    std::to_string(size - members_end) + " bytes follow that are none");
 }
 
 void InputFile::read_exactly(void* out, std::size_t size, std::string_view what) {
@@ -85,7 +139,6 @@ void InputFile::fail_at(std::uint64_t offset, const std::string& message) const 
 }
 
 std::uint64_t gzip_content_size(const std::filesystem::path& path) {
-  constexpr std::uint64_t kModulus = std::uint64_t{1} << 32U;
   std::ifstream file(path, std::ios::binary | std::ios::ate);
   const auto on_disk = static_cast<std::uint64_t>(std::max<std::streamoff>(file.tellg(), 0));
   std::array<unsigned char, 4> trailer = {};
@@ -94,8 +147,7 @@ std::uint64_t gzip_content_size(const std::filesystem::path& path) {
   if (!file) return on_disk;
   std::uint64_t size = 0;
   for (std::size_t byte = trailer.size(); byte-- > 0;) size = size << 8U | trailer[byte];
-  while (size < on_disk) size += kModulus;
-  return size;
+  return std::max(size, on_disk);
 }
 
 std::string in_quotes(std::string_view text) {

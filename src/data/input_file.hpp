@@ -40,19 +40,22 @@ class InputFile {
   [[noreturn]] void fail(const std::string& message) const { fail_at(offset_, message); }
 
  private:
+  void expect_end_of_gzip();
   struct Closer {
     void operator()(gzFile_s* file) const { gzclose_r(file); }
   };
   std::string name_;
   std::unique_ptr<gzFile_s, Closer> file_;
   std::optional<std::uint64_t> plain_size_;
+  bool whole_is_checked_ =
+      false;  ///< nothing follows the last gzip member, or it is no gzip file that can be read twice
   std::uint64_t offset_ = 0;
   static constexpr unsigned kBufferBytes = 256U << 10U;
   unsigned buffer_bytes_ = kBufferBytes;
 };
 
 /// How many bytes a gzip file holds by its own account (RFC 1952, ISIZE: modulo 2^32, last member only), but at least
-/// its size on disk. Good for an estimate, not to be trusted.
+/// its size on disk. Good for an estimate; who loads must stop by himself where there is more.
 std::uint64_t gzip_content_size(const std::filesystem::path& path);
 
 /// `text` in quotes for a message: control characters and bytes beyond ASCII as \xNN, cut when it is long.

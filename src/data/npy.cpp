@@ -16,6 +16,7 @@
 #include "data/npy_header.hpp"
 #include "data/targets.hpp"
 #include "util/error.hpp"
+#include "util/input.hpp"
 
 namespace reluscope {
 namespace {
@@ -128,7 +129,7 @@ std::uint64_t estimate(const ParamValues& params, const SourceContext& context) 
   for (const char* key : {"file", "labels", "train", "train_labels", "test", "test_labels"}) {
     if (params.is_null(key)) continue;
     const std::filesystem::path path = context.base_directory / params.text(key);
-    if (!std::filesystem::is_regular_file(path)) continue;
+    if (!has_file(path)) continue;
     InputFile file(path);
     const NpyHeader header = read_npy_header(file);
     const std::uint64_t array = saturating_product(element_count(header.shape), element_bytes_in_memory(header.type));

@@ -3,10 +3,11 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
-#include <fstream>
 #include <nlohmann/json.hpp>
 
 #include "util/error.hpp"
+#include "util/input.hpp"
+#include "util/json_file.hpp"
 #include "util/nearest.hpp"
 
 namespace reluscope {
@@ -47,7 +48,7 @@ bool has_column(const RunTables& run, const std::string& name) {
 
 template <class R>
 void read_if_there(const std::filesystem::path& path, TableRows<R>& table) {
-  if (std::filesystem::is_regular_file(path)) table = read_table<R>(path);
+  if (has_file(path)) table = read_table<R>(path, true);
 }
 
 /// Which table a lone file is: the one of whose columns it has most.
@@ -102,7 +103,7 @@ RunTables take_tables(RecordMemory&& records) {
 
 RunTables read_run(const std::filesystem::path& path) {
   RunTables run;
-  if (std::filesystem::is_directory(path)) {
+  if (has_directory(path)) {
     read_if_there(path / "steps.csv", run.steps);
     read_if_there(path / "layers.csv", run.layers);
     read_if_there(path / "census.csv", run.census);
@@ -183,16 +184,14 @@ std::vector<std::string> rule_sets() {
 Thresholds read_thresholds(const std::filesystem::path& path) {
   Thresholds thresholds;
   const std::filesystem::path manifest = path / "manifest.json";
-  std::error_code error;
-  if (!std::filesystem::is_regular_file(manifest, error)) return thresholds;
-  std::ifstream file(manifest);
-  const nlohmann::json document = nlohmann::json::parse(file, nullptr, false);
-  if (document.is_discarded()) throw DataError(manifest.string() + ": not JSON");
-  const nlohmann::json config = document.value("config", nlohmann::json::object());
-  const nlohmann::json rules = config.value("diagnose", nlohmann::json::object());
+  if (!has_file(manifest)) return thresholds;
+  using Json = nlohmann::ordered_json;
+  const Json document = read_json_object(manifest);
+  const Json::json_pointer all("/config/diagnose");
+  const Json rules = document.contains(all) ? document[all] : Json::object();
   for (const RuleEntry& rule : rule_table())
     for (const Param& param : rule.params) {
-      const nlohmann::json::json_pointer place("/" + rule.name + "/" + param.name);
+      const Json::json_pointer place("/" + rule.name + "/" + param.name);
       if (!rules.contains(place) || !rules[place].is_number()) continue;
       thresholds.try_emplace(rule.name, rule.params).first->second.set(param.name, rules[place].get<double>());
     }

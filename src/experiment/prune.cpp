@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <fstream>
 #include <mutex>
 #include <nlohmann/json.hpp>
 #include <numeric>
@@ -13,6 +12,8 @@
 #include "trace/table_reader.hpp"
 #include "trace/weights.hpp"
 #include "util/error.hpp"
+#include "util/input.hpp"
+#include "util/json_file.hpp"
 #include "util/text_file.hpp"
 #include "util/thread_pool.hpp"
 
@@ -28,12 +29,11 @@ constexpr Index kColumns = 256;
 /// The config of a run, as its manifest has it, with its paths as the run saw them.
 ExperimentSpec read_spec(const std::filesystem::path& run) {
   const std::filesystem::path path = run / "manifest.json";
-  std::ifstream file(path);
-  if (!file) throw DataError(path.string() + ": cannot be read: expected the directory of a run");
-  const Json manifest = Json::parse(file, nullptr, false);
-  if (!manifest.is_object() || !manifest.contains("config") || !manifest.contains("config_file"))
+  if (!has_file(path)) throw DataError(run.string() + ": expected the directory of a run (no manifest.json)");
+  const Json manifest = read_json_object(path);
+  const std::filesystem::path origin = member_or<std::string>(manifest, "config_file", "");
+  if (!manifest.contains("config") || origin.empty())
     throw DataError(path.string() + ": expected what `reluscope run` wrote, with config and config_file");
-  const std::filesystem::path origin = manifest["config_file"].get<std::string>();
   return parse_experiment(manifest["config"].dump(), path.string(),
                           origin.has_parent_path() ? origin.parent_path() : std::filesystem::path("."));
 }
@@ -168,7 +168,7 @@ PruneReport prune_network(const ExperimentSpec& spec, const std::filesystem::pat
   ThreadPool pool(threads);
   Network<T> network = initial_network<T>(spec, dataset.features(), spec.seed);
   const std::filesystem::path weights = run / RunDirectory::kWeights;
-  if (!std::filesystem::exists(weights))
+  if (!has_file(weights))
     throw DataError(weights.string() + ": there is no such file: make the run with --save-weights");
   import_weights(read_safetensors(weights), weights.string(), network);
   const Network<T> whole = network;

@@ -3,10 +3,11 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
-#include "config/json_text.hpp"
 #include "config/load.hpp"
 #include "trace/run_directory.hpp"
 #include "util/error.hpp"
+#include "util/input.hpp"
+#include "util/json_file.hpp"
 
 namespace reluscope {
 
@@ -24,37 +25,27 @@ std::string differences(const std::string& left, const std::string& right) {
   return text + (patch.size() > kMost ? ", …" : "");
 }
 
-/// A member of a manifest; `fallback` where it has none, or of another kind.
-template <class V>
-V member(const Json& manifest, const char* key, V fallback) {
-  const auto found = manifest.find(key);
-  if (found == manifest.end()) return fallback;
-  try {
-    return found->get<V>();
-  } catch (const Json::exception&) { return fallback; }
-}
-
 }  // namespace
 
 Resumption find_resumption(const std::filesystem::path& directory, std::optional<ExperimentSpec> given) {
   Resumption found;
   const std::filesystem::path manifest_file = directory / RunDirectory::kManifest;
-  const bool has_manifest = std::filesystem::exists(manifest_file);
+  const bool has_manifest = has_file(manifest_file);
   if (!has_manifest && !given)
     throw DataError("there is no run to go on with in '" + directory.string() +
                     "' (no manifest.json): give its config too, and it begins there");
   std::string status;
   if (has_manifest) {
-    const Json manifest = parse_json_text(read_config_file(manifest_file), manifest_file.string());
-    if (!manifest.is_object() || !manifest.contains("config") || !manifest["config"].is_object())
+    const nlohmann::ordered_json manifest = read_json_object(manifest_file);
+    if (!manifest.contains("config") || !manifest["config"].is_object())
       throw DataError(manifest_file.string() + ": not the manifest of a run: it has no config");
-    status = member<std::string>(manifest, "status", "");
-    found.started = member<std::string>(manifest, "started", "");
-    found.resumed = member<std::vector<std::int64_t>>(manifest, "resumed_at_steps", {});
+    status = member_or<std::string>(manifest, "status", "");
+    found.started = member_or<std::string>(manifest, "started", "");
+    found.resumed = member_or<std::vector<std::int64_t>>(manifest, "resumed_at_steps", {});
     // In the manifest's own order of keys, in which resolved configs are compared.
-    const ExperimentSpec then = parse_experiment(manifest["config"].dump(),
-                                                 member<std::string>(manifest, "config_file", manifest_file.string()),
-                                                 member<std::string>(manifest, "config_directory", "."));
+    const ExperimentSpec then = parse_experiment(
+        manifest["config"].dump(), member_or<std::string>(manifest, "config_file", manifest_file.string()),
+        member_or<std::string>(manifest, "config_directory", "."));
     if (given && given->resolved_json != then.resolved_json)
       throw DataError("the run in '" + directory.string() + "' is of another config: it differs at " +
                       differences(then.resolved_json, given->resolved_json) +
@@ -64,11 +55,12 @@ Resumption find_resumption(const std::filesystem::path& directory, std::optional
     found.spec = std::move(*given);
   }
   const std::filesystem::path checkpoint = directory / RunDirectory::kCheckpoint;
-  const bool has_summary = std::filesystem::exists(directory / RunDirectory::kSummary);
+  std::error_code error;
+  const bool has_checkpoint = std::filesystem::exists(checkpoint, error);
+  const bool has_summary = has_file(directory / RunDirectory::kSummary);
   // A run that failed for want of disk has a checkpoint, one that became non-finite has ended.
-  found.ended = status == "done" || (status == "failed" && has_summary && !std::filesystem::exists(checkpoint));
-  if (!found.ended && has_manifest && std::filesystem::exists(checkpoint))
-    found.checkpoint = read_checkpoint(checkpoint);
+  found.ended = status == "done" || (status == "failed" && has_summary && !has_checkpoint);
+  if (!found.ended && has_manifest && has_checkpoint) found.checkpoint = read_checkpoint(checkpoint);
   return found;
 }
 

@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "config/config_error.hpp"
+#include "experiment/initial_network.hpp"
 #include "nn/loss.hpp"
 #include "optim/optimizer.hpp"
 #include "util/format.hpp"
@@ -67,6 +68,15 @@ void check_against_data(const ExperimentSpec& spec, const Dataset& dataset) {
       issues.push_back({"/loss", "bce", "mse, mae or huber: the data has targets outside [0, 1]", ""});
   }
   if (!issues.empty()) throw ConfigError(spec.origin, std::move(issues));
+}
+
+void check_initial_weights(const ExperimentSpec& spec, const Dataset& dataset) {
+  if (!spec.network.init_from) return;
+  if (spec.precision == Precision::float32) {
+    initial_network<float>(spec, dataset.features(), spec.seed);
+  } else {
+    initial_network<double>(spec, dataset.features(), spec.seed);
+  }
 }
 
 std::uint64_t estimate_training_bytes(const ExperimentSpec& spec, std::uint64_t features, std::uint64_t samples) {

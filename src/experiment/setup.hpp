@@ -11,6 +11,9 @@ namespace reluscope {
 /// Refuses (ConfigError, with the places in the config) a network whose outputs or loss do not fit the data.
 void check_against_data(const ExperimentSpec& spec, const Dataset& dataset);
 
+/// Refuses (DataError) a file for network.init_from that does not fit, before a run has begun.
+void check_initial_weights(const ExperimentSpec& spec, const Dataset& dataset);
+
 /// An upper estimate of the bytes that a run needs besides the data: parameters, gradients, optimiser state, the
 /// values of a batch and of a census. `features`: inputs of the network; `samples`: training samples. Saturates.
 std::uint64_t estimate_training_bytes(const ExperimentSpec& spec, std::uint64_t features, std::uint64_t samples);

@@ -11,6 +11,8 @@
 #include "report/html_page.hpp"
 #include "util/error.hpp"
 #include "util/format.hpp"
+#include "util/input.hpp"
+#include "util/json_file.hpp"
 #include "util/statistics.hpp"
 
 namespace reluscope {
@@ -681,12 +683,8 @@ std::string tail_html(const ReportRun& run) {
 }
 
 Json read_json(const std::filesystem::path& path) {
-  std::error_code error;
-  if (!std::filesystem::is_regular_file(path, error)) return nullptr;
-  std::ifstream file(path);
-  Json document = Json::parse(file, nullptr, false);
-  if (document.is_discarded()) throw DataError(path.string() + ": not JSON");
-  return document;
+  if (!has_file(path)) return nullptr;
+  return read_json_object(path);
 }
 
 std::vector<LifeRecord> read_lives(const std::filesystem::path& path) {
@@ -698,7 +696,7 @@ std::vector<LifeRecord> read_lives(const std::filesystem::path& path) {
     const Json event = Json::parse(line, nullptr, false);
     // A run that is being written may end within a line.
     if (event.is_discarded() && file.eof()) break;
-    if (!event.is_object() || !event.contains("event") || !event.contains("step"))
+    if (!event.is_object() || !member(event, "event").is_string() || !member(event, "step").is_number_integer())
       throw DataError(path.string() + ", line " + std::to_string(number) + ": expected an event");
     if (!member(event, "unit").is_number_integer() || !member(event, "layer").is_number_integer()) continue;
     lives.push_back({event["step"], event["event"], event["layer"], event["unit"], text_of(event, "cause")});
@@ -735,8 +733,7 @@ std::string html_escape(std::string_view text) {
 }
 
 ReportRun read_report_run(const std::filesystem::path& directory) {
-  if (!std::filesystem::is_directory(directory))
-    throw DataError(directory.string() + ": expected the directory of a run");
+  if (!has_directory(directory)) throw DataError(directory.string() + ": expected the directory of a run");
   ReportRun run;
   run.tables = read_run(directory);
   run.manifest = read_json(directory / "manifest.json");

@@ -84,11 +84,4 @@ std::string format_table(const std::vector<std::string>& header, const std::vect
   return text;
 }
 
-std::string printable(std::string_view text) {
-  std::string clean(text);
-  for (char& byte : clean)
-    if (static_cast<unsigned char>(byte) < 0x20 || byte == 0x7F) byte = '?';
-  return clean;
-}
-
 }  // namespace reluscope

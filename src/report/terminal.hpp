@@ -23,7 +23,4 @@ enum class TableStyle { plain, markdown };
 std::string format_table(const std::vector<std::string>& header, const std::vector<std::vector<std::string>>& rows,
                          std::size_t left_aligned, TableStyle style);
 
-/// Text from a config or a file with control characters replaced by '?', so that it cannot command the terminal.
-std::string printable(std::string_view text);
-
 }  // namespace reluscope

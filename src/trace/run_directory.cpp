@@ -2,14 +2,17 @@
 
 #include <fcntl.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
 #include <utility>
 
 #include "util/error.hpp"
+#include "util/input.hpp"
 
 namespace reluscope {
 
@@ -52,10 +55,13 @@ RunLock with_manifest(RunLock lock, const std::string& manifest) {
 
 }  // namespace
 
-RunLock::RunLock(std::filesystem::path directory) : directory_(std::move(directory)), made_(false), descriptor_(-1) {
+RunLock::RunLock(std::filesystem::path directory) : directory_(std::move(directory)), descriptor_(-1) {
   std::error_code error;
-  made_ = std::filesystem::create_directories(directory_, error);
-  if (error || !std::filesystem::is_directory(directory_))
+  for (std::filesystem::path above = directory_; !above.empty() && !std::filesystem::exists(above, error) && !error;
+       above = above.parent_path())
+    made_ = above;
+  std::filesystem::create_directories(directory_, error);
+  if (error || !has_directory(directory_))
     throw IoError("cannot make the run directory '" + directory_.string() +
                   "': " + (error ? error.message() : "something else has that name"));
   const std::filesystem::path file = directory_ / kLock;
@@ -70,28 +76,51 @@ RunLock::RunLock(std::filesystem::path directory) : directory_(std::move(directo
 
 RunLock::RunLock(RunLock&& other) noexcept
     : directory_(std::move(other.directory_)),
-      made_(std::exchange(other.made_, false)),
+      made_(std::move(other.made_)),
       descriptor_(std::exchange(other.descriptor_, -1)) {}
 
 RunLock::~RunLock() {
   if (descriptor_ < 0) return;
-  if (made_) remove_if_unused();
+  if (!made_.empty()) remove_if_unused();
   ::close(descriptor_);
 }
 
 void RunLock::remove_if_unused() const noexcept {
   try {
-    const auto entries = std::distance(std::filesystem::directory_iterator(directory_), {});
-    if (entries == 1) std::filesystem::remove_all(directory_);
+    if (std::distance(std::filesystem::directory_iterator(directory_), {}) != 1) return;
+    // Somebody may have put something else in its place.
+    struct stat mine {};
+    struct stat found {};
+    const std::filesystem::path lock = directory_ / kLock;
+    if (::fstat(descriptor_, &mine) != 0 || ::lstat(lock.c_str(), &found) != 0 || mine.st_ino != found.st_ino) return;
+    std::filesystem::remove(lock);
+    std::filesystem::remove(directory_);
+    for (std::filesystem::path above = directory_; above != made_;) {
+      above = above.parent_path();
+      std::filesystem::remove(above);
+    }
   } catch (const std::exception&) {  // then it stays
   }
 }
 
+bool RunLock::is_held(const std::filesystem::path& directory) {
+  const Descriptor file(::open((directory / kLock).c_str(), O_RDONLY | O_CLOEXEC));
+  return file.number() < 0 || ::flock(file.number(), LOCK_SH | LOCK_NB) != 0;
+}
+
 void RunDirectory::refuse_existing(const std::filesystem::path& directory) {
   for (const char* file : kFiles)
-    if (std::filesystem::exists(directory / file))
+    if (std::error_code error; std::filesystem::exists(directory / file, error))
       throw IoError("'" + directory.string() + "' already holds a run (" + file +
                     "): choose another directory with --out, go on with it with --resume, or replace it with --force");
+}
+
+bool RunDirectory::is_own_file(const std::filesystem::path& directory, const std::filesystem::path& path) {
+  std::error_code error;
+  const auto place = std::filesystem::weakly_canonical(path, error);
+  return std::any_of(kFiles.begin(), kFiles.end(), [&](const char* file) {
+    return place == std::filesystem::weakly_canonical(directory / file, error);
+  });
 }
 
 RunDirectory::RunDirectory(RunLock lock, const std::string& manifest)
@@ -123,12 +152,16 @@ void RunDirectory::flush() {
   events_.flush();
 }
 
+std::map<std::string, std::uint64_t> RunDirectory::sync() {
+  return {{kSteps, steps_.sync()},
+          {kLayers, layers_.sync()},
+          {kCensus, census_.sync()},
+          {kUnits, units_.sync()},
+          {kEvents, events_.sync()}};
+}
+
 void RunDirectory::write_checkpoint(Checkpoint&& checkpoint) {
-  checkpoint.files[kSteps] = steps_.sync();
-  checkpoint.files[kLayers] = layers_.sync();
-  checkpoint.files[kCensus] = census_.sync();
-  checkpoint.files[kUnits] = units_.sync();
-  checkpoint.files[kEvents] = events_.sync();
+  checkpoint.files.merge(sync());
   reluscope::write_checkpoint(path() / kCheckpoint, std::move(checkpoint));
 }
 
@@ -141,6 +174,9 @@ void RunDirectory::write_manifest(const std::string& json) const { write_file_at
 
 void RunDirectory::write_theory(const std::string& csv) const { write_file_atomically(path() / kTheory, csv); }
 
-void RunDirectory::write_summary(const std::string& json) const { write_file_atomically(path() / kSummary, json); }
+void RunDirectory::write_summary(const std::string& json) {
+  sync();
+  write_file_atomically(path() / kSummary, json);
+}
 
 }  // namespace reluscope

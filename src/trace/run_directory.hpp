@@ -4,6 +4,7 @@
 // more, at its end.
 
 #include <filesystem>
+#include <map>
 #include <optional>
 #include <string>
 
@@ -24,11 +25,13 @@ class RunLock {
   /// Leaves no directory behind that it made and nobody wrote to.
   ~RunLock();
   [[nodiscard]] const std::filesystem::path& directory() const { return directory_; }
+  /// Whether some process has the lock, or there is no telling.
+  static bool is_held(const std::filesystem::path& directory);
 
  private:
   void remove_if_unused() const noexcept;
   std::filesystem::path directory_;
-  bool made_;
+  std::filesystem::path made_;  ///< the uppermost directory that was made for it; empty: none
   int descriptor_;
 };
 
@@ -41,6 +44,8 @@ class RunDirectory final : public RecordSink {
 
   /// Throws IoError where the directory holds files of a run, and says how to get around that.
   static void refuse_existing(const std::filesystem::path& directory);
+  /// Whether it is a path of one of the files that a run in the directory has.
+  static bool is_own_file(const std::filesystem::path& directory, const std::filesystem::path& path);
 
   /// Begins a run: replaces the files of one that is there, and touches no others.
   RunDirectory(RunLock lock, const std::string& manifest);
@@ -60,12 +65,15 @@ class RunDirectory final : public RecordSink {
   void remove_checkpoint() const;
   void write_manifest(const std::string& json) const;
   void write_theory(const std::string& csv) const;
-  void write_summary(const std::string& json) const;
+  /// Once all rows are on disk: who finds a summary may rely on them.
+  void write_summary(const std::string& json);
   [[nodiscard]] const std::filesystem::path& path() const { return lock_.directory(); }
 
  private:
   RunDirectory(RunLock lock, const std::string& manifest, const Checkpoint* from);
   [[nodiscard]] TextSink open(const char* file, const Checkpoint* from) const;
+  /// Puts everything written so far on disk. Bytes of each table, by its file.
+  std::map<std::string, std::uint64_t> sync();
 
   RunLock lock_;
   TableWriter<StepRecord> steps_;

@@ -5,13 +5,16 @@
 #include <bit>
 #include <cstring>
 #include <fstream>
+#include <new>
 #include <nlohmann/json.hpp>
 #include <set>
 #include <tuple>
 
 #include "data/input_file.hpp"
 #include "util/error.hpp"
+#include "util/format.hpp"
 #include "util/hash.hpp"
+#include "util/memory.hpp"
 #include "util/text_file.hpp"
 
 namespace reluscope {
@@ -297,7 +300,13 @@ Tensors read_safetensors(const std::filesystem::path& path) {
       refuse(kLengthBytes, "cannot be read to its end");
     if (!nlohmann::json::sax_parse(text, &header)) refuse(kLengthBytes, header.fault);
   }
-  result.data.resize(size - kLengthBytes - header_bytes);
+  try {
+    if (size > available_memory_bytes()) throw std::bad_alloc();
+    result.data.resize(size - kLengthBytes - header_bytes);
+  } catch (const std::bad_alloc&) {
+    refuse(kLengthBytes + header_bytes, "the arrays need " + format_bytes(size) + " of memory, this machine has " +
+                                            format_bytes(available_memory_bytes()));
+  }
   if (!file.read(result.data.data(), static_cast<std::streamsize>(result.data.size())))
     refuse(kLengthBytes + header_bytes, "cannot be read to its end");
   result.tensors = std::move(header.tensors);

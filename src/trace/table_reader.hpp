@@ -57,8 +57,10 @@ const char* read_cell(std::string_view cell, std::optional<M>& value) {
 
 /// Throws DataError, naming file, line and column, for a cell that is no value of its column, a row with too few or too
 /// many cells, and a file without a single known column.
+/// `drop_unfinished`: a last row without its line break is left out, as a run that was killed, or goes on, may leave
+/// it.
 template <class R>
-TableRows<R> read_table(const std::filesystem::path& path) {
+TableRows<R> read_table(const std::filesystem::path& path, bool drop_unfinished = false) {
   CsvRecords csv(path, ',');
   TableRows<R> table;
   table.present = true;
@@ -86,6 +88,7 @@ TableRows<R> read_table(const std::filesystem::path& path) {
   if (table.missing.size() == std::tuple_size_v<decltype(columns)>)
     csv.fail("none of the columns is known here, found '" + header.front() + "', …");
   while (csv.next()) {
+    if (drop_unfinished && !csv.is_terminated()) break;
     const auto& cells = csv.fields();
     if (cells.size() != header.size())
       csv.fail("found " + std::to_string(cells.size()) + " cells, expected " + std::to_string(header.size()));

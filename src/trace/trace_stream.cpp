@@ -41,6 +41,10 @@ void TraceStream::flush() {
   guarded([&] { each([](auto& table) { table.flush(); }); });
 }
 
+void TraceStream::sync() {
+  guarded([&] { each([](auto& table) { table.sync(); }); });
+}
+
 void TraceStream::note(Checkpoint& checkpoint) {
   if (place_.empty()) return;
   guarded([&] { each([&](auto& table) { checkpoint.files[place_] = table.sync(); }); });

@@ -27,7 +27,9 @@ class TraceStream final : public RecordSink {
   void event(const EventRecord& record) override { write(events_, std::span(&record, 1)); }
   void flush() override;
 
-  /// Puts everything on disk and notes in the checkpoint how far the file has come.
+  /// Puts everything on disk, if it is a file.
+  void sync();
+  /// The same, and notes in the checkpoint how far the file has come.
   void note(Checkpoint& checkpoint);
 
   /// steps, layers, census, units, events.

@@ -11,6 +11,8 @@
 #include "trials/sweep_file.hpp"
 #include "util/error.hpp"
 #include "util/hash.hpp"
+#include "util/input.hpp"
+#include "util/json_file.hpp"
 #include "util/text_file.hpp"
 
 namespace reluscope {
@@ -46,9 +48,9 @@ struct SweepFacts {
 };
 SweepFacts read_facts(const std::filesystem::path& directory) {
   const std::filesystem::path path = directory / "sweep.json";
-  const nlohmann::json document = nlohmann::json::parse(read_whole_file(path), nullptr, false);
-  if (!document.is_object() || !document.contains("sweep") || !document["sweep"].is_string() ||
-      !document.contains("jobs") || !document["jobs"].is_number_integer())
+  const nlohmann::ordered_json document = read_json_object(path);
+  if (!document.contains("sweep") || !document["sweep"].is_string() || !document.contains("jobs") ||
+      !document["jobs"].is_number_integer())
     throw DataError(path.string() + ": expected what `reluscope sweep` wrote: an object with sweep and jobs");
   return {document["sweep"], document["jobs"]};
 }
@@ -105,11 +107,11 @@ bool run_sweep(const Sweep& sweep, const ShardOfJobs& shard, const std::filesyst
                const std::function<void(const Trial&)>& progress, const std::filesystem::path& keep) {
   std::error_code error;
   std::filesystem::create_directories(directory, error);
-  if (error || !std::filesystem::is_directory(directory))
+  if (error || !has_directory(directory))
     throw IoError("cannot make the directory '" + directory.string() +
                   "': " + (error ? error.message() : "something else has that name"));
   const std::filesystem::path document = directory / "sweep.json";
-  if (!std::filesystem::exists(document)) {
+  if (!has_file(document)) {
     write_file_atomically(document, sweep_document(sweep));
   } else if (read_facts(directory).id != sweep.id) {
     throw IoError("'" + directory.string() +
@@ -121,7 +123,7 @@ bool run_sweep(const Sweep& sweep, const ShardOfJobs& shard, const std::filesyst
     if (job.number % shard.count == shard.index - 1) mine.push_back(job);
   const std::filesystem::path finished = directory / (shard_name(shard) + ".csv");
   const auto total = static_cast<std::int64_t>(mine.size());
-  if (std::filesystem::exists(finished)) {
+  if (has_file(finished)) {
     begin({total, total});
     return true;
   }

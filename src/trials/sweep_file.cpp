@@ -94,6 +94,13 @@ struct Parameter {
   ParamValues params;
 };
 
+/// What an int64 holds; JSON has larger ones.
+std::optional<std::int64_t> integer_of(const Json& given) {
+  if (!given.is_number_integer() || (given.is_number_unsigned() && given.get<std::uint64_t>() > INT64_MAX))
+    return std::nullopt;
+  return given.get<std::int64_t>();
+}
+
 class Reader {
  public:
   Reader(const std::filesystem::path& file) : file_(file), origin_(file.string()) {}
@@ -162,7 +169,7 @@ class Reader {
     const std::filesystem::path base = file_.has_parent_path() ? file_.parent_path() : std::filesystem::path(".");
     if (!document.contains("config")) return complain("/config", "nothing", "the experiment, or the name of its file");
     const Json& config = document["config"];
-    if (config.is_string()) {
+    if (config.is_string() && config.get_ref<const std::string&>().find('\0') == std::string::npos) {
       sweep.source = read_config_source(base / config.get<std::string>());
     } else if (config.is_object()) {
       sweep.source = {config.dump(), origin_ + " /config", base};
@@ -183,22 +190,28 @@ class Reader {
 
   std::optional<std::int64_t> read_integer(const Json& document, const std::string& key, std::int64_t least) {
     if (!document.contains(key)) return std::nullopt;
-    const Json& given = document[key];
-    if (given.is_number_integer() && given.get<std::int64_t>() >= least) return given.get<std::int64_t>();
-    complain("/" + key, describe(given), "an integer ≥ " + std::to_string(least));
+    const std::optional<std::int64_t> given = integer_of(document[key]);
+    if (given && *given >= least) return given;
+    complain("/" + key, describe(document[key]), "an integer ≥ " + std::to_string(least));
     return std::nullopt;
   }
 
   void read_seeds(const Json& document, std::uint64_t first, SweepFile& sweep) {
     const Json given = document.contains("seeds") ? document["seeds"] : Json(1);
-    const auto is_seed = [](const Json& one) { return one.is_number_integer() && one.get<std::int64_t>() >= 0; };
+    const auto is_seed = [](const Json& one) { return integer_of(one).value_or(-1) >= 0; };
     if (given.is_array() && !given.empty() && std::all_of(given.begin(), given.end(), is_seed)) {
       sweep.seeds = given.get<std::vector<std::uint64_t>>();
-    } else if (is_seed(given) && given > 0 && given.get<std::size_t>() <= kMostRuns) {
+    } else if (is_seed(given) && given > 0 && given.get<std::size_t>() <= kMostRuns &&
+               first + given.get<std::uint64_t>() - 1 <= INT64_MAX) {
       for (std::uint64_t seed = 0; seed < given.get<std::uint64_t>(); ++seed) sweep.seeds.push_back(first + seed);
     } else {
-      complain("/seeds", describe(given), "how many seeds, or a list of them");
+      complain("/seeds", describe(given), "how many seeds, or a list of them, all from 0 to 2^63 - 1");
     }
+  }
+
+  /// Seeds have a place of their own, and it would win.
+  void check_key(const std::string& key, const std::string& parent) {
+    if (key == "seed") complain(pointer_to(parent, key), "a setting", "\"seeds\" at the top of the sweep");
   }
 
   void read_list(const Json& document, SweepFile& sweep) {
@@ -212,6 +225,7 @@ class Reader {
       }
       std::vector<std::optional<Json>> setting(sweep.keys.size());
       for (const auto& [key, value] : run.items()) {
+        check_key(key, "/runs/" + std::to_string(at));
         auto place = std::find(sweep.keys.begin(), sweep.keys.end(), key);
         if (place == sweep.keys.end()) {
           place = sweep.keys.insert(sweep.keys.end(), key);
@@ -230,6 +244,7 @@ class Reader {
       return complain("/parameters", describe(document["parameters"]), "an object {KEY: {\"values\": […]}}");
     for (const auto& [key, given] : document["parameters"].items()) {
       const std::string pointer = pointer_to("/parameters", key);
+      check_key(key, "/parameters");
       Parameter& parameter = parameters_.emplace_back();
       parameter.key = key;
       if (given.is_object() && given.contains("values")) {
@@ -289,7 +304,7 @@ class Reader {
       return;
     }
     const Json& value = given[param.name];
-    const bool right_kind = param.kind == ParamKind::integer ? value.is_number_integer() : value.is_number();
+    const bool right_kind = param.kind == ParamKind::integer ? integer_of(value).has_value() : value.is_number();
     const double size = value.is_number() ? value.get<double>() : 0.0;
     if (!right_kind || size < param.min || (param.min_exclusive && size == param.min)) {
       complain(pointer_to(pointer, param.name), describe(value),
@@ -324,7 +339,7 @@ class Reader {
   void draw(SweepFile& sweep, std::uint64_t seed) {
     for (const Parameter& parameter : parameters_) sweep.keys.push_back(parameter.key);
     const auto seeds = static_cast<std::int64_t>(sweep.seeds.size());
-    const std::int64_t settings = (*sweep.run_cap + seeds - 1) / seeds;
+    const std::int64_t settings = (*sweep.run_cap - 1) / seeds + 1;
     if (static_cast<std::size_t>(settings) > kMostRuns) return;  // refused by its number
     for (std::int64_t at = 0; at < settings; ++at) {
       Rng random(seed, Purpose::search, static_cast<std::uint64_t>(at));

@@ -1,5 +1,6 @@
 #include "util/format.hpp"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <cmath>
@@ -20,6 +21,24 @@ bool append_if_not_finite(std::string& to, double value) {
   if (std::isfinite(value)) return false;
   to += std::isnan(value) ? "nan" : (value > 0 ? "inf" : "-inf");
   return true;
+}
+
+/// Bytes of the UTF-8 character that the text starts with; 0 where it starts with none (Unicode 15, table 3-7).
+std::size_t character_bytes(std::string_view text) {
+  const auto byte = [&](std::size_t at) { return static_cast<unsigned char>(text[at]); };
+  const unsigned char first = byte(0);
+  if (first < 0x80) return 1;
+  const std::size_t bytes = first >= 0xC2 && first <= 0xDF   ? 2
+                            : first >> 4U == 0xE             ? 3
+                            : first >= 0xF0 && first <= 0xF4 ? 4
+                                                             : 0;
+  if (bytes == 0 || text.size() < bytes) return 0;
+  for (std::size_t at = 1; at < bytes; ++at)
+    if ((byte(at) & 0xC0U) != 0x80U) return 0;
+  // Overlong forms, surrogates, and what is beyond the last code point.
+  const bool out = (first == 0xE0 && byte(1) < 0xA0) || (first == 0xED && byte(1) >= 0xA0) ||
+                   (first == 0xF0 && byte(1) < 0x90) || (first == 0xF4 && byte(1) >= 0x90);
+  return out ? 0 : bytes;
 }
 
 }  // namespace
@@ -51,6 +70,22 @@ void append_csv_cell(std::string& to, std::string_view cell) {
 
 void append_json_string(std::string& to, std::string_view text) {
   to += nlohmann::json(text).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+}
+
+std::string printable(std::string_view text) {
+  std::string clean;
+  while (!text.empty()) {
+    const std::size_t bytes = character_bytes(text);
+    const auto first = static_cast<unsigned char>(text.front());
+    const bool control = first < 0x20 || first == 0x7F || (bytes == 2 && first == 0xC2 && text[1] < '\xA0');
+    if (bytes == 0 || control) {
+      clean += '?';
+    } else {
+      clean += text.substr(0, bytes);
+    }
+    text.remove_prefix(std::max<std::size_t>(bytes, 1));
+  }
+  return clean;
 }
 
 std::string format_bytes(std::uint64_t bytes) {

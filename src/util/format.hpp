@@ -18,6 +18,11 @@ void append_csv_cell(std::string& to, std::string_view cell);
 /// A JSON string with its quotes. Invalid UTF-8 is replaced.
 void append_json_string(std::string& to, std::string_view text);
 
+/// Text from anywhere, so that it cannot command a terminal: control characters (C0, DEL, C1) and what is no UTF-8
+/// become
+/// '?'.
+std::string printable(std::string_view text);
+
 /// "1.2 GiB", "640 KiB".
 std::string format_bytes(std::uint64_t bytes);
 /// At most `decimals` digits after the point: for tables that people read.

@@ -7,6 +7,7 @@
 
 #include <array>
 #include <cerrno>
+#include <system_error>
 
 #include "util/error.hpp"
 
@@ -23,6 +24,16 @@ bool is_named_pipe(int descriptor, const std::filesystem::path& path) {
 }
 
 }  // namespace
+
+bool has_file(const std::filesystem::path& path) {
+  std::error_code error;
+  return std::filesystem::is_regular_file(path, error);
+}
+
+bool has_directory(const std::filesystem::path& path) {
+  std::error_code error;
+  return std::filesystem::is_directory(path, error);
+}
 
 Descriptor::~Descriptor() {
   if (number_ >= 0) ::close(number_);
@@ -43,6 +54,7 @@ Descriptor open_for_reading(const std::filesystem::path& path) {
 }
 
 bool read_to_end(const Descriptor& file, std::string& to, std::uint64_t most) {
+  if (file.number() < 0) return false;  // errno is still that of opening it
   std::array<char, 1 << 16> piece;
   std::uint64_t taken = 0;
   while (taken <= most) {

@@ -9,6 +9,11 @@
 
 namespace reluscope {
 
+/// Whether there is such a regular file, or directory, as far as anyone can tell: false also where the name is
+/// impossible.
+bool has_file(const std::filesystem::path& path);
+bool has_directory(const std::filesystem::path& path);
+
 /// A file descriptor, closed at the end of the scope.
 class Descriptor {
  public:
@@ -25,7 +30,7 @@ class Descriptor {
 };
 
 /// How long a named pipe may be without a writer.
-inline constexpr int kPipePatienceMs = 5000;
+inline constexpr int kPipePatienceMs = 3000;
 
 /// Opens a file for reading. Without a descriptor, and with errno set, where it cannot be opened. Throws DataError for
 /// a named pipe to which nothing is written within kPipePatienceMs: it would block for ever.

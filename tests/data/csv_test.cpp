@@ -235,6 +235,23 @@ TEST_CASE("a gzip CSV file cut off at any byte is refused") {
     CHECK(contains(load_error(packed.substr(0, length)), "table.csv: "));
 }
 
+TEST_CASE("members of a gzip file are read one after the other; what else follows is refused") {
+  const TempDirectory directory;
+  std::string rows;
+  for (int row = 0; row < 100'000; ++row) rows += "1,2,0\n3,4,1\n";  // packed so well that output lags behind input
+  const auto count_of = [&](const std::string& content) {
+    directory.write("x", content);
+    return load_raw_data("csv", {{"file", text_value("x")}}, directory.path()).train.count();
+  };
+  CHECK(count_of(gzipped(rows)) == 200'000);
+  CHECK(count_of(gzipped(rows) + gzipped(rows)) == 400'000);
+  CHECK(count_of(gzipped(rows) + gzipped("")) == 200'000);
+  for (const std::string tail : {"5,6,1\n", "\xff", "more text than that"}) {
+    const std::string message = data_error([&] { count_of(gzipped(rows) + tail); });
+    check_message(message, {"bytes follow that are none"});
+  }
+}
+
 TEST_CASE("missing CSV files and directories are named") {
   const TempDirectory directory;
   const Settings file = {{"file", text_value("table.csv")}};

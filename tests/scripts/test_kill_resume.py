@@ -1,6 +1,6 @@
 """Kills runs and sweeps at random moments, resumes them, and compares every byte with what one piece writes.
 
-  kill_resume.py RELUSCOPE SOURCE_DIR [--kills N] [--seed S] [--keep]
+  test_kill_resume.py RELUSCOPE SOURCE_DIR [--kills N] [--seed S] [--keep]
 
 Each case is run once in one piece. Then it is started, killed with SIGKILL at a random moment of its life, and resumed,
 again and again until it ends by itself; that is repeated until all cases together were killed N times. Traces, units,
