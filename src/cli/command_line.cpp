@@ -136,7 +136,10 @@ int run_command_line(int argc, const char* const* argv) {
     add_curves(line);
     add_completion(line);
     const int code = parse(line, argc, argv);
-    output.check();
+    try {
+      output.check();
+    } catch (const BrokenPipe&) {  // what was found out stands, whoever listened
+    }
     return code;
   } catch (const UserError& fault) {
     spdlog::error("{}", fault.what());

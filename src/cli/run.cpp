@@ -23,6 +23,7 @@
 #include "trace/run_directory.hpp"
 #include "trace/trace_stream.hpp"
 #include "util/error.hpp"
+#include "util/input.hpp"
 #include "util/nearest.hpp"
 
 namespace reluscope {
@@ -102,8 +103,9 @@ void check_usage(const RunOptions& options) {
   if (options.resume.empty()) return;
   if (!options.out.empty()) throw UsageError("--resume DIR says where the run is: --out does not go with it");
   if (options.force) throw UsageError("--resume goes on with a run, --force replaces it: give one of them");
-  if (options.config.empty() && !options.overrides.empty())
-    throw UsageError("--resume DIR takes the config of the run: " + options.overrides.front() + " cannot change it");
+  // The first word is CONFIG, even where it was meant as KEY=VALUE.
+  if (options.config.find('=') != std::string::npos && !has_file(options.config))
+    throw UsageError("--resume DIR takes the config of the run: " + options.config + " cannot change it");
 }
 
 /// Everything that writes while the run goes on.
@@ -174,7 +176,10 @@ int run_it(const RunOptions& options, bool quiet) {
     write_document("-", spec.resolved_json + "\n");
     return kDone;
   }
-  if (run.ended) return say_that_it_ended(options);
+  if (run.ended) {
+    RunDirectory::remove_checkpoint(options.resume);  // killed in its last moment, it may have left one
+    return say_that_it_ended(options);
+  }
   const std::filesystem::path path = !options.resume.empty() ? options.resume
                                      : options.out.empty()   ? "runs/" + spec.name
                                                              : options.out;
@@ -199,6 +204,7 @@ int run_it(const RunOptions& options, bool quiet) {
   facts.threads = options.threads > 0 ? options.threads : default_thread_count();
   facts.started = run.started.empty() ? utc_now() : run.started;
   facts.resumed = run.resumed;
+  facts.save_weights = options.save_weights || run.save_weights;
   Checkpoint identity = checkpoint_identity(spec, dataset);
   identity.census = spec.record.census.kind == Cadence::Kind::off ? "off" : options.census;
   const Checkpoint* from = run.checkpoint ? &*run.checkpoint : nullptr;
@@ -208,6 +214,7 @@ int run_it(const RunOptions& options, bool quiet) {
     spdlog::info("going on after step {}", from->step);
   }
   facts.load_seconds = seconds_since(loading);
+  ThreadPool pool(facts.threads);  // before anything is written: there may be too few
   Outputs out;
   open_outputs(out, options, wishes, std::move(*lock), manifest_json(spec, dataset, facts), from, quiet);
   if (from == nullptr) out.directory->write_theory(theory_csv(predict(spec, dataset)));
@@ -216,18 +223,21 @@ int run_it(const RunOptions& options, bool quiet) {
   const std::atomic<int>& stop = watch_stop_signals();
   const auto finish = [&](const std::string& status, std::int64_t steps) {
     facts.status = status;
-    facts.steps = steps - (from == nullptr ? 0 : from->step);
+    facts.steps = std::max<std::int64_t>(0, steps - (from == nullptr ? 0 : from->step));
     facts.train_seconds = seconds_since(training);
     out.directory->write_manifest(manifest_json(spec, dataset, facts));
   };
   RunSummary summary;
-  Tensors weights;
+  std::string sentence;
+  std::string document;
+  RunTables tables;
+  Diagnosis diagnosis;
   try {
-    ThreadPool pool(facts.threads);
+    Tensors weights;
     RunControl control;
     control.stop = &stop;
     control.brute_census = options.census == "brute";
-    if (options.save_weights) control.weights = &weights;
+    if (facts.save_weights) control.weights = &weights;
     control.resume = from;
     control.save = [&](Checkpoint&& checkpoint) {
       checkpoint.config = identity.config;
@@ -238,19 +248,19 @@ int run_it(const RunOptions& options, bool quiet) {
       out.directory->write_checkpoint(std::move(checkpoint));
     };
     summary = run_experiment(spec, dataset, out.all, pool, control);
+    sentence = verdict(summary);
+    tables = read_back(path);
+    diagnosis = diagnose(tables, spec.thresholds);
+    document = summary_json(spec, summary, sentence, findings_json(diagnosis.findings));
+    if (facts.save_weights) write_safetensors(path / RunDirectory::kWeights, weights);
+    for (const auto& stream : out.streams) stream->sync();
+    out.directory->write_summary(document);
+    finish(summary.failed ? "failed" : (summary.interrupted ? "interrupted" : "done"), summary.steps);
   } catch (const IoError&) {
     note_failure(finish);
     throw;
   }
-  const std::string sentence = verdict(summary);
-  const RunTables tables = read_back(path);
-  const Diagnosis diagnosis = diagnose(tables, spec.thresholds);
-  const std::string document = summary_json(spec, summary, sentence, findings_json(diagnosis.findings));
-  if (options.save_weights) write_safetensors(path / RunDirectory::kWeights, weights);
-  for (const auto& stream : out.streams) stream->sync();
-  out.directory->write_summary(document);
-  finish(summary.failed ? "failed" : (summary.interrupted ? "interrupted" : "done"), summary.steps);
-  if (!summary.interrupted) out.directory->remove_checkpoint();
+  if (!summary.interrupted) RunDirectory::remove_checkpoint(path);
   if (out.bar) out.bar->clear();
   if (options.json) { write_document("-", document); }
   print_report(options, quiet, summary, *out.directory, out.stdout_taken);

@@ -5,6 +5,7 @@
 #include <cerrno>
 #include <cstring>
 #include <iostream>
+#include <new>
 
 #include "util/error.hpp"
 #include "util/text_file.hpp"
@@ -37,8 +38,12 @@ StandardOutput::int_type StandardOutput::overflow(int_type character) {
 }
 
 std::streamsize StandardOutput::xsputn(const char* text, std::streamsize size) {
-  pending_.append(text, static_cast<std::size_t>(size));
-  return pending_.size() < kMostPending || sync() == 0 ? size : 0;
+  try {
+    pending_.append(text, static_cast<std::size_t>(size));
+  } catch (const std::bad_alloc&) {  // the stream would keep it to itself
+    error_ = ENOMEM;
+  }
+  return error_ == 0 && (pending_.size() < kMostPending || sync() == 0) ? size : 0;
 }
 
 int StandardOutput::sync() {

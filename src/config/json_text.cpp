@@ -10,6 +10,7 @@
 #include "config/config_error.hpp"
 #include "util/format.hpp"
 #include "util/input.hpp"
+#include "util/json_file.hpp"
 
 namespace reluscope {
 

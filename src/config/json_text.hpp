@@ -8,9 +8,6 @@
 
 namespace reluscope {
 
-/// How deep lists and objects may be nested.
-inline constexpr std::size_t kDeepestJson = 64;
-
 /// Parses JSON in which // and /* */ comments are allowed. Throws ConfigError: for a syntax error (with line and
 /// column), for duplicate keys (all of them, with their JSON Pointers), for numbers beyond float64, invalid UTF-8, a
 /// NUL, and nesting deeper than kDeepestJson. `origin` names the text in messages.

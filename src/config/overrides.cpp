@@ -7,6 +7,7 @@
 
 #include "config/json_text.hpp"
 #include "config/layout.hpp"
+#include "util/json_file.hpp"
 
 namespace reluscope {
 

@@ -32,13 +32,6 @@ std::string host_name() {
   return ::gethostname(name.data(), name.size() - 1) == 0 ? name.data() : "";
 }
 
-std::string hexadecimal(std::uint32_t value) {
-  static constexpr char kDigits[] = "0123456789abcdef";
-  std::string text(8, '0');
-  for (std::size_t digit = 8; digit-- > 0; value >>= 4) text[digit] = kDigits[value & 15U];
-  return text;
-}
-
 std::string gemm_text(const ExperimentSpec& spec) {
   const GemmBackend& gemm = spec.precision == Precision::float32 ? gemm_backend<float>() : gemm_backend<double>();
   return gemm.name + " " + gemm.version;
@@ -64,12 +57,13 @@ std::string manifest_json(const ExperimentSpec& spec, const Dataset& dataset, co
                       {"features", dataset.features()},
                       {"outputs", dataset.outputs()},
                       {"task", dataset.task == Task::classification ? "classification" : "regression"},
-                      {"crc32", hexadecimal(dataset.checksum())}};
+                      {"crc32", hexadecimal(dataset.checksum(), 8)}};
   document["build"] = {{"compiler", RELUSCOPE_COMPILER}, {"flags", RELUSCOPE_FLAGS}, {"gemm", gemm_text(spec)}};
   document["host"] = host_name();
   document["threads"] = facts.threads;
   document["started"] = facts.started;
   document["resumed_at_steps"] = facts.resumed;
+  document["save_weights"] = facts.save_weights;
   document["timings"] = {
       {"load_seconds", facts.load_seconds},
       {"train_seconds", facts.train_seconds},
@@ -81,7 +75,7 @@ std::string manifest_json(const ExperimentSpec& spec, const Dataset& dataset, co
 Checkpoint checkpoint_identity(const ExperimentSpec& spec, const Dataset& dataset) {
   Checkpoint checkpoint;
   checkpoint.config = content_hash(spec.resolved_json);
-  checkpoint.data = hexadecimal(dataset.checksum());
+  checkpoint.data = hexadecimal(dataset.checksum(), 8);
   checkpoint.build = std::string(RELUSCOPE_VERSION ", " RELUSCOPE_COMPILER ", " RELUSCOPE_FLAGS ", ") + gemm_text(spec);
   return checkpoint;
 }

@@ -20,6 +20,7 @@ struct ManifestFacts {
   double train_seconds = 0.0;         ///< whole run, measuring and writing included
   std::int64_t steps = 0;             ///< made in this process
   std::vector<std::int64_t> resumed;  ///< the steps at which the run was resumed, so far
+  bool save_weights = false;          ///< the trained parameters are wanted: when it goes on, too
 };
 
 std::string manifest_json(const ExperimentSpec& spec, const Dataset& dataset, const ManifestFacts& facts);

@@ -1,14 +1,19 @@
 #include "experiment/initial_network.hpp"
 
 #include "trace/weights.hpp"
+#include "util/error.hpp"
 
 namespace reluscope {
 
 template <class T>
 Network<T> initial_network(const ExperimentSpec& spec, Index features, std::uint64_t seed) {
   Network<T> network(spec.network, features, seed);
-  if (spec.network.init_from)
-    import_weights(read_safetensors(*spec.network.init_from), spec.network.init_from->string(), network);
+  if (!spec.network.init_from) return network;
+  const std::filesystem::path& path = *spec.network.init_from;
+  const Tensors weights = read_safetensors(path);
+  if (!verify_checksum(path, weights).value_or(true))
+    throw DataError(path.string() + ": damaged: its checksum is not that of its content");
+  import_weights(weights, path.string(), network);
   return network;
 }
 

@@ -6,8 +6,8 @@
 #include <nlohmann/json.hpp>
 #include <numeric>
 
-#include "config/load.hpp"
 #include "experiment/initial_network.hpp"
+#include "experiment/resume.hpp"
 #include "trace/run_directory.hpp"
 #include "trace/table_reader.hpp"
 #include "trace/weights.hpp"
@@ -30,12 +30,7 @@ constexpr Index kColumns = 256;
 ExperimentSpec read_spec(const std::filesystem::path& run) {
   const std::filesystem::path path = run / "manifest.json";
   if (!has_file(path)) throw DataError(run.string() + ": expected the directory of a run (no manifest.json)");
-  const Json manifest = read_json_object(path);
-  const std::filesystem::path origin = member_or<std::string>(manifest, "config_file", "");
-  if (!manifest.contains("config") || origin.empty())
-    throw DataError(path.string() + ": expected what `reluscope run` wrote, with config and config_file");
-  return parse_experiment(manifest["config"].dump(), path.string(),
-                          origin.has_parent_path() ? origin.parent_path() : std::filesystem::path("."));
+  return spec_of_manifest(read_json_object(path), path);
 }
 
 /// Units to leave out, per layer with units.

@@ -27,6 +27,14 @@ std::string differences(const std::string& left, const std::string& right) {
 
 }  // namespace
 
+ExperimentSpec spec_of_manifest(const nlohmann::ordered_json& manifest, const std::filesystem::path& manifest_file) {
+  const auto config = manifest.find("config");
+  if (config == manifest.end() || !config->is_object())
+    throw DataError(manifest_file.string() + ": not the manifest of a run: it has no config");
+  return parse_experiment(config->dump(), member_or<std::string>(manifest, "config_file", manifest_file.string()),
+                          member_or<std::string>(manifest, "config_directory", "."));
+}
+
 Resumption find_resumption(const std::filesystem::path& directory, std::optional<ExperimentSpec> given) {
   Resumption found;
   const std::filesystem::path manifest_file = directory / RunDirectory::kManifest;
@@ -37,21 +45,19 @@ Resumption find_resumption(const std::filesystem::path& directory, std::optional
   std::string status;
   if (has_manifest) {
     const nlohmann::ordered_json manifest = read_json_object(manifest_file);
-    if (!manifest.contains("config") || !manifest["config"].is_object())
-      throw DataError(manifest_file.string() + ": not the manifest of a run: it has no config");
+    // In the order of keys in which resolved configs are compared.
+    const ExperimentSpec then = spec_of_manifest(manifest, manifest_file);
     status = member_or<std::string>(manifest, "status", "");
     found.started = member_or<std::string>(manifest, "started", "");
     found.resumed = member_or<std::vector<std::int64_t>>(manifest, "resumed_at_steps", {});
-    // In the manifest's own order of keys, in which resolved configs are compared.
-    const ExperimentSpec then = parse_experiment(
-        manifest["config"].dump(), member_or<std::string>(manifest, "config_file", manifest_file.string()),
-        member_or<std::string>(manifest, "config_directory", "."));
+    found.save_weights = member_or<bool>(manifest, "save_weights", false);
     if (given && given->resolved_json != then.resolved_json)
       throw DataError("the run in '" + directory.string() + "' is of another config: it differs at " +
                       differences(then.resolved_json, given->resolved_json) +
                       "; --resume DIR alone takes the config of the run");
     found.spec = given ? std::move(*given) : then;
   } else {
+    RunDirectory::refuse_existing(directory);
     found.spec = std::move(*given);
   }
   const std::filesystem::path checkpoint = directory / RunDirectory::kCheckpoint;

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
 #include <vector>
@@ -18,11 +19,16 @@ struct Resumption {
   std::optional<Checkpoint> checkpoint;  ///< absent: the run begins anew
   std::string started;                   ///< of the manifest; empty where there is none
   std::vector<std::int64_t> resumed;     ///< the same: steps at which it was resumed before
+  bool save_weights = false;             ///< the same: whether the trained parameters are wanted
 };
+
+/// The experiment of a run, as its manifest has it. Throws DataError for a manifest that is none, ConfigError for a
+/// config that is none.
+ExperimentSpec spec_of_manifest(const nlohmann::ordered_json& manifest, const std::filesystem::path& manifest_file);
 
 /// `directory` must be locked. `given`: the experiment as the user has it; without it the manifest says what it is.
 /// Throws DataError: no manifest and nothing given, a manifest that is none, an experiment that is not the manifest's
-/// (the places are named), a damaged checkpoint.
+/// (the places are named), a damaged checkpoint; IoError: files of a run and no manifest; ConfigError as above.
 Resumption find_resumption(const std::filesystem::path& directory, std::optional<ExperimentSpec> given);
 
 /// Throws DataError where the checkpoint is of another config, other data, or another census engine than `now`; returns

@@ -168,10 +168,19 @@ class Run {
     ArchiveWriter file(checkpoint.state);
     if (census_) census_->save(file);
     archive(file);
-    checkpoint.tensors = export_weights(network_);
+    // Room for all arrays at once: growing would hold them twice.
+    std::size_t elements = 0;
+    std::vector<const Matrix<T>*> values;
+    for (const Parameter<T>* parameter : network_.parameters()) {
+      values.push_back(&parameter->value);
+      elements += static_cast<std::size_t>(parameter->value.size());
+    }
+    const std::size_t copies = 1 + (census_ ? 1 : 0) + optimizer_.state().front().size();
+    checkpoint.tensors.data.reserve(elements * copies * sizeof(T) + checkpoint.state.size());
     const auto append = [&](const std::string& prefix, const std::vector<const Matrix<T>*>& matrices) {
       append_matrices(checkpoint.tensors, prefix, network_, matrices);
     };
+    append("", values);
     if (census_) {
       std::vector<const Matrix<T>*> last;
       for (const Parameter<T>* parameter : census_->last().parameters()) last.push_back(&parameter->value);

@@ -1,9 +1,9 @@
 #include "experiment/setup.hpp"
 
 #include <algorithm>
-#include <limits>
 
 #include "config/config_error.hpp"
+#include "data/input_file.hpp"
 #include "experiment/initial_network.hpp"
 #include "nn/loss.hpp"
 #include "optim/optimizer.hpp"
@@ -14,19 +14,14 @@ namespace reluscope {
 
 namespace {
 
-/// Arithmetic that stops at the largest number instead of wrapping around.
-constexpr std::uint64_t kMost = std::numeric_limits<std::uint64_t>::max();
-std::uint64_t add(std::uint64_t left, std::uint64_t right) { return left > kMost - right ? kMost : left + right; }
-std::uint64_t multiply(std::uint64_t left, std::uint64_t right) {
-  return left != 0 && right > kMost / left ? kMost : left * right;
-}
-
 /// Samples that a census and an evaluation look at in one go, at most.
 constexpr std::uint64_t kCensusColumns = 512;
 /// Values per unit and column: output, saved, delta.
 constexpr std::uint64_t kValuesPerUnit = 3;
 /// State arrays of the optimiser with the most (rmsprop with momentum, centered), the value and the gradient.
 constexpr std::uint64_t kArraysPerParameter = 5;
+/// Copies of a parameter in a checkpoint: the value, that of the last census, the optimiser's state.
+constexpr std::uint64_t kCopiesInCheckpoint = 5;
 
 std::uint64_t estimate_data_bytes(const ExperimentSpec& spec) {
   const SourceEntry& source = *find_entry(source_table(), spec.data.source.name);
@@ -82,21 +77,24 @@ void check_initial_weights(const ExperimentSpec& spec, const Dataset& dataset) {
 std::uint64_t estimate_training_bytes(const ExperimentSpec& spec, std::uint64_t features, std::uint64_t samples) {
   const std::uint64_t scalar = spec.precision == Precision::float32 ? 4 : 8;
   const auto batch = std::min(static_cast<std::uint64_t>(spec.train.batch_size), samples);
-  const std::uint64_t columns = add(batch, multiply(2, std::min(kCensusColumns, samples)));
+  const std::uint64_t columns = saturating_sum(batch, saturating_product(2, std::min(kCensusColumns, samples)));
   const auto probe = static_cast<std::uint64_t>(spec.record.probe);
   const std::uint64_t probed = probe == 0 ? samples : std::min(probe, samples);
   std::uint64_t width = features;
-  std::uint64_t bytes = multiply(multiply(features, columns), scalar);
+  std::uint64_t bytes = saturating_product(saturating_product(features, columns), scalar);
   for (const LayerSpec& layer : spec.network.layers) {
     if (const auto* dense = std::get_if<DenseSpec>(&layer.kind)) {
       const auto units = static_cast<std::uint64_t>(dense->units);
-      const std::uint64_t parameters = multiply(add(width, 2), units);
+      const std::uint64_t parameters = saturating_product(saturating_sum(width, 2), units);
       // The initial values are drawn in float64 first.
-      bytes = add(bytes, multiply(parameters, kArraysPerParameter * scalar + sizeof(double)));
-      bytes = add(bytes, multiply(multiply(units, probed), sizeof(double)));  // effective rank
+      bytes = saturating_sum(bytes, saturating_product(parameters, kArraysPerParameter * scalar + sizeof(double)));
+      if (spec.record.checkpoint_every.kind != Cadence::Kind::off)
+        bytes = saturating_sum(bytes, saturating_product(parameters, kCopiesInCheckpoint * scalar));
+      bytes = saturating_sum(bytes,
+                             saturating_product(saturating_product(units, probed), sizeof(double)));  // effective rank
       width = units;
     }
-    bytes = add(bytes, multiply(multiply(width, columns), kValuesPerUnit * scalar));
+    bytes = saturating_sum(bytes, saturating_product(saturating_product(width, columns), kValuesPerUnit * scalar));
   }
   return bytes;
 }
@@ -104,7 +102,7 @@ std::uint64_t estimate_training_bytes(const ExperimentSpec& spec, std::uint64_t 
 void check_memory(const ExperimentSpec& spec, std::uint64_t features, std::uint64_t samples) {
   const std::uint64_t data_bytes = estimate_data_bytes(spec);
   const std::uint64_t training = features == 0 ? 0 : estimate_training_bytes(spec, features, samples);
-  const std::uint64_t needed = add(data_bytes, training);
+  const std::uint64_t needed = saturating_sum(data_bytes, training);
   const std::uint64_t available = available_memory_bytes();
   if (needed <= available) return;
   throw UserError(spec.origin + ": this run needs about " + format_bytes(needed) + " of memory (" +

@@ -95,27 +95,30 @@ double Schedule::factor(ScheduleClock clock) const {
 }
 
 namespace {
-/// Steps that share an entry.
-constexpr std::int64_t kHorizonBlock = 64;
+/// Steps that share an entry: at least so many, and more where there would be too many entries.
+constexpr std::int64_t kLeastBlock = 64;
+constexpr std::int64_t kMostBlocks = 1 << 20;
 }  // namespace
 
 RateHorizon::RateHorizon(const Schedule& schedule, double base_lr, std::int64_t total_steps,
                          std::int64_t steps_per_epoch)
-    : total_steps_(total_steps), blocks_(static_cast<std::size_t>(total_steps / kHorizonBlock) + 1) {
+    : total_steps_(total_steps),
+      steps_per_block_(std::max(kLeastBlock, total_steps / kMostBlocks + 1)),
+      blocks_(static_cast<std::size_t>(total_steps / steps_per_block_) + 1) {
   RatesAhead ahead;
   for (std::int64_t step = total_steps; step-- > 0;) {
     const double rate = base_lr * schedule.factor({step, total_steps, steps_per_epoch});
     ahead.largest = std::max(ahead.largest, rate);
     ahead.sum += rate;
     ahead.steps += 1.0;
-    if (step % kHorizonBlock == 0) blocks_[static_cast<std::size_t>(step / kHorizonBlock)] = ahead;
+    if (step % steps_per_block_ == 0) blocks_[static_cast<std::size_t>(step / steps_per_block_)] = ahead;
   }
   for (RatesAhead& block : blocks_) block.sum *= 1.0 + 1e-9;  // rounding
 }
 
 RatesAhead RateHorizon::from(std::int64_t step) const {
   if (step >= total_steps_) return {};
-  RatesAhead ahead = blocks_[static_cast<std::size_t>(step / kHorizonBlock)];
+  RatesAhead ahead = blocks_[static_cast<std::size_t>(step / steps_per_block_)];
   ahead.steps = static_cast<double>(total_steps_ - step);
   return ahead;
 }

@@ -46,6 +46,7 @@ class RateHorizon {
 
  private:
   std::int64_t total_steps_;
+  std::int64_t steps_per_block_;
   std::vector<RatesAhead> blocks_;  ///< from the start of each block of steps on
 };
 

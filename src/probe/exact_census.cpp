@@ -68,6 +68,11 @@ struct Levels {
     std::fill(level.begin(), level.end(), std::numeric_limits<float>::infinity());
     travelled = 0.0;
   }
+  /// What is read from a file could be anything.
+  [[nodiscard]] bool is_sound() const {
+    return !std::isnan(travelled) &&
+           std::none_of(level.begin(), level.end(), [](float one) { return std::isnan(one); });
+  }
   template <class Archive>
   void archive(Archive& file, std::size_t groups) {
     bool is_known = known();
@@ -186,7 +191,13 @@ class ExactCensus final : public Census<T> {
   }
 
   void save(ArchiveWriter& file) override { archive(file); }
-  void load(ArchiveReader& file) override { archive(file); }
+  void load(ArchiveReader& file) override {
+    archive(file);
+    for (const Book& book : books_)
+      if (!book.norm.is_sound() ||
+          std::any_of(book.units.begin(), book.units.end(), [](const Unit& unit) { return !unit.levels.is_sound(); }))
+        file.fail("a bound that is no number");
+  }
 
  private:
   template <class Archive>

@@ -10,6 +10,7 @@
 #include "trace/checkpoint.hpp"
 #include "util/error.hpp"
 #include "util/format.hpp"
+#include "util/hash.hpp"
 
 namespace reluscope {
 
@@ -22,6 +23,8 @@ template <class... Cases>
 struct Match : Cases... {
   using Cases::operator()...;
 };
+template <class... Cases>
+Match(Cases...) -> Match<Cases...>;
 
 RawData load_csv(const std::filesystem::path& path, const std::string& label_column) {
   Choice choice = default_choice(source_table(), "csv");
@@ -126,13 +129,6 @@ void add_facts(Inspection& to, const Tensors& tensors) {
   to.intact = verify_checksum(to.file, tensors);
 }
 
-std::string hexadecimal(std::uint32_t value) {
-  constexpr std::string_view kDigits = "0123456789abcdef";
-  std::string text;
-  for (int shift = 28; shift >= 0; shift -= 4) text += kDigits[value >> static_cast<unsigned>(shift) & 15U];
-  return text;
-}
-
 std::string short_or_none(std::optional<double> value) { return value ? format_short(*value) : "-"; }
 
 std::string class_list(const std::vector<ClassFacts>& classes) {
@@ -234,7 +230,7 @@ std::string inspection_text(const Inspection& inspection, TableStyle style) {
   std::string text = printable(inspection.file) + ": " +
                      (inspection.is_checkpoint ? "checkpoint" : std::string(file_format_name(facts.format))) +
                      (facts.compressed ? ", gzip, " + format_bytes(facts.file_bytes) + " on disk" : "") + ", " +
-                     format_bytes(facts.bytes) + ", CRC-32 " + hexadecimal(facts.checksum);
+                     format_bytes(facts.bytes) + ", CRC-32 " + hexadecimal(facts.checksum, 8);
   if (inspection.intact)
     text += *inspection.intact ? ", its own checksum is right" : ", DAMAGED: its own checksum is wrong";
   text += "\n\n";
@@ -259,7 +255,7 @@ std::string inspection_json(const Inspection& inspection) {
                    {"gzip", inspection.facts.compressed},
                    {"file_bytes", inspection.facts.file_bytes},
                    {"bytes", inspection.facts.bytes},
-                   {"crc32", hexadecimal(inspection.facts.checksum)},
+                   {"crc32", hexadecimal(inspection.facts.checksum, 8)},
                    {"intact", inspection.intact ? Json(*inspection.intact) : Json(nullptr)},
                    {"arrays", Json::array()},
                    {"classes", Json::array()},

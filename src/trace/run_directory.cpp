@@ -38,6 +38,14 @@ constexpr std::array kFiles = {RunDirectory::kManifest,
                                kEvents,
                                kTheory};
 
+/// Whether the open file is the one that the path leads to.
+bool is_at(int descriptor, const std::filesystem::path& path) {
+  struct stat open {};
+  struct stat found {};
+  return ::fstat(descriptor, &open) == 0 && ::lstat(path.c_str(), &found) == 0 && open.st_ino == found.st_ino &&
+         open.st_dev == found.st_dev;
+}
+
 /// Returns the lock once there are no files of a run.
 RunLock cleared(RunLock lock) {
   for (const char* file : kFiles) {
@@ -60,18 +68,22 @@ RunLock::RunLock(std::filesystem::path directory) : directory_(std::move(directo
   for (std::filesystem::path above = directory_; !above.empty() && !std::filesystem::exists(above, error) && !error;
        above = above.parent_path())
     made_ = above;
-  std::filesystem::create_directories(directory_, error);
-  if (error || !has_directory(directory_))
-    throw IoError("cannot make the run directory '" + directory_.string() +
-                  "': " + (error ? error.message() : "something else has that name"));
-  const std::filesystem::path file = directory_ / kLock;
-  descriptor_ = ::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
-  if (descriptor_ < 0) throw IoError("cannot write into '" + directory_.string() + "': " + std::strerror(errno));
-  // Where a file system has no locks, there is none.
-  if (::flock(descriptor_, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK) return;
-  ::close(descriptor_);
-  throw IoError("another process is writing a run into '" + directory_.string() +
-                "': wait for it, stop it, or choose another directory with --out");
+  constexpr int kAttempts = 10;
+  for (int attempt = 1; descriptor_ < 0; ++attempt) {
+    std::filesystem::create_directories(directory_, error);
+    if (error || !has_directory(directory_))
+      throw IoError("cannot make the run directory '" + directory_.string() +
+                    "': " + (error ? error.message() : "something else has that name"));
+    Descriptor file(::open((directory_ / kLock).c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666));
+    if (file.number() < 0) throw IoError("cannot write into '" + directory_.string() + "': " + std::strerror(errno));
+    // Where a file system has no locks, there is none.
+    if (::flock(file.number(), LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK)
+      throw IoError("another process is writing a run into '" + directory_.string() +
+                    "': wait for it, stop it, or choose another directory with --out");
+    // Whoever had it until now may have taken it away with its directory: then it keeps nobody out. (Some file systems
+    // have no lasting inode numbers to tell by.)
+    if (is_at(file.number(), directory_ / kLock) || attempt == kAttempts) descriptor_ = file.release();
+  }
 }
 
 RunLock::RunLock(RunLock&& other) noexcept
@@ -89,11 +101,8 @@ void RunLock::remove_if_unused() const noexcept {
   try {
     if (std::distance(std::filesystem::directory_iterator(directory_), {}) != 1) return;
     // Somebody may have put something else in its place.
-    struct stat mine {};
-    struct stat found {};
-    const std::filesystem::path lock = directory_ / kLock;
-    if (::fstat(descriptor_, &mine) != 0 || ::lstat(lock.c_str(), &found) != 0 || mine.st_ino != found.st_ino) return;
-    std::filesystem::remove(lock);
+    if (!is_at(descriptor_, directory_ / kLock)) return;
+    std::filesystem::remove(directory_ / kLock);
     std::filesystem::remove(directory_);
     for (std::filesystem::path above = directory_; above != made_;) {
       above = above.parent_path();
@@ -165,9 +174,10 @@ void RunDirectory::write_checkpoint(Checkpoint&& checkpoint) {
   reluscope::write_checkpoint(path() / kCheckpoint, std::move(checkpoint));
 }
 
-void RunDirectory::remove_checkpoint() const {
+void RunDirectory::remove_checkpoint(const std::filesystem::path& directory) {
   std::error_code error;  // it would only be in the way
-  for (const char* suffix : {"", ".tmp"}) std::filesystem::remove(path() / (std::string(kCheckpoint) + suffix), error);
+  for (const char* suffix : {"", ".tmp"})
+    std::filesystem::remove(directory / (std::string(kCheckpoint) + suffix), error);
 }
 
 void RunDirectory::write_manifest(const std::string& json) const { write_file_atomically(path() / kManifest, json); }

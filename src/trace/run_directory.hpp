@@ -47,7 +47,7 @@ class RunDirectory final : public RecordSink {
   /// Whether it is a path of one of the files that a run in the directory has.
   static bool is_own_file(const std::filesystem::path& directory, const std::filesystem::path& path);
 
-  /// Begins a run: replaces the files of one that is there, and touches no others.
+  /// Begins a run: replaces the files of one that is there, and touches no others. Throws IoError.
   RunDirectory(RunLock lock, const std::string& manifest);
   /// Goes on with the run that the checkpoint is of: what its files have got since then is cut off. Throws IoError.
   RunDirectory(RunLock lock, const std::string& manifest, const Checkpoint& from);
@@ -59,10 +59,11 @@ class RunDirectory final : public RecordSink {
   void event(const EventRecord& record) override { events_.write({&record, 1}); }
   void flush() override;
 
-  /// Puts everything written so far on disk, and then the checkpoint, with how far the files have come.
+  /// Puts everything written so far on disk, and then the checkpoint, with how far the files have come. Throws IoError.
   void write_checkpoint(Checkpoint&& checkpoint);
-  /// The run has ended: nobody will go on with it.
-  void remove_checkpoint() const;
+  /// Once the run has ended, and nobody will go on with it.
+  static void remove_checkpoint(const std::filesystem::path& directory);
+  // Each throws IoError.
   void write_manifest(const std::string& json) const;
   void write_theory(const std::string& csv) const;
   /// Once all rows are on disk: who finds a summary may rely on them.

@@ -291,7 +291,8 @@ Tensors read_safetensors(const std::filesystem::path& path) {
   if (error || !file || size < kLengthBytes || !file.read(reinterpret_cast<char*>(&header_bytes), kLengthBytes))
     refuse(0, "too short for safetensors");
   if (header_bytes > std::min(size - kLengthBytes, kMostHeaderBytes))
-    refuse(0, "a header of " + std::to_string(header_bytes) + " bytes in a file of " + std::to_string(size));
+    refuse(0, "a header of " + std::to_string(header_bytes) + " bytes in a file of " + std::to_string(size) +
+                  ", expected at most " + std::to_string(std::min(size - kLengthBytes, kMostHeaderBytes)));
   Tensors result;
   HeaderReader header(size - kLengthBytes - header_bytes);
   {

@@ -47,9 +47,10 @@ struct Tensors {
 /// "[5, 3]"
 std::string shape_text(const std::vector<std::int64_t>& shape);
 
-/// Longest header that is read. What a header becomes in memory is at most some ten times as large: that, and the
-/// file's size, bound what read_safetensors takes.
-inline constexpr std::uint64_t kMostHeaderBytes = 4U << 20U;
+/// Longest header that is read: the checkpoint of 10,000 layers, the most that a config may have, has one of 11 MiB.
+/// What a header becomes in memory is at most some ten times as large: that, and the file's size, bound what
+/// read_safetensors takes.
+inline constexpr std::uint64_t kMostHeaderBytes = 16U << 20U;
 
 /// Throws DataError for whatever a file may have wrong: cut off, a header that lies about sizes, arrays that overlap or
 /// leave gaps, names that come twice, unknown element types; no regular file.

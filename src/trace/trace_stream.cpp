@@ -17,7 +17,9 @@ TextSink open(const std::string& path, const std::string& place, const Checkpoin
 TraceStream::TraceStream(const std::string& table, const std::string& path, TraceFormat format, const Checkpoint* from,
                          std::function<void()> reader_gone)
     : reader_gone_(std::move(reader_gone)) {
-  if (path != "-") place_ = table + "=" + std::filesystem::absolute(path).lexically_normal().string();
+  if (path != "-" && !is_stream(path))
+    place_ = table + (format == TraceFormat::csv ? "=" : ".jsonl=") +
+             std::filesystem::absolute(path).lexically_normal().string();
   guarded([&] {
     TextSink sink = open(path, place_, from);
     if (table == "steps") steps_.emplace(std::move(sink), format);

@@ -16,7 +16,8 @@ namespace reluscope {
 class TraceStream final : public RecordSink {
  public:
   /// `path`: "-" is standard output. Goes on in the file where the checkpoint, if there is one, knows it, otherwise
-  /// begins it. A reader that goes away is no fault of the run: `reader_gone` is called, and nothing more is written.
+  /// begins it. Throws IoError. A reader that goes away is no fault of the run: `reader_gone` is called, and nothing
+  /// more is written.
   TraceStream(const std::string& table, const std::string& path, TraceFormat format, const Checkpoint* from,
               std::function<void()> reader_gone);
 
@@ -53,7 +54,7 @@ class TraceStream final : public RecordSink {
   template <class Visit>
   void each(Visit visit);
 
-  std::string place_;  ///< its name in a checkpoint; empty for standard output, where there is no going on
+  std::string place_;  ///< its name in a checkpoint; empty for what is no file, where there is no going on
   std::function<void()> reader_gone_;
   bool gone_ = false;
   std::optional<TableWriter<StepRecord>> steps_;

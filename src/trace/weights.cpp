@@ -84,7 +84,7 @@ void fill_matrices(const Tensors& from, const std::string& prefix, const std::st
                       shape_text(all[at].shape));
     if (!is_float(found->type))
       throw DataError(origin + ": the array '" + name + "' has elements " + std::string(tensor_type_name(found->type)) +
-                      ", expected F32 or F64");
+                      ", expected F16, BF16, F32 or F64");
     copy_rows(from, *found, *matrices[at]);
   }
 }

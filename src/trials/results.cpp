@@ -69,7 +69,8 @@ ResultsJournal::ResultsJournal(const std::filesystem::path& path, const std::str
     : path_(path), descriptor_(::open(path.c_str(), O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0666)) {
   if (descriptor_ < 0) fail("open", path_);
   try {
-    if (::flock(descriptor_, LOCK_EX | LOCK_NB) != 0)
+    // Where a file system has no locks, there is none.
+    if (::flock(descriptor_, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK)
       throw IoError("'" + path_.string() + "' is in use by another process: wait for it, or stop it");
     std::string text = read_whole_file(path_);
     const std::size_t whole = text.rfind('\n') + 1;  // 0 where there is no line break

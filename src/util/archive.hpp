@@ -37,7 +37,6 @@ concept PlainNumber = std::is_arithmetic_v<V> && !std::is_same_v<V, bool>;
 
 class ArchiveWriter {
  public:
-  static constexpr bool kReads = false;
   explicit ArchiveWriter(std::string& bytes) : bytes_(bytes) {}
 
   template <class... Values>
@@ -112,7 +111,6 @@ class ArchiveWriter {
 
 class ArchiveReader {
  public:
-  static constexpr bool kReads = true;
   explicit ArchiveReader(std::string_view bytes) : bytes_(bytes), whole_(bytes.size()) {}
 
   template <class... Values>

@@ -1,10 +1,15 @@
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
 #include <span>
 #include <string>
 #include <string_view>
 
 namespace reluscope {
+
+/// The last so many hexadecimal digits of a number.
+std::string hexadecimal(std::uint64_t value, std::size_t digits);
 
 /// XXH3 (64 bits) of the text, as 16 hexadecimal digits: names things by their content. Not for secrets.
 std::string content_hash(std::string_view text);

@@ -6,7 +6,10 @@
 
 namespace reluscope {
 
-/// Throws DataError: unreadable, above 64 MiB, not a JSON object.
+/// How deep lists and objects may be nested in any JSON that is read.
+inline constexpr std::size_t kDeepestJson = 64;
+
+/// Throws DataError: unreadable, above 64 MiB, nested too deep, not a JSON object.
 nlohmann::ordered_json read_json_object(const std::filesystem::path& path);
 
 /// A member of an object; `fallback` where it has none, or one of another kind.

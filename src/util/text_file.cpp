@@ -34,7 +34,9 @@ void write_all(int descriptor, std::string_view text, const std::string& name) {
 }
 
 int open_for_writing(const std::filesystem::path& path) {
-  const int descriptor = ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+  // What /dev/stdout leads to may be a log that others write to as well.
+  const int flags = is_stream(path) ? O_APPEND : O_CREAT | O_TRUNC;
+  const int descriptor = ::open(path.c_str(), O_WRONLY | O_CLOEXEC | flags, 0666);
   if (descriptor < 0) fail("create", path.string());
   return descriptor;
 }
@@ -58,7 +60,13 @@ int open_to_go_on(const std::filesystem::path& path, std::uint64_t bytes) {
   return descriptor;
 }
 
-/// Devices and pipes, which must not be replaced by a file. /dev/stdout and its like may lead to files.
+void write_pieces(int descriptor, std::span<const std::string_view> pieces, const std::string& name) {
+  for (const std::string_view piece : pieces) write_all(descriptor, piece, name);
+}
+
+}  // namespace
+
+/// /dev/stdout and its like may lead to files.
 bool is_stream(const std::filesystem::path& path) {
   std::error_code error;
   const std::filesystem::file_status status = std::filesystem::status(path, error);
@@ -67,12 +75,6 @@ bool is_stream(const std::filesystem::path& path) {
   return (std::filesystem::exists(status) && !std::filesystem::is_regular_file(status)) ||
          text.starts_with("/dev/std") || text.starts_with("/dev/fd/") || text.starts_with("/proc/");
 }
-
-void write_pieces(int descriptor, std::span<const std::string_view> pieces, const std::string& name) {
-  for (const std::string_view piece : pieces) write_all(descriptor, piece, name);
-}
-
-}  // namespace
 
 TextSink::TextSink(const std::filesystem::path& path)
     : name_(path == "-" ? "standard output" : path.string()),
@@ -128,10 +130,8 @@ void write_file_atomically(const std::filesystem::path& path, std::string_view t
 
 void write_file_atomically(const std::filesystem::path& path, std::span<const std::string_view> pieces) {
   if (is_stream(path)) {
-    const int descriptor = ::open(path.c_str(), O_WRONLY | O_CLOEXEC);
-    if (descriptor < 0) fail("open", path.string());
-    const Descriptor open(descriptor);
-    return write_pieces(descriptor, pieces, path.string());
+    const Descriptor open(open_for_writing(path));
+    return write_pieces(open.number(), pieces, path.string());
   }
   std::filesystem::path temporary = path;
   temporary += ".tmp";

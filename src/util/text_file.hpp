@@ -16,10 +16,14 @@ class BrokenPipe : public std::runtime_error {
   BrokenPipe() : std::runtime_error("the reader of the pipe has gone") {}
 };
 
+/// Whether the path leads to a device, a pipe, or what a shell has opened: nothing that could be replaced by a file, or
+/// gone on with later.
+bool is_stream(const std::filesystem::path& path);
+
 /// A buffered text stream to a file or to standard output. Throws IoError (naming the file) or BrokenPipe.
 class TextSink {
  public:
-  /// Creates or truncates `path`; "-" is standard output.
+  /// Creates or truncates `path`; "-" is standard output, and what is a stream is written to as it is.
   explicit TextSink(const std::filesystem::path& path);
   /// Goes on in a file after its first `bytes` bytes, and cuts off what follows them. Throws IoError where it is gone
   /// or shorter.

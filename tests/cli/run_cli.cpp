@@ -128,6 +128,9 @@ TEST_CASE("bad usage and bad configs exit with 2, say what is right, and write n
       {"$R rnu c.json", "did you mean 'run'?"},
       {"$R run", "a CONFIG is needed"},
       {"$R run c.json --thread 2", "--thread"},
+      {"$R run --resume r train.epochs=3", "cannot change it"},
+      {"$R run c.json --resume r --force", "give one of them"},
+      {"$R run c.json --resume r --out s", "--out does not go with it"},
       {"$R run c.json --threads 0", "--threads"},
       {"$R run c.json --trace layer=-", "did you mean 'layers'?"},
       {"$R run c.json --trace layers", "TABLE=PATH"},
@@ -218,6 +221,44 @@ TEST_CASE("SIGTERM and SIGINT end the run after a step, with its traces, and are
     CHECK(nlohmann::json::parse(read_file(bench.path() / "runs/small/summary.json"))["status"] == "interrupted");
     bench.shell("rm -rf runs");
   }
+}
+
+TEST_CASE("what is resumed without a manifest begins anew, and replaces nothing that was there") {
+  const Bench bench;
+  CHECK(bench.shell("$R run c.json --resume fresh -q").exit_code == 0);
+  CHECK(std::filesystem::exists(bench.path() / "fresh/summary.json"));
+  CHECK(bench.shell("mkdir theirs && echo precious > theirs/steps.csv && $R run c.json --resume theirs -q").exit_code ==
+        1);
+  CHECK(read_file(bench.path() / "theirs/steps.csv") == "precious\n");
+}
+
+TEST_CASE("a resumed run saves the weights that it was begun with the wish for") {
+  const Bench bench;
+  const std::string longer = " train.epochs=20000 record.every=1000 record.census=off ";
+  CHECK(bench.shell("$R run c.json -q --save-weights --out whole" + longer).exit_code == 0);
+  bench.shell("$R run c.json -q --save-weights --out parts" + longer +
+              "& pid=$!; until [ -s parts/steps.csv ]; do "
+              "sleep 0.02; done; kill -TERM $pid; wait $pid");
+  CHECK(bench.shell("$R run -q --resume parts").exit_code == 0);
+  CHECK(bench.shell("cmp whole/weights.safetensors parts/weights.safetensors").exit_code == 0);
+  CHECK(nlohmann::json::parse(read_file(bench.path() / "parts/manifest.json"))["status"] == "done");
+}
+
+TEST_CASE("a log that standard output leads to is added to, not begun anew") {
+  const Bench bench;
+  const auto run = bench.shell(
+      "echo first > log; $R run c.json -q --trace steps=/dev/stdout >> log; "
+      "$R curves relu --points 2 >> log; head -n 1 log");
+  CHECK(run.out == "first\n");
+  CHECK(contains(read_file(bench.path() / "log"), "step,epoch,loss"));
+}
+
+TEST_CASE("what was found out stands when nobody listens any more") {
+  const Bench bench;
+  CHECK(bench.shell("$R run $S/configs/dying-relu.json train.epochs=5 -q --out d").exit_code == 0);
+  const auto run = bench.shell("(sleep 0.3; $R diagnose d --fail-on warning; echo $? > code.txt) | true; sleep 1");
+  CHECK(read_file(bench.path() / "code.txt") == "3\n");
+  CHECK(run.err.empty());
 }
 
 TEST_CASE("the table can be Markdown, the summary JSON") {

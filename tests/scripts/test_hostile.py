@@ -1053,6 +1053,7 @@ class Resumption(Hostile):
         good = self.manifest
         for name, content in {
                 "nothing": "", "a list": "[]", "not JSON": "no JSON", "nesting": "[" * DEEP + "]" * DEEP,
+                "nesting in the config": '{"config": {"a": ' + "[" * 4 * DEEP + "]" * 4 * DEEP + "}}",
                 "NULs": bytes(100), "an empty object": "{}", "no config": json.dumps({**good, "config": None}),
                 "an empty config": json.dumps({**good, "config": {}}),
                 "a config with a fault": json.dumps({**good, "config": {**good["config"], "seed": -1}}),

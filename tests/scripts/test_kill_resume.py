@@ -107,13 +107,15 @@ def run_case(killer, tool, place, name, config, reference):
     trace = place / f"{name}-parts.jsonl"
     trace.unlink(missing_ok=True)
     file = place / f"{name}.json"
-    options = ["--resume", parts, "--save-weights", "-q", "--trace", f"layers={trace}", "--format", "jsonl"]
+    options = ["--resume", parts, "-q", "--trace", f"layers={trace}", "--format", "jsonl"]
     while True:
         # Without the config where the run's own manifest has it.
         has_manifest = (parts / "manifest.json").exists()
         config_argument = [] if has_manifest and killer.random.random() < 0.5 else [file]
+        # The manifest knows that the weights are wanted.
+        options_once = [] if has_manifest else ["--save-weights"]
         threads = ["--threads", str(killer.random.choice([1, 2, 3]))]
-        if killer.start([tool, "run", *config_argument, *options, *threads], seconds):
+        if killer.start([tool, "run", *config_argument, *options, *options_once, *threads], seconds):
             break
     same_files(TRACES, whole, parts)
     if trace.read_bytes() != (place / f"{name}-whole.jsonl").read_bytes():
@@ -173,6 +175,8 @@ def main():
                 run_case(killer, tool, place, name, config, references[name])
             run_sweep(killer, tool, place, sweep, (whole, seconds))
             rounds += 1
+        if killer.from_checkpoint == 0:
+            raise Failure("no run went on from a checkpoint: nothing is shown")
         print(f"{killer.kills} kills in {rounds} rounds of {len(experiments)} runs and a sweep, "
               f"{killer.from_checkpoint} resumed from a checkpoint: the same bytes each time")
     except Failure as failure:
