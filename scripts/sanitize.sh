@@ -9,8 +9,8 @@ set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 cd "$root"
-# Where more than one thread works: the pool, runs, censuses.
-threaded=(util.thread_pool_test experiment.run_test probe.census_test)
+# Where more than one thread works: the pool, runs, censuses, fleets of runs.
+threaded=(util.thread_pool_test experiment.run_test probe.census_test trials.trials_test)
 
 check() {  # PRESET TARGETS… -- ctest arguments
   local preset=$1

@@ -190,6 +190,7 @@ SourceEntry csv_source() {
   entry.doc = "comma-separated values (RFC 4180), one sample a line; also with `;` or tabs";
   entry.load = load;
   entry.estimate_bytes = estimate;
+  entry.test_key = "test";
   return entry;
 }
 

@@ -153,9 +153,15 @@ void require_finite(const FeatureMatrix& values, const std::string& file_name) {
       values);
 }
 
-std::vector<double> to_doubles(const FeatureMatrix& values) {
+std::vector<double> row_as_doubles(const FeatureMatrix& values, Index row) {
   return std::visit(
-      [](const auto& matrix) { return std::vector<double>(matrix.data(), matrix.data() + matrix.size()); }, values);
+      [&](const auto& matrix) {
+        std::vector<double> numbers(static_cast<std::size_t>(matrix.cols()));
+        for (Index column = 0; column < matrix.cols(); ++column)
+          numbers[static_cast<std::size_t>(column)] = static_cast<double>(matrix(row, column));
+        return numbers;
+      },
+      values);
 }
 
 std::uint64_t element_count(std::span<const std::uint64_t> shape, std::size_t first) {

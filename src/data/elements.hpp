@@ -44,8 +44,8 @@ FeatureMatrix read_elements(InputFile& file, ElementType type, std::endian order
 /// values: features × samples.
 void require_finite(const FeatureMatrix& values, const std::string& file_name);
 
-/// All values, column after column.
-std::vector<double> to_doubles(const FeatureMatrix& values);
+/// One row: the label, or one of the targets, of every sample.
+std::vector<double> row_as_doubles(const FeatureMatrix& values, Index row);
 
 /// The product of an array's dimensions from `first` on; the largest number where it overflows.
 std::uint64_t element_count(std::span<const std::uint64_t> shape, std::size_t first = 0);

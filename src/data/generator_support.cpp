@@ -91,7 +91,9 @@ std::uint64_t estimate_generated(const ParamValues& params, const SourceContext&
       if (known == name) return static_cast<std::uint64_t>(params.integer(name));
     return static_cast<std::uint64_t>(otherwise);
   };
-  const std::uint64_t columns = saturating_sum(value_of("n_features", kPlane), value_of("n_targets", 1));
+  // One more: the order in which the test part is chosen.
+  const std::uint64_t columns =
+      saturating_sum(value_of("n_features", kPlane), saturating_sum(value_of("n_targets", 1), 1));
   std::uint64_t rows = 0;
   for (const char* name : {"n_samples", "hidden", "centers", "n_classes"})
     rows = saturating_sum(rows, value_of(name, 0));

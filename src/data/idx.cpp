@@ -76,7 +76,7 @@ TargetColumn read_labels(const std::filesystem::path& path) {
   if (array.shape[0] == 0) file.fail_at(4, "holds no labels");
   const std::uint64_t start = file.offset();
   read_values(file, array);
-  std::vector<double> labels = to_doubles(array.values);
+  std::vector<double> labels = row_as_doubles(array.values, 0);
   for (std::size_t sample = 0; sample < labels.size(); ++sample) {
     const double label = labels[sample];
     if (!(label >= 0 && label < static_cast<double>(kMaxClasses) && label == std::floor(label)))
@@ -164,6 +164,7 @@ SourceEntry idx_source() {
   entry.doc = "images and labels in IDX files, as MNIST and Fashion-MNIST come (LeCun, Cortes, Burges)";
   entry.load = load;
   entry.estimate_bytes = estimate;
+  entry.test_key = "test_images";
   return entry;
 }
 

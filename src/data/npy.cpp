@@ -79,15 +79,9 @@ FeatureMatrix read_features(const std::filesystem::path& path) {
 
 TargetColumns read_targets(const std::filesystem::path& path) {
   const ElementArray array = read_array(path, "one label a sample, or samples × outputs,", 1, 2);
-  const std::vector<double> values = to_doubles(array.values);
-  const std::size_t outputs = values.size() / array.shape[0];
+  const auto outputs = static_cast<Index>(element_count(array.shape, 1));
   TargetColumns columns;
-  for (std::size_t output = 0; output < outputs; ++output) {
-    std::vector<double> column;
-    column.reserve(values.size() / outputs);
-    for (std::size_t value = output; value < values.size(); value += outputs) column.push_back(values[value]);
-    columns.emplace_back(std::move(column));
-  }
+  for (Index output = 0; output < outputs; ++output) columns.emplace_back(row_as_doubles(array.values, output));
   return columns;
 }
 
@@ -125,15 +119,23 @@ RawData load(const ParamValues& params, const SourceContext& context) {
 }
 
 std::uint64_t estimate(const ParamValues& params, const SourceContext& context) {
+  // A label or target is a double on its way from the file's type to what is kept: an int32 or a double.
+  constexpr std::size_t kTargetBytes = 2 * sizeof(double);
   std::uint64_t bytes = 0;
-  for (const char* key : {"file", "labels", "train", "train_labels", "test", "test_labels"}) {
+  for (const auto& [key, extra] : {std::pair<const char*, std::size_t>{"file", 0},
+                                   {"labels", kTargetBytes},
+                                   {"train", 0},
+                                   {"train_labels", kTargetBytes},
+                                   {"test", 0},
+                                   {"test_labels", kTargetBytes}}) {
     if (params.is_null(key)) continue;
     const std::filesystem::path path = context.base_directory / params.text(key);
     if (!has_file(path)) continue;
     InputFile file(path);
     const NpyHeader header = read_npy_header(file);
-    const std::uint64_t array = saturating_product(element_count(header.shape), element_bytes_in_memory(header.type));
-    bytes = saturating_sum(bytes, header.fortran_order ? saturating_product(array, 2) : array);
+    const std::uint64_t copies = header.fortran_order ? 2 : 1;
+    bytes = saturating_sum(
+        bytes, saturating_product(element_count(header.shape), copies * element_bytes_in_memory(header.type) + extra));
   }
   return bytes;
 }
@@ -158,6 +160,7 @@ SourceEntry npy_source() {
   entry.doc = "NumPy arrays (numpy.save), plain or gzip";
   entry.load = load;
   entry.estimate_bytes = estimate;
+  entry.test_key = "test";
   return entry;
 }
 

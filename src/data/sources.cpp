@@ -117,6 +117,15 @@ std::span<const SourceEntry> source_table() {
   return table;
 }
 
+std::uint64_t estimate_dataset_bytes(const DataSpec& spec, std::uint64_t seed) {
+  const SourceEntry& entry = *find_entry(source_table(), spec.source.name);
+  const ParamValues& params = spec.source.params;
+  const std::uint64_t bytes = entry.estimate_bytes(params, {spec.base_directory, seed});
+  if (entry.test_key != nullptr && !params.is_null(entry.test_key)) return bytes;
+  // The test part is copied before the rest moves together.
+  return saturating_sum(bytes, static_cast<std::uint64_t>(std::ceil(static_cast<double>(bytes) * spec.test_fraction)));
+}
+
 Dataset load_dataset(const DataSpec& spec, std::uint64_t seed) {
   check(spec);
   RawData raw = load_raw(spec, seed);

@@ -29,9 +29,11 @@ struct SourceContext {
 struct SourceEntry : Entry {
   /// Throws DataError.
   RawData (*load)(const ParamValues& params, const SourceContext& context) = nullptr;
-  /// An upper estimate of the bytes that loading needs, from headers and file sizes alone; 0 when unknown.
-  /// Throws DataError for a header that is malformed.
+  /// An upper estimate of the bytes that loading needs, from headers and file sizes alone; 0 when unknown. It leaves
+  /// room for 8 bytes a sample, to choose a test part, beside what stays. Throws DataError for a header that is
+  /// malformed.
   std::uint64_t (*estimate_bytes)(const ParamValues& params, const SourceContext& context) = nullptr;
+  const char* test_key = nullptr;  ///< the parameter that names a test file; none: there can be none
 };
 
 /// Every data kind. The entry's parameters are the keys of the config's `data` object besides `kind` and the common
@@ -48,6 +50,9 @@ struct DataSpec {
   double test_fraction = 0.2;            ///< split off when there is no test file; in [0, 1)
   std::filesystem::path base_directory;  ///< relative paths of the source start here
 };
+
+/// An upper estimate of the bytes that load_dataset needs; 0 when unknown. Throws DataError.
+std::uint64_t estimate_dataset_bytes(const DataSpec& spec, std::uint64_t seed);
 
 /// Loads, limits, splits (seeded), and derives the normalisation from the training part. Throws DataError.
 Dataset load_dataset(const DataSpec& spec, std::uint64_t seed);

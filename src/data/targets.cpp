@@ -4,6 +4,7 @@
 #include <array>
 #include <charconv>
 #include <cmath>
+#include <unordered_set>
 #include <utility>
 
 #include "data/input_file.hpp"
@@ -18,11 +19,19 @@ constexpr std::size_t kFewClasses = 20;
 constexpr std::size_t kManyClasses = 100;
 constexpr std::size_t kSamplesPerClass = 10;
 
-std::vector<double> distinct_numbers(const TargetColumn& train, const TargetColumn* test) {
-  std::vector<double> values = train.numbers();
-  if (test != nullptr) values.insert(values.end(), test->numbers().begin(), test->numbers().end());
+/// The different numbers of both parts, in ascending order. Where there are more than `most`, one more than that: to
+/// hold them all would take as much memory as the column.
+std::vector<double> distinct_numbers(const TargetColumn& train, const TargetColumn* test, std::size_t most) {
+  std::unordered_set<double> seen;
+  for (const TargetColumn* part : {&train, test}) {
+    if (part == nullptr) continue;
+    for (const double number : part->numbers()) {
+      if (seen.size() > most) break;
+      seen.insert(number);
+    }
+  }
+  std::vector<double> values(seen.begin(), seen.end());
   std::sort(values.begin(), values.end());
-  values.erase(std::unique(values.begin(), values.end()), values.end());
   return values;
 }
 
@@ -39,22 +48,23 @@ Task guess_task(const TargetColumns& train, const TargetColumns* test, const std
   }
   if (test_column != nullptr && !test_column->numeric()) return Task::classification;
 
-  const std::vector<double> values = distinct_numbers(column, test_column);
+  const std::size_t few = std::max(kFewClasses, std::min(kManyClasses, column.count() / kSamplesPerClass));
+  const std::vector<double> values = distinct_numbers(column, test_column, few);
   if (values.empty()) throw DataError(name + ": holds no samples");
   const bool whole = std::all_of(values.begin(), values.end(), [](double value) { return value == std::floor(value); });
-  const std::size_t few = std::max(kFewClasses, std::min(kManyClasses, column.count() / kSamplesPerClass));
   return whole && values.size() <= few ? Task::classification : Task::regression;
 }
 
 void require_class_count(std::size_t count, const std::string& name) {
   if (count > kMaxClasses)
-    throw DataError(name + ": " + std::to_string(count) + " different labels were found, at most " +
-                    std::to_string(kMaxClasses) + " classes are possible; set task to \"regression\" for values");
+    throw DataError(name + ": more than " + std::to_string(kMaxClasses) +
+                    " different labels were found, the most classes that are possible; set task to \"regression\" for "
+                    "values");
 }
 
 void assign_numeric_classes(RawData& data, const TargetColumn& train, const TargetColumn* test,
                             const std::string& name) {
-  const std::vector<double> values = distinct_numbers(train, test);
+  const std::vector<double> values = distinct_numbers(train, test, kMaxClasses);
   require_class_count(values.size(), name);
   const auto encode = [&](const TargetColumn& column, Samples& part) {
     part.labels.reserve(column.count());

@@ -11,7 +11,7 @@ Network<T> initial_network(const ExperimentSpec& spec, Index features, std::uint
   if (!spec.network.init_from) return network;
   const std::filesystem::path& path = *spec.network.init_from;
   const Tensors weights = read_safetensors(path);
-  if (!verify_checksum(path, weights).value_or(true))
+  if (!weights.intact.value_or(true))
     throw DataError(path.string() + ": damaged: its checksum is not that of its content");
   import_weights(weights, path.string(), network);
   return network;

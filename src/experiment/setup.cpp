@@ -7,6 +7,8 @@
 #include "experiment/initial_network.hpp"
 #include "nn/loss.hpp"
 #include "optim/optimizer.hpp"
+#include "probe/exact_census.hpp"
+#include "probe/sample_runner.hpp"
 #include "util/format.hpp"
 #include "util/memory.hpp"
 
@@ -14,19 +16,22 @@ namespace reluscope {
 
 namespace {
 
-/// Samples that a census and an evaluation look at in one go, at most.
-constexpr std::uint64_t kCensusColumns = 512;
+/// Copies of a layer's values that the examination of deaths makes, of one sample each.
+constexpr std::uint64_t kAutopsyColumns = 128;
+/// The orders of an epoch and of the probe, and a mark.
+constexpr std::uint64_t kBytesPerSample = 2 * sizeof(Index) + 1;
 /// Values per unit and column: output, saved, delta.
 constexpr std::uint64_t kValuesPerUnit = 3;
+/// Sums per unit and shard: those of ShardSums.
+constexpr std::uint64_t kSumsPerUnit = 16;
+/// States of the network, each with a shard that may be cut short.
+constexpr std::uint64_t kStates = 7;
+/// What is known of a unit: its life, its witnesses, its statistics.
+constexpr std::uint64_t kBytesPerUnit = 1024;
 /// State arrays of the optimiser with the most (rmsprop with momentum, centered), the value and the gradient.
 constexpr std::uint64_t kArraysPerParameter = 5;
 /// Copies of a parameter in a checkpoint: the value, that of the last census, the optimiser's state.
 constexpr std::uint64_t kCopiesInCheckpoint = 5;
-
-std::uint64_t estimate_data_bytes(const ExperimentSpec& spec) {
-  const SourceEntry& source = *find_entry(source_table(), spec.data.source.name);
-  return source.estimate_bytes(spec.data.source.params, {spec.data.base_directory, spec.seed});
-}
 
 std::string pointer_of(const LayerSpec& layer, const std::string& key) {
   return "/network/layers/" + std::to_string(layer.config_index) + "/" + key;
@@ -77,11 +82,18 @@ void check_initial_weights(const ExperimentSpec& spec, const Dataset& dataset) {
 std::uint64_t estimate_training_bytes(const ExperimentSpec& spec, std::uint64_t features, std::uint64_t samples) {
   const std::uint64_t scalar = spec.precision == Precision::float32 ? 4 : 8;
   const auto batch = std::min(static_cast<std::uint64_t>(spec.train.batch_size), samples);
-  const std::uint64_t columns = saturating_sum(batch, saturating_product(2, std::min(kCensusColumns, samples)));
+  const auto count = static_cast<Index>(samples);
+  // The batch, the census, its look at a part of the network, the probe, an evaluation, autopsies.
+  const std::uint64_t columns = batch + 2 * static_cast<std::uint64_t>(census_columns(count)) +
+                                2 * static_cast<std::uint64_t>(std::min(kPassColumns, count)) + kAutopsyColumns;
+  const std::uint64_t values =
+      columns * kValuesPerUnit + (columns / static_cast<std::uint64_t>(kShardColumns) + kStates) * kSumsPerUnit;
   const auto probe = static_cast<std::uint64_t>(spec.record.probe);
   const std::uint64_t probed = probe == 0 ? samples : std::min(probe, samples);
+  const std::uint64_t bytes_of_levels = static_cast<std::uint64_t>(census_groups(count).count) * sizeof(float);
   std::uint64_t width = features;
-  std::uint64_t bytes = saturating_product(saturating_product(features, columns), scalar);
+  std::uint64_t bytes = saturating_sum(saturating_product(saturating_product(features, columns), scalar),
+                                       saturating_product(samples, kBytesPerSample));
   for (const LayerSpec& layer : spec.network.layers) {
     if (const auto* dense = std::get_if<DenseSpec>(&layer.kind)) {
       const auto units = static_cast<std::uint64_t>(dense->units);
@@ -92,15 +104,16 @@ std::uint64_t estimate_training_bytes(const ExperimentSpec& spec, std::uint64_t 
         bytes = saturating_sum(bytes, saturating_product(parameters, kCopiesInCheckpoint * scalar));
       bytes = saturating_sum(bytes,
                              saturating_product(saturating_product(units, probed), sizeof(double)));  // effective rank
+      bytes = saturating_sum(bytes, saturating_product(units, kBytesPerUnit + bytes_of_levels));
       width = units;
     }
-    bytes = saturating_sum(bytes, saturating_product(saturating_product(width, columns), kValuesPerUnit * scalar));
+    bytes = saturating_sum(bytes, saturating_product(width, values * scalar));
   }
   return bytes;
 }
 
 void check_memory(const ExperimentSpec& spec, std::uint64_t features, std::uint64_t samples) {
-  const std::uint64_t data_bytes = estimate_data_bytes(spec);
+  const std::uint64_t data_bytes = estimate_dataset_bytes(spec.data, spec.seed);
   const std::uint64_t training = features == 0 ? 0 : estimate_training_bytes(spec, features, samples);
   const std::uint64_t needed = saturating_sum(data_bytes, training);
   const std::uint64_t available = available_memory_bytes();

@@ -134,10 +134,9 @@ class ExactCensus final : public Census<T> {
         dataset_(dataset),
         extent_(extent),
         seed_(seed),
-        group_size_(kShardColumns *
-                    ((dataset.train.count() + kShardColumns * kMostGroups - 1) / (kShardColumns * kMostGroups))),
-        groups_(static_cast<std::size_t>((dataset.train.count() + group_size_ - 1) / group_size_)),
-        runner_(network, dataset, pool, std::max(kPassColumns, group_size_)),
+        group_size_(census_groups(dataset.train.count()).size),
+        groups_(static_cast<std::size_t>(census_groups(dataset.train.count()).count)),
+        runner_(network, dataset, pool, census_columns(dataset.train.count())),
         seen_(network, false) {
     for (const std::size_t layer : network.unit_layers()) {
       Book book;
@@ -513,7 +512,7 @@ class ExactCensus final : public Census<T> {
       kept_inputs = kept[at];
     }
     return std::make_unique<Thin>(network, std::move(kept), dataset_, runner_.pool(),
-                                  std::max(kPassColumns, group_size_));
+                                  census_columns(dataset_.train.count()));
   }
 
   /// Whether the products of this back end give a layer's kept rows to the last bit when the other rows are left out,
@@ -652,6 +651,16 @@ class ExactCensus final : public Census<T> {
 };
 
 }  // namespace
+
+CensusGroups census_groups(Index samples) {
+  CensusGroups groups;
+  constexpr Index kOneEach = kShardColumns * kMostGroups;  // so many samples take one shard a group
+  groups.size = kShardColumns * std::max<Index>(1, (samples + kOneEach - 1) / kOneEach);
+  groups.count = (samples + groups.size - 1) / groups.size;
+  return groups;
+}
+
+Index census_columns(Index samples) { return std::min(samples, std::max(kPassColumns, census_groups(samples).size)); }
 
 template <class T>
 std::unique_ptr<Census<T>> make_exact_census(const Network<T>& network, const Dataset& dataset, LazyExtent<T>& extent,

@@ -19,6 +19,15 @@
 
 namespace reluscope {
 
+/// D in groups of consecutive samples.
+struct CensusGroups {
+  Index size = 0;   ///< samples in each but the last, a multiple of kShardColumns
+  Index count = 0;  ///< bounded, since one number is kept for each unit and group
+};
+CensusGroups census_groups(Index samples);
+/// Samples that the census runs at once, at most.
+Index census_columns(Index samples);
+
 /// All references must outlive it. `seed` chooses the random samples; no verdict depends on it.
 template <class T>
 std::unique_ptr<Census<T>> make_exact_census(const Network<T>& network, const Dataset& dataset, LazyExtent<T>& extent,

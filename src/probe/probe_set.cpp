@@ -45,6 +45,7 @@ ProbeSet<T>::ProbeSet(const Network<T>& network, const Dataset& dataset, const P
   Rng rng(options.seed, Purpose::probe);
   rng.shuffle(std::span(samples_));
   samples_.resize(static_cast<std::size_t>(options.samples));
+  samples_.shrink_to_fit();
   std::sort(samples_.begin(), samples_.end());
 }
 

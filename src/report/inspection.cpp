@@ -96,7 +96,7 @@ std::vector<ClassFacts> classes_of(const ElementArray& array, const std::string&
   if (array.shape.size() != 1 || !facts.mean || facts.nans > 0 || facts.infinities > 0) return {};
   RawData data;
   TargetColumns column;
-  column.emplace_back(to_doubles(array.values));
+  column.emplace_back(row_as_doubles(array.values, 0));
   assign_targets(data, std::nullopt, std::move(column), std::nullopt, name);
   return data.task == Task::classification ? classes_of(data) : std::vector<ClassFacts>();
 }
@@ -126,7 +126,7 @@ void add_facts(Inspection& to, const Tensors& tensors) {
   }
   to.metadata = tensors.metadata;
   to.is_checkpoint = is_checkpoint(tensors);
-  to.intact = verify_checksum(to.file, tensors);
+  to.intact = tensors.intact;
 }
 
 std::string short_or_none(std::optional<double> value) { return value ? format_short(*value) : "-"; }

@@ -72,8 +72,7 @@ Checkpoint unpack_checkpoint(Tensors&& tensors, const std::string& origin) {
 
 Checkpoint read_checkpoint(const std::filesystem::path& path) {
   Tensors tensors = read_safetensors(path);
-  const std::optional<bool> intact = verify_checksum(path, tensors);
-  if (is_checkpoint(tensors) && !intact.value_or(false))
+  if (is_checkpoint(tensors) && !tensors.intact.value_or(false))
     throw DataError(path.string() + ": the checkpoint is damaged: its checksum is not that of its content");
   return unpack_checkpoint(std::move(tensors), path.string());
 }

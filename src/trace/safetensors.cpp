@@ -183,21 +183,21 @@ class HeaderReader final : public nlohmann::json_sax<nlohmann::json> {
   std::vector<std::uint64_t> offsets_;
 };
 
-/// The header of a file that is known to be well-formed.
-std::string header_of(const std::filesystem::path& path) {
-  std::ifstream file(path, std::ios::binary);
-  std::uint64_t length = 0;
-  std::string header;
-  if (file.read(reinterpret_cast<char*>(&length), kLengthBytes) && length <= kMostHeaderBytes) {
-    header.resize(length);
-    file.read(header.data(), static_cast<std::streamsize>(length));
-  }
-  if (!file) throw DataError(path.string() + ": cannot be read");
-  return header;
-}
-
+/// As it stands in a header.
 std::string checksum_entry(const std::string& checksum) {
   return std::string("\"") + kChecksumKey + "\":\"" + checksum + '"';
+}
+
+/// Whether what was read is what was written; nothing where there is no checksum.
+std::optional<bool> is_intact(std::string header, const Tensors& tensors) {
+  const auto found = tensors.metadata.find(kChecksumKey);
+  if (found == tensors.metadata.end()) return std::nullopt;
+  const std::string entry = checksum_entry(found->second);
+  const std::size_t place = header.find(entry);
+  if (place == std::string::npos || found->second.size() != kNoChecksum.size()) return false;
+  header.replace(place, entry.size(), checksum_entry(kNoChecksum));
+  const std::array<std::string_view, 2> parts = {header, tensors.data};
+  return content_hash(parts) == found->second;
 }
 
 template <class Stored>
@@ -295,12 +295,10 @@ Tensors read_safetensors(const std::filesystem::path& path) {
                   ", expected at most " + std::to_string(std::min(size - kLengthBytes, kMostHeaderBytes)));
   Tensors result;
   HeaderReader header(size - kLengthBytes - header_bytes);
-  {
-    std::string text(header_bytes, '\0');
-    if (!file.read(text.data(), static_cast<std::streamsize>(text.size())))
-      refuse(kLengthBytes, "cannot be read to its end");
-    if (!nlohmann::json::sax_parse(text, &header)) refuse(kLengthBytes, header.fault);
-  }
+  std::string text(header_bytes, '\0');
+  if (!file.read(text.data(), static_cast<std::streamsize>(text.size())))
+    refuse(kLengthBytes, "cannot be read to its end");
+  if (!nlohmann::json::sax_parse(text, &header)) refuse(kLengthBytes, header.fault);
   try {
     if (size > available_memory_bytes()) throw std::bad_alloc();
     result.data.resize(size - kLengthBytes - header_bytes);
@@ -324,6 +322,7 @@ Tensors read_safetensors(const std::filesystem::path& path) {
     end = tensor.end;
   }
   if (end != result.data.size()) refuse(kLengthBytes + header_bytes + end, "bytes that belong to no array");
+  result.intact = is_intact(std::move(text), result);
   return result;
 }
 
@@ -348,17 +347,6 @@ void write_safetensors(const std::filesystem::path& path, const Tensors& tensors
   const std::array<std::string_view, 3> parts = {std::string_view(reinterpret_cast<const char*>(&length), kLengthBytes),
                                                  text, tensors.data};
   write_file_atomically(path, parts);
-}
-
-std::optional<bool> verify_checksum(const std::filesystem::path& path, const Tensors& tensors) {
-  const auto found = tensors.metadata.find(kChecksumKey);
-  if (found == tensors.metadata.end()) return std::nullopt;
-  std::string header = header_of(path);
-  const std::size_t place = header.find(checksum_entry(found->second));
-  if (place == std::string::npos || found->second.size() != kNoChecksum.size()) return false;
-  header.replace(place, checksum_entry(kNoChecksum).size(), checksum_entry(kNoChecksum));
-  const std::array<std::string_view, 2> parts = {header, tensors.data};
-  return content_hash(parts) == found->second;
 }
 
 }  // namespace reluscope

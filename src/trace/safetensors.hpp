@@ -33,6 +33,8 @@ struct Tensors {
   std::vector<Tensor> tensors;                  ///< in the order of their bytes
   std::map<std::string, std::string> metadata;  ///< the header's __metadata__
   std::string data;
+  /// Of what was read: whether its checksum is that of its content; nothing where it has none.
+  std::optional<bool> intact;
 
   [[nodiscard]] const Tensor* find(std::string_view name) const;
   [[nodiscard]] std::string_view bytes(const Tensor& tensor) const {
@@ -53,7 +55,8 @@ std::string shape_text(const std::vector<std::int64_t>& shape);
 inline constexpr std::uint64_t kMostHeaderBytes = 16U << 20U;
 
 /// Throws DataError for whatever a file may have wrong: cut off, a header that lies about sizes, arrays that overlap or
-/// leave gaps, names that come twice, unknown element types; no regular file.
+/// leave gaps, names that come twice, unknown element types; no regular file. A wrong checksum is for the caller to
+/// judge.
 Tensors read_safetensors(const std::filesystem::path& path);
 
 /// Key of the checksum that `with_checksum` writes among the metadata: XXH3 (64 bits) of header and data, computed with
@@ -61,7 +64,5 @@ Tensors read_safetensors(const std::filesystem::path& path);
 inline constexpr const char* kChecksumKey = "xxh3_64";
 /// Atomically. Throws IoError.
 void write_safetensors(const std::filesystem::path& path, const Tensors& tensors, bool with_checksum = false);
-/// Whether the checksum of a file is right; nothing where it has none. Throws DataError where it cannot be read.
-std::optional<bool> verify_checksum(const std::filesystem::path& path, const Tensors& tensors);
 
 }  // namespace reluscope

@@ -36,8 +36,12 @@ const char* read_number(std::string_view cell, Number& value, const char* expect
   const auto [end, error] = std::from_chars(cell.data(), cell.data() + cell.size(), value);
   return error == std::errc() && end == cell.data() + cell.size() ? nullptr : expected;
 }
+/// Steps, counts and positions: none is below 0, and sums and differences of two must not overflow.
 inline const char* read_cell(std::string_view cell, std::int64_t& value) {
-  return read_number(cell, value, "an integer");
+  constexpr std::int64_t kMost = std::int64_t{1} << 53U;  // what a double still holds exactly
+  constexpr const char* kExpected = "a whole number from 0 to 2^53";
+  if (const char* expected = read_number(cell, value, kExpected)) return expected;
+  return value >= 0 && value <= kMost ? nullptr : kExpected;
 }
 inline const char* read_cell(std::string_view cell, double& value) {
   // from_chars takes nan, inf and -inf as well.

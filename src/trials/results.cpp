@@ -66,35 +66,28 @@ std::vector<ResultsRow> read_results(std::string_view text, const std::string& o
 }
 
 ResultsJournal::ResultsJournal(const std::filesystem::path& path, const std::string& header)
-    : path_(path), descriptor_(::open(path.c_str(), O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0666)) {
-  if (descriptor_ < 0) fail("open", path_);
-  try {
-    // Where a file system has no locks, there is none.
-    if (::flock(descriptor_, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK)
-      throw IoError("'" + path_.string() + "' is in use by another process: wait for it, or stop it");
-    std::string text = read_whole_file(path_);
-    const std::size_t whole = text.rfind('\n') + 1;  // 0 where there is no line break
-    if (whole < text.size()) {
-      if (::ftruncate(descriptor_, static_cast<off_t>(whole)) != 0) fail("truncate", path_);
-      text.resize(whole);
-    }
-    if (text.empty()) {
-      append(header);
-    } else if (!text.starts_with(header)) {
-      throw IoError("'" + path_.string() + "' has other columns than this sweep: choose another directory with --out");
-    }
-    rows_ = read_results(text, path_.string());
-  } catch (...) {
-    ::close(descriptor_);
-    throw;
+    : path_(path), file_(::open(path.c_str(), O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0666)) {
+  if (file_.number() < 0) fail("open", path_);
+  // Where a file system has no locks, there is none.
+  if (::flock(file_.number(), LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK)
+    throw IoError("'" + path_.string() + "' is in use by another process: wait for it, or stop it");
+  std::string text = read_whole_file(path_);
+  const std::size_t whole = text.rfind('\n') + 1;  // 0 where there is no line break
+  if (whole < text.size()) {
+    if (::ftruncate(file_.number(), static_cast<off_t>(whole)) != 0) fail("truncate", path_);
+    text.resize(whole);
   }
+  if (text.empty()) {
+    append(header);
+  } else if (!text.starts_with(header)) {
+    throw IoError("'" + path_.string() + "' has other columns than this sweep: choose another directory with --out");
+  }
+  rows_ = read_results(text, path_.string());
 }
-
-ResultsJournal::~ResultsJournal() { ::close(descriptor_); }
 
 void ResultsJournal::append(const std::string& line) {
   // A short write leaves half a row, which is cut off when the sweep goes on.
-  const ssize_t written = ::write(descriptor_, line.data(), line.size());
+  const ssize_t written = ::write(file_.number(), line.data(), line.size());
   if (written == static_cast<ssize_t>(line.size())) return;
   if (written >= 0) errno = ENOSPC;
   fail("write to", path_);

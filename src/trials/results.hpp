@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "trials/fleet.hpp"
+#include "util/input.hpp"
 
 namespace reluscope {
 
@@ -34,9 +35,6 @@ class ResultsJournal {
   /// Opens or creates the file, and cuts off half a row at its end. Throws IoError: cannot be opened, is in use by
   /// another process, or has another header.
   ResultsJournal(const std::filesystem::path& path, const std::string& header);
-  ResultsJournal(const ResultsJournal&) = delete;
-  ResultsJournal& operator=(const ResultsJournal&) = delete;
-  ~ResultsJournal();
   /// The rows that were there.
   [[nodiscard]] const std::vector<ResultsRow>& rows() const { return rows_; }
   /// Appends in a single write. Throws IoError.
@@ -44,7 +42,7 @@ class ResultsJournal {
 
  private:
   std::filesystem::path path_;
-  int descriptor_;
+  Descriptor file_;
   std::vector<ResultsRow> rows_;
 };
 

@@ -4,6 +4,7 @@
 
 #include <cmath>
 #include <limits>
+#include <numeric>
 
 #include "data/data_files.hpp"
 
@@ -51,6 +52,23 @@ TEST_CASE("NPY arrays become one column a sample, with sorted classes") {
   CHECK(data.train.labels == std::vector<std::int32_t>{1, 0, 1});
   const RawData packed = load_npy(gzipped(kFeatures), gzipped(kLabels));
   CHECK(as_double(packed.train) == as_double(data.train));
+}
+
+TEST_CASE("more different labels than classes are possible are values, or a mistake") {
+  std::vector<float> numbers(65537);
+  std::iota(numbers.begin(), numbers.end(), 0.0F);
+  const std::string features = npy_bytes<float>("<f4", "(65537, 1)", numbers);
+  const std::string labels = npy_bytes<float>("<f4", "(65537,)", numbers);
+  const Settings classification = {{"task", text_value("classification")}};
+  CHECK(load_npy(features, labels).task == Task::regression);
+  check_message(data_error([&] { load_npy(features, labels, classification); }),
+                {"y.npy", "more than 65536 different labels", "regression"});
+  numbers.back() = 0.0F;
+  const std::string fewer = npy_bytes<float>("<f4", "(65537,)", numbers);
+  const RawData data = load_npy(features, fewer, classification);
+  CHECK(data.class_names.size() == 65536);
+  CHECK(data.train.labels[65535] == 65535);
+  CHECK(data.train.labels[65536] == 0);
 }
 
 TEST_CASE("every plain NPY element type is read, little- and big-endian") {
@@ -198,6 +216,6 @@ TEST_CASE("the memory of NPY data is estimated from the headers alone") {
   directory.write("x", npy_header(dictionary("'<f8'", "True", "(1000, 20)")));
   directory.write("y", npy_header(dictionary("'<i8'", "False", "(1000,)")));
   const Settings files = {{"file", text_value("x")}, {"labels", text_value("y")}};
-  CHECK(estimated_bytes("npy", files, directory.path()) == 2 * 1000 * 20 * 8 + 1000 * 8);
+  CHECK(estimated_bytes("npy", files, directory.path()) == 2 * 1000 * 20 * 8 + 1000 * (8 + 16));
   CHECK(estimated_bytes("npy", {{"file", text_value("missing")}}, directory.path()) == 0);
 }

@@ -153,6 +153,19 @@ TEST_CASE("test files whose samples have other features are refused") {
   check_message(data_error([&] { load_dataset(spec, 1); }), {"test part has 3 features", "training part 2"});
 }
 
+TEST_CASE("the memory for data has room for a copy of the test part, where one is split off") {
+  const TempDirectory directory;
+  DataSpec spec = numbered(directory, 100);
+  const std::uint64_t file = estimated_bytes("csv", {{"file", text_value("numbers.csv")}}, directory.path());
+  spec.test_fraction = 0.5;
+  CHECK(estimate_dataset_bytes(spec, 1) == file + file / 2);
+  spec.test_fraction = 0.0;
+  CHECK(estimate_dataset_bytes(spec, 1) == file);
+  spec.test_fraction = 0.5;
+  spec.source = source_choice("csv", {{"train", text_value("numbers.csv")}, {"test", text_value("numbers.csv")}});
+  CHECK(estimate_dataset_bytes(spec, 1) == 2 * file);
+}
+
 TEST_CASE("every data kind has a name, a doc, both functions and parameters of different names") {
   std::set<std::string> names;
   for (const SourceEntry& entry : source_table()) {
@@ -167,6 +180,8 @@ TEST_CASE("every data kind has a name, a doc, both functions and parameters of d
       CHECK(keys.insert(param.name).second);
       CHECK_FALSE(param.doc.empty());
     }
+    CHECK((entry.test_key == nullptr || keys.count(entry.test_key) == 1));
+    CHECK((entry.test_key != nullptr) == (keys.count("test") + keys.count("test_images") > 0));
   }
   for (const char* name : {"idx", "csv", "npy", "moons", "circles", "blobs", "spirals", "xor", "classification",
                            "regression", "friedman1", "abs", "sin", "teacher_student", "parity", "sparse"})

@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 """Runs the built program on input made to break it: configs, sweeps, data, weights, checkpoints, records, words.
 
-    test_hostile.py RELUSCOPE SOURCE_DIR [CLASS[.METHOD] ...]
+    test_hostile.py RELUSCOPE SOURCE_DIR [--sanitized] [CLASS[.METHOD] ...]
 
 Whatever comes in, the program ends by itself and soon, with the exit code that belongs to it and one message that can
 be read; it takes no more memory than what it refuses is worth, prints nothing to standard output, and leaves no file
-behind.
+behind. --sanitized: the program was built with sanitizers, which are slow and have allocators of their own; memory is
+not looked at.
 """
 
 import contextlib
@@ -28,14 +29,15 @@ import unittest
 import zlib
 
 PROGRAM, SOURCE = os.path.abspath(sys.argv[1]), os.path.abspath(sys.argv[2])
+SANITIZED = "--sanitized" in sys.argv
 
 MIB = 1 << 20
 # Address space of every process here: what is refused for its size must not depend on the machine's memory.
 ADDRESS_SPACE = 1 << 30
 # A case that takes longer hangs.
-SECONDS = 20
+SECONDS = 120 if SANITIZED else 20
 # The same where nothing is computed, and waiting is the fault that is looked for.
-SECONDS_TO_WAIT = 10
+SECONDS_TO_WAIT = 60 if SANITIZED else 10
 LONGEST_MESSAGE = 4096
 # Resident memory beyond that of `validate` with a good small config.
 SMALL = 64 * MIB
@@ -105,7 +107,8 @@ def own_memory():
 def setUpModule():
     global baseline
     _, hard = resource.getrlimit(resource.RLIMIT_AS)
-    resource.setrlimit(resource.RLIMIT_AS, (ADDRESS_SPACE, hard))
+    if not SANITIZED:
+        resource.setrlimit(resource.RLIMIT_AS, (ADDRESS_SPACE, hard))
     with tempfile.TemporaryDirectory() as place:
         with open(os.path.join(place, "c.json"), "w", encoding="utf-8") as file:
             file.write(config())
@@ -183,7 +186,8 @@ class Hostile(unittest.TestCase):
         self.assertGreaterEqual(ended.code, 0, f"ended by a signal; it said {said}")
         self.assertEqual(after, before, "files were written or changed")
         extra = ended.memory - max(baseline, own_memory())
-        self.assertLessEqual(extra, memory, f"{extra / MIB:.0f} MiB of memory; it said {said}")
+        if not SANITIZED:
+            self.assertLessEqual(extra, memory, f"{extra / MIB:.0f} MiB of memory; it said {said}")
         return ended
 
     def check_message(self, err):
@@ -391,6 +395,7 @@ class Configs(Hostile):
                 self.refuse(["validate", "c.json", override])
                 self.refuse([*RUN, override])
 
+    @unittest.skipIf(SANITIZED, "there is no limit")
     def test_what_no_memory_holds_is_refused_with_the_figure(self):
         self.write("c.json", GOOD)
         for overrides in TOO_LARGE:
@@ -776,6 +781,7 @@ class Data(Hostile):
             with self.case(kind):
                 self.refuse(RUN, says="of memory")
 
+    @unittest.skipIf(SANITIZED, "there is no limit")
     def test_bombs_of_text_are_refused_up_front_or_end_with_the_memory(self):
         rows = b"0,0,0\n" * (MIB // 6)
         self.read("csv")
@@ -1320,4 +1326,4 @@ class Arguments(Hostile):
 
 
 if __name__ == "__main__":
-    unittest.main(argv=[sys.argv[0], *sys.argv[3:]])
+    unittest.main(argv=[sys.argv[0], *(word for word in sys.argv[3:] if word != "--sanitized")])
