@@ -18,7 +18,7 @@ namespace {
 
 /// Copies of a layer's values that the examination of deaths makes, of one sample each.
 constexpr std::uint64_t kAutopsyColumns = 128;
-/// The orders of an epoch and of the probe, and a mark.
+/// The orders of an epoch and of the probe, and one for what the heap rounds up.
 constexpr std::uint64_t kBytesPerSample = 2 * sizeof(Index) + 1;
 /// Values per unit and column: output, saved, delta.
 constexpr std::uint64_t kValuesPerUnit = 3;
