@@ -28,13 +28,14 @@ check() {  # PRESET TARGETS… -- ctest arguments
 
 scripts/install_deps.sh test
 threaded_pattern="^($(IFS='|'; echo "${threaded[*]}"))\$"
+threaded_programs=("${threaded[@]/.*/_tests}")
 case ${1:-all} in
   all)
     check asan all -- -LE 'slow|scripts'
-    check tsan "${threaded[@]}" -- -R "$threaded_pattern"
+    check tsan "${threaded_programs[@]}" -- -R "$threaded_pattern"
     ;;
   asan) check asan all -- "${@:2}" ;;
-  tsan) check tsan "${threaded[@]}" -- -R "$threaded_pattern" "${@:2}" ;;
+  tsan) check tsan "${threaded_programs[@]}" -- -R "$threaded_pattern" "${@:2}" ;;
   -h | --help) sed -n '2,8s/^# \{0,1\}//p' "$0" ;;
   *) echo "sanitize.sh: '$1' is none of asan, tsan" >&2; exit 2 ;;
 esac
