@@ -9,6 +9,7 @@
 
 #include <Eigen/Core>
 #include <array>
+#include <cmath>
 #include <cstring>
 #include <type_traits>
 
@@ -124,9 +125,15 @@ template <class B>
 B log_block(B x) {
   return detail::with_eigen(x, [](const auto& array) { return array.log(); });
 }
+/// Rounded as IEEE 754 wants it, so that the bits are those of every CPU. (Eigen's fast square root starts from
+/// rsqrtps, an estimate whose digits are each maker's own.) The compiler makes one vector instruction of the loop.
 template <class B>
 B sqrt_block(B x) {
-  return detail::with_eigen(x, [](const auto& array) { return array.sqrt(); });
+  std::array<LaneOf<B>, sizeof(B) / sizeof(LaneOf<B>)> lanes;
+  std::memcpy(lanes.data(), &x, sizeof x);
+  for (LaneOf<B>& lane : lanes) lane = std::sqrt(lane);
+  std::memcpy(&x, lanes.data(), sizeof x);
+  return x;
 }
 
 /// The sum of the lanes.
@@ -169,7 +176,10 @@ template <class B>
 B tanh_block(B x) {
   using T = LaneOf<B>;
   if constexpr (std::is_same_v<T, float>) {
-    return detail::with_eigen(x, [](const auto& array) { return array.tanh(); });
+    // By its own name: with EIGEN_FAST_MATH=0 array.tanh() is libm's.
+    using Packet = Eigen::internal::packet_traits<float>::type;
+    static_assert(sizeof(Packet) == sizeof(B));
+    return B(Eigen::internal::generic_fast_tanh_float(Packet(x)));
   } else {
     // Eigen has no vectorised tanh for double: tanh |x| = −m / (m + 2) with m = exp(−2|x|) − 1.
     const B twice = T(-2) * abs_block(x);
