@@ -3,7 +3,6 @@
 #include <spdlog/spdlog.h>
 #include <unistd.h>
 
-#include <csignal>
 #include <exception>
 #include <iostream>
 #include <new>
@@ -13,6 +12,7 @@
 #include "report/terminal.hpp"
 #include "util/error.hpp"
 #include "util/nearest.hpp"
+#include "util/signals.hpp"
 #include "util/text_file.hpp"
 #include "util/thread_pool.hpp"
 
@@ -106,8 +106,7 @@ void add_jobs_option(CLI::App& command, int& jobs) {
 int job_count(int jobs) { return jobs > 0 ? jobs : default_thread_count(); }
 
 int run_command_line(int argc, const char* const* argv) {
-  // A reader that goes away is noticed at the next write, where the run can still end properly.
-  std::signal(SIGPIPE, SIG_IGN);
+  ignore_write_signals();
   open_standard_streams();
   set_up_logging();
   StandardOutput output;

@@ -4,12 +4,12 @@
 #include <memory>
 
 #include "cli/commands.hpp"
-#include "cli/interrupt.hpp"
 #include "report/compare_report.hpp"
 #include "report/fleet_progress.hpp"
 #include "trials/compare.hpp"
 #include "trials/results.hpp"
 #include "util/error.hpp"
+#include "util/signals.hpp"
 #include "util/text_file.hpp"
 
 namespace reluscope {
@@ -29,6 +29,7 @@ struct CompareOptions {
 };
 
 int compare_them(const CompareOptions& options, bool quiet) {
+  hold_stop_signals();
   if (options.json && options.out == "-") throw UsageError("--json and --out -: standard output can carry one thing");
   const Variation variation = parse_variation(options.vary);
   const ConfigSource source = read_config_source(options.config);

@@ -5,12 +5,12 @@
 
 #include "cli/commands.hpp"
 #include "cli/findings.hpp"
-#include "cli/interrupt.hpp"
 #include "config/load.hpp"
 #include "report/fleet_progress.hpp"
 #include "report/prescribe_report.hpp"
 #include "trials/prescribe.hpp"
 #include "util/error.hpp"
+#include "util/signals.hpp"
 #include "util/text_file.hpp"
 
 namespace reluscope {
@@ -54,6 +54,7 @@ void print_prescription(const Prescription& prescription, const std::string& pat
 }
 
 int prescribe_it(const PrescribeChoices& choices, bool quiet) {
+  hold_stop_signals();
   const ConfigSource source = read_config_source(choices.config);
   PrescribeOptions options;
   options.seeds = choices.seeds;
@@ -66,10 +67,7 @@ int prescribe_it(const PrescribeChoices& choices, bool quiet) {
   const auto found = prescribe(source, choices.overrides, options, &stop,
                                [&](const Trial& trial) { progress.advance(trial.figures.status != "done"); });
   progress.clear();
-  if (!found) {
-    reraise(stop);
-    return kDone;
-  }
+  if (!found) reraise(stop);
   const Prescription& prescription = *found;
   const bool recommended = prescription.verdict == Verdict::cures || prescription.verdict == Verdict::helps;
   std::string patch;

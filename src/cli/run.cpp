@@ -10,7 +10,6 @@
 
 #include "cli/commands.hpp"
 #include "cli/findings.hpp"
-#include "cli/interrupt.hpp"
 #include "config/load.hpp"
 #include "experiment/documents.hpp"
 #include "experiment/resume.hpp"
@@ -25,6 +24,7 @@
 #include "util/error.hpp"
 #include "util/input.hpp"
 #include "util/nearest.hpp"
+#include "util/signals.hpp"
 
 namespace reluscope {
 
@@ -159,6 +159,7 @@ int say_that_it_ended(const RunOptions& options) {
 
 int run_it(const RunOptions& options, bool quiet) {
   const auto loading = std::chrono::steady_clock::now();
+  hold_stop_signals();
   check_usage(options);
   const std::vector<TraceWish> wishes = parse_traces(options);
   std::optional<ExperimentSpec> given;

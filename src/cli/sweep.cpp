@@ -6,12 +6,12 @@
 #include <optional>
 
 #include "cli/commands.hpp"
-#include "cli/interrupt.hpp"
 #include "report/fleet_progress.hpp"
 #include "trials/results.hpp"
 #include "trials/sweep.hpp"
 #include "util/error.hpp"
 #include "util/format.hpp"
+#include "util/signals.hpp"
 
 namespace reluscope {
 
@@ -48,6 +48,7 @@ void list_jobs(const Sweep& sweep, const ShardOfJobs& shard) {
 }
 
 int sweep_it(const SweepOptions& options, bool quiet) {
+  hold_stop_signals();
   const ShardOfJobs shard = parse_shard(options.shard);
   const Sweep sweep = load_sweep(options.file);
   if (options.list) {

@@ -7,7 +7,6 @@
 #include <thread>
 
 #include "cli/commands.hpp"
-#include "cli/interrupt.hpp"
 #include "report/strips.hpp"
 #include "report/terminal.hpp"
 #include "trace/run_directory.hpp"
@@ -15,6 +14,7 @@
 #include "util/format.hpp"
 #include "util/input.hpp"
 #include "util/json_file.hpp"
+#include "util/signals.hpp"
 
 namespace reluscope {
 
@@ -44,6 +44,7 @@ std::string headline(const RunTables& tables, const std::string& status) {
 }
 
 int watch_it(const std::filesystem::path& run, double seconds) {
+  hold_stop_signals();
   if (!has_directory(run)) throw UsageError(run.string() + ": expected the directory of a run");
   const std::atomic<int>& stop = watch_stop_signals();
   const bool terminal = is_terminal(STDOUT_FILENO);
@@ -69,7 +70,6 @@ int watch_it(const std::filesystem::path& run, double seconds) {
       std::this_thread::sleep_for(std::chrono::duration<double>(seconds / 10.0));
   }
   reraise(stop);
-  return kDone;
 }
 
 }  // namespace

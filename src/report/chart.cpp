@@ -14,6 +14,7 @@
 
 #include "util/error.hpp"
 #include "util/format.hpp"
+#include "util/signals.hpp"
 #include "util/text_file.hpp"
 
 namespace reluscope {
@@ -165,6 +166,7 @@ std::string run_gnuplot(const std::filesystem::path& script, const std::filesyst
     // stdout and stderr go into a file; nothing of the environment changes what is drawn.
     if (std::freopen(messages.c_str(), "w", stderr) == nullptr || ::dup2(2, 1) < 0) std::_Exit(126);
     ::unsetenv("GNUTERM");
+    restore_inherited_signals();
     ::execlp("gnuplot", "gnuplot", "-d", script.c_str(), static_cast<char*>(nullptr));
     std::_Exit(127);
   }

@@ -12,6 +12,7 @@ import fcntl
 import json
 import os
 import pathlib
+import resource
 import select
 import shutil
 import signal
@@ -47,6 +48,10 @@ def run(*arguments, **options):
 
 def setUpModule():
     global HOME, WHOLE
+    # Whoever started the tests in the background may have had them ignored, and what is ignored is inherited.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, signal.SIG_DFL)
     HOME = pathlib.Path(os.path.realpath(tempfile.mkdtemp(prefix="reluscope-interruptions-")))
     unittest.addModuleCleanup(shutil.rmtree, HOME)
     WHOLE = HOME / "whole"
@@ -71,9 +76,15 @@ def fact_of(process, name, base=10):
     return 0
 
 
-def catches(process, number):
-    """Whether the process has a handler of its own for the signal."""
-    return bool(fact_of(process, "SigCgt", 16) >> (number - 1) & 1)
+def is_pending(process, number):
+    """Whether the signal waits for a thread of the process to take it."""
+    return bool(fact_of(process, "ShdPnd", 16) >> (number - 1) & 1)
+
+
+def blocked_or_ignored(status, names=("SigBlk", "SigIgn", "SigCgt")):
+    """The signals that stand in these lines of a /proc/PID/status."""
+    masks = [int(line.split()[1], 16) for line in status.splitlines() if line.split(":")[0] in names]
+    return {number for mask in masks for number in range(1, 32) if mask >> (number - 1) & 1}
 
 
 def small_pipe():
@@ -95,11 +106,12 @@ def snapshot(directory):
 class PipedRun:
     """A run whose layers.csv goes to a pipe too, caught after its first rows: it cannot end before drain()."""
 
-    def __init__(self, *arguments):
+    def __init__(self, *arguments, before=None):
         reader, writer = small_pipe()
         self.reader = reader
         self.process = subprocess.Popen([PROGRAM, "run", *map(str, arguments), "-q", "--trace", "layers=-"], cwd=HOME,
-                                        stdin=subprocess.DEVNULL, stdout=writer, stderr=subprocess.PIPE)
+                                        stdin=subprocess.DEVNULL, stdout=writer, stderr=subprocess.PIPE,
+                                        preexec_fn=before)
         os.close(writer)
         self.text = b""
 
@@ -148,8 +160,8 @@ class Case(unittest.TestCase):
         self.addCleanup(shutil.rmtree, self.place)
         self.out = self.place / "run"
 
-    def piped_run(self, *arguments, rows=300):
-        piped = PipedRun(*arguments)
+    def piped_run(self, *arguments, rows=300, before=None):
+        piped = PipedRun(*arguments, before=before)
         self.addCleanup(piped.close)
         piped.wait_for(rows)
         return piped
@@ -261,7 +273,7 @@ class Signals(Case):
                 # Nobody empties the pipe: the step that the first signal waits for will never end.
                 piped = self.piped_run("c.json", "-o", directory)
                 piped.send(first)
-                wait_until(lambda: not catches(piped.process, first), "the first signal has been noticed")
+                wait_until(lambda: not is_pending(piped.process, first), "the first signal has been noticed")
                 self.assertIsNone(piped.process.poll())
                 piped.send(second)
                 self.assertEqual(piped.end(), (-second, ""))
@@ -269,6 +281,56 @@ class Signals(Case):
                 self.assertFalse((directory / "checkpoint.safetensors").exists())
                 self.assertFalse((directory / "summary.json").exists())
                 self.assert_resumes(directory)
+
+    def test_a_signal_that_was_ignored_at_the_start_stays_so(self):
+        for number, other in ((signal.SIGINT, signal.SIGTERM), (signal.SIGTERM, signal.SIGINT)):
+            with self.subTest(number):
+                directory = self.place / number.name
+                piped = self.piped_run("c.json", "-o", directory, before=lambda: signal.signal(number, signal.SIG_IGN))
+                piped.send(number)
+                piped.wait_for(1000)  # it goes on
+                piped.send(other)
+                self.assertEqual(piped.drain(), (-other, ""))
+                self.assertEqual(manifest_of(directory)["status"], "interrupted")
+                self.assert_resumes(directory)
+
+    def test_no_thread_runs_a_handler(self):
+        """It would run on the stack of what it interrupts: for a library's generated code that may be the heap."""
+        both = {signal.SIGINT, signal.SIGTERM}
+        piped = self.piped_run("c.json", "-o", self.out, "--threads", "2")
+        threads = [(thread / "status").read_text() for thread in
+                   pathlib.Path(f"/proc/{piped.process.pid}/task").iterdir()]
+        for status in threads:
+            self.assertFalse(both & blocked_or_ignored(status, ["SigCgt"]), status)
+        # The kernel shows them as not blocked in the one that waits for them.
+        self.assertEqual(sum(both <= blocked_or_ignored(status, ["SigBlk"]) for status in threads), len(threads) - 1)
+
+    def test_commands_without_a_loop_die_of_the_signal(self):
+        for number in (signal.SIGINT, signal.SIGTERM):
+            process = self.start("theory", HOME / "c.json", "--sample", "1000000000", "-q")
+            wait_until(lambda: fact_of(process, "Threads") >= 1 and process.poll() is None, "it has begun")
+            process.send_signal(number)
+            process.communicate(timeout=PATIENCE)
+            self.assertEqual(process.returncode, -number)
+
+    def test_a_file_beyond_its_limit_is_an_error_with_a_message_and_the_run_goes_on_without_it(self):
+        limit = lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, resource.RLIM_INFINITY))
+        failed = run("run", "c.json", "-o", self.out, "--save-weights", "-q", preexec_fn=limit)
+        self.assertEqual(failed.returncode, 1, failed.stderr)
+        self.assertIn("layers.csv': File too large", failed.stderr)
+        self.assertEqual(manifest_of(self.out)["status"], "failed")
+        self.assert_resumes(self.out)
+
+    def test_a_child_gets_the_signals_as_they_were(self):
+        said = self.place / "status"
+        fake = self.place / "bin" / "gnuplot"
+        fake.parent.mkdir()
+        fake.write_text(f'#!/bin/sh\ncat /proc/self/status >"{said}"\nexec {shutil.which("gnuplot")} "$@"\n')
+        fake.chmod(0o755)
+        path = {"PATH": f"{fake.parent}:{os.environ['PATH']}"}
+        self.assert_done(run("report", WHOLE, "-o", self.place / "page.html", "-q", env=os.environ | path))
+        changed = {signal.SIGINT, signal.SIGTERM, signal.SIGPIPE, signal.SIGXFSZ}
+        self.assertEqual(changed & blocked_or_ignored(said.read_text()), set())
 
     def interrupted_sweep(self, number):
         """A directory with an interrupted sweep and its definition; longer runs where it ended too early."""
@@ -323,7 +385,7 @@ class Signals(Case):
             for number in (signal.SIGINT, signal.SIGTERM):
                 with self.subTest(f"{command[0]} {number.name}"):
                     process = self.start(*command, "-q")
-                    wait_until(lambda: catches(process, number), "it minds the signal")
+                    wait_until(lambda: fact_of(process, "Threads") >= 3, "its runs have begun")
                     process.send_signal(number)
                     said = process.communicate(timeout=PATIENCE)
                     self.assertEqual((process.returncode, *said), (-number, "", ""))
