@@ -44,13 +44,17 @@ TEST_CASE("watch follows a run from its files; on a terminal strips are drawn, i
   CHECK(done.exit_code == 0);
   CHECK(done.out.rfind("done, step 499, loss ", 0) == 0);
   CHECK(std::count(done.out.begin(), done.out.end(), '\n') == 1);
-  // One that is running: lines until it is done.
+  // One that is running: lines until it is done. It cannot go on from its first rows before its pipe is read, and that
+  // is when it was seen running.
   const auto live = place.shell(
-      "$R run $S/configs/digits-relu.json train.epochs=1500 record.every=100 record.census=1000 --out live -q & sleep "
-      "0.2; $R watch live --every 0.1");
-  CHECK(live.exit_code == 0);
-  CHECK(contains(live.out, "running, step "));
-  CHECK(contains(live.out, "done, step 67499"));
+      "mkfifo gate; $R run $S/configs/moons.json record.every=1 --out live --trace layers=gate -q & run=$!; exec "
+      "3<gate; "
+      "until [ -s live/steps.csv ] || ! kill -0 $run; do sleep 0.05; done; "
+      "$R watch live --every 0.05 > seen & watch=$!; "
+      "until grep -q running seen || ! kill -0 $watch; do sleep 0.05; done; "
+      "cat <&3 > rows; wait $run; wait $watch; echo $?; cat seen");
+  CHECK(live.out.rfind("0\nrunning, step ", 0) == 0);
+  CHECK(contains(live.out, "\ndone, step 499"));
   CHECK(place.shell("$R watch nowhere").exit_code == 2);
   const auto terminal = place.shell(
       "script -qec \"LC_ALL=C TERM=xterm NO_COLOR=1 $R run $S/configs/moons.json --out run --force\" /dev/null");

@@ -106,10 +106,11 @@ TEST_CASE("weights and checkpoints: every array, and whether the checksum is rig
   // The header and 5 × 2 + 5 + 2 × 5 + 2 values.
   CHECK(place.shell("$R inspect r/weights.safetensors --dump | wc -l").out == "28\n");
 
-  REQUIRE(place
-              .shell("$R run c.json -q --out i train.epochs=100000000 record.census=off record.every=1000 & pid=$!; "
-                     "until [ -s i/steps.csv ]; do sleep 0.05; done; kill -TERM $pid; wait $pid; true")
-              .exit_code == 0);
+  REQUIRE(
+      place
+          .shell("$R run c.json -q --out i train.epochs=100000000 record.census=off record.every=1000 & pid=$!; "
+                 "until [ -s i/steps.csv ] || ! kill -0 $pid; do sleep 0.05; done; kill -TERM $pid; wait $pid; true")
+          .exit_code == 0);
   const std::string file = "i/checkpoint.safetensors";
   const Json checkpoint = Json::parse(place.shell("$R inspect " + file + " --json").out);
   CHECK(checkpoint["checkpoint"] == true);

@@ -58,7 +58,7 @@ class Allocation(unittest.TestCase):
             if limit is not None:
                 resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
 
-        return subprocess.run([PROGRAM, *arguments], cwd=self.place.name, capture_output=True, timeout=60,
+        return subprocess.run([PROGRAM, *arguments], cwd=self.place.name, capture_output=True, timeout=1800,
                               preexec_fn=set_limit, env={**os.environ, **environment})
 
     def check_ended_well(self, done, context):

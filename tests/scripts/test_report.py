@@ -69,7 +69,7 @@ def load(page, place, dark=False, width=1200):
         file.write(text.replace("</body>", PROBE + "</body>"))
     done = shell(BROWSER, "--headless", "--no-sandbox", "--disable-gpu", "--enable-logging=stderr", "--virtual-time-budget=3000",
                  f"--blink-settings=preferredColorScheme={0 if dark else 1}", f"--window-size={width},900",
-                 f"--user-data-dir={os.path.join(place, 'profile')}", "--dump-dom", "file://" + probed, timeout=120)
+                 f"--user-data-dir={os.path.join(place, 'profile')}", "--dump-dom", "file://" + probed, timeout=1800)
     found = re.search(r'data-result="([^"]*)"', done.stdout)
     assert found, done.stderr[-2000:]
     logged = [line for line in done.stderr.splitlines() if "CONSOLE" in line]

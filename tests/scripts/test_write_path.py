@@ -166,7 +166,7 @@ class Traced(unittest.TestCase):
         # A call that this machine does not have is no fault: hence the question mark.
         done = subprocess.run(["strace", "-f", "-y", "-s", "4096", "-o", log, "-e",
                                "trace=" + ",".join("?" + call for call in CALLS), PROGRAM, *command, "-q"],
-                              cwd=self.place, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120)
+                              cwd=self.place, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=1800)
         self.assertEqual((done.returncode, done.stderr), (0, ""))
         with open(log, encoding="utf-8", errors="surrogateescape") as file:
             return list(events_of(file.read(), self.place))
