@@ -32,6 +32,8 @@ import time
 import torch
 from torch import nn
 
+import blas
+
 LEARNING_RATE = 0.01
 MOMENTUM = 0.9
 SEED = 1
@@ -54,9 +56,9 @@ def prepare_process(threads, tuned=True):
     them again cost up to a third of a step.
     """
     torch.set_num_threads(threads)
-    blas = ctypes.CDLL("libblas.so.3")
-    if hasattr(blas, "openblas_set_num_threads"):
-        blas.openblas_set_num_threads(threads)
+    library = blas.load()
+    if hasattr(library, "openblas_set_num_threads"):
+        library.openblas_set_num_threads(threads)
     if not tuned:
         return
     libc = ctypes.CDLL("libc.so.6")
@@ -64,16 +66,10 @@ def prepare_process(threads, tuned=True):
     libc.mallopt(M_TRIM_THRESHOLD, KEPT_BYTES)
 
 
-def blas_name():
-    """What stands behind libblas.so.3, which Debian's PyTorch calls: OpenBLAS (kernels, threads), or not even that."""
-    blas = ctypes.CDLL("libblas.so.3")
-    if not hasattr(blas, "openblas_get_config"):
-        return "not OpenBLAS"
-    blas.openblas_get_config.restype = ctypes.c_char_p
-    blas.openblas_get_corename.restype = ctypes.c_char_p
-    version = " ".join(blas.openblas_get_config().decode().split()[:2])
-    threads = ("no threads", "pthreads", "OpenMP")[blas.openblas_get_parallel()]
-    return f"{version} ({blas.openblas_get_corename().decode()}, {threads})"
+def software():
+    """What the figures depend on besides the machine."""
+    name, optimised = blas.identify(blas.load(), torch.__config__.show())
+    return {"blas": name, "blas_optimised": optimised, "version": torch.__version__}
 
 
 def peak_rss_mib():
@@ -527,8 +523,8 @@ def main():
     measure = measure_forward if options.mode == "forward" else measure_training
     measured = measure(sizes, options)
     print(json.dumps({"peer": "torch", "net": options.net, "batch": options.batch, "threads": options.threads,
-                      "mode": options.mode + (" tuned" if options.tuned else ""), **measured, "peak_rss_mib": peak_rss_mib(), "blas": blas_name(),
-                      "version": torch.__version__}))
+                      "mode": options.mode + (" tuned" if options.tuned else ""), **measured,
+                      "peak_rss_mib": peak_rss_mib(), **software()}))
     return 0
 
 

@@ -18,7 +18,7 @@ import time
 
 import torch
 
-from torch_mlp import (LEARNING_RATE, MOMENTUM, SEED, blas_name, peak_rss_mib, prepare_process, sum_of_magnitudes,
+from torch_mlp import (LEARNING_RATE, MOMENTUM, SEED, peak_rss_mib, prepare_process, software, sum_of_magnitudes,
                        time_chunks)
 
 STACK_SIZES = (20, 100, 200, 400, 1000)
@@ -130,7 +130,7 @@ def main():
     print(json.dumps({"peer": "torch", "task": options.task, "net": options.net, "threads": options.threads,
                       rate: round(stack / statistics.median(times)), "min": round(stack / max(times)),
                       "max": round(stack / min(times)), **work.outcome(), "points": options.points, "stack": stack,
-                      "peak_rss_mib": peak_rss_mib(), "blas": blas_name(), "version": torch.__version__}))
+                      "peak_rss_mib": peak_rss_mib(), **software()}))
     return 0
 
 

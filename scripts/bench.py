@@ -55,6 +55,9 @@ TRIAL = ("--mode", "plain", "--net", "2,512,512,512,1", "--batch", "128", "--sec
 NO_TORCH = ("PyTorch is not installed: its rows are left out. On Debian and Ubuntu: scripts/bench.sh --torch, or "
             "apt-get install python3-torch libopenblas0-openmp")
 
+NOT_OPTIMISED = "is no fair peer, for its matrix products come from no optimised BLAS"
+FASTER_BLAS = "scripts/bench.sh --torch, or apt-get install libopenblas0-openmp, gives it one"
+
 Key = collections.namedtuple("Key", "what net batch threads variant unit")
 
 
@@ -102,6 +105,7 @@ class Torch:
         self.choose([{**library, **wait} for library in libraries for wait in waits], max(thread_counts()))
         tried = self.choose([{}, *({"OPENBLAS_CORETYPE": core_type} for core_type in CORE_TYPES)], threads=1)
         self.blas = tried["blas"]
+        self.optimised = tried["blas_optimised"]
         self.version = tried["version"]
 
     def choose(self, candidates, threads):
@@ -123,9 +127,12 @@ class Torch:
     def command(self, script, *arguments):
         return [self.python, "-B", os.path.join(ROOT, "bench", script), *arguments]  # -B: no __pycache__
 
+    def name(self):
+        return f"PyTorch {self.version} with {self.blas}"
+
     def describe(self):
         settings = " ".join(f"{name}={value}" for name, value in self.settings.items()) or "none needed"
-        return f"PyTorch {self.version} with {self.blas}; fastest of the settings tried: {settings}"
+        return f"{self.name()}; fastest of the settings tried: {settings}"
 
 
 def find_torch():
@@ -137,6 +144,19 @@ def find_torch():
     if os.access(system, os.X_OK) and subprocess.run(probe, check=False).returncode == 0:
         return Torch(system)
     return None
+
+
+def find_peer():
+    """PyTorch to measure beside, or None; and what is to be said of it. A ratio to one without an optimised BLAS would be
+    a figure of that BLAS: it is not measured."""
+    torch = find_torch()
+    if torch is None:
+        note(NO_TORCH)
+        return None, "PyTorch: not installed"
+    if not torch.optimised:
+        note(f"{torch.name()} {NOT_OPTIMISED}: its rows are left out. {FASTER_BLAS}")
+        return None, f"{torch.name()} {NOT_OPTIMISED}: not measured"
+    return torch, torch.describe()
 
 
 # ---- measurements ----------------------------------------------------------------------------------------------------
@@ -414,13 +434,13 @@ def reluscope_version(build):
     return subprocess.run([program, "--version"], capture_output=True, text=True, check=False).stdout.strip()
 
 
-def describe_machine(torch, options):
+def describe_machine(said_of_torch, options):
     memory = first_field("/proc/meminfo", "MemTotal").split()[0]
     gigabytes = f"{int(memory) / 2**20:.0f} GiB" if memory.isdigit() else memory
     return [
         f"CPU: {first_field('/proc/cpuinfo', 'model name')}, {len(os.sched_getaffinity(0))} cores; RAM: {gigabytes}",
         f"reluscope {reluscope_version(options.build)}",
-        torch.describe() if torch else "PyTorch: not installed",
+        said_of_torch,
         "Data of the nets with 784 inputs: " + ("MNIST" if options.data else "a stand-in of MNIST's size and sparsity"),
     ]
 
@@ -466,15 +486,11 @@ def describe_method(options):
 
 def measure_and_write(options):
     bench = bench_program(options.build)
-    torch = find_torch()
-    if torch is None:
-        note(NO_TORCH)
-    elif "OpenBLAS" not in torch.blas.split():
-        note("PyTorch runs without OpenBLAS here, maybe many times slower: scripts/bench.sh --torch installs it")
+    torch, said_of_torch = find_peer()
     values = measure(Plan(bench, torch, options), options.rounds)
     add_ratios(values)
     write_csv(values, options.csv)
-    document = Report(values).document(describe_machine(torch, options), describe_method(options))
+    document = Report(values).document(describe_machine(said_of_torch, options), describe_method(options))
     if options.markdown == "-":
         sys.stdout.write(document)
     else:

@@ -1,13 +1,27 @@
 #!/usr/bin/env python3
-"""The benchmark program measures what scripts/bench.py asks for: every mode runs, on something small.
+"""The benchmark program measures what scripts/bench.py asks for: every mode runs, on something small. And PyTorch is a peer
+only where its BLAS is an optimised one; that needs no PyTorch here.
 
-    test_bench.py PROGRAM
+    test_bench.py PROGRAM RELUSCOPE
 """
 
+import contextlib
+import csv
+import io
 import json
+import os
+import pathlib
 import subprocess
 import sys
+import tempfile
+import types
 import unittest
+from unittest import mock
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(ROOT / "bench"), str(ROOT / "scripts")]
+import bench  # noqa: E402
+import blas  # noqa: E402
 
 SMALL = ("--net", "2,8,8,1", "--batch", "16", "--points", "60", "--seconds", "0.02")
 
@@ -35,8 +49,9 @@ class Modes(unittest.TestCase):
 
     def test_activations(self):
         lines = measure("activations", "--seconds", "0.05")
-        self.assertIn("relu", [line["activation"] for line in lines])
-        self.assertGreaterEqual(len(lines), 16)
+        curves = subprocess.run([RELUSCOPE, "curves", "--points", "2"], capture_output=True, text=True, check=True)
+        every = {row["activation"] for row in csv.DictReader(curves.stdout.splitlines())}
+        self.assertEqual({line["activation"] for line in lines}, every)
 
     def test_forward(self):
         self.assertGreater(measure("forward", "--net", "2,300,300,1", "--points", "3000")[0]["seconds"], 0)
@@ -54,6 +69,72 @@ class Modes(unittest.TestCase):
         self.assertEqual(subprocess.run([PROGRAM, "step", "--batch", "0"], capture_output=True, check=False).returncode, 2)
 
 
+def library(**functions):
+    """A BLAS with these functions besides those that all have."""
+    return types.SimpleNamespace(dgemm_=None, **functions)
+
+
+class Blas(unittest.TestCase):
+    def test_each_library_is_known_by_its_own_functions(self):
+        openblas = library(openblas_get_config=mock.Mock(return_value=b"OpenBLAS 0.3.21 DYNAMIC_ARCH"),
+                           openblas_get_corename=mock.Mock(return_value=b"Zen"),
+                           openblas_get_parallel=mock.Mock(return_value=2))
+        mkl_built_in = "Build settings: BLAS_INFO=mkl, BUILD_TYPE=Release"
+        for found, configuration, expected in (
+                (openblas, "BLAS_INFO=generic", ("OpenBLAS 0.3.21 (Zen, OpenMP)", True)),
+                (library(bli_info_get_version_str=None), "", ("BLIS", True)),
+                (library(mkl_get_version_string=None), "", ("MKL", True)),
+                (library(ATL_buildinfo=None), "", ("ATLAS", True)),
+                (library(), "BLAS_INFO=generic", ("the reference BLAS", False)),
+                (library(), mkl_built_in, ("MKL, built in", True)),
+                (None, mkl_built_in, ("MKL, built in", True)),
+                (None, "", ("no libblas.so.3", False))):
+            with self.subTest(expected):
+                self.assertEqual(blas.identify(found, configuration), expected)
+
+    def test_the_one_that_is_installed_is_named(self):
+        name, optimised = blas.identify(blas.load(), "")
+        self.assertTrue(name)
+        self.assertEqual(optimised, not name.startswith(("the reference", "no ")))
+
+    def peer(self, name, optimised):
+        """What bench.py makes of a PyTorch with this BLAS: the peer, what is to be said of it, and what was said."""
+        said = json.dumps({"us_per_step": 1.0, "blas": name, "blas_optimised": optimised, "version": "1.13"})
+        with tempfile.TemporaryDirectory() as place:
+            python = os.path.join(place, "python")
+            with open(python, "w", encoding="utf-8") as file:
+                file.write(f"#!/bin/sh\necho '{said}'\n")
+            os.chmod(python, 0o755)
+            heard = io.StringIO()
+            with mock.patch.object(bench, "find_torch", lambda: bench.Torch(python)), contextlib.redirect_stderr(heard):
+                return (*bench.find_peer(), heard.getvalue())
+
+    def test_an_optimised_one_makes_a_peer(self):
+        torch, description, heard = self.peer("OpenBLAS 0.3.21 (Zen, OpenMP)", True)
+        self.assertIsNotNone(torch)
+        self.assertIn("PyTorch 1.13 with OpenBLAS 0.3.21", description)
+        self.assertEqual(heard, "")
+
+    def test_the_reference_makes_none_and_no_ratio_and_that_is_said(self):
+        torch, description, heard = self.peer("the reference BLAS", False)
+        self.assertIsNone(torch)
+        for text in (description, heard):
+            self.assertIn("PyTorch 1.13 with the reference BLAS", text)
+            self.assertIn("no optimised BLAS", text)
+        self.assertIn("apt-get install libopenblas0-openmp", heard)
+        options = types.SimpleNamespace(seconds=0.1, data="")
+        plan = bench.Plan("program", torch, options)
+        self.assertTrue(plan.measurements)
+        self.assertEqual({measurement.command[0] for measurement in plan.measurements}, {"program"})
+        # Of what is measured then there are no ratios to PyTorch.
+        values = {bench.Key("step", "2,16,16,16,1", 32, 1, variant, "us"): [2.0]
+                  for variant in ("products oneDNN", "no statistics", "full statistics")}
+        bench.add_ratios(values)
+        ratios = bench.Report(values).step_ratios()
+        self.assertIn("full statistics / no statistics", ratios)
+        self.assertNotIn("PyTorch", ratios)
+
+
 if __name__ == "__main__":
-    PROGRAM = sys.argv.pop(1)
+    PROGRAM, RELUSCOPE = sys.argv.pop(1), sys.argv.pop(1)
     unittest.main()
