@@ -1,0 +1,313 @@
+// Every leaf of the config's layout reaches its place in the bound experiment, and no other: configs in which no two
+// leaves have the same value, and none its default, are bound, and the experiment is turned back into a config here, by
+// hand. A leaf that is ignored, bound from another key, or new and unknown here, fails.
+#include "config/bind.hpp"
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "config/layout.hpp"
+#include "config/resolve.hpp"
+
+using namespace reluscope;
+
+namespace {
+
+using Json = nlohmann::json;
+
+// ---- the way back
+
+std::string word_of(Normalization normalization) {
+  switch (normalization) {
+    case Normalization::none:
+      return "none";
+    case Normalization::unit:
+      return "unit";
+    case Normalization::standard:
+      return "standard";
+    case Normalization::per_feature:
+      return "per_feature";
+  }
+  return "";
+}
+
+Json json_of(const Cadence& cadence) {
+  switch (cadence.kind) {
+    case Cadence::Kind::off:
+      return "off";
+    case Cadence::Kind::every:
+      return cadence.every;
+    case Cadence::Kind::epoch:
+      return "epoch";
+    case Cadence::Kind::log:
+      return "log";
+    case Cadence::Kind::minute:
+      return "minute";
+  }
+  return nullptr;
+}
+
+template <class V>
+Json json_of(const std::optional<V>& value) {
+  return value ? Json(*value) : Json(nullptr);
+}
+
+Json json_of(const ParamValues& values) {
+  Json json = Json::object();
+  for (const auto& [name, value] : values.all()) json[name] = to_json(value);
+  return json;
+}
+
+Json json_of(const Choice& choice, const char* discriminator = "name") {
+  Json json = json_of(choice.params);
+  json[discriminator] = choice.name;
+  return json;
+}
+
+Json json_of(const LayerSpec& layer) {
+  Json json = {{"name", layer.name}};
+  if (const auto* dropout = std::get_if<DropoutSpec>(&layer.kind)) {
+    json["type"] = "dropout";
+    json["p"] = dropout->p;
+    return json;
+  }
+  const auto& dense = std::get<DenseSpec>(layer.kind);
+  json["type"] = "dense";
+  json["units"] = dense.units;
+  json["activation"] = json_of(dense.activation);
+  json["init"] = {{"weights", json_of(dense.weight_init)}, {"bias", json_of(dense.bias_init)}};
+  return json;
+}
+
+Json json_of(const TrainSpec& train) {
+  return {{"epochs", train.epochs},
+          {"steps", json_of(train.steps)},
+          {"batch_size", train.batch_size},
+          {"shuffle", train.shuffle},
+          {"drop_last", train.drop_last},
+          {"optimizer", json_of(train.optimizer)},
+          {"schedule", json_of(train.schedule)},
+          {"warmup_steps", train.warmup_steps},
+          {"warmup_start_factor", train.warmup_start_factor},
+          {"clip_norm", json_of(train.clip_norm)},
+          {"clip_value", json_of(train.clip_value)}};
+}
+
+Json json_of(const RecordSpec& record) {
+  return {{"every", json_of(record.every)},
+          {"census", json_of(record.census)},
+          {"saturation_epsilon", record.saturation_epsilon},
+          {"dormant_tau", record.dormant_tau},
+          {"probe", record.probe},
+          {"probe_every", json_of(record.probe_every)},
+          {"monitors", record.monitors},
+          {"checkpoint_every", json_of(record.checkpoint_every)}};
+}
+
+Json json_of(const ExperimentSpec& spec) {
+  Json data = json_of(spec.data.source, "kind");
+  data["directory"] = spec.data.base_directory.string();
+  data["normalize"] = word_of(spec.data.normalize);
+  data["limit"] = json_of(spec.data.limit);
+  data["test_fraction"] = spec.data.test_fraction;
+  Json network = {{"layers", Json::array()},
+                  {"init_from", spec.network.init_from ? Json(spec.network.init_from->string()) : Json(nullptr)}};
+  for (const LayerSpec& layer : spec.network.layers) network["layers"].push_back(json_of(layer));
+  Json diagnose = Json::object();
+  for (const auto& [rule, values] : spec.thresholds) diagnose[rule] = json_of(values);
+  return {{"name", spec.name},
+          {"seed", spec.seed},
+          {"precision", spec.precision == Precision::float64 ? "float64" : "float32"},
+          {"data", data},
+          {"network", network},
+          {"loss", json_of(spec.loss)},
+          {"train", json_of(spec.train)},
+          {"record", json_of(spec.record)},
+          {"diagnose", diagnose}};
+}
+
+/// What words and short forms of a resolved config stand for.
+Json spelled_out(Json resolved) {
+  resolved.erase("$schema");
+  const auto replace = [&resolved](const char* pointer, const Json& from, const Json& to) {
+    Json& value = resolved[Json::json_pointer(pointer)];
+    if (value == from) value = to;
+  };
+  replace("/data/directory", nullptr, "");
+  replace("/train/epochs", nullptr, 0);
+  replace("/record/census", "step", 1);
+  replace("/record/probe_every", "step", 1);
+  replace("/record/probe", "all", 0);
+  Json layers = Json::array();
+  for (Json layer : resolved["network"]["layers"]) {
+    const auto copies = layer["repeat"].get<int>();
+    layer.erase("repeat");
+    const Json name = layer["name"];
+    for (int copy = 1; copy <= copies; ++copy) {
+      const auto like = std::count_if(layers.begin(), layers.end(),
+                                      [&](const Json& other) { return other["type"] == layer["type"]; });
+      layer["name"] = name.is_null() ? layer["type"].get<std::string>() + std::to_string(like + 1)
+                      : copies == 1  ? name.get<std::string>()
+                                     : name.get<std::string>() + "-" + std::to_string(copy);
+      layers.push_back(layer);
+    }
+  }
+  resolved["network"]["layers"] = layers;
+  return resolved;
+}
+
+// ---- the way there
+
+/// A number within the range that neither is the default nor what another `salt` gives.
+double number_within(const Param& param, double fallback, int salt) {
+  const double share = (static_cast<double>(salt) + 1.0) / 1024.0;
+  double value = fallback + 3.0 * share;
+  if (std::isfinite(param.min) && std::isfinite(param.max)) value = param.min + (param.max - param.min) * share;
+  if (std::isfinite(param.min) && !std::isfinite(param.max)) value = std::max(param.min, fallback) + 3.0 * share;
+  if (!std::isfinite(param.min) && std::isfinite(param.max)) value = std::min(param.max, fallback) - 3.0 * share;
+  return value == fallback ? value * (1.0 + 1.0 / 4096.0) : value;
+}
+
+/// Values for a leaf, its default not among them unless there are no others; the first one differs from leaf to leaf.
+std::vector<Json> values_for(const Param& param, int salt) {
+  std::vector<Json> values;
+  const bool* flag = std::get_if<bool>(&param.fallback);
+  const auto* whole = std::get_if<std::int64_t>(&param.fallback);
+  const auto* real = std::get_if<double>(&param.fallback);
+  switch (param.kind) {
+    case ParamKind::boolean:
+      values = {flag == nullptr || !*flag, flag != nullptr && *flag};
+      break;
+    case ParamKind::integer: {
+      const auto least = std::isfinite(param.min) ? static_cast<std::int64_t>(param.min) : 0;
+      std::int64_t value = std::max(least, whole == nullptr ? 0 : *whole) + 1 + salt;
+      if (std::isfinite(param.max)) value = std::min(value, static_cast<std::int64_t>(param.max));
+      values = {value, value == least ? least + 1 : value - 1};
+      break;
+    }
+    case ParamKind::number:
+      values = {number_within(param, real == nullptr ? 0.0 : *real, salt),
+                number_within(param, real == nullptr ? 0.0 : *real, salt + 1)};
+      break;
+    case ParamKind::text:
+      if (param.allowed.empty()) values = {"text" + std::to_string(salt), "text" + std::to_string(salt + 1)};
+      break;
+    case ParamKind::numbers:
+      for (int more = 0; more < 2; ++more) {
+        std::vector<double> list;
+        for (std::size_t at = 0; at < std::max<std::size_t>(param.count, 2); ++at)
+          list.push_back(number_within(param, 0.1, salt + more + 40 * static_cast<int>(at)));
+        values.emplace_back(list);
+      }
+      break;
+  }
+  for (const std::string& word : param.allowed) values.emplace_back(word);
+  if (!param.allowed.empty() && param.kind == ParamKind::text)
+    std::rotate(values.begin(), values.begin() + (salt % static_cast<int>(values.size())), values.end());
+  if (param.optional) values.emplace_back(nullptr);
+  return values;
+}
+
+struct Leaf {
+  std::string pointer;
+  std::string place;  ///< the pointer with the options that were chosen on the way
+  std::vector<Json> values;
+};
+
+/// A config with every leaf set; of each choice the option `round` of it, of a list one element of each kind and one
+/// more of the first.
+class Filler {
+ public:
+  explicit Filler(std::size_t round) : round_(round) { config = fill(experiment_layout(), ""); }
+  Json config;
+  std::vector<Leaf> leaves;
+
+ private:
+  Json fill(const Node& node, const std::string& pointer) {
+    switch (node.kind) {
+      case Node::Kind::leaf:
+        leaves.push_back({pointer, options_ + pointer, values_for(node.param, static_cast<int>(leaves.size()))});
+        return leaves.back().values.front();
+      case Node::Kind::object:
+        return fill(node.fields, pointer);
+      case Node::Kind::list: {
+        Json list = Json::array();
+        const Node& item = node.items[0];
+        for (std::size_t at = 0; at <= item.options.size(); ++at)
+          list.push_back(fill_option(item, item.options[at % item.options.size()], pointer + "/" + std::to_string(at)));
+        return list;
+      }
+      case Node::Kind::choice:
+        return fill_option(node, node.options[round_ % node.options.size()], pointer);
+    }
+    return nullptr;
+  }
+  Json fill(const std::vector<Field>& fields, const std::string& pointer) {
+    Json json = Json::object();
+    for (const Field& field : fields) json[field.name] = fill(field.node, pointer + "/" + field.name);
+    return json;
+  }
+  Json fill_option(const Node& choice, const Option& option, const std::string& pointer) {
+    const std::string before = options_;
+    options_ += option.name + " ";
+    Json json = fill(option.fields, pointer);
+    options_ = before;
+    json[choice.discriminator] = option.name;
+    return json;
+  }
+
+  std::size_t round_;
+  std::string options_;
+};
+
+std::size_t most_options(const Node& node) {
+  std::size_t most = node.options.size();
+  for (const Field& field : node.fields) most = std::max(most, most_options(field.node));
+  for (const Option& option : node.options)
+    for (const Field& field : option.fields) most = std::max(most, most_options(field.node));
+  for (const Node& item : node.items) most = std::max(most, most_options(item));
+  return most;
+}
+
+/// What the config says, words spelled out; and what the experiment says that is bound to it.
+struct Both {
+  Json config;
+  Json bound;
+};
+
+Both bound_from(const Json& raw) {
+  std::vector<ConfigIssue> issues;
+  const nlohmann::ordered_json resolved = resolve(experiment_layout(), raw, issues);
+  for (const ConfigIssue& issue : issues)
+    FAIL(issue.pointer << ": found " << issue.found << ", expected " << issue.expected);
+  std::vector<ConfigIssue> combinations;  // values that do not go together: not what is asked here
+  return {spelled_out(Json::parse(resolved.dump())), json_of(bind_experiment(resolved, combinations))};
+}
+
+}  // namespace
+
+TEST_CASE("every leaf of the layout reaches its own place in the experiment, and no other") {
+  std::set<std::string> done = {"/$schema"};  // which is ignored
+  for (std::size_t round = 0; round < most_options(experiment_layout()); ++round) {
+    const Filler filler(round);
+    const Both all = bound_from(filler.config);
+    // The patch between the two names the leaf.
+    CHECK_MESSAGE(all.bound == all.config, Json::diff(all.config, all.bound).dump());
+    for (const Leaf& leaf : filler.leaves) {
+      if (!done.insert(leaf.place).second) continue;
+      for (std::size_t at = 1; at < leaf.values.size(); ++at) {
+        Json changed = filler.config;
+        changed[Json::json_pointer(leaf.pointer)] = leaf.values[at];
+        const Both one = bound_from(changed);
+        CAPTURE(leaf.pointer);
+        CHECK_MESSAGE(one.bound == one.config, Json::diff(one.config, one.bound).dump());
+        CHECK(one.config != all.config);
+      }
+    }
+  }
+}
