@@ -26,46 +26,93 @@ struct Naive {
 double sigma(double z) { return 1.0 / (1.0 + std::exp(-z)); }
 double gauss_cdf(double z) { return 0.5 * std::erfc(-z / std::sqrt(2.0)); }
 
+/// z for z > 0, slope·z otherwise.
+Naive bent(double slope) {
+  return {[slope](double z) { return z > 0 ? z : slope * z; }, [slope](double z) { return z > 0 ? 1.0 : slope; }};
+}
+
+/// positive·z for z > 0, outer·(exp(inner·z) − 1) otherwise.
+Naive exponential(double positive, double outer, double inner) {
+  return {[=](double z) { return z > 0 ? positive * z : outer * std::expm1(inner * z); },
+          [=](double z) { return z > 0 ? positive : outer * inner * std::exp(inner * z); }};
+}
+
 /// The textbook formulas, in plain C++.
-const std::map<std::string, Naive>& oracle() {
+const std::map<std::string, std::function<Naive(const ParamValues&)>>& oracle() {
+  using P = const ParamValues&;
   static const double kLambda = 1.0507009873554805;
   static const double kAlpha = 1.6732632423543772;
-  static const std::map<std::string, Naive> formulas = {
-      {"identity", {[](double z) { return z; }, [](double) { return 1.0; }}},
-      {"relu", {[](double z) { return std::max(0.0, z); }, [](double z) { return z > 0 ? 1.0 : 0.0; }}},
-      {"leaky_relu", {[](double z) { return z > 0 ? z : 0.01 * z; }, [](double z) { return z > 0 ? 1.0 : 0.01; }}},
-      {"prelu", {[](double z) { return z > 0 ? z : 0.25 * z; }, [](double z) { return z > 0 ? 1.0 : 0.25; }}},
-      {"rrelu",
-       {[](double z) { return z > 0 ? z : 11.0 / 48.0 * z; }, [](double z) { return z > 0 ? 1.0 : 11.0 / 48.0; }}},
-      {"elu", {[](double z) { return z > 0 ? z : std::expm1(z); }, [](double z) { return z > 0 ? 1.0 : std::exp(z); }}},
-      {"selu",
-       {[](double z) { return kLambda * (z > 0 ? z : kAlpha * std::expm1(z)); },
-        [](double z) { return kLambda * (z > 0 ? 1.0 : kAlpha * std::exp(z)); }}},
-      {"celu",
-       {[](double z) { return z > 0 ? z : std::expm1(z); }, [](double z) { return z > 0 ? 1.0 : std::exp(z); }}},
+  static const double kPi = std::acos(-1.0);
+  static const std::map<std::string, std::function<Naive(P)>> formulas = {
+      {"identity",
+       [](P) -> Naive {
+         return {[](double z) { return z; }, [](double) { return 1.0; }};
+       }},
+      {"relu", [](P) { return bent(0.0); }},
+      {"leaky_relu", [](P p) { return bent(p.number("negative_slope")); }},
+      {"prelu", [](P p) { return bent(p.number("init")); }},
+      {"rrelu", [](P p) { return bent((p.number("lower") + p.number("upper")) / 2.0); }},
+      {"elu", [](P p) { return exponential(1.0, p.number("alpha"), 1.0); }},
+      {"selu", [](P) { return exponential(kLambda, kLambda * kAlpha, 1.0); }},
+      {"celu", [](P p) { return exponential(1.0, p.number("alpha"), 1.0 / p.number("alpha")); }},
       {"gelu",
-       {[](double z) { return z * gauss_cdf(z); },
-        [](double z) { return gauss_cdf(z) + z * std::exp(-0.5 * z * z) / std::sqrt(2.0 * std::acos(-1.0)); }}},
+       [](P p) -> Naive {
+         if (p.text("approximate") == "none")
+           return {[](double z) { return z * gauss_cdf(z); },
+                   [](double z) { return gauss_cdf(z) + z * std::exp(-0.5 * z * z) / std::sqrt(2.0 * kPi); }};
+         const auto inner = [](double z) { return std::tanh(std::sqrt(2.0 / kPi) * (z + 0.044715 * z * z * z)); };
+         return {[inner](double z) { return 0.5 * z * (1.0 + inner(z)); },
+                 [inner](double z) {
+                   const double t = inner(z);
+                   return 0.5 * (1.0 + t) +
+                          0.5 * z * (1.0 - t * t) * std::sqrt(2.0 / kPi) * (1.0 + 3.0 * 0.044715 * z * z);
+                 }};
+       }},
       {"silu",
-       {[](double z) { return z * sigma(z); }, [](double z) { return sigma(z) * (1.0 + z * (1.0 - sigma(z))); }}},
+       [](P) -> Naive {
+         return {[](double z) { return z * sigma(z); },
+                 [](double z) { return sigma(z) * (1.0 + z * (1.0 - sigma(z))); }};
+       }},
       {"mish",
-       {[](double z) { return z * std::tanh(std::log1p(std::exp(z))); },
-        [](double z) {
-          const double t = std::tanh(std::log1p(std::exp(z)));
-          return t + z * (1.0 - t * t) * sigma(z);
-        }}},
+       [](P) -> Naive {
+         return {[](double z) { return z * std::tanh(std::log1p(std::exp(z))); },
+                 [](double z) {
+                   const double t = std::tanh(std::log1p(std::exp(z)));
+                   return t + z * (1.0 - t * t) * sigma(z);
+                 }};
+       }},
       {"softplus",
-       {[](double z) { return z > 20 ? z : std::log1p(std::exp(z)); },
-        [](double z) { return z > 20 ? 1.0 : sigma(z); }}},
-      {"sigmoid", {sigma, [](double z) { return sigma(z) * sigma(-z); }}},
-      {"tanh", {[](double z) { return std::tanh(z); }, [](double z) { return 1.0 - std::tanh(z) * std::tanh(z); }}},
+       [](P p) -> Naive {
+         const double beta = p.number("beta");
+         const double threshold = p.number("threshold");
+         return {[=](double z) { return beta * z > threshold ? z : std::log1p(std::exp(beta * z)) / beta; },
+                 [=](double z) { return beta * z > threshold ? 1.0 : sigma(beta * z); }};
+       }},
+      {"sigmoid",
+       [](P) -> Naive {
+         return {sigma, [](double z) { return sigma(z) * sigma(-z); }};
+       }},
+      {"tanh",
+       [](P) -> Naive {
+         return {[](double z) { return std::tanh(z); }, [](double z) { return 1.0 - std::tanh(z) * std::tanh(z); }};
+       }},
       {"relu6",
-       {[](double z) { return std::min(std::max(0.0, z), 6.0); }, [](double z) { return z > 0 && z < 6 ? 1.0 : 0.0; }}},
+       [](P) -> Naive {
+         return {[](double z) { return std::min(std::max(0.0, z), 6.0); },
+                 [](double z) { return z > 0 && z < 6 ? 1.0 : 0.0; }};
+       }},
       {"hardswish",
-       {[](double z) { return z * std::min(std::max(z + 3.0, 0.0), 6.0) / 6.0; },
-        [](double z) { return z <= -3 ? 0.0 : (z >= 3 ? 1.0 : z / 3.0 + 0.5); }}},
+       [](P) -> Naive {
+         return {[](double z) { return z * std::min(std::max(z + 3.0, 0.0), 6.0) / 6.0; },
+                 [](double z) { return z <= -3 ? 0.0 : (z >= 3 ? 1.0 : z / 3.0 + 0.5); }};
+       }},
   };
   return formulas;
+}
+
+Naive naive_of(const Choice& choice) {
+  REQUIRE_MESSAGE(oracle().count(choice.name) == 1, "no formula here for the activation " << choice.name);
+  return oracle().at(choice.name)(choice.params);
 }
 
 /// The census of one unit with one pre-activation.
@@ -95,18 +142,28 @@ TEST_CASE("every activation agrees with its textbook formula in float64") {
   for (const double x : {-40.0, -1e-3, -1e-9, 1e-9, 1e-3, 25.0, 40.0}) z.push_back(x);
   std::vector<double> a(z.size());
   std::vector<double> d(z.size());
-  for (const ActivationEntry& entry : activation_table()) {
-    REQUIRE(oracle().count(entry.name) == 1);
-    const Naive& naive = oracle().at(entry.name);
-    evaluate_activation(activation(entry.name), z, a, d);
-    for (std::size_t at = 0; at < z.size(); ++at) {
-      CAPTURE(entry.name);
-      CAPTURE(z[at]);
-      CHECK(std::abs(a[at] - naive.value(z[at])) <= 1e-13 * (1.0 + std::abs(naive.value(z[at]))));
-      CHECK(std::abs(d[at] - naive.slope(z[at])) <= 1e-12);
-      CHECK(std::abs(a[at] - naive.value(z[at])) <= kActivationSlack * 0x1p-53 * (1.0 + std::abs(z[at])));
+  for (const ActivationEntry& entry : activation_table())
+    for (const Choice& choice : variants_of(entry)) {
+      const Naive naive = naive_of(choice);
+      evaluate_activation(choice, z, a, d);
+      for (std::size_t at = 0; at < z.size(); ++at) {
+        CAPTURE(entry.name);
+        CAPTURE(z[at]);
+        CHECK(std::abs(a[at] - naive.value(z[at])) <= 1e-13 * (1.0 + std::abs(naive.value(z[at]))));
+        CHECK(std::abs(d[at] - naive.slope(z[at])) <= 1e-12);
+        CHECK(std::abs(a[at] - naive.value(z[at])) <= kActivationSlack * 0x1p-53 * (1.0 + std::abs(z[at])));
+      }
     }
-  }
+}
+
+TEST_CASE("the slope that initialisers are told is that of a function that is linear below 0, else 0") {
+  for (const ActivationEntry& entry : activation_table())
+    for (const Choice& choice : variants_of(entry)) {
+      CAPTURE(entry.name);
+      const Naive naive = naive_of(choice);
+      const bool kinked = naive.value(-2.0) == 2.0 * naive.value(-1.0) && naive.slope(1.0) != naive.slope(-1.0);
+      CHECK(entry.negative_slope(choice.params) == doctest::Approx(kinked ? naive.slope(-1.0) : 0.0));
+    }
 }
 
 TEST_CASE("the shape that bounds rely on is that of the function, and it is computed within its slack") {
@@ -168,7 +225,7 @@ TEST_CASE("small values keep their relative accuracy where exp(x) - 1 would lose
   for (const char* name : {"elu", "tanh"}) {
     evaluate_activation(activation(name), z, a, d);
     for (std::size_t at = 0; at < z.size(); ++at)
-      CHECK(a[at] == doctest::Approx(oracle().at(name).value(z[at])).epsilon(1e-12));
+      CHECK(a[at] == doctest::Approx(naive_of(activation(name)).value(z[at])).epsilon(1e-12));
   }
 }
 

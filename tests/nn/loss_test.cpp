@@ -3,7 +3,10 @@
 #include <doctest/doctest.h>
 
 #include <cmath>
+#include <functional>
 #include <limits>
+#include <map>
+#include <string>
 
 #include "support/specs.hpp"
 #include "util/random.hpp"
@@ -14,24 +17,44 @@ using namespace reluscope::test;
 namespace {
 
 /// The loss of one column, straight from its definition.
-double naive(const std::string& name, const Vector<double>& y, const Vector<double>& t, int label) {
-  const auto outputs = static_cast<double>(y.size());
-  double sum = 0.0;
-  if (name == "cross_entropy") {
-    for (const double one : y) sum += std::exp(one);
-    return -std::log(std::exp(y[label]) / sum);
-  }
-  for (Index row = 0; row < y.size(); ++row) {
-    const double e = y[row] - t[row];
-    if (name == "mse") sum += e * e;
-    if (name == "mae") sum += std::abs(e);
-    if (name == "huber") sum += std::abs(e) <= 1.0 ? 0.5 * e * e : std::abs(e) - 0.5;
-    if (name == "bce") {
-      const double p = 1.0 / (1.0 + std::exp(-y[row]));
-      sum -= t[row] * std::log(p) + (1.0 - t[row]) * std::log(1.0 - p);
-    }
-  }
-  return sum / outputs;
+using Formula = std::function<double(const ParamValues&, const Vector<double>& y, const Vector<double>& t, int label)>;
+
+/// The mean over the outputs of what `term` says of each.
+Formula mean_of(std::function<double(const ParamValues&, double y, double t)> term) {
+  return [term = std::move(term)](const ParamValues& params, const Vector<double>& y, const Vector<double>& t, int) {
+    double sum = 0.0;
+    for (Index row = 0; row < y.size(); ++row) sum += term(params, y[row], t[row]);
+    return sum / static_cast<double>(y.size());
+  };
+}
+
+const std::map<std::string, Formula>& formulas() {
+  using P = const ParamValues&;
+  static const std::map<std::string, Formula> all = {
+      {"mse", mean_of([](P, double y, double t) { return (y - t) * (y - t); })},
+      {"mae", mean_of([](P, double y, double t) { return std::abs(y - t); })},
+      {"huber", mean_of([](P params, double y, double t) {
+         const double bend = params.number("delta");
+         const double error = std::abs(y - t);
+         return error <= bend ? 0.5 * error * error : bend * (error - 0.5 * bend);
+       })},
+      {"bce", mean_of([](P, double y, double t) {
+         const double p = 1.0 / (1.0 + std::exp(-y));
+         return -t * std::log(p) - (1.0 - t) * std::log(1.0 - p);
+       })},
+      {"cross_entropy",
+       [](P, const Vector<double>& y, const Vector<double>&, int label) {
+         double sum = 0.0;
+         for (const double one : y) sum += std::exp(one);
+         return -std::log(std::exp(y[label]) / sum);
+       }},
+  };
+  return all;
+}
+
+double naive(const Choice& choice, const Vector<double>& y, const Vector<double>& t, int label) {
+  REQUIRE_MESSAGE(formulas().count(choice.name) == 1, "no formula here for the loss " << choice.name);
+  return formulas().at(choice.name)(choice.params, y, t, label);
 }
 
 struct Evaluated {
@@ -39,18 +62,18 @@ struct Evaluated {
   Matrix<double> delta;
 };
 
-Evaluated evaluate(const std::string& name, const Matrix<double>& y, const Matrix<double>& t,
+Evaluated evaluate(const Choice& choice, const Matrix<double>& y, const Matrix<double>& t,
                    const std::vector<std::int32_t>& labels) {
-  const LossEntry& entry = *find_entry(loss_table(), name);
+  const LossEntry& entry = *find_entry(loss_table(), choice.name);
   Evaluated out{Vector<double>(y.cols()), Matrix<double>(y.rows(), y.cols())};
-  entry.evaluate(loss(name).params, y, Targets<double>{t, labels},
+  entry.evaluate(choice.params, y, Targets<double>{t, labels},
                  std::span(out.losses.data(), static_cast<std::size_t>(y.cols())), out.delta);
   return out;
 }
 
 }  // namespace
 
-TEST_CASE("every loss agrees with its definition") {
+TEST_CASE("every loss, and its gradient, agrees with its definition") {
   Rng rng(4, Purpose::generator);
   for (const Index rows : {2, 10, 16, 35}) {
     Matrix<double> y(rows, 9);
@@ -63,28 +86,34 @@ TEST_CASE("every loss agrees with its definition") {
       }
       labels.push_back(static_cast<std::int32_t>(rng.below(static_cast<std::uint64_t>(rows))));
     }
-    for (const LossEntry& entry : loss_table()) {
-      const Evaluated out = evaluate(entry.name, y, t, labels);
-      for (Index column = 0; column < 9; ++column) {
+    for (const LossEntry& entry : loss_table())
+      for (const Choice& choice : variants_of(entry)) {
         CAPTURE(entry.name);
-        CHECK(out.losses[column] ==
-              doctest::Approx(naive(entry.name, y.col(column), t.col(column), labels[static_cast<std::size_t>(column)]))
-                  .epsilon(1e-12));
+        const Evaluated out = evaluate(choice, y, t, labels);
+        for (Index column = 0; column < 9; ++column) {
+          const auto at = [&](Index row, double step) {
+            Vector<double> moved = y.col(column);
+            moved[row] += step;
+            return naive(choice, moved, t.col(column), labels[static_cast<std::size_t>(column)]);
+          };
+          CHECK(out.losses[column] == doctest::Approx(at(0, 0.0)).epsilon(1e-12));
+          for (Index row = 0; row < rows; ++row)
+            CHECK(std::abs(out.delta(row, column) - (at(row, 1e-6) - at(row, -1e-6)) / 2e-6) < 1e-6);
+        }
       }
-    }
   }
 }
 
 TEST_CASE("cross entropy and bce are stable for huge logits") {
   Matrix<double> y(2, 2);
   y << 1000.0, -1000.0, -1000.0, 1000.0;
-  const Evaluated ce = evaluate("cross_entropy", y, y, {0, 0});
+  const Evaluated ce = evaluate(loss("cross_entropy"), y, y, {0, 0});
   CHECK(ce.losses[0] == 0.0);
   CHECK(ce.losses[1] == 2000.0);
   CHECK(ce.delta(0, 1) == -1.0);
   CHECK(ce.delta(1, 1) == 1.0);
   const Matrix<double> t = Matrix<double>::Zero(2, 2);
-  const Evaluated bce = evaluate("bce", y, t, {});
+  const Evaluated bce = evaluate(loss("bce"), y, t, {});
   CHECK(bce.losses[0] == 500.0);
   CHECK(bce.delta.allFinite());
 }
@@ -95,7 +124,7 @@ TEST_CASE("a NaN output gives a NaN loss") {
   const Matrix<double> t = Matrix<double>::Zero(3, 1);
   for (const LossEntry& entry : loss_table()) {
     CAPTURE(entry.name);
-    CHECK(std::isnan(evaluate(entry.name, y, t, {0}).losses[0]));
+    CHECK(std::isnan(evaluate(loss(entry.name), y, t, {0}).losses[0]));
   }
 }
 
@@ -108,7 +137,7 @@ TEST_CASE("with one output, samples side by side give the bits of samples far ap
     CAPTURE(entry.name);
     const Matrix<double> y = wide.row(1);
     const Matrix<double> t = wide_targets.row(1);
-    const Evaluated together = evaluate(entry.name, y, t, {});
+    const Evaluated together = evaluate(loss(entry.name), y, t, {});
     Vector<double> losses(kSamples);
     Matrix<double> delta(3, kSamples);
     entry.evaluate(loss(entry.name).params, wide.middleRows(1, 1), Targets<double>{wide_targets.middleRows(1, 1), {}},
@@ -116,6 +145,6 @@ TEST_CASE("with one output, samples side by side give the bits of samples far ap
     CHECK((losses.array() == together.losses.array()).all());
     CHECK((delta.row(1).array() == together.delta.row(0).array()).all());
     for (Index column = 0; column < kSamples; ++column)
-      CHECK(losses[column] == doctest::Approx(naive(entry.name, y.col(column), t.col(column), 0)).epsilon(1e-12));
+      CHECK(losses[column] == doctest::Approx(naive(loss(entry.name), y.col(column), t.col(column), 0)).epsilon(1e-12));
   }
 }

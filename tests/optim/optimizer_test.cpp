@@ -5,6 +5,8 @@
 
 #include <cmath>
 #include <functional>
+#include <map>
+#include <string>
 
 #include "support/specs.hpp"
 #include "util/random.hpp"
@@ -55,89 +57,95 @@ void check(const Choice& choice, const std::function<Rule()>& make_rule, double 
   }
 }
 
+/// One element's life under each optimiser with these parameters, in PyTorch's formulas.
+const std::map<std::string, std::function<Rule(const ParamValues&, double lr)>>& formulas() {
+  using P = const ParamValues&;
+  static const auto adam = [](P p, double lr, bool decoupled) {
+    return [lr, decoupled, beta1 = p.numbers("betas")[0], beta2 = p.numbers("betas")[1], eps = p.number("eps"),
+            decay = p.number("weight_decay"), m = 0.0, v = 0.0](int t, double x, double g) mutable {
+      if (decoupled) {
+        x -= lr * decay * x;
+      } else {
+        g += decay * x;
+      }
+      m = beta1 * m + (1.0 - beta1) * g;
+      v = beta2 * v + (1.0 - beta2) * g * g;
+      const double m_hat = m / (1.0 - std::pow(beta1, t));
+      const double v_hat = v / (1.0 - std::pow(beta2, t));
+      return x - lr * m_hat / (std::sqrt(v_hat) + eps);
+    };
+  };
+  static const std::map<std::string, std::function<Rule(P, double)>> all = {
+      {"sgd",
+       [](P p, double lr) -> Rule {
+         return [lr, momentum = p.number("momentum"), dampening = p.number("dampening"), nesterov = p.flag("nesterov"),
+                 decay = p.number("weight_decay"), v = 0.0](int t, double x, double g) mutable {
+           g += decay * x;
+           if (momentum == 0.0) return x - lr * g;
+           v = t == 1 ? g : momentum * v + (1.0 - dampening) * g;
+           return x - lr * (nesterov ? g + momentum * v : v);
+         };
+       }},
+      {"adam", [](P p, double lr) -> Rule { return adam(p, lr, false); }},
+      {"adamw", [](P p, double lr) -> Rule { return adam(p, lr, true); }},
+      {"rmsprop",
+       [](P p, double lr) -> Rule {
+         return [lr, alpha = p.number("alpha"), eps = p.number("eps"), momentum = p.number("momentum"),
+                 centered = p.flag("centered"), decay = p.number("weight_decay"), square = 0.0, mean = 0.0,
+                 buffer = 0.0](int, double x, double g) mutable {
+           g += decay * x;
+           square = alpha * square + (1.0 - alpha) * g * g;
+           mean = alpha * mean + (1.0 - alpha) * g;
+           const double scaled = g / (std::sqrt(centered ? square - mean * mean : square) + eps);
+           buffer = momentum * buffer + scaled;
+           return x - lr * buffer;
+         };
+       }},
+      {"adagrad",
+       [](P p, double lr) -> Rule {
+         return [lr, lr_decay = p.number("lr_decay"), eps = p.number("eps"), decay = p.number("weight_decay"),
+                 square = p.number("initial_accumulator_value")](int t, double x, double g) mutable {
+           g += decay * x;
+           square += g * g;
+           return x - lr / (1.0 + (t - 1) * lr_decay) * g / (std::sqrt(square) + eps);
+         };
+       }},
+  };
+  return all;
+}
+
 }  // namespace
 
-TEST_CASE("sgd, plain, with momentum, dampening, nesterov and weight decay") {
-  check(
-      optimizer("sgd"), [] { return [](int, double x, double g) { return x - 0.1 * g; }; }, 0.1);
-  check(
-      optimizer("sgd", {{"weight_decay", 0.3}}),
-      [] { return [](int, double x, double g) { return x - 0.1 * (g + 0.3 * x); }; }, 0.1);
-  check(
-      optimizer("sgd", {{"momentum", 0.9}, {"dampening", 0.4}}),
-      [] {
-        return [v = 0.0](int t, double x, double g) mutable {
-          v = t == 1 ? g : 0.9 * v + 0.6 * g;
-          return x - 0.1 * v;
-        };
-      },
-      0.1);
-  check(
-      optimizer("sgd", {{"momentum", 0.8}, {"nesterov", true}, {"weight_decay", 0.01}}),
-      [] {
-        return [v = 0.0](int t, double x, double g) mutable {
-          g += 0.01 * x;
-          v = t == 1 ? g : 0.8 * v + g;
-          return x - 0.1 * (g + 0.8 * v);
-        };
-      },
-      0.1);
-}
-
-TEST_CASE("adam and adamw") {
-  const auto adam = [](double coupled, double decoupled) {
-    return [coupled, decoupled] {
-      return Rule([coupled, decoupled, m = 0.0, v = 0.0](int t, double x, double g) mutable {
-        x -= 0.01 * decoupled * x;
-        g += coupled * x;
-        m = 0.8 * m + 0.2 * g;
-        v = 0.95 * v + 0.05 * g * g;
-        const double m_hat = m / (1.0 - std::pow(0.8, t));
-        const double v_hat = v / (1.0 - std::pow(0.95, t));
-        return x - 0.01 * m_hat / (std::sqrt(v_hat) + 1e-3);
-      });
-    };
-  };
-  const std::vector<double> betas = {0.8, 0.95};
-  check(optimizer("adam", {{"betas", betas}, {"eps", 1e-3}}), adam(0.0, 0.0), 0.01);
-  check(optimizer("adam", {{"betas", betas}, {"eps", 1e-3}, {"weight_decay", 0.2}}), adam(0.2, 0.0), 0.01);
-  check(optimizer("adamw", {{"betas", betas}, {"eps", 1e-3}, {"weight_decay", 0.2}}), adam(0.0, 0.2), 0.01);
-}
-
-TEST_CASE("rmsprop, plain, centered and with momentum") {
-  const auto rmsprop = [](bool centered, double momentum) {
-    return [centered, momentum] {
-      return Rule([centered, momentum, s = 0.0, mean = 0.0, b = 0.0](int, double x, double g) mutable {
-        s = 0.9 * s + 0.1 * g * g;
-        mean = 0.9 * mean + 0.1 * g;
-        const double scaled = g / (std::sqrt(centered ? s - mean * mean : s) + 1e-4);
-        b = momentum * b + scaled;
-        return x - 0.01 * (momentum > 0.0 ? b : scaled);
-      });
-    };
-  };
-  for (const bool centered : {false, true})
-    for (const double momentum : {0.0, 0.7})
-      check(optimizer("rmsprop", {{"alpha", 0.9}, {"eps", 1e-4}, {"centered", centered}, {"momentum", momentum}}),
-            rmsprop(centered, momentum), 0.01);
-}
-
-TEST_CASE("adagrad with rate decay and a start value") {
-  check(
-      optimizer("adagrad", {{"lr_decay", 0.1}, {"initial_accumulator_value", 0.5}}),
-      [] {
-        return [s = 0.5](int t, double x, double g) mutable {
-          s += g * g;
-          return x - 0.1 / (1.0 + (t - 1) * 0.1) * g / (std::sqrt(s) + 1e-10);
-        };
-      },
-      0.1);
+TEST_CASE("every optimiser follows its formula, for every one of its parameters and for all at once") {
+  for (const OptimizerEntry& entry : optimizer_table()) {
+    REQUIRE_MESSAGE(formulas().count(entry.name) == 1, "no formula here for the optimiser " << entry.name);
+    std::vector<Choice> choices = variants_of(entry);
+    choices.push_back(all_changed(entry));
+    // Momentum changes what the others do.
+    for (const Choice& choice : variants_of(entry)) {
+      if (entry.name != "sgd") break;
+      choices.push_back(choice);
+      choices.back().params.set("momentum", 0.8);
+    }
+    for (const Choice& choice : choices) {
+      check(
+          choice, [&] { return formulas().at(entry.name)(choice.params, 0.05); }, 0.05);
+      Parameter<double> parameter;
+      parameter.value.resize(1, 1);
+      CHECK(Optimizer<double>(choice, {}, {&parameter}).base_lr() == choice.params.number("lr"));
+    }
+  }
 }
 
 TEST_CASE("weight decay leaves a parameter alone that does not decay") {
-  check(
-      optimizer("sgd", {{"weight_decay", 0.3}}), [] { return [](int, double x, double g) { return x - 0.1 * g; }; },
-      0.1, false);
+  for (const OptimizerEntry& entry : optimizer_table()) {
+    Choice choice = all_changed(entry);
+    Choice plain = choice;
+    plain.params.set("weight_decay", 0.0);
+    choice.params.set("weight_decay", 0.3);
+    check(
+        choice, [&] { return formulas().at(entry.name)(plain.params, 0.05); }, 0.05, false);
+  }
 }
 
 TEST_CASE("a sweep's sums agree with naive ones, before clipping, over many blocks") {

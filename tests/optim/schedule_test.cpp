@@ -2,7 +2,10 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <cmath>
+#include <functional>
+#include <map>
 #include <string>
 
 #include "support/specs.hpp"
@@ -17,6 +20,49 @@ Schedule schedule(const std::string& name, const Settings& settings = {}, std::i
 }
 
 }  // namespace
+
+TEST_CASE("every schedule follows its formula, for every one of its parameters and for all at once") {
+  using Formula = std::function<double(const ParamValues&, const ScheduleClock&)>;
+  const auto elapsed = [](const ParamValues& p, const ScheduleClock& clock) {
+    return p.text("per") == "step" ? clock.step : clock.step / clock.steps_per_epoch;
+  };
+  const std::map<std::string, Formula> formulas = {
+      {"constant", [](const ParamValues&, const ScheduleClock&) { return 1.0; }},
+      {"step",
+       [&](const ParamValues& p, const ScheduleClock& clock) {
+         const std::int64_t cuts = elapsed(p, clock) / p.integer("step_size");
+         return std::pow(p.number("gamma"), static_cast<double>(cuts));
+       }},
+      {"exponential",
+       [&](const ParamValues& p, const ScheduleClock& clock) {
+         return std::pow(p.number("gamma"), static_cast<double>(elapsed(p, clock)));
+       }},
+      {"cosine",
+       [](const ParamValues& p, const ScheduleClock& clock) {
+         const std::int64_t period = p.is_null("t_max") ? clock.total_steps : p.integer("t_max");
+         const double done = std::min(1.0, static_cast<double>(clock.step) / static_cast<double>(period));
+         const double low = p.number("eta_min_factor");
+         return low + (1.0 - low) * 0.5 * (1.0 + std::cos(std::acos(-1.0) * done));
+       }},
+  };
+  for (const ScheduleEntry& entry : schedule_table()) {
+    REQUIRE_MESSAGE(formulas.count(entry.name) == 1, "no formula here for the schedule " << entry.name);
+    std::vector<Choice> choices = variants_of(entry);
+    choices.push_back(all_changed(entry));
+    for (const Choice& choice : choices)
+      for (const std::int64_t step : {0, 1, 9, 10, 29, 30, 31, 99, 109, 110, 155, 199, 200}) {
+        CAPTURE(entry.name);
+        CAPTURE(step);
+        const ScheduleClock clock{step, 200, 10};
+        CHECK(Schedule(choice, 0, 0.0).factor(clock) ==
+              doctest::Approx(formulas.at(entry.name)(choice.params, clock)).epsilon(1e-11).scale(1e-3));
+        // After a warm-up the same begins later, and has so much less time.
+        const ScheduleClock later{step + 40, 240, 10};
+        CHECK(Schedule(choice, 40, 0.25).factor(later) == Schedule(choice, 0, 0.0).factor(clock));
+        CHECK(Schedule(choice, 40, 0.25).factor({10, 240, 10}) == 0.4375);  // a quarter of the way from 0.25 to 1
+      }
+  }
+}
 
 TEST_CASE("constant stays at 1") { CHECK(schedule("constant").factor({99, 100, 10}) == 1.0); }
 

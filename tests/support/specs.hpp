@@ -23,6 +23,46 @@ Choice choose(std::span<const E> table, const std::string& name, const Settings&
   return choice;
 }
 
+/// Other values that the parameter may have than its default.
+inline std::vector<ParamValue> other_values(const Param& param) {
+  std::vector<ParamValue> values;
+  for (const std::string& word : param.allowed)
+    if (param.fallback != ParamValue(word)) values.emplace_back(word);
+  if (const auto* real = std::get_if<double>(&param.fallback)) values.emplace_back(*real == 0.0 ? 0.3 : 0.7 * *real);
+  if (const auto* whole = std::get_if<std::int64_t>(&param.fallback)) values.emplace_back(*whole + 1);
+  if (const auto* flag = std::get_if<bool>(&param.fallback)) values.emplace_back(!*flag);
+  if (const auto* list = std::get_if<std::vector<double>>(&param.fallback))
+    for (std::size_t at = 0; at < list->size(); ++at) {
+      std::vector<double> changed = *list;
+      changed[at] *= 0.7;
+      values.emplace_back(changed);
+    }
+  const bool is_null = std::holds_alternative<std::monostate>(param.fallback);
+  if (is_null && param.kind == ParamKind::number) values.emplace_back(0.3);
+  if (is_null && param.kind == ParamKind::integer) values.emplace_back(std::int64_t{30});
+  if (!is_null && param.optional) values.emplace_back(std::monostate());
+  return values;
+}
+
+/// The entry with its defaults, and once more for each other value of each of its parameters.
+inline std::vector<Choice> variants_of(const Entry& entry) {
+  std::vector<Choice> variants = {{entry.name, ParamValues(entry.params)}};
+  for (const Param& param : entry.params)
+    for (const ParamValue& value : other_values(param)) {
+      variants.push_back(variants.front());
+      variants.back().params.set(param.name, value);
+    }
+  return variants;
+}
+
+/// The entry with none of its defaults.
+inline Choice all_changed(const Entry& entry) {
+  Choice changed{entry.name, ParamValues(entry.params)};
+  for (const Param& param : entry.params)
+    for (const ParamValue& value : other_values(param)) changed.params.set(param.name, value);
+  return changed;
+}
+
 inline Choice activation(const std::string& name, const Settings& settings = {}) {
   return choose(activation_table(), name, settings);
 }
