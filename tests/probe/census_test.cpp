@@ -202,6 +202,28 @@ TEST_CASE("effective rank of known spectra") {
   CHECK(effective_rank(Matrix<double>(two.transpose())) == doctest::Approx(std::exp(entropy)));
 }
 
+TEST_CASE("effective rank: a singular value counts down to the rounding of the largest one, and no further") {
+  const auto rank_of = [](double small) {
+    Matrix<double> activations = Matrix<double>::Zero(2, 3);
+    activations(0, 0) = 1.0;
+    activations(1, 1) = small;
+    return effective_rank(activations);
+  };
+  for (const double small : {1e-2, 1e-5, 3e-8}) {  // its square is above 2 · 2.2e-16
+    const double share = small / (1.0 + small);
+    const double entropy = -share * std::log(share) - (1.0 - share) * std::log1p(-share);
+    CHECK(rank_of(small) == doctest::Approx(std::exp(entropy)).epsilon(1e-10));
+    CHECK(rank_of(small) > 1.0 + small);
+  }
+  CHECK(rank_of(1.5e-8) == 1.0);
+  // Eigenvalues that are rounding errors, some fifty of them.
+  Matrix<double> same(60, 400);
+  for (Index unit = 0; unit < 60; ++unit)
+    for (Index sample = 0; sample < 400; ++sample)
+      same(unit, sample) = std::sin(1.0 + static_cast<double>(unit)) * std::cos(0.3 * static_cast<double>(sample));
+  CHECK(std::abs(effective_rank(same) - 1.0) < 1e-9);
+}
+
 TEST_CASE("lifecycles count births, deaths and revivals at the census that saw them") {
   const auto census = [](std::vector<bool> dead) {
     CensusResult result;

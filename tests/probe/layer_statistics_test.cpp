@@ -80,6 +80,7 @@ TEST_CASE("the statistics of a batch agree with naive ones, in both precisions")
         CHECK(seen.a_mean == doctest::Approx(a.mean()).epsilon(tolerance));
         CHECK(seen.a_rms == doctest::Approx(std::sqrt(a.array().square().mean())).epsilon(tolerance));
         CHECK(seen.a_max == doctest::Approx(a.cwiseAbs().maxCoeff()).epsilon(tolerance));
+        CHECK(seen.z_max == doctest::Approx(z[layer].cwiseAbs().maxCoeff()).epsilon(tolerance));
         CHECK(seen.zero_fraction == doctest::Approx((a.array() == 0.0).cast<double>().mean()));
         Index dead = 0;
         for (Index unit = 0; unit < a.rows(); ++unit) dead += (hidden && z[layer].row(unit).maxCoeff() <= 0) ? 1 : 0;
@@ -127,6 +128,8 @@ TEST_CASE("delta RMS, gradient norms and noise scale agree with per-sample gradi
     CHECK(std::sqrt(measured.result.layers[layer][0].gradient_square) == doctest::Approx(dw.norm()));
     CHECK(std::sqrt(measured.result.layers[layer][1].gradient_square) == doctest::Approx(db.norm()));
     CHECK(measured.result.layers[layer][0].gradient_max == doctest::Approx(dw.cwiseAbs().maxCoeff()));
+    CHECK(measured.result.layers[layer][0].gradient_abs == doctest::Approx(dw.cwiseAbs().sum()));
+    CHECK(measured.result.layers[layer][0].gradient_zeros == static_cast<double>((dw.array() == 0.0).count()));
     batch_square += dw.squaredNorm() + db.squaredNorm();
   }
   const auto size = static_cast<double>(batch);
@@ -134,6 +137,52 @@ TEST_CASE("delta RMS, gradient norms and noise scale agree with per-sample gradi
   const double signal = (size * batch_square - mean_square) / (size - 1.0);
   REQUIRE(signal > 0.0);
   CHECK(measured.noise == doctest::Approx(trace / signal).epsilon(1e-9));
+}
+
+TEST_CASE("what other tools' monitors count: each limit with a unit on either side of it") {
+  constexpr Index kBatch = 200;
+  // Values per unit: so many are `value`, the others 0.7.
+  struct Unit {
+    Index count;
+    double value;
+    bool rare, faint;
+  };
+  const std::vector<Unit> units = {
+      {198, 0.0, false, true},       // active on 1 %
+      {199, 0.0, true, true},        // and on less
+      {190, 0.99e-5, false, true},   // next to silent on 95 %
+      {189, 0.99e-5, false, false},  // and on less
+      {190, -0.99e-5, false, true}, {200, 1.01e-5, false, false}, {200, -0.99e-6, false, true},
+      {200, 1.01e-6, false, true},  {0, 0.0, false, false},
+  };
+  LayerState<double> state;
+  state.output = Matrix<double>::Constant(static_cast<Index>(units.size()), kBatch + 8, 0.7);  // 8: no samples
+  Index rare = 0;
+  Index faint = 0;
+  Index tiny = 0;
+  Index nonpositive = 0;
+  for (std::size_t at = 0; at < units.size(); ++at) {
+    const Unit& unit = units[at];
+    state.output.row(static_cast<Index>(at)).head(unit.count).setConstant(unit.value);
+    rare += unit.rare ? 1 : 0;
+    faint += unit.faint ? 1 : 0;
+    tiny += std::abs(unit.value) < 1e-6 ? unit.count : 0;
+    nonpositive += unit.value <= 0.0 ? unit.count : 0;
+    // Each on its own as well: no two mistakes make up for each other.
+    LayerState<double> alone;
+    alone.output = state.output.row(static_cast<Index>(at));
+    const MonitorStatistics seen = monitor_statistics(alone, kBatch);
+    CAPTURE(unit.count);
+    CAPTURE(unit.value);
+    CHECK(seen.batch_rare == (unit.rare ? 1 : 0));
+    CHECK(seen.batch_faint == (unit.faint ? 1 : 0));
+  }
+  const MonitorStatistics seen = monitor_statistics(state, kBatch);
+  const auto count = static_cast<double>(kBatch) * static_cast<double>(units.size());
+  CHECK(seen.batch_rare == rare);
+  CHECK(seen.batch_faint == faint);
+  CHECK(seen.tiny_fraction == static_cast<double>(tiny) / count);
+  CHECK(seen.nonpositive_fraction == static_cast<double>(nonpositive) / count);
 }
 
 TEST_CASE("the noise scale of pure noise is infinite, of one sample unknown") {
