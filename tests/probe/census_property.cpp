@@ -1,0 +1,162 @@
+#include "probe/census_property.hpp"
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <string>
+
+#include "experiment/training_step.hpp"
+#include "optim/schedule.hpp"
+#include "probe/coroner.hpp"
+#include "probe/exact_census.hpp"
+#include "probe/prognosis.hpp"
+#include "support/random_experiment.hpp"
+
+namespace reluscope::test {
+
+namespace {
+
+/// Every tenth experiment trains long: locks are for good.
+constexpr std::int64_t kSteps = 60;
+constexpr std::int64_t kManySteps = 800;
+
+/// What all experiments together have shown, so that a test that shows nothing fails.
+struct Tally {
+  std::int64_t experiments = 0, dead = 0, deaths = 0, revivals = 0, bounds = 0, tight = 0, autopsies = 0;
+  std::array<std::int64_t, 4> locks{};
+  std::array<std::int64_t, kDeviceNames.size()> settled{};
+  std::int64_t evaluated = 0, brute = 0;
+};
+
+template <class T>
+void run(const RandomExperiment& one, std::uint64_t seed, Tally& tally) {
+  INFO("experiment " << seed << (std::is_same_v<T, float> ? " in float32" : " in float64"));
+  Rng rng(seed, Purpose::generator, 78);
+  ThreadPool pool(static_cast<int>(1 + rng.below(2)));
+  Network<T> network(one.network, one.dataset.features(), seed);
+  const std::string loss_name = one.dataset.task == Task::classification ? "cross_entropy" : "mse";
+  const Choice chosen = loss(loss_name);
+  const LossEntry& entry = *find_entry(loss_table(), loss_name);
+  Optimizer<T> optimizer(one.optimizer, one.clipping, network.parameters());
+  TrainingStep<T> step(network, one.dataset, entry, chosen.params, plan_targets(entry, one.dataset, network.outputs()),
+                       optimizer, one.batch, pool);
+  LazyExtent<T> extent(one.dataset, pool);
+  const auto exact = make_exact_census(network, one.dataset, extent, pool, seed);
+  const auto brute = make_brute_census(network, one.dataset, extent, pool);
+  Prognosis<T> prognosis(network, optimizer, extent);
+  // Rates may change on the way.
+  const Schedule schedule(choose(schedule_table(), rng.uniform() < 0.5 ? "constant" : "cosine"),
+                          static_cast<std::int64_t>(rng.below(10)), 0.1);
+  const std::int64_t steps = seed % 10 == 9 ? kManySteps : kSteps;
+  const RateHorizon horizon(schedule, one.lr, steps, 10);
+  const auto every = static_cast<std::int64_t>(1 + rng.below(rng.uniform() < 0.5 ? 1 : 12));
+  CensusResult last;
+  for (std::int64_t at = 0; at < steps; ++at) {
+    std::vector<Index> batch(static_cast<std::size_t>(one.batch));
+    for (Index& sample : batch)
+      sample = static_cast<Index>(rng.below(static_cast<std::uint64_t>(one.dataset.train.count())));
+    Pass pass{true, Measure::activity, seed, static_cast<std::uint64_t>(at)};
+    if (rng.uniform() < 0.5) pass.measure = Measure::batch;
+    step.compute(batch, pass);
+    const CensusResult truth = brute->take(network, nullptr);
+    const bool due = at % every == 0;
+    CensusResult found;
+    std::vector<DeadBounds> bounds;
+    if (due) {
+      found = exact->take(network, &step.activity());
+      REQUIRE(found.collapsed == truth.collapsed);
+    } else {
+      bounds = exact->bounds(network, step.activity());
+    }
+    for (std::size_t layer = 0; layer < truth.layers.size(); ++layer) {
+      const auto& units = truth.layers[layer].units;
+      if (due) {
+        for (std::size_t unit = 0; unit < units.size(); ++unit) {
+          const UnitCensus& seen = found.layers[layer].units[unit];
+          INFO("step " << at << ", layer " << layer << ", unit " << unit << ", by "
+                       << kDeviceNames[static_cast<std::size_t>(seen.device)] << ", margin " << units[unit].margin);
+          REQUIRE(seen.dead == units[unit].dead);
+          REQUIRE(seen.dead_on_domain == units[unit].dead_on_domain);
+          if (seen.dead) REQUIRE(seen.margin <= units[unit].margin);
+          if (seen.dead) ++tally.dead;
+          if (!last.layers.empty() && seen.dead != last.layers[layer].units[unit].dead)
+            ++(seen.dead ? tally.deaths : tally.revivals);
+        }
+      } else {
+        const std::int64_t dead = truth.layers[layer].dead();
+        INFO("step " << at << ", layer " << layer << ": " << bounds[layer].dead_min << " <= " << dead
+                     << " <= " << bounds[layer].dead_max);
+        REQUIRE(bounds[layer].dead_min <= dead);
+        REQUIRE(bounds[layer].dead_max >= dead);
+        for (const std::size_t unit : bounds[layer].dead) REQUIRE(units[unit].dead);
+        ++tally.bounds;
+        if (bounds[layer].dead_min == bounds[layer].dead_max) ++tally.tight;
+      }
+      for (std::size_t unit = 0; unit < units.size(); ++unit) {
+        INFO("step " << at << ", layer " << layer << ", unit " << unit << ": "
+                     << lock_name(prognosis.locks()[layer][unit]) << ", margin " << units[unit].margin);
+        if (prognosis.locks()[layer][unit] != Lock::none) REQUIRE(units[unit].dead);
+      }
+    }
+    if (due) {
+      std::vector<Death> deaths;
+      for (std::size_t layer = 0; layer < found.layers.size() && !last.layers.empty(); ++layer)
+        for (std::size_t unit = 0; unit < found.layers[layer].units.size(); ++unit)
+          if (found.layers[layer].units[unit].dead && !last.layers[layer].units[unit].dead) {
+            REQUIRE(last.layers[layer].units[unit].witness >= 0);
+            deaths.push_back({layer, unit, last.layers[layer].units[unit].witness});
+          }
+      for (const Autopsy& autopsy : examine(exact->last(), network, one.dataset, deaths)) {
+        const double total = autopsy.own_weights + autopsy.own_bias + autopsy.upstream;
+        if (!std::isfinite(autopsy.rounding)) continue;  // a run on its way to infinity
+        REQUIRE(std::abs(total - (autopsy.z_now - autopsy.z_before)) <= autopsy.rounding);
+        ++tally.autopsies;
+      }
+      prognosis.judge(at, found, horizon.from(at));
+      exact->remember(network);
+      last = found;
+    }
+    step.apply(one.lr * schedule.factor({at, steps, 10}));
+    if (!std::isfinite(step.result().loss) || !std::isfinite(step.result().total.gradient_square)) break;
+  }
+  for (const auto& layer : prognosis.locks())
+    for (const Lock lock : layer) ++tally.locks[static_cast<std::size_t>(lock)];
+  for (std::size_t device = 0; device < kDeviceNames.size(); ++device)
+    tally.settled[device] += exact->work().settled[device];
+  tally.evaluated += exact->work().samples;
+  tally.brute += exact->work().censuses * one.dataset.train.count();
+  ++tally.experiments;
+}
+
+}  // namespace
+
+void hold_experiments(std::int64_t first, std::int64_t end) {
+  Tally tally;
+  for (std::int64_t seed = first; seed < end; ++seed) {
+    const RandomExperiment one = draw_experiment(static_cast<std::uint64_t>(seed));
+    if (seed % 4 == 0) {
+      run<double>(one, static_cast<std::uint64_t>(seed), tally);
+    } else {
+      run<float>(one, static_cast<std::uint64_t>(seed), tally);
+    }
+  }
+  MESSAGE(tally.experiments << " experiments: " << tally.dead << " dead at censuses, " << tally.deaths << " deaths, "
+                            << tally.revivals << " revivals, " << tally.autopsies << " autopsies; " << tally.bounds
+                            << " bounds, " << tally.tight << " of them tight; " << tally.evaluated << " of "
+                            << tally.brute << " samples run");
+  for (std::size_t device = 0; device < kDeviceNames.size(); ++device)
+    MESSAGE(std::string(kDeviceNames[device]) << ": " << tally.settled[device]);
+  for (const Lock lock : {Lock::domain, Lock::sign, Lock::frozen})
+    MESSAGE(std::string(lock_name(lock)) << ": " << tally.locks[static_cast<std::size_t>(lock)]);
+  // The corpus must be able to show what it is held against.
+  CHECK(tally.deaths > 5 * tally.experiments);
+  CHECK(tally.revivals > 5 * tally.experiments);
+  CHECK(tally.tight > tally.bounds / 4);
+  for (const std::int64_t settled : tally.settled) CHECK(settled > 20 * tally.experiments);
+  for (const Lock lock : {Lock::domain, Lock::sign, Lock::frozen})
+    CHECK(tally.locks[static_cast<std::size_t>(lock)] > tally.experiments / 2);
+}
+
+}  // namespace reluscope::test
