@@ -3,6 +3,7 @@
 #include <Eigen/QR>
 #include <cmath>
 
+#include "util/portable_math.hpp"
 #include "util/random.hpp"
 
 namespace reluscope {
@@ -89,7 +90,7 @@ Moments uniform_moments(double low, double high) { return {0.5 * (low + high), (
 
 /// A normal distribution cut off at ±bound standard deviations keeps 1 − 2 b φ(b)/(2Φ(b) − 1) of its variance.
 Moments truncated_normal_moments(double mean, double std, double bound) {
-  const double density = 0.39894228040143267794 * std::exp(-0.5 * bound * bound);
+  const double density = 0.39894228040143267794 * portable_exp(-0.5 * bound * bound);
   return {mean, std * std * (1.0 - 2.0 * bound * density / (2.0 * normal_cdf(bound) - 1.0))};
 }
 

@@ -6,6 +6,7 @@
 #include <limits>
 #include <numeric>
 
+#include "util/portable_math.hpp"
 #include "util/random.hpp"
 
 namespace reluscope {
@@ -141,8 +142,8 @@ double effective_rank(const Matrix<double>& activations) {
   const Eigen::ArrayXd share = singular / singular.sum();
   double entropy = 0.0;
   for (const double p : share)
-    if (p > 0.0) entropy -= p * std::log(p);
-  return std::exp(entropy);
+    if (p > 0.0) entropy -= p * portable_log(p);
+  return portable_exp(entropy);
 }
 
 }  // namespace reluscope

@@ -2,24 +2,14 @@
 
 #include <Random123/philox.h>
 
-#include <Eigen/Core>
 #include <cmath>
 #include <utility>
+
+#include "util/portable_math.hpp"
 
 namespace reluscope {
 
 namespace {
-
-/// log through Eigen's vectorised function: libm's result depends on the CPU that it runs on.
-double portable_log(double x) {
-  const Eigen::Array<double, 8, 1> lanes = Eigen::Array<double, 8, 1>::Constant(x);
-  return lanes.log()[0];
-}
-
-double portable_exp(double x) {
-  const Eigen::Array<double, 8, 1> lanes = Eigen::Array<double, 8, 1>::Constant(x);
-  return lanes.exp()[0];
-}
 
 template <std::size_t N>
 double polynomial(const double (&coefficients)[N], double x) {
