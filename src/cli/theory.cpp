@@ -27,7 +27,10 @@ std::string percent(double share) { return format_fixed(100.0 * share, 2) + " %"
 /// What the rows cannot say, for people.
 void print_remarks(const Theory& theory) {
   std::cerr << "sum of 1/units over the hidden layers: " << format_fixed(theory.hanin_sum, 3)
-            << " (gradients vary by about its exponential between initialisations)\n";
+            << ": the larger, the more do gradients differ between initialisations\n";
+  if (theory.gradient_moment_ratio)
+    std::cerr << "mean of ‖∂L/∂z‖⁴ at the first layer over the square of that of ‖∂L/∂z‖²: Π (1 + 5/units) = "
+              << format_short(*theory.gradient_moment_ratio) << " (1: all initialisations have the same gradient)\n";
   const BornDeadTheory& born_dead = theory.born_dead;
   if (born_dead.upper) {
     std::cerr << "born dead: " << (born_dead.lower ? "between " + percent(*born_dead.lower) + " and " : "at most ")

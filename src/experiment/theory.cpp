@@ -9,6 +9,7 @@
 #include "experiment/study.hpp"
 #include "experiment/training_step.hpp"
 #include "nn/dense.hpp"
+#include "nn/gaussian_moments.hpp"
 #include "trace/table_writer.hpp"
 #include "util/random.hpp"
 
@@ -65,45 +66,6 @@ std::vector<UnitLayer> layers_of(const NetworkSpec& network, Index inputs) {
     kept = 1.0;
   }
   return layers;
-}
-
-/// E[φ(z)²] and E[φ'(z)²].
-struct SecondMoments {
-  double value;
-  double slope;
-};
-
-/// For z ~ N(mean, variance). Closed forms for functions of two slopes at mean 0; otherwise the trapezoidal rule over
-/// ±8.5 standard deviations, whose error is below 1e-6 for the kinked functions and negligible for the smooth ones.
-SecondMoments second_moments(const Choice& activation, double mean, double variance) {
-  const ActivationEntry& entry = *find_entry(activation_table(), activation.name);
-  if (mean == 0.0) {
-    std::optional<double> left_square;  // mean square of the slope for z < 0
-    if (entry.name == "identity") left_square = 1.0;
-    if (entry.name == "relu" || entry.name == "leaky_relu" || entry.name == "prelu")
-      left_square = std::pow(entry.negative_slope(activation.params), 2);
-    if (entry.name == "rrelu") {
-      const double low = activation.params.number("lower");
-      const double high = activation.params.number("upper");
-      left_square = (low * low + low * high + high * high) / 3.0;
-    }
-    if (left_square) return {0.5 * (1.0 + *left_square) * variance, 0.5 * (1.0 + *left_square)};
-  }
-  constexpr std::size_t kNodes = 2001;
-  constexpr double kReach = 8.5;
-  constexpr double kStep = 2.0 * kReach / static_cast<double>(kNodes - 1);
-  static thread_local std::vector<double> z(kNodes), a(kNodes), d(kNodes);
-  const double std = std::sqrt(variance);
-  for (std::size_t node = 0; node < kNodes; ++node) z[node] = mean + std * (static_cast<double>(node) * kStep - kReach);
-  evaluate_activation(activation, z, a, d);
-  SecondMoments moments{0.0, 0.0};
-  for (std::size_t node = 0; node < kNodes; ++node) {
-    const double x = static_cast<double>(node) * kStep - kReach;
-    const double weight = kStep * 0.39894228040143267794 * std::exp(-0.5 * x * x);
-    moments.value += weight * a[node] * a[node];
-    moments.slope += weight * d[node] * d[node];
-  }
-  return moments;
 }
 
 /// Samples in order of their norm, and the mean of ‖x‖² in each of some groups of neighbours.
@@ -278,6 +240,12 @@ Measurement measure_fresh(const ExperimentSpec& spec, const Dataset& dataset, st
 
 }  // namespace
 
+double relu_moment_ratio(std::span<const Index> hidden) {
+  double ratio = 1.0;
+  for (const Index units : hidden) ratio *= 1.0 + 5.0 / static_cast<double>(units);
+  return ratio;
+}
+
 double born_dead_upper_bound(std::span<const Index> hidden) {
   double alive = 1.0;
   for (const Index units : hidden) alive *= 1.0 - std::exp2(-static_cast<double>(units));
@@ -314,6 +282,8 @@ Theory predict(const ExperimentSpec& spec, const Dataset& dataset) {
   if (spec.network.init_from) return theory;  // nothing is drawn
   predict_layers(spec, dataset, layers, theory);
   if (bounds_apply(layers)) {
+    if (std::all_of(layers.begin(), layers.end(), [](const UnitLayer& layer) { return layer.kept == 1.0; }))
+      theory.gradient_moment_ratio = relu_moment_ratio(hidden);
     theory.born_dead.upper = born_dead_upper_bound(hidden);
     const bool no_biases = std::all_of(layers.begin(), layers.end() - 1,
                                        [](const UnitLayer& layer) { return layer.moments.bias.variance == 0.0; });
@@ -367,7 +337,8 @@ std::vector<TheoryRecord> theory_records(const Theory& theory) {
     row.q = layer.q;
     row.delta_rms = layer.delta_rms;
     row.chi1 = layer.chi1;
-    if (layer.chi1)
+    // χ₁ of the last hidden layer is that of the output's initialiser, and of one layer: no regime.
+    if (layer.chi1 && rows.size() + 2 < theory.layers.size())
       row.regime = *layer.chi1 < 1.0 - kCriticalWidth   ? "ordered"
                    : *layer.chi1 > 1.0 + kCriticalWidth ? "chaotic"
                                                         : "critical";
@@ -416,6 +387,7 @@ std::string theory_json(const Theory& theory) {
   Json document;
   document["layers"] = layers;
   document["hanin_sum"] = theory.hanin_sum;
+  document["gradient_moment_ratio"] = number(theory.gradient_moment_ratio);
   document["born_dead"] = {{"lower_bound", number(theory.born_dead.lower)},
                            {"upper_bound", number(theory.born_dead.upper)}};
   document["samples"] = theory.samples;

@@ -55,9 +55,10 @@ struct BornDeadTheory {
 
 struct Theory {
   std::vector<TheoryLayer> layers;
-  /// Σ 1/n over the hidden layers: the variance of gradients over initialisations grows as its exponential (Hanin 2018,
-  /// theorem 1).
+  /// Σ 1/n over the hidden layers: the fourth moments of the entries of a ReLU network's input-output Jacobian lie
+  /// between exponentials of two multiples of it (Hanin 2018, theorem 1).
   double hanin_sum = 0.0;
+  std::optional<double> gradient_moment_ratio;  ///< relu_moment_ratio(), of ReLU networks without dropout
   BornDeadTheory born_dead;
   std::int64_t samples = 0;  ///< fresh networks measured
 };
@@ -67,6 +68,14 @@ Theory predict(const ExperimentSpec& spec, const Dataset& dataset);
 
 /// The predictions, and the same measured on `samples` networks with the seeds spec.seed, spec.seed + 1, ….
 Theory predict_and_sample(const ExperimentSpec& spec, const Dataset& dataset, std::int64_t samples, ThreadPool& pool);
+
+/// Between initialisations of a ReLU network: E[‖δ‖⁴] / E[‖δ‖²]² of δ = ∂L/∂z in the first hidden layer, for a given
+/// gradient at the output. In each hidden layer of n units a fixed vector v becomes D Wᵀ v, where D keeps each unit
+/// with probability 1/2, independently of W (Hanin & Nica 2020). For normal weights with Var[w] = 2/n that has E[‖·‖²]
+/// = ‖v‖² and E[‖·‖⁴] = (4/n²)(n·3/2 + n(n − 1)/4)‖v‖⁴ = (1 + 5/n)‖v‖⁴, so the whole is Π (1 + 5/n), about exp(5 Σ
+/// 1/n), for normal weights of any variance; others change the 5 by their excess kurtosis over the units above.
+/// `hidden`: units of each hidden layer.
+double relu_moment_ratio(std::span<const Index> hidden);
 
 /// Bounds on the probability that a network whose activation is dead for z ≤ 0 is born dead, for weights and biases
 /// that are symmetric about 0. Upper: at one input each unit is active with probability 1/2, whatever the layer below

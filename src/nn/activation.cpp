@@ -66,6 +66,8 @@ Shape scaled_negative(double lipschitz, double scale, double lowest) {
 struct Identity : NeverDead {
   explicit Identity(const ParamValues& /*params*/) {}
   [[nodiscard]] static Shape shape() { return {}; }
+  [[nodiscard]] static std::vector<double> kinks() { return {}; }
+  [[nodiscard]] static double negative_slope_square() { return 1.0; }
   template <class T>
   Response<T> operator()(const Place<T>& /*at*/, Block<T> z) const {
     return {z, fill_block(T(1))};
@@ -77,6 +79,8 @@ struct Relu {
   static constexpr bool kLearnedSlope = false;
   explicit Relu(const ParamValues& /*params*/) {}
   [[nodiscard]] static Shape shape() { return {.dead_below = 0.0, .lowest = 0.0}; }
+  [[nodiscard]] static std::vector<double> kinks() { return {0.0}; }
+  [[nodiscard]] static double negative_slope_square() { return 0.0; }
   template <class T>
   Response<T> operator()(const Place<T>& /*at*/, Block<T> z) const {
     const Block<T> zero{};
@@ -102,6 +106,8 @@ struct LeakyRelu {
   static constexpr bool kLearnedSlope = false;
   explicit LeakyRelu(const ParamValues& params) : negative_slope(params.number("negative_slope")) {}
   [[nodiscard]] Shape shape() const { return scaled_negative(std::max(1.0, negative_slope), negative_slope, kNowhere); }
+  [[nodiscard]] static std::vector<double> kinks() { return {0.0}; }
+  [[nodiscard]] double negative_slope_square() const { return negative_slope * negative_slope; }
   template <class T>
   Response<T> operator()(const Place<T>& /*at*/, Block<T> z) const {
     return two_slopes<T>(z, fill_block(static_cast<T>(negative_slope)));
@@ -116,8 +122,10 @@ struct LeakyRelu {
 /// Leaky relu with a learned slope. He et al. 2015, eq. 1; gradient of the slope: eq. 6.
 struct Prelu {
   static constexpr bool kLearnedSlope = true;
-  explicit Prelu(const ParamValues& /*params*/) {}
+  explicit Prelu(const ParamValues& params) : init(params.number("init")) {}
   [[nodiscard]] static Shape shape() { return {}; }
+  [[nodiscard]] static std::vector<double> kinks() { return {0.0}; }
+  [[nodiscard]] double negative_slope_square() const { return init * init; }
   template <class T>
   Response<T> operator()(const Place<T>& at, Block<T> z) const {
     return two_slopes<T>(z, at.slope);
@@ -127,6 +135,7 @@ struct Prelu {
     const Block<T> alive = never<T>();
     return at.slope == T(0) ? -z : alive;
   }
+  double init;  ///< slope at the start
 };
 
 /// Leaky relu whose slope is drawn from U(lower, upper) for each element while training, and is the mean
@@ -135,6 +144,8 @@ struct Rrelu {
   static constexpr bool kLearnedSlope = false;
   explicit Rrelu(const ParamValues& params) : lower(params.number("lower")), upper(params.number("upper")) {}
   [[nodiscard]] Shape shape() const { return scaled_negative(std::max(1.0, upper), upper, kNowhere); }
+  [[nodiscard]] static std::vector<double> kinks() { return {0.0}; }
+  [[nodiscard]] double negative_slope_square() const { return (lower * lower + lower * upper + upper * upper) / 3.0; }
   template <class T>
   Response<T> operator()(const Place<T>& at, Block<T> z) const {
     const T low = static_cast<T>(lower);
@@ -170,6 +181,7 @@ struct ExponentialUnit {
   [[nodiscard]] Shape shape() const {
     return scaled_negative(std::max(positive, std::abs(outer * inner)), outer, -std::abs(outer));
   }
+  [[nodiscard]] static std::vector<double> kinks() { return {0.0}; }
   template <class T>
   Response<T> operator()(const Place<T>& /*at*/, Block<T> z) const {
     const Block<T> x = min_block(static_cast<T>(inner) * z, Block<T>{});
@@ -209,6 +221,7 @@ struct Gelu : NeverDead {
   explicit Gelu(const ParamValues& params) : tanh(params.text("approximate") == "tanh") {}
   /// Both forms: φ' is largest at about √2.
   [[nodiscard]] static Shape shape() { return {.lipschitz = 1.13, .lowest = -0.1701, .valley = -0.752}; }
+  [[nodiscard]] static std::vector<double> kinks() { return {}; }
   template <class T>
   Response<T> operator()(const Place<T>& /*at*/, Block<T> z) const {
     const Block<T> square = z * z;
@@ -231,6 +244,7 @@ struct Gelu : NeverDead {
 struct Silu : NeverDead {
   explicit Silu(const ParamValues& /*params*/) {}
   [[nodiscard]] static Shape shape() { return {.lipschitz = 1.1, .lowest = -0.27847, .valley = -1.2785}; }
+  [[nodiscard]] static std::vector<double> kinks() { return {}; }
   template <class T>
   Response<T> operator()(const Place<T>& /*at*/, Block<T> z) const {
     const Block<T> s = sigmoid_block(z);
@@ -242,6 +256,7 @@ struct Silu : NeverDead {
 struct Mish : NeverDead {
   explicit Mish(const ParamValues& /*params*/) {}
   [[nodiscard]] static Shape shape() { return {.lipschitz = 1.09, .lowest = -0.30885, .valley = -1.1925}; }
+  [[nodiscard]] static std::vector<double> kinks() { return {}; }
   template <class T>
   Response<T> operator()(const Place<T>& /*at*/, Block<T> z) const {
     const Block<T> e = exp_block(min_block(z, fill_block(T(20))));  // above 20 the quotient is 1 in double already
@@ -257,6 +272,7 @@ struct Mish : NeverDead {
 struct Softplus : NeverDead {
   explicit Softplus(const ParamValues& params) : beta(params.number("beta")), threshold(params.number("threshold")) {}
   [[nodiscard]] static Shape shape() { return {.lowest = 0.0}; }
+  [[nodiscard]] std::vector<double> kinks() const { return {threshold / beta}; }
   template <class T>
   Response<T> operator()(const Place<T>& /*at*/, Block<T> z) const {
     const T b = static_cast<T>(beta);
@@ -275,6 +291,7 @@ struct Softplus : NeverDead {
 struct Sigmoid : NeverDead {
   explicit Sigmoid(const ParamValues& /*params*/) {}
   [[nodiscard]] static Shape shape() { return {.lipschitz = 0.25, .lowest = 0.0}; }
+  [[nodiscard]] static std::vector<double> kinks() { return {}; }
   template <class T>
   Response<T> operator()(const Place<T>& /*at*/, Block<T> z) const {
     const Block<T> s = sigmoid_block(z);
@@ -285,6 +302,7 @@ struct Sigmoid : NeverDead {
 struct Tanh : NeverDead {
   explicit Tanh(const ParamValues& /*params*/) {}
   [[nodiscard]] static Shape shape() { return {.lowest = -1.0}; }
+  [[nodiscard]] static std::vector<double> kinks() { return {}; }
   template <class T>
   Response<T> operator()(const Place<T>& /*at*/, Block<T> z) const {
     const Block<T> t = tanh_block(z);
@@ -297,6 +315,7 @@ struct Relu6 {
   static constexpr bool kLearnedSlope = false;
   explicit Relu6(const ParamValues& /*params*/) {}
   [[nodiscard]] static Shape shape() { return {.dead_below = 0.0, .dead_above = 6.0, .lowest = 0.0}; }
+  [[nodiscard]] static std::vector<double> kinks() { return {0.0, 6.0}; }
   template <class T>
   Response<T> operator()(const Place<T>& /*at*/, Block<T> z) const {
     const Block<T> zero{};
@@ -319,6 +338,7 @@ struct Hardswish {
   [[nodiscard]] static Shape shape() {
     return {.lipschitz = 1.5, .dead_below = -3.0, .lowest = -0.375, .valley = -1.5};
   }
+  [[nodiscard]] static std::vector<double> kinks() { return {-3.0, 3.0}; }
   template <class T>
   Response<T> operator()(const Place<T>& /*at*/, Block<T> z) const {
     const Block<T> zero{};
@@ -354,6 +374,11 @@ ActivationEntry entry(std::string name, std::vector<std::string> aliases, std::v
   row.make_double = make_kernel<double, Phi>;
   row.negative_slope = negative_slope;
   row.shape = [](const ParamValues& values) { return Phi(values).shape(); };
+  row.kinks = [](const ParamValues& values) { return Phi(values).kinks(); };
+  row.negative_slope_square = [](const ParamValues& values) -> std::optional<double> {
+    if constexpr (requires(const Phi& phi) { phi.negative_slope_square(); }) return Phi(values).negative_slope_square();
+    return std::nullopt;
+  };
   row.learned_slope = Phi::kLearnedSlope;
   row.random = std::is_same_v<Phi, Rrelu>;
   return row;

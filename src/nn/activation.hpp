@@ -15,6 +15,7 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <vector>
 
 #include "nn/matrix.hpp"
 #include "util/param.hpp"
@@ -126,6 +127,10 @@ struct ActivationEntry : Entry {
   /// linear there.
   double (*negative_slope)(const ParamValues&) = nullptr;
   ActivationShape (*shape)(const ParamValues&) = nullptr;
+  /// Where φ is not smooth: it, its slope, or that one's slope jumps. An integral over φ is taken between them.
+  std::vector<double> (*kinks)(const ParamValues&) = nullptr;
+  /// Where φ is z for z > 0 and slope·z otherwise: E[slope²], over the draws where the slope is random.
+  std::optional<double> (*negative_slope_square)(const ParamValues&) = nullptr;
   bool learned_slope = false;
   bool random = false;  ///< draws random numbers in training (rrelu)
 

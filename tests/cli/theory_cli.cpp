@@ -2,6 +2,7 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <cmath>
 #include <nlohmann/json.hpp>
 
 #include "support/command.hpp"
@@ -29,6 +30,8 @@ TEST_CASE("theory --sample measures, the same for any number of threads, and --j
   const auto document = nlohmann::json::parse(one.out);
   CHECK(document["layers"].size() == 11);
   CHECK(document["samples"] == 500);
+  CHECK(document["layers"][9]["regime"].is_null());
+  CHECK(document["gradient_moment_ratio"].get<double>() == doctest::Approx(std::pow(1.0 + 5.0 / 2, 10)));
   CHECK(document["layers"][0]["regime"] == "critical");
   const auto& born_dead = document["born_dead"];
   CHECK(born_dead["lower_bound"].get<double>() == doctest::Approx(0.8902).epsilon(1e-3));
