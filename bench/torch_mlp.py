@@ -208,11 +208,11 @@ class Training:
 # ---- training with statistics ----------------------------------------------------------------------------------------
 
 
-def noise_scale(sample_square_mean, batch_square, batch):
-    """The simple noise scale of McCandlish et al. 2018, from the mean squared gradient norm of the single samples."""
+def gradient_noise(sample_square_mean, batch_square, batch):
+    """tr Σ and ‖G‖² of McCandlish et al. 2018, from the mean squared gradient norm of the single samples."""
     trace = (sample_square_mean - batch_square) / (1 - 1 / batch)
     signal = (batch * batch_square - sample_square_mean) / (batch - 1)
-    return trace / signal if signal > 0 else math.inf
+    return trace, signal
 
 
 class Instrumented(Training):
@@ -238,9 +238,10 @@ class Instrumented(Training):
 
     def write_step(self, loss, accuracy, grad_square, sample_square_mean, param_norm, update_ratio, dead):
         hidden_units = sum(linear.out_features for linear in self.linears[:-1])
+        trace, signal = gradient_noise(sample_square_mean, grad_square, self.batch)
         self.step_rows.writerow([
             self.steps, self.epoch(), loss, accuracy, LEARNING_RATE, math.sqrt(grad_square),
-            noise_scale(sample_square_mean, grad_square, self.batch), param_norm, update_ratio, dead / hidden_units])
+            trace / signal if signal > 0 else math.inf, param_norm, update_ratio, dead / hidden_units, trace, signal])
 
 
 class HooksTraining(Instrumented):

@@ -218,17 +218,36 @@ void check_zero_gradient(const RunTables& run, const ParamValues& /*limits*/, st
                  "output layer (a softmax over one unit has none), not at the hidden units."));
 }
 
+/// The ratio of averages, as the noise scale is to be taken (McCandlish et al. 2018, appendix A.1).
 void check_noisy_gradient(const RunTables& run, const ParamValues& limits, std::vector<Finding>& findings) {
-  std::vector<double> scales;
-  for (std::size_t at = 0; at < first_part(run.steps.rows, limits.number("start")); ++at)
-    if (run.steps.rows[at].grad_noise && run.steps.rows[at].grad_norm > 0.0)
-      scales.push_back(*run.steps.rows[at].grad_noise);
-  const double usual = median(scales);
-  if (usual > limits.number("samples"))
+  double trace = 0.0;
+  double signal = 0.0;
+  std::int64_t batches = 0;
+  for (std::size_t at = 0; at < first_part(run.steps.rows, limits.number("start")); ++at) {
+    const StepRecord& row = run.steps.rows[at];
+    if (!row.grad_trace || !row.grad_signal) continue;
+    trace += *row.grad_trace;
+    signal += *row.grad_signal;
+    ++batches;
+  }
+  const double most = limits.number("samples");
+  if (!std::isfinite(trace) || !std::isfinite(signal) || trace <= 0.0 || trace <= most * signal) return;
+  const std::string steps = std::to_string(batches) + (batches == 1 ? " recorded step" : " recorded steps");
+  const double scale = trace / signal;
+  if (signal > 0.0 && std::isfinite(scale)) {
     findings.push_back(
-        at_step(Severity::info, 0, usual, limits.number("samples"),
-                "Early gradients are noisy: their noise scale is about " + format_short(usual) +
+        at_step(Severity::info, 0, scale, most,
+                "Early gradients are noisy: over " + steps + " their noise scale is " + format_short(scale) +
                     " samples (McCandlish et al. 2018); batches much smaller than that average little."));
+    return;
+  }
+  // No figure: it is beyond what these batches can tell.
+  Finding finding = at_step(Severity::info, 0, 0.0, most,
+                            "Early gradients cannot be told from noise: over " + steps +
+                                " nothing is left of them on average once the noise is taken off (McCandlish et al. "
+                                "2018). Such small batches average little.");
+  finding.value.reset();
+  findings.push_back(finding);
 }
 
 // ---- sizes
@@ -454,7 +473,7 @@ std::vector<RuleEntry> make_table() {
                        {"steps.loss"}, {"smaller_lr", "larger_batch"}, "the loss does not settle",
                        check_loss_oscillating));
   table.push_back(rule("noisy-gradient", {number("samples", 1e4, "noise scale in samples").above(0), start_share()},
-                       {"steps.grad_noise", "steps.grad_norm"}, {"larger_batch"},
+                       {"steps.grad_trace", "steps.grad_signal"}, {"larger_batch"},
                        "gradients are mostly noise (McCandlish et al. 2018)", check_noisy_gradient));
   table.push_back(rule("bias-shift", {number("share", 0.9, "|mean a| over RMS a").above(0)},
                        {"layers.a_mean", "layers.a_rms"}, {"elu"},

@@ -27,6 +27,15 @@ Json evaluation(const std::optional<Evaluation>& part) {
   return {{"loss", number(part->loss)}, {"accuracy", number(part->accuracy)}};
 }
 
+Json gradient_noise(const NoiseAverage& average) {
+  if (average.batches() == 0) return nullptr;
+  const GradientNoise mean = average.mean();
+  return {{"batches", average.batches()},
+          {"trace", number(mean.trace)},
+          {"signal", number(mean.signal)},
+          {"scale", number(mean.scale())}};
+}
+
 std::string host_name() {
   std::array<char, 256> name{};
   return ::gethostname(name.data(), name.size() - 1) == 0 ? name.data() : "";
@@ -95,6 +104,7 @@ std::string summary_json(const ExperimentSpec& spec, const RunSummary& summary, 
   document["last_loss"] = number(summary.last_loss);
   document["train"] = evaluation(summary.train);
   document["test"] = evaluation(summary.test);
+  document["gradient_noise"] = gradient_noise(summary.noise);
   document["dead_fraction"] = number(summary.dead_fraction());
   document["collapsed"] = summary.collapsed ? Json(*summary.collapsed) : Json(nullptr);
   document["layers"] = Json::array();

@@ -227,7 +227,7 @@ class Run {
   template <class Archive>
   void archive(Archive& file) {
     optimizer_.archive(file);
-    file(summary_.first_loss, summary_.last_loss);
+    file(summary_.first_loss, summary_.last_loss, summary_.noise);
     for (LayerSummary& layer : summary_.layers) file(layer.grad_norm_first, layer.grad_norm_last);
     if (!census_) return;
     std::vector<std::size_t> units;
@@ -314,7 +314,13 @@ class Run {
       hidden_dead += layer_rows_.back().batch_dead;
     }
     StepRecord row = step_record(step, samples, lr, updated);
-    if (samples > 1) row.grad_noise = step_.noise_scale();
+    if (samples > 1) {
+      const GradientNoise noise = step_.noise();
+      row.grad_noise = noise.scale();
+      row.grad_trace = noise.trace;
+      row.grad_signal = noise.signal;
+      summary_.noise.add(noise);
+    }
     if (hidden_units > 0)
       row.batch_dead_fraction = static_cast<double>(hidden_dead) / static_cast<double>(hidden_units);
     sink_.step(row);

@@ -13,6 +13,7 @@
 #include "data/dataset.hpp"
 #include "experiment/evaluation.hpp"
 #include "probe/census.hpp"
+#include "probe/layer_statistics.hpp"
 #include "trace/checkpoint.hpp"
 #include "trace/sink.hpp"
 #include "util/thread_pool.hpp"
@@ -49,6 +50,7 @@ struct RunSummary {
   std::optional<Evaluation> train;  ///< at the end, over the whole training part; absent if failed
   std::optional<Evaluation> test;   ///< absent without a test part
   std::optional<bool> collapsed;    ///< the output is constant over the training set; absent without a census
+  NoiseAverage noise;               ///< of the gradient, over the recorded steps
   std::vector<LayerSummary> layers;
   CensusWork census;  ///< what the censuses cost
 

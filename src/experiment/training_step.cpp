@@ -151,7 +151,7 @@ MonitorStatistics TrainingStep<T>::monitor_statistics(std::size_t layer) const {
 }
 
 template <class T>
-double TrainingStep<T>::noise_scale() const {
+GradientNoise TrainingStep<T>::noise() const {
   double samples = 0.0;
   double batch = 0.0;
   for (const std::size_t layer : network_.unit_layers()) {
@@ -159,7 +159,7 @@ double TrainingStep<T>::noise_scale() const {
     samples += sample_gradient_square_sum(state_.layer(layer), input_square, batch_);
     batch += result_.layers[layer][0].gradient_square + result_.layers[layer][1].gradient_square;
   }
-  return gradient_noise_scale(samples / static_cast<double>(batch_), batch, batch_);
+  return gradient_noise(samples / static_cast<double>(batch_), batch, batch_);
 }
 
 template <class T>

@@ -55,8 +55,8 @@ class TrainingStep {
   [[nodiscard]] LayerStatistics statistics(std::size_t layer) const;
   /// The same for what the monitors of other tools count.
   [[nodiscard]] MonitorStatistics monitor_statistics(std::size_t layer) const;
-  /// The gradient noise scale of the last compute() and apply() with Measure::batch, over weights and biases.
-  [[nodiscard]] double noise_scale() const;
+  /// Of the gradient of the last compute() and apply() with Measure::batch, over weights and biases.
+  [[nodiscard]] GradientNoise noise() const;
   /// The first place, in the order of computation, where a value is not finite. After a loss or a gradient that is not.
   [[nodiscard]] NonFinite find_non_finite() const;
 

@@ -71,13 +71,25 @@ double sample_gradient_square_sum(const LayerState<T>& state, const Vector<T>& i
   return sum;
 }
 
-double gradient_noise_scale(double sample_square_mean, double batch_square, Index batch) {
-  if (batch < 2) return std::numeric_limits<double>::quiet_NaN();
-  const auto size = static_cast<double>(batch);
-  const double trace = (sample_square_mean - batch_square) / (1.0 - 1.0 / size);
-  const double signal = (size * batch_square - sample_square_mean) / (size - 1.0);
+double GradientNoise::scale() const {
   if (std::isnan(trace) || std::isnan(signal)) return std::numeric_limits<double>::quiet_NaN();
   return signal > 0.0 ? trace / signal : std::numeric_limits<double>::infinity();
+}
+
+GradientNoise gradient_noise(double sample_square_mean, double batch_square, Index batch) {
+  constexpr double kUnknown = std::numeric_limits<double>::quiet_NaN();
+  if (batch < 2) return {kUnknown, kUnknown};
+  const auto size = static_cast<double>(batch);
+  return {(sample_square_mean - batch_square) / (1.0 - 1.0 / size),
+          (size * batch_square - sample_square_mean) / (size - 1.0)};
+}
+
+void NoiseAverage::add(const GradientNoise& batch) {
+  if (!std::isfinite(batch.trace) || !std::isfinite(batch.signal)) return;
+  sums_.trace = kDecay * sums_.trace + batch.trace;
+  sums_.signal = kDecay * sums_.signal + batch.signal;
+  weight_ = kDecay * weight_ + 1.0;
+  ++batches_;
 }
 
 template LayerStatistics layer_statistics(const LayerState<float>&, Index, Index, Index);

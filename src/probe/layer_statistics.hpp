@@ -1,6 +1,8 @@
 #pragma once
 // What one mini-batch shows of a layer, and of the gradient's noise. Definitions: docs/reading-traces.md.
 
+#include <cstdint>
+
 #include "nn/layer.hpp"
 
 namespace reluscope {
@@ -39,10 +41,42 @@ MonitorStatistics monitor_statistics(const LayerState<T>& state, Index batch);
 template <class T>
 double sample_gradient_square_sum(const LayerState<T>& state, const Vector<T>& input_square, Index batch);
 
-/// The simple noise scale tr(Σ)/‖G‖² (McCandlish et al. 2018, eq. 2.9) from one batch of B samples, with the unbiased
-/// estimates of their appendix A.1 for B_small = 1: tr(Σ) = (m − g)/(1 − 1/B), ‖G‖² = (B g − m)/(B − 1), where m is the
-/// mean squared norm of a sample's gradient and g the squared norm of the batch's gradient. Infinite where the batch
-/// cannot tell the gradient from noise (‖G‖² ≤ 0); NaN for B < 2.
-double gradient_noise_scale(double sample_square_mean, double batch_square, Index batch);
+/// Noise and signal of a gradient: tr(Σ), the variance of a single sample's gradient, summed over the parameters, and
+/// ‖G‖², the squared norm of the expected gradient.
+struct GradientNoise {
+  double trace = 0.0;
+  double signal = 0.0;
+  /// The simple noise scale tr(Σ)/‖G‖² (McCandlish et al. 2018, eq. 2.9), in samples. Infinite where the gradient
+  /// cannot be told from noise (‖G‖² ≤ 0).
+  [[nodiscard]] double scale() const;
+};
+
+/// Both from one batch of B samples, by the unbiased estimates of McCandlish et al. 2018, appendix A.1, for B_small =
+/// 1: tr(Σ) = (m − g)/(1 − 1/B), ‖G‖² = (B g − m)/(B − 1), where m is the mean squared norm of a sample's gradient and
+/// g the squared norm of the batch's gradient. That of ‖G‖² may be negative. NaN for B < 2.
+GradientNoise gradient_noise(double sample_square_mean, double batch_square, Index batch);
+
+/// Running averages of noise and signal over the measured batches, each by itself: a ratio of averages is far less
+/// biased and scattered than an average of ratios (McCandlish et al. 2018, appendix A.1). Exponential: a batch counts
+/// kDecay times as much as the one after it.
+class NoiseAverage {
+ public:
+  static constexpr double kDecay = 0.99;
+
+  /// Leaves out what is not finite.
+  void add(const GradientNoise& batch);
+  [[nodiscard]] GradientNoise mean() const { return {sums_.trace / weight_, sums_.signal / weight_}; }
+  [[nodiscard]] std::int64_t batches() const { return batches_; }
+
+  template <class Archive>
+  void archive(Archive& file) {
+    file(sums_.trace, sums_.signal, weight_, batches_);
+  }
+
+ private:
+  GradientNoise sums_;   ///< Σ kDecay^age · x
+  double weight_ = 0.0;  ///< Σ kDecay^age
+  std::int64_t batches_ = 0;
+};
 
 }  // namespace reluscope

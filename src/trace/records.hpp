@@ -36,6 +36,8 @@ struct StepRecord {
   double param_norm = 0.0;
   double update_ratio = 0.0;
   std::optional<double> batch_dead_fraction;
+  std::optional<double> grad_trace;
+  std::optional<double> grad_signal;
 
   static constexpr auto columns() {
     return std::tuple{
@@ -46,11 +48,15 @@ struct StepRecord {
         Column{"lr", &StepRecord::lr, "learning rate of the update that follows"},
         Column{"grad_norm", &StepRecord::grad_norm, "L2 norm of the gradient over all parameters, before clipping"},
         Column{"grad_noise", &StepRecord::grad_noise,
-               "simple noise scale tr(Σ)/‖G‖² (McCandlish et al. 2018) from this batch; inf: noise only"},
+               "noise scale grad_trace / grad_signal (McCandlish et al. 2018) of this batch alone; inf: noise only"},
         Column{"param_norm", &StepRecord::param_norm, "L2 norm of all parameters, before the update"},
         Column{"update_ratio", &StepRecord::update_ratio, "‖Δθ‖/‖θ‖ of the update that follows, all parameters"},
         Column{"batch_dead_fraction", &StepRecord::batch_dead_fraction,
                "units with φ' = 0 on the whole batch, as a share of all hidden units; empty without hidden layers"},
+        Column{"grad_trace", &StepRecord::grad_trace,
+               "unbiased estimate of tr(Σ), the variance of one sample's gradient; empty for a batch of one"},
+        Column{"grad_signal", &StepRecord::grad_signal,
+               "the same of ‖G‖², the expected gradient's squared norm: may be below 0. To average, not to divide"},
     };
   }
 };

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "diagnose/diagnosis.hpp"
 
@@ -19,7 +20,8 @@ struct Healthy {
       row.step = step;
       row.loss = 2.3 * std::exp(-0.1 * static_cast<double>(step)) + 0.05;
       row.grad_norm = row.loss;
-      row.grad_noise = 200.0;
+      row.grad_trace = 200.0 * row.grad_norm;
+      row.grad_signal = row.grad_norm;
       run.steps.rows.push_back(row);
       for (std::int64_t layer = 1; layer <= 3; ++layer) {
         LayerRecord record;
@@ -246,4 +248,37 @@ TEST_CASE("thresholds can be set") {
   values.set("notice", 0.5);
   thresholds["dying-units"] = values;
   CHECK(diagnose(run.run, thresholds).findings.empty());
+}
+
+TEST_CASE("noisy-gradient goes by the ratio of averages, and names no figure that it does not have") {
+  const auto with = [](double trace, double signal, double spread) {
+    Healthy run;
+    double sign = 1.0;
+    for (StepRecord& row : run.run.steps.rows) {
+      row.grad_noise = std::numeric_limits<double>::infinity();  // what a batch alone says
+      row.grad_trace = trace;
+      row.grad_signal = signal + sign * spread;
+      sign = -sign;
+    }
+    return run;
+  };
+  const Healthy below = with(9.9e3, 1.0, 2.0);
+  CHECK(below.find("noisy-gradient") == nullptr);
+  const Healthy above = with(1.01e4, 1.0, 2.0);
+  const Finding* finding = above.find("noisy-gradient");
+  REQUIRE(finding != nullptr);
+  CHECK(*finding->value == doctest::Approx(1.01e4));
+  CHECK(finding->sentence.find("over 4 recorded steps") != std::string::npos);
+  for (const double signal : {-0.1, 0.0, 1e-320}) {
+    const Healthy noise = with(1.0, signal, 0.0);
+    finding = noise.find("noisy-gradient");
+    REQUIRE(finding != nullptr);
+    CHECK_FALSE(finding->value.has_value());
+    CHECK(finding->sentence.find("inf") == std::string::npos);
+    CHECK(finding->sentence.find("cannot be told from noise") != std::string::npos);
+  }
+  // No gradient at all is no noise, and what is not finite says nothing.
+  CHECK(with(0.0, 0.0, 0.0).find("noisy-gradient") == nullptr);
+  CHECK(with(std::numeric_limits<double>::infinity(), 1.0, 0.0).find("noisy-gradient") == nullptr);
+  CHECK(with(1.0, std::numeric_limits<double>::quiet_NaN(), 0.0).find("noisy-gradient") == nullptr);
 }

@@ -1,13 +1,16 @@
 #include "experiment/run.hpp"
 
 #include <doctest/doctest.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cmath>
+#include <filesystem>
 
 #include "config/config_error.hpp"
 #include "config/load.hpp"
 #include "experiment/batches.hpp"
+#include "experiment/documents.hpp"
 #include "experiment/setup.hpp"
 #include "trace/table_writer.hpp"
 
@@ -73,6 +76,35 @@ TEST_CASE("the same config and seed give the same bytes on 1, 2 and 7 threads, f
       CHECK(all_text(other.records) == all_text(one.records));
     }
   }
+}
+
+TEST_CASE("the noise scale of a run is the ratio of averages over its rows, stopped and resumed or not") {
+  const ExperimentSpec spec = experiment({"record.checkpoint_every=5", "record.every=2"});
+  const Dataset dataset = load_dataset(spec.data, spec.seed);
+  ThreadPool pool(1);
+  Outcome whole;
+  RunControl control;
+  const auto file = std::filesystem::temp_directory_path() / ("reluscope-noise-" + std::to_string(::getpid()));
+  control.save = [&](Checkpoint&& checkpoint) { write_checkpoint(file, std::move(checkpoint)); };
+  whole.summary = run_experiment(spec, dataset, whole.records, pool, control);
+  const Checkpoint middle = read_checkpoint(file);
+  std::filesystem::remove(file);
+  NoiseAverage average;
+  for (const StepRecord& row : whole.records.steps) {
+    const GradientNoise noise{*row.grad_trace, *row.grad_signal};
+    CHECK(*row.grad_noise == noise.scale());
+    average.add(noise);
+  }
+  CHECK(average.batches() > 5);
+  CHECK(whole.summary.noise.batches() == average.batches());
+  CHECK(whole.summary.noise.mean().trace == average.mean().trace);
+  CHECK(whole.summary.noise.mean().signal == average.mean().signal);
+  RunControl rest;
+  rest.resume = &middle;
+  Outcome resumed;
+  resumed.summary = run_experiment(spec, dataset, resumed.records, pool, rest);
+  CHECK(resumed.records.steps.size() < whole.records.steps.size());
+  CHECK(summary_json(spec, resumed.summary, "", "[]") == summary_json(spec, whole.summary, "", "[]"));
 }
 
 TEST_CASE("another seed gives another run") {

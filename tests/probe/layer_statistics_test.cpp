@@ -4,6 +4,7 @@
 #include <doctest/doctest.h>
 
 #include <cmath>
+#include <limits>
 
 #include "experiment/training_step.hpp"
 #include "support/naive.hpp"
@@ -44,7 +45,7 @@ template <class T>
 struct Measured {
   Network<T> network;
   std::vector<LayerStatistics> layers;
-  double noise = 0.0;
+  GradientNoise noise;
   StepResult result;
 
   Measured(const Fixture& fixture, int threads) : network(fixture.spec, 4, 5) {
@@ -56,7 +57,7 @@ struct Measured {
     step.compute(fixture.samples, {true, Measure::batch, 0, 0});
     step.apply(0.1, false);
     for (const std::size_t layer : network.unit_layers()) layers.push_back(step.statistics(layer));
-    noise = step.noise_scale();
+    noise = step.noise();
     result = step.result();
   }
 };
@@ -136,7 +137,9 @@ TEST_CASE("delta RMS, gradient norms and noise scale agree with per-sample gradi
   const double trace = (mean_square - batch_square) / (1.0 - 1.0 / size);
   const double signal = (size * batch_square - mean_square) / (size - 1.0);
   REQUIRE(signal > 0.0);
-  CHECK(measured.noise == doctest::Approx(trace / signal).epsilon(1e-9));
+  CHECK(measured.noise.trace == doctest::Approx(trace).epsilon(1e-9));
+  CHECK(measured.noise.signal == doctest::Approx(signal).epsilon(1e-9));
+  CHECK(measured.noise.scale() == doctest::Approx(trace / signal).epsilon(1e-9));
 }
 
 TEST_CASE("what other tools' monitors count: each limit with a unit on either side of it") {
@@ -186,7 +189,48 @@ TEST_CASE("what other tools' monitors count: each limit with a unit on either si
 }
 
 TEST_CASE("the noise scale of pure noise is infinite, of one sample unknown") {
-  CHECK(std::isinf(gradient_noise_scale(10.0, 0.1, 50)));
-  CHECK(std::isnan(gradient_noise_scale(10.0, 10.0, 1)));
-  CHECK(gradient_noise_scale(10.0, 10.0, 50) == 0.0);
+  CHECK(std::isinf(gradient_noise(10.0, 0.1, 50).scale()));
+  CHECK(std::isnan(gradient_noise(10.0, 10.0, 1).scale()));
+  CHECK(gradient_noise(10.0, 10.0, 50).scale() == 0.0);
+}
+
+TEST_CASE("the ratio of averages finds the noise scale where single batches cannot tell signal from noise") {
+  // Samples of the gradient are N(G, 1) in kParameters dimensions, so that tr(Σ) = kParameters and ‖G‖² = kSignal.
+  constexpr int kParameters = 10;
+  constexpr double kSignal = 0.05;
+  constexpr Index kBatch = 16;
+  Rng rng(4, Purpose::generator);
+  NoiseAverage average;
+  int infinite = 0;
+  for (int batch = 0; batch < 4000; ++batch) {
+    double samples = 0.0;
+    Vector<double> mean = Vector<double>::Zero(kParameters);
+    for (Index sample = 0; sample < kBatch; ++sample) {
+      Vector<double> gradient(kParameters);
+      for (double& element : gradient) element = std::sqrt(kSignal / kParameters) + rng.normal();
+      samples += gradient.squaredNorm() / static_cast<double>(kBatch);
+      mean += gradient / static_cast<double>(kBatch);
+    }
+    const GradientNoise noise = gradient_noise(samples, mean.squaredNorm(), kBatch);
+    if (std::isinf(noise.scale())) ++infinite;
+    average.add(noise);
+  }
+  CHECK(infinite > 1000);
+  CHECK(average.batches() == 4000);
+  CHECK(average.mean().trace == doctest::Approx(kParameters).epsilon(0.05));
+  // The standard error of the last hundred batches or so is 0.02.
+  CHECK(average.mean().signal == doctest::Approx(kSignal).epsilon(1.0));
+  CHECK(std::isfinite(average.mean().scale()));
+}
+
+TEST_CASE("the running average is that of the batches, each counting 0.99 times as much as the next") {
+  NoiseAverage average;
+  average.add({8.0, 2.0});
+  CHECK(average.mean().scale() == 4.0);
+  average.add({2.0, -1.0});
+  average.add({std::numeric_limits<double>::quiet_NaN(), 1.0});
+  average.add({1.0, std::numeric_limits<double>::infinity()});
+  CHECK(average.batches() == 2);
+  CHECK(average.mean().trace == doctest::Approx((0.99 * 8.0 + 2.0) / 1.99).epsilon(1e-14));
+  CHECK(average.mean().signal == doctest::Approx((0.99 * 2.0 - 1.0) / 1.99).epsilon(1e-14));
 }

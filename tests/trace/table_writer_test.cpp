@@ -34,7 +34,8 @@ std::filesystem::path fresh_directory() {
 
 TEST_CASE("the columns are those of schema version 1") {
   CHECK(csv_header<StepRecord>() ==
-        "step,epoch,loss,accuracy,lr,grad_norm,grad_noise,param_norm,update_ratio,batch_dead_fraction\n");
+        "step,epoch,loss,accuracy,lr,grad_norm,grad_noise,param_norm,update_ratio,batch_dead_fraction,"
+        "grad_trace,grad_signal\n");
   CHECK(csv_header<LayerRecord>() ==
         "step,epoch,layer,name,activation,units,batch_dead,batch_dead_fraction,zero_fraction,z_mean,z_std,a_mean,a_rms,"
         "a_max,grad_norm_w,grad_norm_b,grad_max,delta_rms,weight_norm,update_ratio,slope_mean,dead_min,dead_max,"
@@ -50,7 +51,7 @@ TEST_CASE("the columns are those of schema version 1") {
 TEST_CASE("in CSV an absent cell is empty and what is not finite has its name") {
   std::string line;
   append_csv_row(line, broken_step());
-  CHECK(line == "3,0,nan,,1e+05,inf,,0,0,\n");
+  CHECK(line == "3,0,nan,,1e+05,inf,,0,0,,,\n");
 }
 
 TEST_CASE("in JSON what is not finite is null and named, and every line is valid JSON") {
