@@ -26,9 +26,11 @@ NEEDED = {  # the columns that tell one trace from another; the first match coun
 }
 DRAWN = {  # the columns that are kept; only those in NEEDED have to be there
     "layers": ("batch_dead_fraction", "grad_norm_w"),
-    "census": ("dead_fraction", "born_dead", "died", "revived"),
+    "census": ("dead_fraction", "born_dead", "inherited", "died", "revived"),
     "steps": ("loss", "accuracy", "grad_norm", "batch_dead_fraction", "update_ratio"),
 }
+DEAD_AT_START = {"born_dead": "has units born dead", "inherited": "has units dead in the file of its weights"}
+ENDS = ("identity", "linear", "softmax", "sigmoid", "logistic", "logsoftmax")  # what networks end in
 POINT_BUCKETS = 700  # a line has at most twice as many points: about one bucket a pixel
 SMOOTH_FROM = 200  # a line with as many points is drawn faint, its running mean above it
 MARK_BUCKETS = 60  # marks for zeros and for what is not finite, a layer
@@ -64,10 +66,11 @@ class Series:
 class Layer:
     """The series of one layer. steps.csv has a single one, number 0."""
 
-    def __init__(self, number, name="", activation=""):
+    def __init__(self, number, name="", activation="", role=""):
         self.number = number
         self.name = name
         self.activation = activation
+        self.role = role  # hidden, output, or nothing where it is not known
         self.columns = {}
 
     def label(self):
@@ -87,6 +90,14 @@ class Trace:
 
     def in_depth_order(self):
         return [self.layers[number] for number in sorted(self.layers)]
+
+    def find_output(self):
+        """Where no layer is said to be the output, the activation of the last one tells, as docs/diagnose.md has it."""
+        if any(layer.role == "output" for layer in self.layers.values()):
+            return
+        last = self.layers[max(self.layers)]
+        if not last.role and last.activation.lower().replace("_", "") in ENDS:
+            last.role = "output"
 
 
 def kind_of(columns):
@@ -196,7 +207,8 @@ def read_trace(stream):
             key = int(key)
         layer = trace.layers.get(key)
         if layer is None:
-            layer = trace.layers[key] = Layer(key, row.get("name") or "", row.get("activation") or "")
+            layer = trace.layers[key] = Layer(key, row.get("name") or "", row.get("activation") or "",
+                                              row.get("role") or "")
         for column in drawn:
             value = number(row.get(column), column, line)
             if value is not None:
@@ -204,6 +216,7 @@ def read_trace(stream):
         trace.rows += 1
     if trace is None or trace.rows == 0:
         raise InputError("the trace has a header and no rows yet")
+    trace.find_output()
     return trace
 
 
@@ -427,8 +440,9 @@ def empty_panel(ax, text):
 
 
 def can_die(layer, column):
-    """An output layer has no such cells, or is the identity, whose derivative is never 0."""
-    return layer.series(column) is not None and layer.activation not in ("identity", "linear")
+    """Not where nothing was measured, at the output, or with the identity, whose derivative is never 0."""
+    return (layer.series(column) is not None and layer.role != "output"
+            and layer.activation not in ("identity", "linear"))
 
 
 def draw_layers(figure, trace):
@@ -517,7 +531,7 @@ def draw_census(figure, trace):
     dead_panel, change_panel = axes = figure.subplots(2, 1, sharex=True, gridspec_kw={"height_ratios": [3, 2]})
     marks = Marks()
     drawn = []
-    born_dead = False
+    marked = {}  # where a layer has units that were dead at the start: what they are called
     for depth, (layer, color) in enumerate(zip(layers, colors)):
         series = layer.series("dead_fraction")
         if series is None:
@@ -526,9 +540,11 @@ def draw_census(figure, trace):
         draw_line(dead_panel, series, color, smooth=False, marker="o" if few else "", markersize=3.8)
         marks.draw(dead_panel, series, color, 0.05 / len(layers) * depth)
         drawn += [y for y in series.y if y == y]
-        born = layer.series("born_dead")
-        if born is not None and born.y[0] > 0.0:
-            born_dead = True
+        for column, text in DEAD_AT_START.items():
+            at_start = layer.series(column)
+            if at_start is None or not at_start.y[0] > 0.0:
+                continue
+            marked[column] = text
             dead_panel.plot(series.x[0], series.y[0], "s", color=color, markersize=9, fillstyle="none",
                             markeredgewidth=1.6)
     if not drawn:
@@ -550,9 +566,9 @@ def draw_census(figure, trace):
     change_panel.set_xlabel("step (updates made)")
     plain_steps(change_panel)
     extra = marks.handles()
-    if born_dead:
+    for text in marked.values():
         extra.append(Line2D([], [], color="#555555", marker="s", markersize=8, fillstyle="none", linestyle="none",
-                            label="has units born dead"))
+                            label=text))
     layer_key(figure, axes, layers, colors, extra)
 
 

@@ -37,7 +37,8 @@ std::string headline(const RunTables& tables, const std::string& status) {
   std::string text = status.empty() ? "no manifest yet" : status;
   if (!tables.steps.rows.empty()) {
     const StepRecord& last = tables.steps.rows.back();
-    text += ", step " + std::to_string(last.step) + ", loss " + format_short(last.loss);
+    if (is_measured(last, &StepRecord::step)) text += ", step " + std::to_string(last.step);
+    if (is_measured(last, &StepRecord::loss)) text += ", loss " + format_short(last.loss);
     if (last.accuracy) text += ", accuracy " + format_fixed(100.0 * *last.accuracy, 1) + " %";
   }
   return text;

@@ -5,6 +5,8 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
+#include "diagnose/layers.hpp"
+#include "trace/run_directory.hpp"
 #include "util/error.hpp"
 #include "util/input.hpp"
 #include "util/json_file.hpp"
@@ -14,24 +16,17 @@ namespace reluscope {
 
 namespace {
 
-template <class M>
-bool is_filled(const M& /*cell*/) {
-  return true;
-}
-template <class M>
-bool is_filled(const std::optional<M>& cell) {
-  return cell.has_value();
-}
-
 /// Whether the table has this column, with something in it.
 template <class R>
 bool has_values(const TableRows<R>& table, const std::string& name) {
   if (!table.present || table.missing.contains(name)) return false;
-  const auto in_column = [&](const auto& column) {
-    return column.name == name && std::any_of(table.rows.begin(), table.rows.end(),
-                                              [&](const R& row) { return is_filled(row.*column.member); });
-  };
-  return std::apply([&](const auto&... column) { return (in_column(column) || ...); }, R::columns());
+  bool found = false;
+  for_each_column<R>([&](const auto& column, std::uint64_t bit) {
+    if (column.name == name)
+      found = std::any_of(table.rows.begin(), table.rows.end(),
+                          [&](const R& row) { return is_measured(row, column, bit); });
+  });
+  return found;
 }
 
 /// Whether the run has the column "table.column".
@@ -46,9 +41,93 @@ bool has_column(const RunTables& run, const std::string& name) {
   throw std::logic_error("a rule needs the unknown table " + table);
 }
 
+/// The bits of the columns of the table `name` that a rule needs.
+template <class R>
+std::uint64_t needed_bits(const RuleEntry& rule, const std::string& name) {
+  std::uint64_t needed = 0;
+  for_each_column<R>([&](const auto& column, std::uint64_t bit) {
+    if (std::find(rule.needs.begin(), rule.needs.end(), name + "." + std::string(column.name)) != rule.needs.end())
+      needed |= bit;
+  });
+  return needed;
+}
+
+/// Whether a row lacks something that the rule needs.
+template <class R>
+bool has_gaps(const TableRows<R>& table, std::uint64_t needed) {
+  return needed != 0 && std::any_of(table.rows.begin(), table.rows.end(),
+                                    [&](const R& row) { return (row.unmeasured & needed) != 0; });
+}
+template <class R>
+void drop_gaps(TableRows<R>& table, std::uint64_t needed) {
+  std::erase_if(table.rows, [&](const R& row) { return (row.unmeasured & needed) != 0; });
+}
+
+/// The run without the rows in which something that the rule needs was not measured; nothing where there are none.
+std::optional<RunTables> measured_part(const RunTables& run, const RuleEntry& rule) {
+  const std::uint64_t steps = needed_bits<StepRecord>(rule, "steps");
+  const std::uint64_t layers = needed_bits<LayerRecord>(rule, "layers");
+  const std::uint64_t census = needed_bits<CensusRecord>(rule, "census");
+  if (!has_gaps(run.steps, steps) && !has_gaps(run.layers, layers) && !has_gaps(run.census, census))
+    return std::nullopt;
+  RunTables part = run;
+  drop_gaps(part.steps, steps);
+  drop_gaps(part.layers, layers);
+  drop_gaps(part.census, census);
+  // The rows that are left need not show which layer is the highest one.
+  const std::set<std::int64_t> outputs = output_layers(run);
+  const auto mark = [&outputs](auto& rows) {
+    for (auto& row : rows) row.role = outputs.contains(row.layer) ? Role::output : Role::hidden;
+  };
+  mark(part.layers.rows);
+  mark(part.census.rows);
+  mark(part.units.rows);
+  return part;
+}
+
 template <class R>
 void read_if_there(const std::filesystem::path& path, TableRows<R>& table) {
   if (has_file(path)) table = read_table<R>(path, true);
+}
+
+/// A layer without a name is called after its number.
+template <class R>
+void name_layers(TableRows<R>& table) {
+  for (R& row : table.rows)
+    if (row.name.empty() && is_measured(row, &R::layer)) row.name = "layer " + std::to_string(row.layer);
+}
+
+/// The layers with units that a config describes; 0 where it is none of ours.
+std::int64_t count_layers(const nlohmann::ordered_json& config) {
+  using Json = nlohmann::ordered_json;
+  const Json::json_pointer place("/network/layers");
+  if (!config.contains(place) || !config[place].is_array()) return 0;
+  std::int64_t count = 0;
+  for (const Json& layer : config[place]) {
+    if (!layer.is_object() || layer.value("type", Json("dense")) != Json("dense")) continue;
+    const Json repeat = layer.value("repeat", Json(1));
+    constexpr double kMost = 1e6;  // far above what a config may have
+    if (!repeat.is_number_integer() || !(repeat.get<double>() >= 1.0 && repeat.get<double>() <= kMost)) return 0;
+    count += repeat.get<std::int64_t>();
+  }
+  return count;
+}
+
+/// What the manifest in `directory` says of the run that the tables are from.
+void note_origin(const std::filesystem::path& directory, RunTables& run) {
+  run.from_elsewhere = true;
+  const std::filesystem::path manifest = directory / "manifest.json";
+  if (!has_file(manifest)) return;
+  try {
+    const nlohmann::ordered_json document = read_json_object(manifest);
+    if (!document.contains("config")) return;
+    const std::int64_t layers = count_layers(document["config"]);
+    if (layers < 1) return;
+    run.from_elsewhere = false;
+    run.output_layer = layers;
+  } catch (const DataError&) {
+    // It is none of ours. Who needs more of it than this will say so.
+  }
 }
 
 /// Which table a lone file is: the one of whose columns it has most.
@@ -109,9 +188,17 @@ RunTables read_run(const std::filesystem::path& path) {
     read_if_there(path / "census.csv", run.census);
     read_if_there(path / "units.csv", run.units);
     read_if_there(path / "theory.csv", run.theory);
+    note_origin(path, run);
   } else {
     read_lone_table(path, run);
+    // A table of a run directory, or a stranger that may lie anywhere.
+    run.from_elsewhere = true;
+    if (RunDirectory::is_own_file(path.parent_path(), path)) note_origin(path.parent_path(), run);
   }
+  name_layers(run.layers);
+  name_layers(run.census);
+  name_layers(run.units);
+  name_layers(run.theory);
   if (run.steps.rows.empty() && run.layers.rows.empty() && run.census.rows.empty())
     throw DataError(
         path.string() +
@@ -198,22 +285,42 @@ Thresholds read_thresholds(const std::filesystem::path& path) {
   return thresholds;
 }
 
+namespace {
+
+/// What a rule lacks of the run, or nothing.
+std::optional<std::string> find_missing(const RunTables& run, const RuleEntry& rule) {
+  for (const std::string& name : rule.needs) {
+    const std::string table = name.substr(0, name.find('.'));
+    // Where rows are about layers, they have to say about which one.
+    for (const std::string& column : {name, table == "steps" ? name : table + ".layer"})
+      if (!has_column(run, column)) return column;
+  }
+  if (rule.needs_output && output_layers(run).empty()) return "output layer";
+  return std::nullopt;
+}
+
+}  // namespace
+
 Diagnosis diagnose(const RunTables& run, const Thresholds& thresholds, std::string_view set) {
   Diagnosis diagnosis;
+  const bool drawn = !starts_from_file(run);
   for (const RuleEntry& rule : rule_table()) {
     if (rule.set != set) continue;
-    const auto missing = std::find_if(rule.needs.begin(), rule.needs.end(),
-                                      [&](const std::string& name) { return !has_column(run, name); });
-    if (missing != rule.needs.end()) {
+    std::optional<std::string> missing = find_missing(run, rule);
+    const std::optional<RunTables> part = missing ? std::nullopt : measured_part(run, rule);
+    // Each column has cells, but no row may have all of them.
+    if (part) missing = find_missing(*part, rule);
+    if (missing) {
       diagnosis.skipped.push_back({rule.name, *missing});
       continue;
     }
     const auto given = thresholds.find(rule.name);
     std::vector<Finding> found;
-    rule.check(run, given == thresholds.end() ? ParamValues(rule.params) : given->second, found);
+    rule.check(part ? *part : run, given == thresholds.end() ? ParamValues(rule.params) : given->second, found);
     for (Finding& finding : found) {
       finding.rule = rule.name;
-      finding.remedies = rule.remedies;
+      for (const std::string& remedy : rule.remedies)
+        if (drawn || !needs_drawn_weights(remedy)) finding.remedies.push_back(remedy);
       diagnosis.findings.push_back(std::move(finding));
     }
   }

@@ -27,12 +27,17 @@ struct RunTables {
   TableRows<CensusRecord> census;
   TableRows<UnitRecord> units;
   TableRows<TheoryRecord> theory;
+  /// No manifest of ours stands beside the files that they were read from.
+  bool from_elsewhere = false;
+  /// The number of the output layer, where the manifest says it. `output_layers` (layers.hpp) is who to ask.
+  std::optional<std::int64_t> output_layer;
 };
 
 /// What a run has left in memory.
 RunTables take_tables(RecordMemory&& records);
 
-/// Reads the CSV files of a run directory, or one of its tables (by its columns) from a single file.
+/// Reads the CSV files of a run directory, or one of its tables (by its columns) from a single file. A layer without a
+/// name is called after its number.
 /// Throws DataError for what cannot be read, and where there is nothing to diagnose.
 RunTables read_run(const std::filesystem::path& path);
 
@@ -52,7 +57,7 @@ struct Finding {
 /// A rule that could not be applied.
 struct SkippedRule {
   std::string rule;
-  std::string missing;  ///< "layers.delta_rms"
+  std::string missing;  ///< "layers.delta_rms", or "output layer"
 };
 
 struct Diagnosis {
@@ -63,8 +68,10 @@ struct Diagnosis {
 
 struct RuleEntry : Entry {
   std::string set;  ///< of whom: "reluscope", or the tool whose published rule it is
-  /// Columns it cannot do without, as table.column.
+  /// Columns it cannot do without, as table.column. It is given the rows alone in which all of them were measured; of
+  /// an optional one (records.hpp) it must see for itself.
   std::vector<std::string> needs;
+  bool needs_output = false;          ///< it speaks of the output layer, which has to be known
   std::vector<std::string> remedies;  ///< names of remedies (trials/remedies.hpp)
   /// Adds what it finds; rule and remedies are filled in by the caller.
   void (*check)(const RunTables& run, const ParamValues& thresholds, std::vector<Finding>& findings) = nullptr;
@@ -72,6 +79,10 @@ struct RuleEntry : Entry {
 
 /// dead-on-arrival, dying-units, …, and the published rules of other tools.
 std::span<const RuleEntry> rule_table();
+
+/// Whether a remedy changes how weights are drawn, or what arrays there are of them: it can do nothing where they come
+/// from a file.
+bool needs_drawn_weights(std::string_view remedy);
 
 /// The rule set that is applied unless another is asked for.
 inline constexpr const char* kOwnRules = "reluscope";
@@ -90,7 +101,7 @@ Thresholds parse_thresholds(std::span<const std::string> words, Thresholds base 
 /// Throws DataError for a manifest that cannot be read.
 Thresholds read_thresholds(const std::filesystem::path& path);
 
-/// Applies the rules of one set.
+/// Applies the rules of one set. Where the weights came from a file, remedies that draw them anew are left out.
 Diagnosis diagnose(const RunTables& run, const Thresholds& thresholds = {}, std::string_view set = kOwnRules);
 
 /// The findings as a JSON array.

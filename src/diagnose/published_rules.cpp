@@ -11,8 +11,6 @@ namespace reluscope {
 
 namespace {
 
-std::string at_step_text(std::int64_t step) { return " at step " + std::to_string(step) + "."; }
-
 /// The first recorded row of each layer in `layers` that `broken` says is so becomes a warning.
 template <class Layers, class Broken, class Value>
 void first_rows(const Layers& layers, double threshold, Broken broken, Value value, const std::string& what,
@@ -21,7 +19,7 @@ void first_rows(const Layers& layers, double threshold, Broken broken, Value val
     const auto found = std::find_if(rows.begin(), rows.end(), [&](const auto* row) { return broken(*row); });
     if (found == rows.end()) continue;
     findings.push_back(at_layer(Severity::warning, **found, value(**found), threshold,
-                                layer_text((*found)->name) + ": " + what + at_step_text((*found)->step)));
+                                layer_text((*found)->name) + ": " + what + at_step_text(**found) + "."));
   }
 }
 
@@ -38,7 +36,7 @@ double share_of(std::optional<std::int64_t> count, std::int64_t units) {
 }
 
 void check_sagemaker_dead_relu(const RunTables& run, const ParamValues& limits, std::vector<Finding>& findings) {
-  auto layers = hidden_layers(run.layers.rows);
+  auto layers = hidden_layers(run, run.layers.rows);
   std::erase_if(layers, [](const auto& layer) { return layer.second.front()->activation != "relu"; });
   too_large(
       layers, limits.number("layer"), [](const LayerRecord& row) { return share_of(row.batch_rare, row.units); },
@@ -90,7 +88,7 @@ std::map<std::int64_t, double> accuracy_by_epoch(const RunTables& run) {
 
 void check_autotrainer_dying(const RunTables& run, const ParamValues& limits, std::vector<Finding>& findings) {
   const std::map<std::int64_t, double> accuracy = accuracy_by_epoch(run);
-  auto layers = hidden_layers(run.layers.rows);
+  auto layers = hidden_layers(run, run.layers.rows);
   std::erase_if(layers, [](const auto& layer) { return layer.second.front()->activation != "relu"; });
   first_rows(
       layers, limits.number("zeros"),
@@ -112,10 +110,15 @@ void check_first_over_last(const RunTables& run, double threshold, Broken broken
   if (layers.size() < 2) return;
   const Rows<LayerRecord>& first = layers.begin()->second;
   const Rows<LayerRecord>& last = layers.rbegin()->second;
-  for (std::size_t at = 0; at < std::min(first.size(), last.size()); ++at) {
-    const double ratio = first[at]->grad_norm_w / last[at]->grad_norm_w;
-    if (!broken(ratio, first[at]->grad_norm_w)) continue;
-    findings.push_back(at_layer(Severity::warning, *first[at], ratio, threshold, what + at_step_text(first[at]->step)));
+  // Where a cell is empty a step may be in one of the two alone.
+  std::map<std::int64_t, const LayerRecord*> at_last;
+  for (const LayerRecord* row : last) at_last.emplace(row->step, row);
+  for (const LayerRecord* row : first) {
+    const auto other = at_last.find(row->step);
+    if (other == at_last.end()) continue;
+    const double ratio = row->grad_norm_w / other->second->grad_norm_w;
+    if (!broken(ratio, row->grad_norm_w)) continue;
+    findings.push_back(at_layer(Severity::warning, *row, ratio, threshold, what + at_step_text(*row) + "."));
     return;
   }
 }
@@ -137,7 +140,7 @@ void check_autotrainer_exploding(const RunTables& run, const ParamValues& limits
 void check_deepdiagnosis(const RunTables& run, const ParamValues& limits, std::vector<Finding>& findings) {
   const double share = limits.number("share");
   first_rows(
-      hidden_layers(run.layers.rows), share,
+      hidden_layers(run, run.layers.rows), share,
       [&](const LayerRecord& row) { return row.nonpositive_fraction.value_or(0.0) >= share; },
       [](const LayerRecord& row) { return *row.nonpositive_fraction; }, "most activations are not positive", findings);
 }
@@ -152,7 +155,7 @@ void ten_in_a_row(const Layers& layers, double threshold, Broken broken, Value v
       streak = broken(*row) ? streak + 1 : 0;
       if (streak < 10) continue;
       findings.push_back(at_layer(Severity::warning, *row, value(*row), threshold,
-                                  layer_text(row->name) + ": " + what + at_step_text(row->step)));
+                                  layer_text(row->name) + ": " + what + at_step_text(*row) + "."));
       break;
     }
   }
@@ -161,7 +164,7 @@ void ten_in_a_row(const Layers& layers, double threshold, Broken broken, Value v
 void check_deepchecker_dead(const RunTables& run, const ParamValues& limits, std::vector<Finding>& findings) {
   const auto share = [](const LayerRecord& row) { return share_of(row.batch_faint, row.units); };
   ten_in_a_row(
-      hidden_layers(run.layers.rows), limits.number("layer"),
+      hidden_layers(run, run.layers.rows), limits.number("layer"),
       [&](const LayerRecord& row) { return share(row) > limits.number("layer"); }, share,
       "most units are next to silent in ten batches", findings);
 }
@@ -179,15 +182,15 @@ void check_deepchecker_update(const RunTables& run, const ParamValues& limits, s
 
 void check_zero_fraction(const RunTables& run, const ParamValues& limits, std::vector<Finding>& findings) {
   too_large(
-      hidden_layers(run.layers.rows), limits.number("share"),
+      hidden_layers(run, run.layers.rows), limits.number("share"),
       [](const LayerRecord& row) { return row.tiny_fraction.value_or(0.0); }, "most activations are 0", findings);
 }
 
 void check_keras_contrib(const RunTables& run, const ParamValues& limits, std::vector<Finding>& findings) {
   // Only layers of relu are looked at, at the ends of epochs. The census does not say which they are.
   std::map<std::int64_t, std::string> activations;
-  for (const LayerRecord& row : run.layers.rows) activations[row.layer] = row.activation;
-  auto layers = hidden_layers(run.census.rows);
+  for (const auto& [layer, rows] : by_layer(run.layers.rows)) activations[layer] = rows.front()->activation;
+  auto layers = hidden_layers(run, run.census.rows);
   std::erase_if(layers, [&](const auto& layer) { return activations[layer.first] != "relu"; });
   first_rows(
       layers, limits.number("share"),
@@ -204,8 +207,9 @@ std::vector<RuleEntry> published_rules() {
     table.push_back(
         make_rule(set, std::string(set) + "-" + name, std::move(thresholds), std::move(needs), {}, doc, check));
   };
-  add("sagemaker", "dead-relu", {number("layer", 0.5, "share of a layer")}, {"layers.batch_rare", "layers.activation"},
-      "units active in less than 1 % of cases", check_sagemaker_dead_relu);
+  add("sagemaker", "dead-relu", {number("layer", 0.5, "share of a layer")},
+      {"layers.batch_rare", "layers.activation", "layers.units"}, "units active in less than 1 % of cases",
+      check_sagemaker_dead_relu);
   add("sagemaker", "vanishing-gradient", {number("mean", 1e-7, "mean |g| of a layer")}, {"layers.grad_mean"},
       "gradients next to 0", check_sagemaker_vanishing);
   add("sagemaker", "exploding-tensor", {}, {"layers.grad_norm_w"}, "gradients that are not finite",
@@ -217,25 +221,27 @@ std::vector<RuleEntry> published_rules() {
       "tanh far out", check_sagemaker_tanh);
   add("autotrainer", "dying-relu",
       {number("zeros", 0.7, "share of a layer's gradient entries"), number("accuracy", 0.6, "mean over an epoch")},
-      {"layers.grad_zero_fraction", "layers.activation", "steps.accuracy"}, "zero gradients and low accuracy",
-      check_autotrainer_dying);
+      {"layers.grad_zero_fraction", "layers.activation", "layers.epoch", "steps.accuracy", "steps.epoch"},
+      "zero gradients and low accuracy", check_autotrainer_dying);
   add("autotrainer", "vanishing-gradient",
-      {number("ratio", 1e-3, "‖dW₁‖/‖dW_last‖"), number("norm", 1e-4, "and ‖dW₁‖")}, {"layers.grad_norm_w"},
-      "first layer's gradient against the last one's", check_autotrainer_vanishing);
-  add("autotrainer", "exploding-gradient", {number("ratio", 70.0, "‖dW₁‖/‖dW_last‖")}, {"layers.grad_norm_w"},
-      "the same, too large, or not a number", check_autotrainer_exploding);
+      {number("ratio", 1e-3, "‖dW₁‖/‖dW_last‖"), number("norm", 1e-4, "and ‖dW₁‖")},
+      {"layers.grad_norm_w", "layers.step"}, "first layer's gradient against the last one's",
+      check_autotrainer_vanishing);
+  add("autotrainer", "exploding-gradient", {number("ratio", 70.0, "‖dW₁‖/‖dW_last‖")},
+      {"layers.grad_norm_w", "layers.step"}, "the same, too large, or not a number", check_autotrainer_exploding);
   add("deepdiagnosis", "dead-node", {number("share", 0.7, "share of a layer's activations that are ≤ 0, in one batch")},
       {"layers.nonpositive_fraction"}, "most activations ≤ 0", check_deepdiagnosis);
   add("thedeepchecker", "dead-layer",
       {number("layer", 0.5, "share of units whose 95th percentile of |a| is < 1e-5, ten batches in a row")},
-      {"layers.batch_faint"}, "most units next to silent", check_deepchecker_dead);
+      {"layers.batch_faint", "layers.units"}, "most units next to silent", check_deepchecker_dead);
   add("thedeepchecker", "update-ratio",
       {number("low", -4.0, "log10 ‖Δθ‖/‖θ‖, ten batches in a row"), number("high", -1.0, "the same, too large")},
       {"layers.update_ratio"}, "updates out of proportion", check_deepchecker_update);
   add("zero-fraction", "monitor", {number("share", 0.5, "share of a layer's activations below 1e-6, in one batch")},
       {"layers.tiny_fraction"}, "most activations 0, as hooks for PyTorch count them", check_zero_fraction);
   add("keras-contrib", "dead-relu", {number("share", 0.1, "dead share of a layer of relu, over the training set")},
-      {"census.dead_fraction", "layers.activation"}, "units that are 0 on the whole training set", check_keras_contrib);
+      {"census.dead_fraction", "census.step", "layers.activation"}, "units that are 0 on the whole training set",
+      check_keras_contrib);
   return table;
 }
 

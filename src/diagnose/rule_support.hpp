@@ -9,30 +9,11 @@
 #include <utility>
 #include <vector>
 
-#include "diagnose/diagnosis.hpp"
+#include "diagnose/layers.hpp"
 #include "util/format.hpp"
 #include "util/statistics.hpp"
 
 namespace reluscope {
-
-template <class R>
-using Rows = std::vector<const R*>;
-
-/// The rows of each layer, in the order of their steps.
-template <class R>
-std::map<std::int64_t, Rows<R>> by_layer(const std::vector<R>& rows) {
-  std::map<std::int64_t, Rows<R>> layers;
-  for (const R& row : rows) layers[row.layer].push_back(&row);
-  return layers;
-}
-
-/// The hidden layers' rows: all but those of the last layer.
-template <class R>
-std::map<std::int64_t, Rows<R>> hidden_layers(const std::vector<R>& rows) {
-  auto layers = by_layer(rows);
-  if (!layers.empty()) layers.erase(std::prev(layers.end()));
-  return layers;
-}
 
 /// The first `share` of the rows, at least one.
 template <class Row>
@@ -49,20 +30,33 @@ double median_at_start(const Rows<R>& rows, Get get, double share) {
 
 inline std::string percent(double share) { return format_fixed(100.0 * share, 1) + " %"; }
 
+/// The row's step, where it says it.
+template <class R>
+std::optional<std::int64_t> step_of(const R& row) {
+  return measured(row, &R::step);
+}
+/// " at step 7", or nothing.
+template <class R>
+std::string at_step_text(const R& row) {
+  const std::optional<std::int64_t> step = step_of(row);
+  return step ? " at step " + std::to_string(*step) : "";
+}
+
 template <class R>
 Finding at_layer(Severity severity, const R& row, double value, double threshold, std::string sentence) {
   Finding finding;
   finding.severity = severity;
   finding.layer = row.layer;
   finding.name = row.name;
-  finding.step = row.step;
+  finding.step = step_of(row);
   finding.value = value;
   finding.threshold = threshold;
   finding.sentence = std::move(sentence);
   return finding;
 }
 
-inline Finding at_step(Severity severity, std::int64_t step, double value, double threshold, std::string sentence) {
+inline Finding at_step(Severity severity, std::optional<std::int64_t> step, double value, double threshold,
+                       std::string sentence) {
   Finding finding;
   finding.severity = severity;
   finding.step = step;

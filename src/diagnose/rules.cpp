@@ -1,6 +1,7 @@
 // The rules, one entry each. Thresholds that other tools or papers use carry their source in the parameter's line; the
 // others were set on the runs that diagnose.rules_slow makes: no warning on healthy ones, the right one on sick ones.
 #include <algorithm>
+#include <array>
 #include <cmath>
 
 #include "diagnose/rule_support.hpp"
@@ -16,29 +17,34 @@ namespace {
 template <class Pick>
 const Rows<CensusRecord>* first_extinct(const std::map<std::int64_t, Rows<CensusRecord>>& layers, Pick pick) {
   for (const auto& [layer, rows] : layers)
-    if (pick(rows)->dead == pick(rows)->units) return &rows;
+    if (is_extinct(*pick(rows))) return &rows;
   return nullptr;
 }
 const CensusRecord* first_of(const Rows<CensusRecord>& rows) { return rows.front(); }
 const CensusRecord* last_of(const Rows<CensusRecord>& rows) { return rows.back(); }
 
+/// Units that were dead at step 0: born dead, or dead in the weights of a file.
+std::int64_t dead_at_start(const CensusRecord& row) { return row.born_dead + row.inherited; }
+
 void check_dead_on_arrival(const RunTables& run, const ParamValues& limits, std::vector<Finding>& findings) {
-  const auto layers = hidden_layers(run.census.rows);
-  for (const auto& [layer, rows] : layers) {
+  for (const auto& [layer, rows] : hidden_layers(run, run.census.rows)) {
     const CensusRecord& first = *rows.front();
-    if (first.step != 0) continue;
-    const double share = static_cast<double>(first.born_dead) / static_cast<double>(first.units);
-    if (first.born_dead == first.units) {
-      findings.push_back(
-          at_layer(Severity::critical, first, 1.0, 1.0,
-                   layer_text(first.name) + " is wholly dead from birth: the network cannot learn at or below it."));
+    if (first.step != 0 || first.units < 1) continue;
+    const double share = static_cast<double>(dead_at_start(first)) / static_cast<double>(first.units);
+    const bool inherited = first.inherited > 0;
+    if (dead_at_start(first) == first.units) {
+      findings.push_back(at_layer(Severity::critical, first, 1.0, 1.0,
+                                  layer_text(first.name) + " is wholly dead " +
+                                      (inherited ? "in the weights that training started from" : "from birth") +
+                                      ": the network cannot learn at or below it."));
       return;
     }
     if (share < limits.number("notice")) continue;
     const bool many = share >= limits.number("fraction");
     findings.push_back(
         at_layer(many ? Severity::warning : Severity::info, first, share, limits.number(many ? "fraction" : "notice"),
-                 percent(share) + " of the units of layer '" + first.name + "' are dead before the first update."));
+                 percent(share) + " of the units of layer '" + first.name + "' are dead " +
+                     (inherited ? "in the weights that training started from." : "before the first update.")));
   }
 }
 
@@ -47,7 +53,8 @@ std::string dominating_cause(const RunTables& run, std::int64_t layer) {
   std::map<std::string, std::int64_t> counts;
   std::int64_t total = 0;
   for (const UnitRecord& unit : run.units.rows)
-    if (unit.layer == layer && unit.cause && !unit.cause->empty() && *unit.cause != "born") {
+    if (unit.layer == layer && unit.cause && !unit.cause->empty() && *unit.cause != "born" &&
+        *unit.cause != "inherited") {
       ++counts[*unit.cause];
       ++total;
     }
@@ -63,12 +70,13 @@ std::string dominating_cause(const RunTables& run, std::int64_t layer) {
 }
 
 void check_dying_units(const RunTables& run, const ParamValues& limits, std::vector<Finding>& findings) {
-  for (const auto& [layer, rows] : hidden_layers(run.census.rows)) {
+  for (const auto& [layer, rows] : hidden_layers(run, run.census.rows)) {
     const CensusRecord* worst = rows.front();
     for (const CensusRecord* row : rows)
       if (row->dead > worst->dead) worst = row;
+    if (worst->units < 1) continue;
     const auto units = static_cast<double>(worst->units);
-    const double grown = static_cast<double>(worst->dead - worst->born_dead) / units;
+    const double grown = static_cast<double>(worst->dead - dead_at_start(*worst)) / units;
     if (grown < limits.number("notice")) continue;
     const double share = static_cast<double>(worst->dead) / units;
     Severity severity = Severity::info;
@@ -78,9 +86,11 @@ void check_dying_units(const RunTables& run, const ParamValues& limits, std::vec
       threshold = limits.number(severity == Severity::critical ? "critical_fraction" : "fraction");
     }
     std::string sentence = std::to_string(worst->dead) + " of " + std::to_string(worst->units) + " units of layer '" +
-                           worst->name + "' were dead at step " + std::to_string(worst->step) + ", " +
-                           std::to_string(worst->born_dead) + " of them from birth" + dominating_cause(run, layer);
-    if (!run.census.missing.contains("locked") && rows.back()->dead > 0)
+                           worst->name + "' were dead" + at_step_text(*worst) + ", " +
+                           std::to_string(dead_at_start(*worst)) + " of them " +
+                           (worst->inherited > 0 ? "in the weights that training started from" : "from birth") +
+                           dominating_cause(run, layer);
+    if (is_measured(*rows.back(), &CensusRecord::locked) && rows.back()->dead > 0)
       sentence += "; at the end " + std::to_string(rows.back()->locked) + " of " + std::to_string(rows.back()->dead) +
                   " provably cannot come back in this run";
     findings.push_back(at_layer(severity, *worst, share, threshold, sentence + "."));
@@ -88,21 +98,23 @@ void check_dying_units(const RunTables& run, const ParamValues& limits, std::vec
 }
 
 void check_collapsed(const RunTables& run, const ParamValues& /*limits*/, std::vector<Finding>& findings) {
-  const auto layers = hidden_layers(run.census.rows);
+  const auto layers = hidden_layers(run, run.census.rows);
   const Rows<CensusRecord>* rows = first_extinct(layers, last_of);
   if (rows == nullptr) return;
   const CensusRecord* since = rows->back();
-  for (auto row = rows->rbegin(); row != rows->rend() && (*row)->dead == (*row)->units; ++row) since = *row;
-  findings.push_back(at_layer(Severity::critical, *since, 1.0, 1.0,
-                              layer_text(since->name) + " has been wholly dead since step " +
-                                  std::to_string(since->step) +
-                                  ": the output is the same for every sample, and nothing at or below it learns."));
+  for (auto row = rows->rbegin(); row != rows->rend() && is_extinct(**row); ++row) since = *row;
+  const std::optional<std::int64_t> step = step_of(*since);
+  findings.push_back(
+      at_layer(Severity::critical, *since, 1.0, 1.0,
+               layer_text(since->name) +
+                   (step ? " has been wholly dead since step " + std::to_string(*step) : " is wholly dead") +
+                   ": the output is the same for every sample, and nothing at or below it learns."));
 }
 
 void check_dormant(const RunTables& run, const ParamValues& limits, std::vector<Finding>& findings) {
-  for (const auto& [layer, rows] : hidden_layers(run.census.rows)) {
+  for (const auto& [layer, rows] : hidden_layers(run, run.census.rows)) {
     const CensusRecord& last = *rows.back();
-    if (!last.dormant) continue;
+    if (!last.dormant || last.units < 1) continue;
     const double share = static_cast<double>(*last.dormant - last.dead) / static_cast<double>(last.units);
     if (share >= limits.number("fraction"))
       findings.push_back(at_layer(Severity::info, last, share, limits.number("fraction"),
@@ -112,11 +124,11 @@ void check_dormant(const RunTables& run, const ParamValues& limits, std::vector<
 }
 
 void check_saturation(const RunTables& run, const ParamValues& limits, std::vector<Finding>& findings) {
-  for (const auto& [layer, rows] : hidden_layers(run.census.rows)) {
+  for (const auto& [layer, rows] : hidden_layers(run, run.census.rows)) {
     const CensusRecord* worst = nullptr;
     double most = 0.0;
     for (const CensusRecord* row : rows) {
-      if (!row->saturated) continue;
+      if (!row->saturated || row->units < 1) continue;
       const double share = static_cast<double>(*row->saturated - row->dead) / static_cast<double>(row->units);
       if (worst == nullptr || share > most) {
         worst = row;
@@ -132,7 +144,7 @@ void check_saturation(const RunTables& run, const ParamValues& limits, std::vect
 }
 
 void check_sparse(const RunTables& run, const ParamValues& limits, std::vector<Finding>& findings) {
-  for (const auto& [layer, rows] : hidden_layers(run.layers.rows)) {
+  for (const auto& [layer, rows] : hidden_layers(run, run.layers.rows)) {
     const LayerRecord& last = *rows.back();
     if (!last.dead_max || *last.dead_max > 0 || last.zero_fraction < limits.number("zero_fraction")) continue;
     findings.push_back(at_layer(Severity::info, last, last.zero_fraction, limits.number("zero_fraction"),
@@ -146,7 +158,7 @@ void check_sparse(const RunTables& run, const ParamValues& limits, std::vector<F
 /// What theory predicts of a layer, or nullptr.
 const TheoryRecord* theory_of(const RunTables& run, std::int64_t layer) {
   for (const TheoryRecord& row : run.theory.rows)
-    if (row.layer == layer) return &row;
+    if (measured(row, &TheoryRecord::layer) == layer) return &row;
   return nullptr;
 }
 
@@ -159,8 +171,8 @@ void check_exploding_gradient(const RunTables& run, const ParamValues& limits, s
   const StepRecord* worst = nullptr;
   for (const StepRecord& row : rows) {
     if (!std::isfinite(row.grad_norm) || !std::isfinite(row.loss)) {
-      findings.push_back(at_step(Severity::critical, row.step, row.grad_norm, limits.number("growth"),
-                                 "Loss or gradient is not finite at step " + std::to_string(row.step) + "."));
+      findings.push_back(at_step(Severity::critical, step_of(row), row.grad_norm, limits.number("growth"),
+                                 "Loss or gradient is not finite" + at_step_text(row) + "."));
       return;
     }
     if (worst == nullptr || row.grad_norm > worst->grad_norm) worst = &row;
@@ -168,7 +180,7 @@ void check_exploding_gradient(const RunTables& run, const ParamValues& limits, s
   for (const auto& [layer, layer_rows] : by_layer(run.layers.rows)) {
     const TheoryRecord* theory = theory_of(run, layer);
     const LayerRecord& first = *layer_rows.front();
-    if (theory == nullptr || !theory->delta_rms || first.step != 0 || !(*theory->delta_rms > 0.0)) continue;
+    if (theory == nullptr || !theory->delta_rms || step_of(first) != 0 || !(*theory->delta_rms > 0.0)) continue;
     const double ratio = first.delta_rms / *theory->delta_rms;
     if (!(ratio > limits.number("theory"))) continue;
     findings.push_back(at_layer(Severity::warning, first, ratio, limits.number("theory"),
@@ -177,9 +189,9 @@ void check_exploding_gradient(const RunTables& run, const ParamValues& limits, s
     break;
   }
   if (worst != nullptr && worst->grad_norm > limits.number("growth") * usual)
-    findings.push_back(at_step(Severity::warning, worst->step, worst->grad_norm / usual, limits.number("growth"),
-                               "The gradient's norm rises to " + format_short(worst->grad_norm) + " at step " +
-                                   std::to_string(worst->step) + ", from " + format_short(usual) + " at the start."));
+    findings.push_back(at_step(Severity::warning, step_of(*worst), worst->grad_norm / usual, limits.number("growth"),
+                               "The gradient's norm rises to " + format_short(worst->grad_norm) + at_step_text(*worst) +
+                                   ", from " + format_short(usual) + " at the start."));
 }
 
 void check_vanishing_gradient(const RunTables& run, const ParamValues& limits, std::vector<Finding>& findings) {
@@ -191,29 +203,38 @@ void check_vanishing_gradient(const RunTables& run, const ParamValues& limits, s
   // Exactly 0 has another reason: a dead layer, or a loss without a gradient.
   if (!(first > 0.0) || !(last > 0.0)) return;
   const LayerRecord& row = *layers.begin()->second.front();
+  // A table of hidden layers only ends below the output.
+  const std::string end = output_layers(run).contains(layers.rbegin()->first)
+                              ? "the output"
+                              : "layer '" + layers.rbegin()->second.front()->name + "'";
   if (first / last < limits.number("ratio"))
     findings.push_back(at_layer(Severity::warning, row, first / last, limits.number("ratio"),
                                 "The loss gradient at layer '" + row.name + "' is " + format_short(first / last) +
-                                    " times that at the output: " + std::to_string(layers.size()) +
+                                    " times that at " + end + ": " + std::to_string(layers.size()) +
                                     " layers let it vanish."));
   if (first / last > limits.number("explodes"))
     findings.push_back(at_layer(Severity::warning, row, first / last, limits.number("explodes"),
-                                "The loss gradient grows " + format_short(first / last) +
-                                    "-fold from the output to layer '" + row.name + "'."));
+                                "The loss gradient grows " + format_short(first / last) + "-fold from " + end +
+                                    " to layer '" + row.name + "'."));
 }
 
-/// Whether the loss says nothing to the output, at any recorded step.
-bool has_no_gradient(const Rows<LayerRecord>& output) {
-  return std::all_of(output.begin(), output.end(), [](const LayerRecord* row) { return row->delta_rms == 0.0; });
+/// The rows of an output layer to which the loss says nothing at any recorded step; nullptr if there is none.
+const Rows<LayerRecord>* find_silent_output(const RunTables& run,
+                                            const std::map<std::int64_t, Rows<LayerRecord>>& layers) {
+  for (const std::int64_t output : output_layers(run)) {
+    const auto rows = layers.find(output);
+    if (rows != layers.end() && std::all_of(rows->second.begin(), rows->second.end(),
+                                            [](const LayerRecord* row) { return row->delta_rms == 0.0; }))
+      return &rows->second;
+  }
+  return nullptr;
 }
 
 void check_zero_gradient(const RunTables& run, const ParamValues& /*limits*/, std::vector<Finding>& findings) {
   const auto layers = by_layer(run.layers.rows);
-  if (layers.empty()) return;
-  const Rows<LayerRecord>& output = layers.rbegin()->second;
-  if (has_no_gradient(output))
+  if (const Rows<LayerRecord>* output = find_silent_output(run, layers))
     findings.push_back(
-        at_layer(Severity::critical, *output.front(), 0.0, 0.0,
+        at_layer(Severity::critical, *output->front(), 0.0, 0.0,
                  "The loss has no gradient at the output, at any recorded step: look at the loss and the "
                  "output layer (a softmax over one unit has none), not at the hidden units."));
 }
@@ -263,7 +284,7 @@ void check_update_ratio(const RunTables& run, const ParamValues& limits, std::ve
       findings.push_back(at_layer(Severity::warning, *rows.front(), usual, limits.number("largest"),
                                   "Updates of layer '" + rows.front()->name + "' are " + format_short(usual) +
                                       " of its parameters a step: the learning rate is too large for it."));
-    const auto steps = static_cast<double>(rows.back()->step + 1);
+    const auto steps = static_cast<double>(step_of(*rows.back()).value_or(0) + 1);
     double fastest = 0.0;
     for (const LayerRecord* row : rows) fastest = std::max(fastest, row->update_ratio);
     const double travel = fastest * steps;
@@ -282,11 +303,11 @@ void check_unchanged_weights(const RunTables& run, const ParamValues& /*limits*/
   // Without a gradient at the output, and at and below a layer that was dead from the start, nothing can change: that
   // is said elsewhere.
   const auto all = by_layer(run.layers.rows);
-  if (!run.layers.missing.contains("delta_rms") && !all.empty() && has_no_gradient(all.rbegin()->second)) return;
+  if (find_silent_output(run, all) != nullptr) return;
   std::int64_t explained = 0;
-  for (const auto& [layer, rows] : hidden_layers(run.census.rows))
-    if (first_of(rows)->dead == first_of(rows)->units) explained = layer;
-  for (const auto& [layer, rows] : by_layer(run.layers.rows)) {
+  for (const auto& [layer, rows] : hidden_layers(run, run.census.rows))
+    if (is_extinct(*first_of(rows))) explained = layer;
+  for (const auto& [layer, rows] : all) {
     if (rows.size() < 2 || layer <= explained) continue;
     if (std::all_of(rows.begin(), rows.end(), [](const LayerRecord* row) { return row->update_ratio == 0.0; }))
       findings.push_back(at_layer(Severity::warning, *rows.front(), 0.0, 0.0,
@@ -295,7 +316,7 @@ void check_unchanged_weights(const RunTables& run, const ParamValues& /*limits*/
 }
 
 void check_exploding_activation(const RunTables& run, const ParamValues& limits, std::vector<Finding>& findings) {
-  const auto layers = hidden_layers(run.layers.rows);
+  const auto layers = hidden_layers(run, run.layers.rows);
   if (layers.empty()) return;
   const LayerRecord& first = *layers.begin()->second.front();
   const LayerRecord& last = *layers.rbegin()->second.front();
@@ -314,11 +335,12 @@ void check_exploding_activation(const RunTables& run, const ParamValues& limits,
 }
 
 void check_initialisation(const RunTables& run, const ParamValues& limits, std::vector<Finding>& findings) {
-  const auto layers = hidden_layers(run.layers.rows);
+  const auto layers = hidden_layers(run, run.layers.rows);
   if (layers.size() < 2) return;
   const auto q = [](const LayerRecord& row) { return row.z_std * row.z_std + row.z_mean * row.z_mean; };
   const LayerRecord& first = *layers.begin()->second.front();
   const LayerRecord& last = *layers.rbegin()->second.front();
+  if (starts_from_file(run)) return;  // no initialiser made them
   // 0: dead, which is said elsewhere.
   if (first.step != 0 || !(q(first) > 0.0) || !(q(last) > 0.0)) return;
   const double growth = q(last) / q(first);
@@ -340,7 +362,7 @@ void check_initialisation(const RunTables& run, const ParamValues& limits, std::
 }
 
 void check_bias_shift(const RunTables& run, const ParamValues& limits, std::vector<Finding>& findings) {
-  for (const auto& [layer, rows] : hidden_layers(run.layers.rows)) {
+  for (const auto& [layer, rows] : hidden_layers(run, run.layers.rows)) {
     const LayerRecord& last = *rows.back();
     if (!(last.a_rms > 0.0)) continue;
     const double shift = std::abs(last.a_mean) / last.a_rms;
@@ -367,7 +389,7 @@ void check_loss_not_decreasing(const RunTables& run, const ParamValues& limits, 
   const double start = rows.front().loss;
   const double end = mean_loss(rows, rows.size() - part, rows.size());
   if (std::isfinite(end) && start > 0.0 && end > limits.number("share") * start)
-    findings.push_back(at_step(Severity::warning, rows.back().step, end / start, limits.number("share"),
+    findings.push_back(at_step(Severity::warning, step_of(rows.back()), end / start, limits.number("share"),
                                "The loss ends at " + format_short(end) + ", where it started from " +
                                    format_short(start) + ": it has not learned."));
 }
@@ -381,7 +403,7 @@ void check_loss_oscillating(const RunTables& run, const ParamValues& limits, std
   for (std::size_t at = half; at < rows.size(); ++at) square += (rows[at].loss - mean) * (rows[at].loss - mean);
   const double spread = std::sqrt(square / static_cast<double>(rows.size() - half));
   if (mean > 0.0 && spread > limits.number("share") * mean && mean > limits.number("level") * rows.front().loss)
-    findings.push_back(at_step(Severity::info, rows.back().step, spread / mean, limits.number("share"),
+    findings.push_back(at_step(Severity::info, step_of(rows.back()), spread / mean, limits.number("share"),
                                "In the second half of training the loss varies by " + format_short(spread) +
                                    " around a mean of " + format_short(mean) + "."));
 }
@@ -401,15 +423,16 @@ std::vector<RuleEntry> make_table() {
   const std::vector<std::string> calmer = {"smaller_lr", "leaky_relu",  "warmup", "clip_norm", "much_smaller_lr",
                                            "adam",       "no_momentum", "elu",    "prelu"};
   std::vector<RuleEntry> table;
-  table.push_back(
-      rule("dead-on-arrival",
-           {number("notice", 0.25,
-                   "born dead units of a layer: worth a note. With one input feature and no biases "
-                   "a quarter of the second layer is expected to be (census.md)"),
-            number("fraction", 0.5, "the same: a warning").above(0)},
-           {"census.born_dead", "census.units"},
-           {"positive_bias", "he_normal", "leaky_relu", "elu", "rai", "wider", "standardize", "prelu", "gelu"},
-           "units, or a whole layer, dead before the first update (Lu et al. 2019)", check_dead_on_arrival));
+  table.push_back(rule(
+      "dead-on-arrival",
+      {number("notice", 0.25,
+              "born dead units of a layer: worth a note. With one input feature and no biases "
+              "a quarter of the second layer is expected to be (census.md)"),
+       number("fraction", 0.5, "the same: a warning").above(0)},
+      {"census.born_dead", "census.units", "census.step"},
+      {"positive_bias", "he_normal", "leaky_relu", "elu", "rai", "wider", "standardize", "prelu", "gelu"},
+      "units, or a whole layer, dead before the first update, in drawn weights (Lu et al. 2019) or those of a file",
+      check_dead_on_arrival));
   table.push_back(rule(
       "dying-units",
       {number("notice", 0.1, "units that died, as a share of a layer: worth a note (keras-contrib: 10 %)"),
@@ -421,6 +444,7 @@ std::vector<RuleEntry> make_table() {
                        "a hidden layer is wholly dead at the end: the output is constant", check_collapsed));
   table.push_back(rule("zero-gradient", {}, {"layers.delta_rms"}, {},
                        "the loss itself has no gradient: hidden units are not to blame", check_zero_gradient));
+  table.back().needs_output = true;
   table.push_back(rule(
       "exploding-gradient",
       {number("growth", 100.0, "norm, as a multiple of its median at the start").above(1), start_share(),
@@ -443,7 +467,8 @@ std::vector<RuleEntry> make_table() {
       "poor-initialisation",
       {number("growth", 20.0, "mean z² of the last hidden layer over the first, or its inverse").above(1),
        number("theory", 10.0, "mean z² at step 0 over what theory predicts, or its inverse: worth a note").above(1)},
-      {"layers.z_mean", "layers.z_std"}, {"he_normal", "recipe", "glorot_normal", "positive_bias", "rai"},
+      {"layers.z_mean", "layers.z_std", "layers.step"},
+      {"he_normal", "recipe", "glorot_normal", "positive_bias", "rai"},
       "signals grow or die out with depth before the first update, or leave the band of theory", check_initialisation));
   table.push_back(rule("saturation",
                        {number("fraction", 0.5, "saturated units that are not dead, as a share of a layer").above(0)},
@@ -500,6 +525,12 @@ RuleEntry make_rule(std::string set, std::string name, std::vector<Param> thresh
   entry.remedies = std::move(remedies);
   entry.check = check;
   return entry;
+}
+
+bool needs_drawn_weights(std::string_view remedy) {
+  static constexpr std::array kNames = {"he_normal", "glorot_normal", "rai",   "positive_bias",
+                                        "zero_bias", "recipe",        "prelu", "wider"};
+  return std::find(kNames.begin(), kNames.end(), remedy) != kNames.end();
 }
 
 std::span<const RuleEntry> rule_table() {

@@ -40,6 +40,11 @@ std::vector<std::vector<bool>> read_units(const std::filesystem::path& run, cons
   std::vector<std::vector<bool>> out;
   for (const Index count : units) out.emplace_back(static_cast<std::size_t>(count), false);
   for (const UnitRecord& row : read_table<UnitRecord>(path).rows) {
+    if (!is_measured(row, &UnitRecord::layer) || !is_measured(row, &UnitRecord::unit) ||
+        !is_measured(row, &UnitRecord::state))
+      throw DataError(
+          path.string() +
+          ": a row lacks its layer, unit or state; expected all three, as a run that has ended writes them");
     const auto layer = static_cast<std::size_t>(row.layer - 1);
     if (row.layer < 1 || layer >= out.size() || row.unit < 0 || row.unit >= units[layer])
       throw DataError(path.string() + ": there is no unit " + std::to_string(row.unit) + " in layer " +

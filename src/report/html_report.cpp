@@ -7,6 +7,7 @@
 #include <map>
 #include <set>
 
+#include "diagnose/layers.hpp"
 #include "report/chart.hpp"
 #include "report/html_page.hpp"
 #include "util/error.hpp"
@@ -51,19 +52,18 @@ template <class R>
 struct LayerRows {
   std::int64_t layer = 0;
   std::string name;
-  std::vector<const R*> rows;
+  Rows<R> rows;
 };
+/// `layers`: as by_layer or hidden_layers has them. Without the rows that have no place on the axis.
 template <class R>
-std::vector<LayerRows<R>> split_layers(const TableRows<R>& table) {
-  std::map<std::int64_t, LayerRows<R>> layers;
-  for (const R& row : table.rows) {
-    LayerRows<R>& layer = layers[row.layer];
-    layer.layer = row.layer;
-    layer.name = row.name;
-    layer.rows.push_back(&row);
-  }
+std::vector<LayerRows<R>> list_layers(const std::map<std::int64_t, Rows<R>>& layers) {
   std::vector<LayerRows<R>> list;
-  for (auto& [number, layer] : layers) list.push_back(std::move(layer));
+  for (const auto& [number, rows] : layers) {
+    LayerRows<R> layer{number, rows.front()->name, {}};
+    std::copy_if(rows.begin(), rows.end(), std::back_inserter(layer.rows),
+                 [](const R* row) { return is_measured(*row, &R::step); });
+    if (!layer.rows.empty()) list.push_back(std::move(layer));
+  }
   return list;
 }
 
@@ -124,13 +124,17 @@ Figure make_figure(std::string id, std::string title, std::string note, std::str
   return figure;
 }
 
-/// One line per layer of layers.csv.
-/// `predicted`: what theory says of the start, a dashed line beside the layer's own; of few layers only.
+/// Whether any of its lines has a point.
+bool has_points(const Figure& figure) {
+  return std::any_of(figure.chart.series.begin(), figure.chart.series.end(), [](const Series& series) {
+    return std::any_of(series.y.begin(), series.y.end(), [](double value) { return std::isfinite(value); });
+  });
+}
+
+/// One line per layer of layers.csv; no figure where nothing was measured.
 template <class Get>
-Figure layer_lines(const ReportRun& run, Figure figure, bool hidden_only, Get get,
-                   std::optional<double> TheoryRecord::*predicted = nullptr) {
-  auto layers = split_layers(run.tables.layers);
-  if (hidden_only && layers.size() > 1) layers.pop_back();
+void add_layer_lines(const ReportRun& run, Figure figure, Get get, std::vector<Figure>& figures) {
+  const auto layers = list_layers(by_layer(run.tables.layers.rows));
   for (std::size_t at = 0; at < layers.size(); ++at) {
     Series& series = figure.chart.series.emplace_back();
     series.name = layers[at].name;
@@ -140,27 +144,17 @@ Figure layer_lines(const ReportRun& run, Figure figure, bool hidden_only, Get ge
       series.y.push_back(get(*row));
     }
   }
-  add_legend(figure);
-  if (predicted != nullptr && layers.size() <= kMostNamed)
-    for (std::size_t at = 0; at < layers.size(); ++at)
-      for (const TheoryRecord& row : run.tables.theory.rows) {
-        if (row.layer != layers[at].layer || !(row.*predicted)) continue;
-        const std::vector<double>& x = figure.chart.series[at].x;
-        Series& series = figure.chart.series.emplace_back();
-        series.name = row.name + ", theory at step 0";
-        series.color = depth_color(at, layers.size());
-        series.x = {x.front(), x.back()};
-        series.y = {*(row.*predicted), *(row.*predicted)};
-        series.dashed = true;
-      }
+  if (!has_points(figure)) return;
   finish(figure);
-  return figure;
+  figures.push_back(std::move(figure));
 }
 
 void add_dead(const ReportRun& run, std::vector<Figure>& figures) {
-  auto layers = split_layers(run.tables.census);
-  if (layers.size() < 2) return;
-  layers.pop_back();  // the output
+  auto rows = hidden_layers(run.tables, run.tables.census.rows);
+  for (auto& [number, some] : rows) std::erase_if(some, [](const CensusRecord* row) { return !dead_share(*row); });
+  std::erase_if(rows, [](const auto& layer) { return layer.second.empty(); });
+  const auto layers = list_layers(rows);
+  if (layers.empty()) return;
   Figure lines =
       make_figure("dead", "Dead units per layer",
                   "Share of each hidden layer that is dead on the whole training set, at each census; the band is "
@@ -168,10 +162,11 @@ void add_dead(const ReportRun& run, std::vector<Figure>& figures) {
                   "dead units, %");
   lines.chart.y_min = 0.0;
   lines.chart.y_max = 100.0;
-  const auto recorded = split_layers(run.tables.layers);
+  const auto recorded = list_layers(by_layer(run.tables.layers.rows));
   HeatMap map;
   std::set<std::int64_t> steps;
-  for (const CensusRecord& row : run.tables.census.rows) steps.insert(row.step);
+  for (const auto& layer : layers)
+    for (const CensusRecord* row : layer.rows) steps.insert(row->step);
   const std::vector<std::int64_t> all(steps.begin(), steps.end());
   const std::size_t columns = std::min(kMapColumns, all.size());
   const double last = static_cast<double>(std::max<std::int64_t>(1, all.back()));
@@ -184,7 +179,7 @@ void add_dead(const ReportRun& run, std::vector<Figure>& figures) {
     series.points = layers[at].rows.size() <= 60;
     for (const CensusRecord* row : layers[at].rows) {
       series.x.push_back(static_cast<double>(row->step));
-      series.y.push_back(100.0 * static_cast<double>(row->dead) / static_cast<double>(row->units));
+      series.y.push_back(100.0 * *dead_share(*row));
     }
     // The state at a column's step is that of the last census before it.
     std::vector<double>& cells = map.rows.emplace_back();
@@ -198,7 +193,7 @@ void add_dead(const ReportRun& run, std::vector<Figure>& figures) {
       const std::size_t stride = std::max<std::size_t>(1, layer.rows.size() / kPoints);
       for (std::size_t row = 0; row < layer.rows.size(); row += stride) {
         const LayerRecord& one = *layer.rows[row];
-        if (!one.dead_min || !one.dead_max) continue;
+        if (!one.dead_min || !one.dead_max || !is_measured(one, &LayerRecord::units)) continue;
         series.band_x.push_back(static_cast<double>(one.step));
         series.low.push_back(100.0 * static_cast<double>(*one.dead_min) / static_cast<double>(one.units));
         series.high.push_back(100.0 * static_cast<double>(*one.dead_max) / static_cast<double>(one.units));
@@ -221,9 +216,15 @@ void add_lives(const ReportRun& run, std::vector<Figure>& figures) {
   std::map<std::pair<std::int64_t, std::int64_t>, std::vector<const LifeRecord*>> units;
   for (const LifeRecord& life : run.lives) units[{life.layer, life.unit}].push_back(&life);
   if (units.empty() || run.tables.census.rows.empty()) return;
-  const double end = static_cast<double>(std::max<std::int64_t>(1, run.tables.census.rows.back().step));
-  const std::map<std::string, std::string> colors = {
-      {"born", "#d55e00"}, {"own_weights", "#0072b2"}, {"own_bias", "#e69f00"}, {"upstream", "#009e73"}};
+  std::int64_t last = 1;
+  for (const CensusRecord& row : run.tables.census.rows) last = std::max(last, row.step);
+  for (const LifeRecord& life : run.lives) last = std::max(last, life.step);
+  const auto end = static_cast<double>(last);
+  const std::map<std::string, std::string> colors = {{"born", "#d55e00"},
+                                                     {"inherited", "#56b4e9"},
+                                                     {"own_weights", "#0072b2"},
+                                                     {"own_bias", "#e69f00"},
+                                                     {"upstream", "#009e73"}};
   const std::string locked_color = "#8a8a8a";
   Figure figure =
       make_figure("lives", "Lives of the units that died",
@@ -231,6 +232,7 @@ void add_lives(const ReportRun& run, std::vector<Figure>& figures) {
                   "dead, by what killed it, and grey once it provably cannot come back.",
                   "units that died");
   double row = 0.0;
+  bool any_inherited = false;
   figure.head = {"layer", "unit", "dead from", "to", "cause", "locked at"};
   for (const auto& [place, events] : units) {
     if (static_cast<std::size_t>(row) >= kMostLives) break;
@@ -253,9 +255,11 @@ void add_lives(const ReportRun& run, std::vector<Figure>& figures) {
       const auto step = static_cast<double>(event->step);
       if (event->event == "revived") close(step);
       if (event->event == "locked") locked = step;
-      if (event->event != "died" && event->event != "born_dead") continue;
+      const bool inherited = event->event == "inherited";
+      if (event->event != "died" && event->event != "born_dead" && !inherited) continue;
       from = step;
-      cause = event->event == "born_dead" ? "born" : event->cause;
+      cause = event->event == "born_dead" ? "born" : (inherited ? "inherited" : event->cause);
+      any_inherited = any_inherited || inherited;
     }
     close(end);
   }
@@ -267,11 +271,12 @@ void add_lives(const ReportRun& run, std::vector<Figure>& figures) {
   figure.chart.x_min = 0.0;
   figure.chart.x_max = end;
   figure.chart.height = static_cast<int>(std::clamp(140.0 + 3.0 * row, 180.0, 560.0));
-  figure.legend = {{"#d55e00", "born dead"},
-                   {"#0072b2", "died by its own weights"},
-                   {"#e69f00", "by its own bias"},
-                   {"#009e73", "because what feeds it moved"},
-                   {locked_color, "cannot come back"}};
+  figure.legend = {
+      any_inherited ? std::pair("#56b4e9", "dead in the weights of the file") : std::pair("#d55e00", "born dead"),
+      {"#0072b2", "died by its own weights"},
+      {"#e69f00", "by its own bias"},
+      {"#009e73", "because what feeds it moved"},
+      {locked_color, "cannot come back"}};
   figures.push_back(std::move(figure));
 }
 
@@ -286,7 +291,7 @@ void add_theory(const ReportRun& run, std::vector<Figure>& figures) {
   Series measured_q{"mean z², measured", "#0072b2", {}, {}, {}, {}, {}, false, true};
   Series measured_delta{"RMS ∂L/∂z, measured", "#d55e00", {}, {}, {}, {}, {}, false, true};
   for (const LayerRecord& row : run.tables.layers.rows) {
-    if (row.step != 0) continue;
+    if (measured(row, &LayerRecord::step) != 0 || !is_measured(row, &LayerRecord::layer)) continue;
     measured_q.x.push_back(static_cast<double>(row.layer));
     measured_q.y.push_back(row.z_std * row.z_std + row.z_mean * row.z_mean);
     measured_delta.x.push_back(static_cast<double>(row.layer));
@@ -306,6 +311,7 @@ void add_theory(const ReportRun& run, std::vector<Figure>& figures) {
   }
   if (measured_q.x.size() < 2) return;
   figure.chart.series = {measured_q, measured_delta};
+  if (!has_points(figure)) return;
   if (!theory_q.x.empty()) figure.chart.series.push_back(theory_q);
   if (!theory_delta.x.empty()) figure.chart.series.push_back(theory_delta);
   finish(figure, "layer");
@@ -319,12 +325,13 @@ void add_steps(const ReportRun& run, Figure figure, const std::string& color, Ge
   series.color = color;
   for (const StepRecord& row : run.tables.steps.rows) {
     const std::optional<double> value = get(row);
-    if (!value) continue;
+    if (!value || !is_measured(row, &StepRecord::step)) continue;
     series.x.push_back(static_cast<double>(row.step));
     series.y.push_back(*value);
   }
   if (series.x.size() < 2) return;
   figure.chart.series = {std::move(series)};
+  if (!has_points(figure)) return;
   finish(figure);
   figure.legend.clear();
   figures.push_back(std::move(figure));
@@ -334,39 +341,34 @@ std::vector<Figure> run_figures(const ReportRun& run) {
   std::vector<Figure> figures;
   add_dead(run, figures);
   add_lives(run, figures);
-  if (!run.tables.layers.rows.empty()) {
-    figures.push_back(layer_lines(run,
-                                  make_figure("gradients", "Gradient norms",
-                                              "‖∂L/∂W‖ of each layer, before clipping. A norm "
-                                              "of exactly 0 has no place on this axis.",
-                                              "gradient norm", true),
-                                  false, [](const LayerRecord& row) { return row.grad_norm_w; }));
-    figures.push_back(layer_lines(
-        run,
-        make_figure(
-            "delta", "Loss gradient at the units",
-            "RMS of ∂L/∂z: comparable across layers. Apart by a constant factor from layer to layer, gradients vanish "
-            "or explode.",
-            "delta RMS", true),
-        false, [](const LayerRecord& row) { return row.delta_rms; }));
-  }
+  add_layer_lines(
+      run,
+      make_figure("gradients", "Gradient norms",
+                  "‖∂L/∂W‖ of each layer, before clipping. A norm of exactly 0 has no place on this axis.",
+                  "gradient norm", true),
+      [](const LayerRecord& row) { return row.grad_norm_w; }, figures);
+  add_layer_lines(
+      run,
+      make_figure(
+          "delta", "Loss gradient at the units",
+          "RMS of ∂L/∂z: comparable across layers. Apart by a constant factor from layer to layer, gradients vanish "
+          "or explode.",
+          "delta RMS", true),
+      [](const LayerRecord& row) { return row.delta_rms; }, figures);
   add_theory(run, figures);
-  if (!run.tables.layers.rows.empty()) {
-    figures.push_back(layer_lines(run,
-                                  make_figure("activations", "Size of the activations",
-                                              "RMS of each layer's activations.", "RMS activation", true),
-                                  false, [](const LayerRecord& row) { return row.a_rms; }));
-    Figure update =
-        make_figure("update", "Size of the updates",
-                    "‖Δθ‖/‖θ‖ of each step, by layer; about 1e-3 (the dotted line) is a common rule of thumb.",
-                    "update ratio", true);
-    update.chart.guide = 1e-3;
-    figures.push_back(
-        layer_lines(run, std::move(update), false, [](const LayerRecord& row) { return row.update_ratio; }));
-  }
+  add_layer_lines(
+      run,
+      make_figure("activations", "Size of the activations", "RMS of each layer's activations.", "RMS activation", true),
+      [](const LayerRecord& row) { return row.a_rms; }, figures);
+  Figure update = make_figure(
+      "update", "Size of the updates",
+      "‖Δθ‖/‖θ‖ of each step, by layer; about 1e-3 (the dotted line) is a common rule of thumb.", "update ratio", true);
+  update.chart.guide = 1e-3;
+  add_layer_lines(
+      run, std::move(update), [](const LayerRecord& row) { return row.update_ratio; }, figures);
   add_steps(
       run, make_figure("loss", "Loss", "Mean loss of each recorded batch.", "loss"), "#0072b2",
-      [](const StepRecord& row) { return std::optional<double>(row.loss); }, figures);
+      [](const StepRecord& row) { return measured(row, &StepRecord::loss); }, figures);
   add_steps(
       run, make_figure("accuracy", "Accuracy", "Share of each recorded batch classified correctly.", "accuracy, %"),
       "#009e73",
@@ -375,7 +377,7 @@ std::vector<Figure> run_figures(const ReportRun& run) {
   Figure rank =
       make_figure("rank", "Effective rank", "How many directions each layer's activations use (Roy and Vetterli 2007).",
                   "effective rank");
-  auto layers = split_layers(run.tables.census);
+  const auto layers = list_layers(by_layer(run.tables.census.rows));
   for (std::size_t at = 0; at < layers.size(); ++at) {
     Series& series = rank.chart.series.emplace_back();
     series.name = layers[at].name;
@@ -499,7 +501,8 @@ std::vector<Figure> comparison_figures(const std::vector<ReportRun>& runs) {
     return [get](const ReportRun& run) {
       Trace trace;
       for (const StepRecord& row : run.tables.steps.rows)
-        if (const std::optional<double> value = get(row)) trace[static_cast<double>(row.step)] = *value;
+        if (const std::optional<double> value = get(row); value && is_measured(row, &StepRecord::step))
+          trace[static_cast<double>(row.step)] = *value;
       return trace;
     };
   };
@@ -507,27 +510,29 @@ std::vector<Figure> comparison_figures(const std::vector<ReportRun>& runs) {
   dead.chart.y_min = 0.0;
   dead.chart.y_max = 100.0;
   figures.push_back(compare_groups(groups, std::move(dead), [](const ReportRun& run) {
-    std::int64_t output = 0;
-    for (const CensusRecord& row : run.tables.census.rows) output = std::max(output, row.layer);
     std::map<double, std::pair<double, double>> sums;
-    for (const CensusRecord& row : run.tables.census.rows)
-      if (row.layer != output) {
-        sums[static_cast<double>(row.step)].first += static_cast<double>(row.dead);
-        sums[static_cast<double>(row.step)].second += static_cast<double>(row.units);
+    for (const auto& layer : list_layers(hidden_layers(run.tables, run.tables.census.rows)))
+      for (const CensusRecord* row : layer.rows) {
+        // Where a layer was not measured, neither was the whole: NaN goes on into the sum.
+        std::pair<double, double>& sum = sums[static_cast<double>(row->step)];
+        const bool known = is_measured(*row, &CensusRecord::dead) && is_measured(*row, &CensusRecord::units);
+        sum.first += known ? static_cast<double>(row->dead) : kNaN;
+        sum.second += static_cast<double>(row->units);
       }
     Trace trace;
-    for (const auto& [step, sum] : sums) trace[step] = 100.0 * sum.first / sum.second;
+    for (const auto& [step, sum] : sums)
+      if (!std::isnan(sum.first) && sum.second > 0.0) trace[step] = 100.0 * sum.first / sum.second;
     return trace;
   }));
   figures.push_back(compare_groups(groups, make_figure("all-loss", "Loss", note, "loss"),
-                                   steps_of([](const StepRecord& row) { return std::optional<double>(row.loss); })));
+                                   steps_of([](const StepRecord& row) { return measured(row, &StepRecord::loss); })));
   figures.push_back(compare_groups(groups, make_figure("all-accuracy", "Accuracy", note, "accuracy, %"),
                                    steps_of([](const StepRecord& row) {
                                      return row.accuracy ? std::optional<double>(100.0 * *row.accuracy) : std::nullopt;
                                    })));
   figures.push_back(
       compare_groups(groups, make_figure("all-gradient", "Global gradient norm", note, "gradient norm", true),
-                     steps_of([](const StepRecord& row) { return std::optional<double>(row.grad_norm); })));
+                     steps_of([](const StepRecord& row) { return measured(row, &StepRecord::grad_norm); })));
   std::erase_if(figures, [](const Figure& figure) { return figure.chart.series.empty(); });
   return figures;
 }
@@ -645,22 +650,25 @@ std::string head_html(const ReportRun& run) {
   html += "<h3>Findings</h3>\n" + findings_html(run);
   std::vector<std::vector<std::string>> rows;
   const auto count = [](const std::optional<std::int64_t>& value) { return value ? std::to_string(*value) : ""; };
-  for (const auto& layer : split_layers(run.tables.census)) {
-    const CensusRecord& last = *layer.rows.back();
-    std::int64_t peak = 0;
-    for (const CensusRecord* row : layer.rows) peak = std::max(peak, row->dead);
+  for (const auto& [number, layer] : by_layer(run.tables.census.rows)) {
+    const CensusRecord& last = *layer.back();
+    std::optional<std::int64_t> peak;
     std::string rank;
-    for (const CensusRecord* row : layer.rows)
+    for (const CensusRecord* row : layer) {
+      if (is_measured(*row, &CensusRecord::dead)) peak = std::max(peak.value_or(0), row->dead);
       if (row->effective_rank) rank = format_short(*row->effective_rank);
-    rows.push_back({last.name, std::to_string(last.units), std::to_string(last.dead),
-                    format_fixed(100.0 * last.dead_fraction, 1), std::to_string(peak), std::to_string(last.born_dead),
-                    std::to_string(last.locked), std::to_string(last.dead_on_domain), count(last.saturated),
-                    count(last.dormant), rank});
+    }
+    const std::optional<double> share = dead_share(last);
+    rows.push_back({last.name, count(measured(last, &CensusRecord::units)), count(measured(last, &CensusRecord::dead)),
+                    share ? format_fixed(100.0 * *share, 1) : "", count(peak),
+                    count(measured(last, &CensusRecord::born_dead)), count(measured(last, &CensusRecord::inherited)),
+                    count(measured(last, &CensusRecord::locked)), count(measured(last, &CensusRecord::dead_on_domain)),
+                    count(last.saturated), count(last.dormant), rank});
   }
   if (!rows.empty())
     html += "<h3>The last census</h3>\n" +
-            table_html({"layer", "units", "dead", "dead %", "most dead", "born dead", "locked", "dead on domain",
-                        "saturated", "dormant", "effective rank"},
+            table_html({"layer", "units", "dead", "dead %", "most dead", "born dead", "inherited", "locked",
+                        "dead on domain", "saturated", "dormant", "effective rank"},
                        rows);
   return html;
 }

@@ -13,7 +13,7 @@ namespace reluscope {
 /// A change in the life of a unit, from events.jsonl.
 struct LifeRecord {
   std::int64_t step = 0;
-  std::string event;  ///< born_dead, died, revived, locked
+  std::string event;  ///< born_dead, inherited, died, revived, locked
   std::int64_t layer = 0;
   std::int64_t unit = 0;
   std::string cause;

@@ -6,6 +6,7 @@
 #include <map>
 #include <vector>
 
+#include "diagnose/layers.hpp"
 #include "report/terminal.hpp"
 #include "util/format.hpp"
 
@@ -50,17 +51,16 @@ std::vector<double> squeeze(const std::vector<double>& values, std::size_t cells
   return squeezed;
 }
 
+/// A line per layer of `layers`; `get`: a value, or nothing where it was not measured.
 template <class R, class Get>
-std::vector<Line> lines_of(const std::vector<R>& rows, bool hidden_only, Get get) {
-  std::map<std::int64_t, Line> layers;
-  for (const R& row : rows) {
-    Line& line = layers[row.layer];
-    line.name = row.name;
-    line.values.push_back(get(row));
-  }
-  if (hidden_only && layers.size() > 1) layers.erase(std::prev(layers.end()));
+std::vector<Line> lines_of(const std::map<std::int64_t, Rows<R>>& layers, Get get) {
   std::vector<Line> lines;
-  for (auto& [number, line] : layers) lines.push_back(std::move(line));
+  for (const auto& [number, rows] : layers) {
+    Line line{rows.front()->name, {}};
+    for (const R* row : rows)
+      if (const std::optional<double> value = get(*row)) line.values.push_back(*value);
+    if (!line.values.empty()) lines.push_back(std::move(line));
+  }
   if (lines.size() <= kMostLayers) return lines;
   std::vector<Line> some;
   for (std::size_t at = 0; at < kMostLayers; ++at)
@@ -84,7 +84,7 @@ std::string run_strips(const RunTables& tables, const StripStyle& style) {
   const std::size_t cells = std::clamp<std::size_t>(style.width > taken ? style.width - taken : 0, 8, kMostCells);
   const char* arrow = style.utf8 ? " → " : " -> ";
   std::string text;
-  const auto dead = lines_of(tables.census.rows, true, [](const CensusRecord& row) { return row.dead_fraction; });
+  const auto dead = lines_of(hidden_layers(tables, tables.census.rows), dead_share);
   if (!dead.empty()) text += "dead units over time\n";
   for (const Line& line : dead) {
     std::string strip;
@@ -93,7 +93,8 @@ std::string run_strips(const RunTables& tables, const StripStyle& style) {
       strip += paint(cell(value, style.utf8), value > 0.0 ? "31" : "32", style.color);
     text += name_cell(line.name) + strip + "  " + format_fixed(100.0 * line.values.back(), 1) + " %\n";
   }
-  const auto norms = lines_of(tables.layers.rows, false, [](const LayerRecord& row) { return row.grad_norm_w; });
+  const auto norms = lines_of(by_layer(tables.layers.rows),
+                              [](const LayerRecord& row) { return measured(row, &LayerRecord::grad_norm_w); });
   if (!norms.empty()) text += "gradient norms, log scale\n";
   double low = 0.0;
   double high = 0.0;

@@ -125,6 +125,8 @@ void add_cell(std::string& summary, const std::string& tag, std::int64_t cell) {
   add_scalar(summary, tag, static_cast<double>(cell));
 }
 void add_cell(std::string& /*summary*/, const std::string& /*tag*/, const std::string& /*cell*/) {}
+void add_cell(std::string& /*summary*/, const std::string& /*tag*/, Role /*cell*/) {}
+void add_cell(std::string& /*summary*/, const std::string& /*tag*/, bool /*cell*/) {}
 template <class M>
 void add_cell(std::string& summary, const std::string& tag, const std::optional<M>& cell) {
   if (cell) add_cell(summary, tag, *cell);
@@ -138,18 +140,14 @@ bool is_place(std::string_view column) {
 template <class R>
 void add_rows(const TableRows<R>& table, const std::string& group, std::map<std::int64_t, std::string>& summaries) {
   for (const R& row : table.rows) {
+    if (!is_measured(row, &R::step)) continue;  // it has no place on the axis
     std::string prefix = group + "/";
     if constexpr (requires { row.name; }) prefix += row.name + "/";
     std::string& summary = summaries[row.step];
-    std::apply(
-        [&](const auto&... column) {
-          const auto add = [&](const auto& one) {
-            if (!is_place(one.name) && !table.missing.contains(one.name))
-              add_cell(summary, prefix + std::string(one.name), row.*one.member);
-          };
-          (add(column), ...);
-        },
-        R::columns());
+    for_each_column<R>([&](const auto& column, std::uint64_t bit) {
+      if (!is_place(column.name) && is_measured(row, column, bit))
+        add_cell(summary, prefix + std::string(column.name), row.*column.member);
+    });
   }
 }
 

@@ -3,13 +3,17 @@
 // JSON row and docs come. Schema version 1.
 //
 // `step` is the number of updates made before the measurement: row 0 describes the initial parameters. An absent
-// optional means that the column does not apply there.
+// optional means that the column does not apply there, or was not measured. `unmeasured` says the latter of the other
+// columns, a bit for each in their order: a run of ours measures them all, a table from elsewhere may not
+// (table_reader.hpp).
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <tuple>
+#include <type_traits>
 
 namespace reluscope {
 
@@ -25,6 +29,11 @@ struct Column {
 template <class R, class M>
 Column(const char*, M R::*, const char*) -> Column<R, M>;
 
+/// What a layer is in its network.
+enum class Role : std::uint8_t { hidden, output };
+inline constexpr std::array<std::string_view, 2> kRoleNames = {"hidden", "output"};
+constexpr std::string_view role_name(Role role) { return kRoleNames[static_cast<std::size_t>(role)]; }
+
 struct StepRecord {
   std::int64_t step = 0;
   std::int64_t epoch = 0;
@@ -38,6 +47,7 @@ struct StepRecord {
   std::optional<double> batch_dead_fraction;
   std::optional<double> grad_trace;
   std::optional<double> grad_signal;
+  std::uint64_t unmeasured = 0;
 
   static constexpr auto columns() {
     return std::tuple{
@@ -92,6 +102,9 @@ struct LayerRecord {
   std::optional<std::int64_t> batch_faint;
   std::optional<double> tiny_fraction;
   std::optional<double> nonpositive_fraction;
+  std::optional<Role> role;
+  std::optional<bool> from_file;
+  std::uint64_t unmeasured = 0;
 
   static constexpr auto columns() {
     return std::tuple{
@@ -128,6 +141,9 @@ struct LayerRecord {
         Column{"batch_faint", &LayerRecord::batch_faint, "units with |a| < 1e-5 on 95 % of the batch or more"},
         Column{"tiny_fraction", &LayerRecord::tiny_fraction, "share of activations with |a| < 1e-6"},
         Column{"nonpositive_fraction", &LayerRecord::nonpositive_fraction, "share of activations ≤ 0"},
+        Column{"role", &LayerRecord::role, "hidden or output; empty where it is not known"},
+        Column{"from_file", &LayerRecord::from_file,
+               "1 if training started from weights of a file (network.init_from), 0 if they were drawn"},
     };
   }
 };
@@ -148,6 +164,9 @@ struct CensusRecord {
   std::int64_t died = 0;
   std::int64_t revived = 0;
   std::optional<double> effective_rank;
+  std::optional<Role> role;
+  std::int64_t inherited = 0;
+  std::uint64_t unmeasured = 0;
 
   static constexpr auto columns() {
     return std::tuple{
@@ -166,12 +185,15 @@ struct CensusRecord {
                "the training set"},
         Column{"dormant", &CensusRecord::dormant,
                "units with mean |a| ≤ τ times the layer's mean (Sokar et al. 2023), on the same samples"},
-        Column{"born_dead", &CensusRecord::born_dead, "units that were dead at step 0"},
+        Column{"born_dead", &CensusRecord::born_dead, "units that were dead at step 0, in weights that were drawn"},
         Column{"died", &CensusRecord::died, "dead now and not at the last census"},
         Column{"revived", &CensusRecord::revived, "dead at the last census and not now"},
         Column{"effective_rank", &CensusRecord::effective_rank,
                "exp of the entropy of the activations' singular values (Roy & Vetterli 2007), on the probe samples; "
                "empty where the probe was not due"},
+        Column{"role", &CensusRecord::role, "hidden or output; empty where it is not known"},
+        Column{"inherited", &CensusRecord::inherited,
+               "units that were dead at step 0 in weights that came from a file: not born dead"},
     };
   }
 };
@@ -199,6 +221,9 @@ struct UnitRecord {
   std::optional<std::string> locked;
   std::optional<std::int64_t> locked_step;
   std::optional<double> min_steps_to_revive;
+  std::optional<Role> role;
+  bool inherited = false;
+  std::uint64_t unmeasured = 0;
 
   static constexpr auto columns() {
     return std::tuple{
@@ -206,14 +231,14 @@ struct UnitRecord {
         Column{"name", &UnitRecord::name, "the layer's name"},
         Column{"unit", &UnitRecord::unit, "unit in the layer, from 0"},
         Column{"state", &UnitRecord::state, "at the end: dead, saturated, dormant, rare (active on < 1 %), alive"},
-        Column{"born_dead", &UnitRecord::born_dead, "1 if dead at step 0"},
+        Column{"born_dead", &UnitRecord::born_dead, "1 if dead at step 0, in weights that were drawn"},
         Column{"first_dead_step", &UnitRecord::first_dead_step, "step of the first census that found it dead"},
         Column{"last_change_step", &UnitRecord::last_change_step, "step of the last census that found a change"},
         Column{"deaths", &UnitRecord::deaths, "changes from alive to dead"},
         Column{"revivals", &UnitRecord::revivals, "changes from dead to alive"},
         Column{"cause", &UnitRecord::cause,
-               "of the last death: born, or what pushed the pre-activation of the unit's witness most: own_weights, "
-               "own_bias, upstream"},
+               "of the last death: born, inherited, or what pushed the pre-activation of the unit's witness most: "
+               "own_weights, own_bias, upstream"},
         Column{"own_weights", &UnitRecord::own_weights,
                "ΔW·h of the witness, between the two censuses around the death"},
         Column{"own_bias", &UnitRecord::own_bias, "Δb"},
@@ -233,6 +258,8 @@ struct UnitRecord {
         Column{"min_steps_to_revive", &UnitRecord::min_steps_to_revive,
                "dead and not locked: steps its margin lasts at least if z goes on drifting as it may have since the "
                "last census; empty where that is not known or 0"},
+        Column{"role", &UnitRecord::role, "of its layer: hidden or output; empty where it is not known"},
+        Column{"inherited", &UnitRecord::inherited, "1 if dead at step 0 in weights that came from a file"},
     };
   }
 };
@@ -257,7 +284,7 @@ struct EventRecord {
   static constexpr auto columns() {
     return std::tuple{
         Column{"step", &EventRecord::step, "updates made before it was seen"},
-        Column{"event", &EventRecord::event, "born_dead, died, revived, locked, collapsed, non_finite"},
+        Column{"event", &EventRecord::event, "born_dead, inherited, died, revived, locked, collapsed, non_finite"},
         Column{"layer", &EventRecord::layer, "layers with units, counted from 1 at the input"},
         Column{"name", &EventRecord::name, "the layer's name"},
         Column{"unit", &EventRecord::unit, "unit in the layer, from 0"},
@@ -282,13 +309,14 @@ struct TheoryRecord {
   std::string activation;
   std::int64_t units = 0;
   std::int64_t fan_in = 0;
-  double weight_variance = 0.0;
+  std::optional<double> weight_variance;
   std::optional<double> q;
   std::optional<double> delta_rms;
   std::optional<double> chi1;
   std::optional<std::string> regime;
   std::optional<double> q_sampled, q_low, q_high;
   std::optional<double> delta_rms_sampled, delta_rms_low, delta_rms_high;
+  std::uint64_t unmeasured = 0;
 
   static constexpr auto columns() {
     return std::tuple{
@@ -297,7 +325,8 @@ struct TheoryRecord {
         Column{"activation", &TheoryRecord::activation, "its activation"},
         Column{"units", &TheoryRecord::units, "its units"},
         Column{"fan_in", &TheoryRecord::fan_in, "inputs of a unit"},
-        Column{"weight_variance", &TheoryRecord::weight_variance, "fan_in · Var[w]: σ_w² of the literature"},
+        Column{"weight_variance", &TheoryRecord::weight_variance,
+               "fan_in · Var[w]: σ_w² of the literature; empty where weights are not drawn"},
         Column{"q", &TheoryRecord::q, "predicted mean of z² (Poole et al. 2016); empty where weights have a mean"},
         Column{"delta_rms", &TheoryRecord::delta_rms, "predicted RMS of ∂L/∂z (Schoenholz et al. 2017)"},
         Column{"chi1", &TheoryRecord::chi1,
@@ -313,5 +342,47 @@ struct TheoryRecord {
     };
   }
 };
+
+// ---- what is measured
+
+namespace detail {
+template <class M>
+inline constexpr bool kIsOptional = false;
+template <class M>
+inline constexpr bool kIsOptional<std::optional<M>> = true;
+}  // namespace detail
+
+/// `visit(column, bit)` for every column of R; `bit` is the column's in R::unmeasured.
+template <class R, class Visit>
+constexpr void for_each_column(Visit visit) {
+  static_assert(std::tuple_size_v<decltype(R::columns())> <= 64);
+  std::uint64_t bit = 1;
+  std::apply([&](const auto&... column) { ((visit(column, bit), bit <<= 1U), ...); }, R::columns());
+}
+
+/// Whether the row has something in the column that `visit` was called with.
+template <class R, class M>
+constexpr bool is_measured(const R& row, const Column<R, M>& column, std::uint64_t bit) {
+  if constexpr (detail::kIsOptional<M>) {
+    return (row.*column.member).has_value();
+  } else {
+    return (row.unmeasured & bit) == 0;
+  }
+}
+/// The same of the column that shows this member.
+template <class R, class M>
+constexpr bool is_measured(const R& row, M R::*member) {
+  bool found = true;
+  for_each_column<R>([&](const auto& column, std::uint64_t bit) {
+    if constexpr (std::is_same_v<decltype(column.member), M R::*>)
+      if (column.member == member) found = is_measured(row, column, bit);
+  });
+  return found;
+}
+/// The member, or nothing where it was not measured.
+template <class R, class M>
+constexpr std::optional<M> measured(const R& row, M R::*member) {
+  return is_measured(row, member) ? std::optional<M>(row.*member) : std::nullopt;
+}
 
 }  // namespace reluscope

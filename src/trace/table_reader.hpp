@@ -1,8 +1,12 @@
 #pragma once
 // Records read back from CSV, by the names of their columns: what reluscope wrote, or another program in the same
-// columns. Columns the file does not have keep their defaults and are listed; columns nobody knows are ignored.
+// columns. A cell that is empty, or whose column the file does not have, was not measured: an optional is absent then;
+// of the others the record says so (R::unmeasured), a double is NaN, and the rest keep their defaults. Columns that the
+// file does not have are listed; columns nobody knows are ignored.
 
+#include <algorithm>
 #include <charconv>
+#include <cstdint>
 #include <filesystem>
 #include <functional>
 #include <limits>
@@ -51,10 +55,22 @@ inline const char* read_cell(std::string_view cell, bool& value) {
   value = cell == "1" || cell == "true";
   return value || cell == "0" || cell == "false" ? nullptr : "0 or 1";
 }
+inline const char* read_cell(std::string_view cell, Role& value) {
+  const auto found = std::find(kRoleNames.begin(), kRoleNames.end(), cell);
+  if (found == kRoleNames.end()) return "hidden, output or nothing";
+  value = static_cast<Role>(found - kRoleNames.begin());
+  return nullptr;
+}
 template <class M>
 const char* read_cell(std::string_view cell, std::optional<M>& value) {
-  if (cell.empty()) return nullptr;
   return read_cell(cell, value.emplace());
+}
+
+/// Nothing was measured for this member.
+template <class R, class M>
+void leave_out(R& record, M R::*member, std::uint64_t bit) {
+  if constexpr (!kIsOptional<M>) record.unmeasured |= bit;
+  if constexpr (std::is_same_v<M, double>) record.*member = std::numeric_limits<double>::quiet_NaN();
 }
 
 }  // namespace detail
@@ -73,17 +89,23 @@ TableRows<R> read_table(const std::filesystem::path& path, bool drop_unfinished 
   using Reader = const char* (*)(std::string_view, R&);
   std::vector<Reader> readers(header.size(), nullptr);
   const auto columns = R::columns();
+  R blank;  // a row in whose cells nothing stands
   const auto bind = [&]<std::size_t kIndex>(std::integral_constant<std::size_t, kIndex>) {
     const auto& column = std::get<kIndex>(columns);
     bool found = false;
     for (std::size_t at = 0; at < header.size(); ++at) {
       if (header[at] != column.name) continue;
       found = true;
-      readers[at] = [](std::string_view cell, R& record) {
-        return detail::read_cell(cell, record.*std::get<kIndex>(R::columns()).member);
+      readers[at] = [](std::string_view cell, R& record) -> const char* {
+        constexpr auto kMember = std::get<kIndex>(R::columns()).member;
+        if (!cell.empty()) return detail::read_cell(cell, record.*kMember);
+        detail::leave_out(record, kMember, std::uint64_t{1} << kIndex);
+        return nullptr;
       };
     }
-    if (!found) table.missing.emplace(column.name);
+    if (found) return;
+    table.missing.emplace(column.name);
+    detail::leave_out(blank, column.member, std::uint64_t{1} << kIndex);
   };
   [&]<std::size_t... kIndices>(std::index_sequence<kIndices...>) {
     (bind(std::integral_constant<std::size_t, kIndices>()), ...);
@@ -96,7 +118,7 @@ TableRows<R> read_table(const std::filesystem::path& path, bool drop_unfinished 
     const auto& cells = csv.fields();
     if (cells.size() != header.size())
       csv.fail("found " + std::to_string(cells.size()) + " cells, expected " + std::to_string(header.size()));
-    R& record = table.rows.emplace_back();
+    R& record = table.rows.emplace_back(blank);
     for (std::size_t at = 0; at < cells.size(); ++at)
       if (readers[at] != nullptr)
         if (const char* expected = readers[at](cells[at], record))

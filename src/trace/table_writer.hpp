@@ -21,6 +21,7 @@ inline void append_csv(std::string& line, const std::string& cell) { append_csv_
 inline void append_csv(std::string& line, double cell) { append_number(line, cell); }
 inline void append_csv(std::string& line, std::int64_t cell) { append_number(line, cell); }
 inline void append_csv(std::string& line, bool cell) { line += cell ? '1' : '0'; }
+inline void append_csv(std::string& line, Role cell) { line += role_name(cell); }
 template <class M>
 void append_csv(std::string& line, const std::optional<M>& cell) {
   if (cell) append_csv(line, *cell);
@@ -47,6 +48,9 @@ inline void append_json(std::string& line, std::int64_t cell, std::string_view, 
 }
 inline void append_json(std::string& line, bool cell, std::string_view, std::string&) {
   line += cell ? "true" : "false";
+}
+inline void append_json(std::string& line, Role cell, std::string_view, std::string&) {
+  append_json_string(line, role_name(cell));
 }
 template <class M>
 void append_json(std::string& line, const std::optional<M>& cell, std::string_view name, std::string& not_finite) {

@@ -1,6 +1,7 @@
 #include <doctest/doctest.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cmath>
 #include <filesystem>
 #include <fstream>
@@ -52,6 +53,8 @@ TEST_CASE("what was written is read back, to the last bit") {
   row.grad_max = -INFINITY;
   row.delta_rms = NAN;
   row.dead_min = 3;
+  row.role = Role::output;
+  row.from_file = true;
   std::string text = csv_header<LayerRecord>();
   append_csv_row(text, row);
   const TemporaryFile file(text);
@@ -72,6 +75,8 @@ TEST_CASE("columns may be fewer, in another order, and others between them") {
   CHECK(table.rows[1].delta_rms == 0.25);
   CHECK(table.rows[1].layer == 2);
   CHECK(table.missing.contains("grad_norm_w"));
+  CHECK_FALSE(is_measured(table.rows[1], &LayerRecord::grad_norm_w));
+  CHECK(std::isnan(table.rows[1].grad_norm_w));
   CHECK_FALSE(table.missing.contains("step"));
 }
 
@@ -84,7 +89,29 @@ TEST_CASE("a wrong cell is named with its line, its column and what would be rig
   CHECK(message_of("step,layer,delta_rms\n0,9007199254740992,0.5\n").empty());
   CHECK(message_of("step,layer,delta_rms\n0,1,half\n").find("column 'delta_rms'") != std::string::npos);
   CHECK(message_of("step,layer,delta_rms\n0,1\n").find("found 2 cells, expected 3") != std::string::npos);
+  CHECK(message_of("step,layer,role\n0,1,middle\n")
+            .find("line 2: column 'role': found 'middle', expected hidden, output or nothing") != std::string::npos);
   CHECK(message_of("a,b\n1,2\n").find("none of the columns is known") != std::string::npos);
+}
+
+TEST_CASE("an empty cell is not measured, in every column; what stands beside it is") {
+  std::string text = csv_header<LayerRecord>();
+  text += std::string(static_cast<std::size_t>(std::count(text.begin(), text.end(), ',')), ',') + "\n";
+  LayerRecord full;
+  full.name = "dense1";
+  full.activation = "relu";
+  append_csv_row(text, full);
+  const TemporaryFile file(text);
+  const TableRows<LayerRecord> table = read_table<LayerRecord>(file.path());
+  REQUIRE(table.rows.size() == 2);
+  for_each_column<LayerRecord>([&](const auto& column, std::uint64_t bit) {
+    CAPTURE(column.name);
+    CHECK_FALSE(is_measured(table.rows[0], column, bit));
+  });
+  CHECK(std::isnan(table.rows[0].delta_rms));
+  CHECK(table.rows[1].unmeasured == 0);
+  CHECK(measured(table.rows[1], &LayerRecord::units) == 0);
+  CHECK_FALSE(measured(table.rows[0], &LayerRecord::units).has_value());
 }
 
 TEST_CASE("a lone table is told by its columns; rules that lack theirs are skipped and named") {

@@ -13,6 +13,8 @@ import sys
 import tempfile
 import unittest
 
+# What a row is about: no values of it.
+PLACES = ("step", "epoch", "layer", "name", "units", "activation", "role", "from_file")
 PROGRAM, SOURCE = os.path.abspath(sys.argv[1]), os.path.abspath(sys.argv[2])
 
 
@@ -99,7 +101,7 @@ class Export(unittest.TestCase):
                     for row in csv.DictReader(file):
                         prefix = f"{table}/{row['name']}/" if named else f"{table}/"
                         for column, cell in row.items():
-                            if column in ("step", "epoch", "layer", "name", "units", "activation") or cell == "":
+                            if column in PLACES or cell == "":
                                 continue
                             written = scalars.pop((prefix + column, int(row["step"])))
                             wanted = struct.unpack("<f", struct.pack("<f", float(cell)))[0]

@@ -130,6 +130,28 @@ class Reading(unittest.TestCase):
             self.assertIn(message, str(refused.exception))
 
 
+    def test_the_output_is_found_by_its_role_or_else_by_its_activation(self):
+        def outputs(text):
+            return [layer.number for layer in read(text)[0].in_depth_order() if layer.role == "output"]
+
+        def rows(*activations):
+            return LAYERS + "".join(layer_row(0, at + 1, activation=name) for at, name in enumerate(activations))
+
+        self.assertEqual(outputs(rows("relu", "relu")), [])
+        self.assertEqual(outputs(rows("sigmoid", "tanh")), [])
+        for name in ("identity", "Softmax", "log_softmax", "sigmoid"):
+            self.assertEqual(outputs(rows("relu", name)), [2])
+        head = "step,layer,activation,batch_dead_fraction,grad_norm_w,role\n"
+        self.assertEqual(outputs(head + "0,1,relu,0,1,output\n0,2,sigmoid,0,1,\n"), [1])
+        self.assertEqual(outputs(head + "0,1,relu,0,1,\n0,2,sigmoid,0,1,hidden\n"), [])
+
+    def test_a_hidden_layer_can_die_though_it_is_the_last(self):
+        trace = read(LAYERS + layer_row(0, 1) + layer_row(0, 2, dead="1", activation="relu"))[0]
+        self.assertTrue(plot_traces.can_die(trace.layers[2], "batch_dead_fraction"))
+        trace = read(LAYERS + layer_row(0, 1) + layer_row(0, 2, activation="sigmoid"))[0]
+        self.assertFalse(plot_traces.can_die(trace.layers[2], "batch_dead_fraction"))
+
+
 class ThinningOut(unittest.TestCase):
     def test_few_points_stay_as_they_are(self):
         self.assertEqual(plot_traces.downsample([0, 1, 2], [5.0, math.nan, 7.0], 10)[0], [0, 1, 2])
@@ -187,6 +209,17 @@ class Drawing(unittest.TestCase):
             picture = self.draw(text, "--title", "a <title>", name="picture.svg").decode()
             for word in (*words, "step (updates made)", "a &lt;title&gt;"):
                 self.assertIn(word, picture)
+
+    def test_units_dead_in_the_file_of_the_weights_are_not_called_born(self):
+        text = "step,layer,dead_fraction,born_dead,inherited\n0,1,0.5,0,4\n9,1,0.5,0,4\n"
+        picture = self.draw(text, name="picture.svg").decode()
+        self.assertIn("dead in the file of its weights", picture)
+        self.assertNotIn("born dead", picture)
+
+    def test_columns_in_which_nothing_stands_are_drawn_as_nothing(self):
+        for text in (LAYERS + layer_row(0, 1, dead="", norm="") + layer_row(1, 1, dead="", norm=""),
+                     "step,layer,dead_fraction,died\n0,1,,\n1,1,,\n"):
+            self.assertIn("no layer here has units that can die", self.draw(text, name="picture.svg").decode())
 
     def test_the_same_trace_gives_the_same_bytes(self):
         for name in ("a.svg", "a.pdf", "a.png"):
