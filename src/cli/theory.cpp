@@ -26,6 +26,10 @@ std::string percent(double share) { return format_fixed(100.0 * share, 2) + " %"
 
 /// What the rows cannot say, for people.
 void print_remarks(const Theory& theory) {
+  if (theory.from_file) {
+    std::cerr << "the weights come from a file (network.init_from): nothing is drawn that theory could speak of\n";
+    return;
+  }
   std::cerr << "sum of 1/units over the hidden layers: " << format_fixed(theory.hanin_sum, 3)
             << ": the larger, the more do gradients differ between initialisations\n";
   if (theory.gradient_moment_ratio)

@@ -123,7 +123,9 @@ std::string summary_json(const ExperimentSpec& spec, const RunSummary& summary, 
                                   {"causes", layer.causes},
                                   {"saturated", count(layer.saturated)},
                                   {"grad_norm_w_first", number(layer.grad_norm_first)},
-                                  {"grad_norm_w_last", number(layer.grad_norm_last)}});
+                                  {"grad_norm_w_last", number(layer.grad_norm_last)},
+                                  {"role", role_name(layer.is_output ? Role::output : Role::hidden)},
+                                  {"inherited", count(layer.inherited)}});
   document["findings"] = Json::parse(findings);
   return dump(document);
 }

@@ -245,14 +245,25 @@ class Run {
       file.sized(obituaries_[at], units[at]);
       file.sized(locked_steps_[at], units[at]);
       LayerSummary& layer = summary_.layers[at];
-      file(layer.dead, layer.born_dead, layer.saturated, layer.peak_dead, layer.locked, layer.deaths, layer.revivals,
+      std::optional<std::int64_t> dead_at_start = from_file() ? layer.inherited : layer.born_dead;
+      file(layer.dead, dead_at_start, layer.saturated, layer.peak_dead, layer.locked, layer.deaths, layer.revivals,
            layer.causes);
+      if (dead_at_start) note_dead_at_start(layer, *dead_at_start);
     }
     file(last_census_.collapsed, summary_.collapsed);
     file.sized(bounds_, units.size());
     file.within(first_update_, 0, summary_.steps);
     file.within(steps_between_, 0, summary_.steps);
     file.sized(updates_, static_cast<std::size_t>(summary_.steps - first_update_));
+  }
+
+  /// Whether training starts from weights of a file. Then no unit is born dead: the dead ones are inherited.
+  [[nodiscard]] bool from_file() const { return spec_.network.init_from.has_value(); }
+  /// Into whichever of `row`'s two members it belongs.
+  template <class Row>
+  void note_dead_at_start(Row& row, std::int64_t count) const {
+    row.born_dead = from_file() ? 0 : count;
+    row.inherited = from_file() ? count : 0;
   }
 
   /// Whether a unit of the first layer that no sample of a batch activates is left exactly as it was.
@@ -334,6 +345,8 @@ class Run {
     last_flush_ = step;
   }
 
+  static Role role_of(const LayerSummary& layer) { return layer.is_output ? Role::output : Role::hidden; }
+
   LayerRecord layer_record(std::size_t at, std::int64_t step, bool updated) {
     const std::size_t layer = network_.unit_layers()[at];
     const LayerStatistics seen = step_.statistics(layer);
@@ -378,6 +391,8 @@ class Run {
       row.tiny_fraction = monitors.tiny_fraction;
       row.nonpositive_fraction = monitors.nonpositive_fraction;
     }
+    row.role = role_of(summary);
+    row.from_file = from_file();
     if (census_) {
       row.dead_min = bounds_[at].dead_min;
       row.dead_max = bounds_[at].dead_max;
@@ -510,12 +525,15 @@ class Run {
     row.layer = static_cast<std::int64_t>(at) + 1;
     row.name = summary.name;
     row.units = static_cast<std::int64_t>(layer.units.size());
+    row.role = role_of(summary);
+    std::int64_t dead_at_start = 0;
     for (std::size_t unit = 0; unit < layer.units.size(); ++unit) {
       row.dead += layer.units[unit].dead ? 1 : 0;
       row.dead_on_domain += layer.units[unit].dead_on_domain ? 1 : 0;
       row.locked += prognosis_->locks()[at][unit] != Lock::none ? 1 : 0;
-      row.born_dead += lives_.layers()[at][unit].born_dead ? 1 : 0;
+      dead_at_start += lives_.layers()[at][unit].born_dead ? 1 : 0;
     }
+    note_dead_at_start(row, dead_at_start);
     row.dead_fraction = static_cast<double>(row.dead) / static_cast<double>(row.units);
     if (probed) {
       row.saturated = last_probe_[at].saturated();
@@ -524,16 +542,16 @@ class Run {
       summary.saturated = row.saturated;
     }
     summary.dead = row.dead;
-    summary.born_dead = row.born_dead;
+    note_dead_at_start(summary, dead_at_start);
     summary.locked = row.locked;
     summary.peak_dead = std::max(summary.peak_dead.value_or(0), row.dead);
     return row;
   }
 
-  static std::string event_name(LifeEvent::Kind kind) {
+  [[nodiscard]] std::string event_name(LifeEvent::Kind kind) const {
     switch (kind) {
       case LifeEvent::Kind::born_dead:
-        return "born_dead";
+        return from_file() ? "inherited" : "born_dead";
       case LifeEvent::Kind::died:
         return "died";
       case LifeEvent::Kind::revived:
@@ -606,12 +624,14 @@ class Run {
       row.name = summary_.layers[at].name;
       row.unit = static_cast<std::int64_t>(unit);
       row.state = state_of(seen, probe);
-      row.born_dead = life.born_dead;
+      row.role = role_of(summary_.layers[at]);
+      row.born_dead = life.born_dead && !from_file();
+      row.inherited = life.born_dead && from_file();
       row.first_dead_step = life.first_dead_step;
       row.last_change_step = life.last_change_step;
       row.deaths = life.deaths;
       row.revivals = life.revivals;
-      if (life.born_dead && life.deaths == 0) row.cause = "born";
+      if (life.born_dead && life.deaths == 0) row.cause = from_file() ? "inherited" : "born";
       if (life.death) {
         row.died_after = life.death->after;
         row.died_by = life.death->by;

@@ -27,7 +27,8 @@ struct LayerSummary {
   std::int64_t units = 0;
   bool is_output = false;
   std::optional<std::int64_t> dead;
-  std::optional<std::int64_t> born_dead;
+  std::optional<std::int64_t> born_dead;  ///< dead at step 0, in weights that were drawn
+  std::optional<std::int64_t> inherited;  ///< dead at step 0, in weights that came from a file
   std::optional<std::int64_t> saturated;
   std::optional<std::int64_t> peak_dead;  ///< the most at any census
   std::optional<std::int64_t> locked;     ///< dead, and provably so until the end

@@ -279,7 +279,8 @@ Theory predict(const ExperimentSpec& spec, const Dataset& dataset) {
     hidden.push_back(layer.spec->units);
     theory.hanin_sum += 1.0 / static_cast<double>(layer.spec->units);
   }
-  if (spec.network.init_from) return theory;  // nothing is drawn
+  theory.from_file = spec.network.init_from.has_value();
+  if (theory.from_file) return theory;
   predict_layers(spec, dataset, layers, theory);
   if (bounds_apply(layers)) {
     if (std::all_of(layers.begin(), layers.end(), [](const UnitLayer& layer) { return layer.kept == 1.0; }))
@@ -294,6 +295,7 @@ Theory predict(const ExperimentSpec& spec, const Dataset& dataset) {
 
 Theory predict_and_sample(const ExperimentSpec& spec, const Dataset& dataset, std::int64_t samples, ThreadPool& pool) {
   Theory theory = predict(spec, dataset);
+  if (theory.from_file) return theory;
   theory.samples = samples;
   std::vector<std::uint64_t> seeds(static_cast<std::size_t>(samples));
   std::iota(seeds.begin(), seeds.end(), spec.seed);
@@ -333,7 +335,7 @@ std::vector<TheoryRecord> theory_records(const Theory& theory) {
     row.activation = layer.activation;
     row.units = layer.units;
     row.fan_in = layer.fan_in;
-    row.weight_variance = layer.weight_variance;
+    if (!theory.from_file) row.weight_variance = layer.weight_variance;
     row.q = layer.q;
     row.delta_rms = layer.delta_rms;
     row.chi1 = layer.chi1;

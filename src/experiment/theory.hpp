@@ -55,6 +55,8 @@ struct BornDeadTheory {
 
 struct Theory {
   std::vector<TheoryLayer> layers;
+  /// The weights come from a file: nothing is drawn, and there is nothing to predict or to sample.
+  bool from_file = false;
   /// Σ 1/n over the hidden layers: the fourth moments of the entries of a ReLU network's input-output Jacobian lie
   /// between exponentials of two multiples of it (Hanin 2018, theorem 1).
   double hanin_sum = 0.0;
@@ -66,7 +68,8 @@ struct Theory {
 /// The predictions alone.
 Theory predict(const ExperimentSpec& spec, const Dataset& dataset);
 
-/// The predictions, and the same measured on `samples` networks with the seeds spec.seed, spec.seed + 1, ….
+/// The predictions, and the same measured on `samples` networks with the seeds spec.seed, spec.seed + 1, …; none where
+/// the weights come from a file.
 Theory predict_and_sample(const ExperimentSpec& spec, const Dataset& dataset, std::int64_t samples, ThreadPool& pool);
 
 /// Between initialisations of a ReLU network: E[‖δ‖⁴] / E[‖δ‖²]² of δ = ∂L/∂z in the first hidden layer, for a given

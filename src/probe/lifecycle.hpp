@@ -25,7 +25,7 @@ struct StepRange {
 /// One unit's life so far.
 struct UnitLife {
   bool dead = false;
-  bool born_dead = false;                        ///< dead at step 0, before any update
+  bool born_dead = false;                        ///< dead at step 0, before any update, whoever made the weights
   std::optional<std::int64_t> first_dead_step;   ///< the first census that found it dead
   std::optional<std::int64_t> last_change_step;  ///< the last census that found a change
   std::int64_t deaths = 0;                       ///< alive at one census, dead at the next; born dead is no death

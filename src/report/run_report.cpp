@@ -1,5 +1,7 @@
 #include "report/run_report.hpp"
 
+#include <algorithm>
+
 #include "util/format.hpp"
 
 namespace reluscope {
@@ -15,22 +17,32 @@ std::string share_text(std::int64_t count, std::int64_t units) {
   return std::to_string(count) + " of " + std::to_string(units) + " (" + percent(count, units) + " %)";
 }
 
+/// Units of the layer that were dead at step 0.
+std::optional<std::int64_t> dead_at_start(const LayerSummary& layer) {
+  if (!layer.born_dead) return std::nullopt;
+  return *layer.born_dead + layer.inherited.value_or(0);
+}
+
+/// Whether units were dead in the weights of a file.
+bool has_inherited(const LayerSummary& layer) { return layer.inherited.value_or(0) > 0; }
+
 }  // namespace
 
 std::string layer_table(const RunSummary& summary, TableStyle style) {
   std::vector<std::vector<std::string>> rows;
   std::int64_t number = 0;
+  const bool inherited = std::any_of(summary.layers.begin(), summary.layers.end(), has_inherited);
   for (const LayerSummary& layer : summary.layers) {
     const std::string norms = layer.grad_norm_first
                                   ? format_short(*layer.grad_norm_first) + " → " + format_short(*layer.grad_norm_last)
                                   : "-";
     rows.push_back({printable(layer.name), layer.activation, std::to_string(++number), std::to_string(layer.units),
-                    percent(layer.dead, layer.units), percent(layer.born_dead, layer.units),
+                    percent(layer.dead, layer.units), percent(dead_at_start(layer), layer.units),
                     percent(layer.saturated, layer.units), norms});
   }
-  return format_table(
-      {"name", "activation", "layer", "units", "dead %", "born dead %", "saturated %", "gradient norm, first → last"},
-      rows, 2, style);
+  return format_table({"name", "activation", "layer", "units", "dead %", inherited ? "inherited dead %" : "born dead %",
+                       "saturated %", "gradient norm, first → last"},
+                      rows, 2, style);
 }
 
 std::string final_figures(const RunSummary& summary) {
@@ -51,7 +63,8 @@ std::string verdict(const RunSummary& summary) {
   if (!summary.dead_fraction()) return "No census was taken, so nothing is known about dead units.";
   std::int64_t units = 0;
   std::int64_t dead = 0;
-  std::int64_t born = 0;
+  std::int64_t at_start = 0;
+  bool inherited = false;
   std::int64_t saturated = 0;
   const LayerSummary* worst = nullptr;
   const LayerSummary* extinct = nullptr;
@@ -59,7 +72,8 @@ std::string verdict(const RunSummary& summary) {
     if (layer.is_output) continue;
     units += layer.units;
     dead += *layer.dead;
-    born += *layer.born_dead;
+    at_start += *dead_at_start(layer);
+    inherited = inherited || has_inherited(layer);
     saturated += *layer.saturated - *layer.dead;  // a dead unit is saturated, too
     if (*layer.dead == layer.units && extinct == nullptr) extinct = &layer;
     const auto fraction = [](const LayerSummary& one) {
@@ -69,13 +83,15 @@ std::string verdict(const RunSummary& summary) {
   }
   if (extinct != nullptr)
     return "Layer '" + printable(extinct->name) + "' is wholly dead" +
-           (extinct->born_dead == extinct->units ? " from birth" : "") +
+           (*dead_at_start(*extinct) < extinct->units ? ""
+            : has_inherited(*extinct)                 ? " since before training, in the weights of the file"
+                                                      : " from birth") +
            ": nothing at or below it learns, and the output is the same for every sample.";
   if (summary.collapsed == true) return "Collapsed: the output is the same for every training sample.";
   if (dead > 0)
-    return share_text(dead, units) + " hidden units are dead on the whole training set, " + std::to_string(born) +
-           " from birth; worst is layer '" + printable(worst->name) + "' with " +
-           share_text(*worst->dead, worst->units) + ".";
+    return share_text(dead, units) + " hidden units are dead on the whole training set, " + std::to_string(at_start) +
+           (inherited ? " inherited from the weights' file" : " from birth") + "; worst is layer '" +
+           printable(worst->name) + "' with " + share_text(*worst->dead, worst->units) + ".";
   if (saturated > 0) return "No dead unit; " + share_text(saturated, units) + " hidden units are saturated.";
   return "No dead unit among " + std::to_string(units) + " hidden units.";
 }

@@ -47,7 +47,7 @@ struct Figures {
         Column{"test_loss", &Figures::test_loss, "over the test set; empty without one"},
         Column{"test_accuracy", &Figures::test_accuracy, "the same"},
         Column{"dead_fraction", &Figures::dead_fraction, "dead hidden units at the end, as a share of all"},
-        Column{"born_dead_fraction", &Figures::born_dead_fraction, "the same at step 0"},
+        Column{"born_dead_fraction", &Figures::born_dead_fraction, "the same at step 0, in weights that were drawn"},
         Column{"peak_dead_fraction", &Figures::peak_dead_fraction,
                "the most in each layer at any census, added up, as a share of all"},
         Column{"deaths", &Figures::deaths, "changes from alive to dead, over all units"},

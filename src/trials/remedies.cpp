@@ -4,6 +4,7 @@
 #include <set>
 
 #include "experiment/batches.hpp"
+#include "nn/activation.hpp"
 #include "util/format.hpp"
 
 namespace reluscope {
@@ -40,17 +41,31 @@ Changes in_hidden_layers(const ExperimentSpec& spec, const std::string& key, con
   return changes;
 }
 
-Changes to_activation(const ExperimentSpec& spec, const std::string& name) {
-  return in_hidden_layers(spec, "activation", name,
-                          [&](const DenseSpec& dense) { return dense.activation.name != name; });
+/// Whether a network with the one activation has other arrays of parameters, or calls them otherwise, than one with the
+/// other (trace/weights.hpp): a file has those of one of them alone.
+bool changes_arrays(const std::string& one, const std::string& other) {
+  const auto kind = [](const std::string& name) {
+    const ActivationEntry& entry = *find_entry(activation_table(), name);
+    return std::pair(entry.learned_slope, entry.name == "identity");
+  };
+  return kind(one) != kind(other);
 }
 
+Changes to_activation(const ExperimentSpec& spec, const std::string& name) {
+  return in_hidden_layers(spec, "activation", name, [&](const DenseSpec& dense) {
+    return dense.activation.name != name && !(spec.network.init_from && changes_arrays(dense.activation.name, name));
+  });
+}
+
+// Where the weights come from a file nothing that says how they are drawn changes them.
 Changes to_weights(const ExperimentSpec& spec, const std::string& name) {
+  if (spec.network.init_from) return {};
   return in_hidden_layers(spec, "init.weights", name,
                           [&](const DenseSpec& dense) { return dense.weight_init.name != name; });
 }
 
 Changes to_bias(const ExperimentSpec& spec, double bias) {
+  if (spec.network.init_from) return {};
   return in_hidden_layers(spec, "init.bias", format_number(bias), [&](const DenseSpec& dense) {
     if (dense.weight_init.name == "rai") return false;  // draws its own
     return dense.bias_init.name != "constant" || dense.bias_init.params.number("value") != bias;
@@ -70,6 +85,7 @@ Changes relu(const ExperimentSpec& spec, const Dataset& /*data*/) { return to_ac
 Changes he_normal(const ExperimentSpec& spec, const Dataset& /*data*/) { return to_weights(spec, "he_normal"); }
 Changes glorot_normal(const ExperimentSpec& spec, const Dataset& /*data*/) { return to_weights(spec, "glorot_normal"); }
 Changes rai(const ExperimentSpec& spec, const Dataset& /*data*/) {
+  if (spec.network.init_from) return {};
   Changes changes = to_weights(spec, "rai");
   const Changes biases = in_hidden_layers(spec, "init.bias", "auto",
                                           [](const DenseSpec& dense) { return dense.weight_init.name != "rai"; });
@@ -100,6 +116,7 @@ Changes adam(const ExperimentSpec& spec, const Dataset& /*data*/) {
 
 /// What works most often, whatever there was before.
 Changes recipe(const ExperimentSpec& spec, const Dataset& dataset) {
+  if (spec.network.init_from) return {};
   Changes changes;
   for (const auto part : {relu, he_normal, adam}) {
     const Changes some = part(spec, dataset);
@@ -120,6 +137,7 @@ Changes standardize(const ExperimentSpec& spec, const Dataset& /*data*/) {
 }
 
 Changes wider(const ExperimentSpec& spec, const Dataset& /*data*/) {
+  if (spec.network.init_from) return {};  // the file has arrays of this width
   Changes changes;
   for (const HiddenLayer& layer : hidden_layers(spec))
     changes.push_back(layer.pointer + "units=" + std::to_string(4 * layer.dense->units));

@@ -142,12 +142,12 @@ TEST_CASE("a dead unit of layer 2 that what feeds it brings back, beside one tha
                          {output, Eigen::VectorXf::Zero(1)}});
   const RunTables run = run_tables(planted.spec);
   const UnitRecord& sleeper = unit_of(run, 2, 1);
-  CHECK(sleeper.born_dead);
+  CHECK(sleeper.inherited);  // its weights came from a file
   CHECK(sleeper.revivals == 1);
   CHECK(sleeper.state != "dead");
   CHECK_FALSE(sleeper.locked.has_value());
   const UnitRecord& locked = unit_of(run, 2, 2);
-  CHECK(locked.born_dead);
+  CHECK(locked.inherited);
   CHECK(locked.revivals == 0);
   CHECK(locked.locked == "sign");
   CHECK(locked.locked_step == 0);
