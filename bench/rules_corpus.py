@@ -195,8 +195,8 @@ def number(text):
 
 def verify(one, summary, steps, layers, census):
     """Nothing, or why the run does not bear its label. The tables are lists of dicts of text, as the CSVs have them."""
-    hidden = max(int(row["layer"]) for row in layers) - 1
-    dead = [row for row in census if int(row["layer"]) <= hidden]
+    hidden = max(int(row["layer"]) for row in layers if row["role"] == "hidden")
+    dead = [row for row in census if row["role"] == "hidden"]
     most_grown = max((int(row["dead"]) - int(row["born_dead"])) / int(row["units"]) for row in dead)
     most_dead = max(int(row["dead"]) / int(row["units"]) for row in dead)
     born = max(int(row["born_dead"]) / int(row["units"]) for row in dead)
