@@ -10,6 +10,7 @@ not looked at.
 """
 
 import contextlib
+import fcntl
 import gzip
 import json
 import os
@@ -22,6 +23,7 @@ import struct
 import subprocess
 import sys
 import tempfile
+import termios
 import threading
 import time
 import unicodedata
@@ -226,6 +228,26 @@ class Hostile(unittest.TestCase):
         ended = self.start(arguments, may_write=may_write)
         if ended.code != 0:
             self.check_refusal(ended, 2)
+
+    @contextlib.contextmanager
+    def filled_pipe(self, content):
+        """The named pipe has the content from the start, and ends as soon as that has been read."""
+        writer = os.open(self.path("pipe"), os.O_RDWR)
+        os.write(writer, content)
+        over = threading.Event()
+
+        def close_when_empty():
+            while not over.wait(0.01) and fcntl.ioctl(writer, termios.FIONREAD, bytes(4)) != bytes(4):
+                pass
+            os.close(writer)
+
+        thread = threading.Thread(target=close_when_empty)
+        thread.start()
+        try:
+            yield
+        finally:
+            over.set()
+            thread.join()
 
     @contextlib.contextmanager
     def feeding(self, chunk, chunks):
@@ -837,14 +859,8 @@ class Data(Hostile):
         os.mkfifo(self.path("pipe"))
         for kind, content in (("images", IMAGES), ("features", FEATURES), ("csv", ROWS), ("csv", GOOD_CSV["gzip"])):
             self.read(kind, "pipe")
-            with self.case(kind):
-                thread = threading.Thread(target=self.write, args=("pipe", content))
-                thread.start()  # waits for a reader
-                try:
-                    self.accept(RUN, may_write=("runs", "pipe"))
-                finally:
-                    os.close(os.open(self.path("pipe"), os.O_RDONLY | os.O_NONBLOCK))
-                    thread.join()
+            with self.case(kind), self.filled_pipe(content):
+                self.accept(RUN, may_write=("runs", "pipe"))
 
 
 # ---- weights
