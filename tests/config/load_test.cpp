@@ -200,6 +200,24 @@ TEST_CASE("train.steps and train.epochs exclude each other; an override replaces
             .pointer == "/train/steps");
 }
 
+TEST_CASE("paths in a config start at its directory; absolute ones stay") {
+  const auto spec = [](const std::vector<std::string>& overrides) {
+    return parse_experiment(kBase, "test.json", "place", overrides);
+  };
+  CHECK(spec({}).directory == "place");
+  CHECK(spec({}).data.base_directory.lexically_normal() == "place/");
+  CHECK(spec({"data.directory=here"}).data.base_directory == "place/here");
+  CHECK(spec({"data.directory=/there"}).data.base_directory == "/there");
+  CHECK_FALSE(spec({}).network.init_from.has_value());
+  CHECK(spec({"network.init_from=w.safetensors"}).network.init_from == "place/w.safetensors");
+  CHECK(spec({"network.init_from=/w.safetensors"}).network.init_from == "/w.safetensors");
+}
+
+TEST_CASE("where no length is given, it is the default number of epochs") {
+  CHECK(parse(kBase, {"train.epochs=null"}).train.epochs == parse(kBase).train.epochs);
+  CHECK(parse(kBase, {"train.steps=7"}).train.epochs == 0);
+}
+
 TEST_CASE("names that would leave the run directory are refused") {
   for (const char* name : {"../up", ".hidden", "a/b", "", "a\\u001b[31m", "a b"}) {
     CAPTURE(name);
