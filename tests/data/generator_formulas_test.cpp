@@ -99,7 +99,7 @@ void check_blobs(const Made& made) {
   Matrix<double> away = made.x;
   for (Index sample = 0; sample < made.count(); ++sample) away.col(sample) -= center.col(made.label(sample));
   const double deviation = made.params.number("cluster_std");
-  CHECK(std::sqrt(away.array().square().mean()) == doctest::Approx(deviation).epsilon(0.1));
+  CHECK(std::sqrt(away.array().square().mean()) == doctest::Approx(deviation).epsilon(0.1).scale(0.0));
   CHECK(std::abs(away.mean()) < 0.15 * deviation);
 }
 
@@ -166,7 +166,7 @@ void check_teacher_student(const Made& made) {
     value = std::sqrt(2.0 / static_cast<double>(first.cols())) * structure.normal();
   for (double& value : second.reshaped()) value = std::sqrt(1.0 / static_cast<double>(hidden)) * structure.normal();
   CHECK(made.raw.train.targets.isApprox(second * (first * made.x).cwiseMax(0.0), 1e-12));
-  CHECK(made.x.array().square().mean() == doctest::Approx(1.0).epsilon(0.1));
+  CHECK(made.x.array().square().mean() == doctest::Approx(1.0).epsilon(0.1).scale(0.0));
 }
 
 void check_parity(const Made& made) {
@@ -178,7 +178,7 @@ void check_parity(const Made& made) {
 
 void check_sparse(const Made& made) {
   CHECK(static_cast<double>((made.x.array() != 0.0).count()) / static_cast<double>(made.x.size()) ==
-        doctest::Approx(made.params.number("density")).epsilon(0.06));
+        doctest::Approx(made.params.number("density")).epsilon(0.06).scale(0.0));
   CHECK(made.x.minCoeff() >= 0.0);
   CHECK(made.x.maxCoeff() > 0.99);
   CHECK(made.x.maxCoeff() <= 1.0);
@@ -239,7 +239,7 @@ TEST_CASE("every generator makes what its definition says, for every one of its 
         const Matrix<double> difference =
             classes ? as_double(noisy.train) - made.x : Matrix<double>(noisy.train.targets - raw.train.targets);
         CHECK(std::sqrt(difference.array().square().mean()) ==
-              doctest::Approx(choice.params.number("noise")).epsilon(0.1));
+              doctest::Approx(choice.params.number("noise")).epsilon(0.1).scale(0.0));
         CHECK((classes ? noisy.train.labels == raw.train.labels : as_double(noisy.train) == made.x));
       }
     }
