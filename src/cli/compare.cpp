@@ -4,11 +4,13 @@
 #include <memory>
 
 #include "cli/commands.hpp"
+#include "experiment/setup.hpp"
 #include "report/compare_report.hpp"
 #include "report/fleet_progress.hpp"
 #include "trials/compare.hpp"
 #include "trials/results.hpp"
 #include "util/error.hpp"
+#include "util/output_place.hpp"
 #include "util/signals.hpp"
 #include "util/text_file.hpp"
 
@@ -36,6 +38,14 @@ int compare_them(const CompareOptions& options, bool quiet) {
   const ExperimentSpec base = source.parse(options.overrides);
   const std::vector<Job> jobs = comparison_jobs(source, variation, options.overrides, base.seed, options.seeds);
   const std::size_t variants = variation.variants.size();
+  const std::string out = options.out.empty() ? "compare.csv" : options.out;
+  if (out != "-") {
+    std::vector<std::filesystem::path> inputs = {options.config};
+    for (std::size_t variant = 0; variant < variants; ++variant)
+      for (std::filesystem::path& file : input_files(source.parse(jobs[variant].overrides)))
+        inputs.push_back(std::move(file));
+    refuse_overwriting("--out " + out, out, inputs);
+  }
   const std::atomic<int>& stop = watch_stop_signals();
   FleetProgress progress("compare", static_cast<std::int64_t>(jobs.size()), 0, !quiet);
   std::vector<std::vector<Trial>> trials(variants, std::vector<Trial>(static_cast<std::size_t>(options.seeds)));
@@ -51,7 +61,6 @@ int compare_them(const CompareOptions& options, bool quiet) {
       options.runs);
   progress.clear();
   if (stop != 0) reraise(stop);
-  const std::string out = options.out.empty() ? "compare.csv" : options.out;
   std::string table = results_header(variation.keys);
   for (const std::string& row : rows) table += row;
   write_document(out, table);

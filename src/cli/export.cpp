@@ -5,6 +5,7 @@
 #include "cli/commands.hpp"
 #include "report/tensorboard.hpp"
 #include "util/error.hpp"
+#include "util/output_place.hpp"
 #include "util/text_file.hpp"
 
 namespace reluscope {
@@ -15,9 +16,7 @@ int export_it(const std::string& run, const std::string& out) {
   const std::filesystem::path directory =
       out.empty() ? std::filesystem::path(run) / "tensorboard" : std::filesystem::path(out);
   const std::string events = tensorboard_events(read_run(run));
-  std::error_code error;
-  std::filesystem::create_directories(directory, error);
-  if (error) throw IoError("cannot make the directory '" + directory.string() + "': " + error.message());
+  make_directory(directory, run);
   write_file_atomically(directory / "events.out.tfevents.0000000000.reluscope", events);
   spdlog::info("tensorboard --logdir {}", directory.string());
   return kDone;

@@ -18,13 +18,12 @@ struct InitOptions {
 };
 
 int write_starter(const InitOptions& options) {
-  if (options.file == "-") {
-    write_document("-", starter_config());
-    return kDone;
-  }
-  if (std::filesystem::exists(options.file) && !options.force)
+  // A link that leads nowhere yet is there too.
+  if (std::error_code error;
+      options.file != "-" && !options.force && exists(std::filesystem::symlink_status(options.file, error)))
     throw UsageError("'" + options.file + "' exists already: name another file, or replace it with --force");
-  write_file_atomically(options.file, starter_config());
+  write_document(options.file, starter_config());
+  if (options.file == "-") return kDone;
   spdlog::info("wrote {0}; train it with: reluscope run {0}", options.file);
   return kDone;
 }

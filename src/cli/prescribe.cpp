@@ -6,10 +6,12 @@
 #include "cli/commands.hpp"
 #include "cli/findings.hpp"
 #include "config/load.hpp"
+#include "experiment/setup.hpp"
 #include "report/fleet_progress.hpp"
 #include "report/prescribe_report.hpp"
 #include "trials/prescribe.hpp"
 #include "util/error.hpp"
+#include "util/output_place.hpp"
 #include "util/signals.hpp"
 #include "util/text_file.hpp"
 
@@ -55,7 +57,13 @@ void print_prescription(const Prescription& prescription, const std::string& pat
 
 int prescribe_it(const PrescribeChoices& choices, bool quiet) {
   hold_stop_signals();
+  if (choices.write == "-") throw UsageError("--write -: standard output has the findings; name a file");
   const ConfigSource source = read_config_source(choices.config);
+  if (!choices.write.empty()) {
+    std::vector<std::filesystem::path> inputs = input_files(source.parse(choices.overrides));
+    inputs.emplace_back(choices.config);
+    refuse_overwriting("--write " + choices.write, choices.write, inputs);
+  }
   PrescribeOptions options;
   options.seeds = choices.seeds;
   options.budget = choices.budget;
@@ -78,7 +86,7 @@ int prescribe_it(const PrescribeChoices& choices, bool quiet) {
     const std::string before = change_config(source.text, source.origin, choices.overrides).document;
     patch = change_config(before, source.origin, prescription.winner->changes).patch;
     if (!choices.write.empty())
-      write_file_atomically(choices.write, document_for(source, changes, source.parse(changes), choices.write));
+      write_document(choices.write, document_for(source, changes, source.parse(changes), choices.write));
   } else if (!choices.write.empty()) {
     spdlog::warn("nothing was written to {}: there is no change to recommend", choices.write);
   }

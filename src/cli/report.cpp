@@ -4,7 +4,9 @@
 
 #include "cli/commands.hpp"
 #include "report/html_report.hpp"
+#include "trace/run_directory.hpp"
 #include "util/error.hpp"
+#include "util/output_place.hpp"
 #include "util/text_file.hpp"
 
 namespace reluscope {
@@ -12,6 +14,10 @@ namespace reluscope {
 namespace {
 
 int report_them(const std::vector<std::string>& directories, const std::string& out) {
+  std::vector<std::filesystem::path> inputs;
+  for (const std::string& directory : directories)
+    for (std::filesystem::path& file : RunDirectory::own_files(directory)) inputs.push_back(std::move(file));
+  if (out != "-") refuse_overwriting("--out " + out, out, inputs);
   std::vector<ReportRun> runs;
   for (const std::string& directory : directories) runs.push_back(read_report_run(directory));
   const std::string page = html_report(runs);

@@ -24,6 +24,7 @@
 #include "util/error.hpp"
 #include "util/input.hpp"
 #include "util/nearest.hpp"
+#include "util/output_place.hpp"
 #include "util/signals.hpp"
 
 namespace reluscope {
@@ -150,6 +151,27 @@ RunTables read_back(const std::filesystem::path& path) {
   }
 }
 
+/// Nothing that the run writes may be what it reads, or be written twice.
+void check_outputs(const RunOptions& options, const std::vector<TraceWish>& wishes, const ExperimentSpec& spec,
+                   const std::filesystem::path& directory) {
+  std::vector<std::filesystem::path> inputs = input_files(spec);
+  if (!options.config.empty()) inputs.emplace_back(options.config);
+  RunDirectory::refuse_inputs(directory, inputs);
+  const std::vector<std::filesystem::path> own = RunDirectory::own_files(directory);
+  for (std::size_t at = 0; at < wishes.size(); ++at) {
+    const std::filesystem::path path = wishes[at].path;
+    if (path == "-") continue;
+    const std::string what = "--trace " + wishes[at].table + "=" + wishes[at].path;
+    refuse_overwriting(what, path, inputs);
+    if (std::any_of(own.begin(), own.end(), [&](const auto& file) { return is_same_file(path, file); }))
+      throw UsageError(what + ": the run itself writes that file");
+    for (std::size_t earlier = 0; earlier < at; ++earlier)
+      if (wishes[earlier].path != "-" && is_same_file(path, wishes[earlier].path))
+        throw UsageError(what + ": --trace " + wishes[earlier].table + "=" + wishes[earlier].path +
+                         " goes to that file already: name another one");
+  }
+}
+
 int say_that_it_ended(const RunOptions& options) {
   spdlog::info("the run in {} has ended: there is nothing to go on with", options.resume);
   if (options.json)
@@ -185,9 +207,7 @@ int run_it(const RunOptions& options, bool quiet) {
                                      : options.out.empty()   ? "runs/" + spec.name
                                                              : options.out;
   if (!lock && !options.force) RunDirectory::refuse_existing(path);
-  for (const TraceWish& wish : wishes)
-    if (wish.path != "-" && RunDirectory::is_own_file(path, wish.path))
-      throw UsageError("--trace " + wish.table + "=" + wish.path + ": the run itself writes that file");
+  check_outputs(options, wishes, spec, path);
 
   check_memory(spec);
   const Dataset dataset = load_dataset(spec.data, spec.seed);

@@ -11,6 +11,8 @@
 #include "trials/sweep.hpp"
 #include "util/error.hpp"
 #include "util/format.hpp"
+#include "util/output_place.hpp"
+#include "util/own_directory.hpp"
 #include "util/signals.hpp"
 
 namespace reluscope {
@@ -85,8 +87,20 @@ int sweep_it(const SweepOptions& options, bool quiet) {
 
 int merge_them(const std::vector<std::string>& directories, const std::string& out) {
   const std::string text = merge_shards({directories.begin(), directories.end()});
-  const std::filesystem::path path =
-      out.empty() ? std::filesystem::path(directories.front()) / "results.csv" : std::filesystem::path(out);
+  if (out.empty()) {
+    // Beside the shards, in a directory that may come from a stranger.
+    const std::filesystem::path results = std::filesystem::path(directories.front()) / "results.csv";
+    write_file_atomically(results, text);
+    spdlog::info("results are in {}", results.string());
+    return kDone;
+  }
+  const std::filesystem::path path = out;
+  for (const std::string& directory : directories) {
+    std::vector<std::filesystem::path> inputs = {std::filesystem::path(directory) / "sweep.json"};
+    for (const std::string& name : names_in(directory))
+      if (name.starts_with("shard-")) inputs.push_back(std::filesystem::path(directory) / name);
+    if (path != "-") refuse_overwriting("--out " + path.string(), path, inputs);
+  }
   write_document(path, text);
   if (path != "-") spdlog::info("results are in {}", path.string());
   return kDone;

@@ -8,12 +8,14 @@
 
 #include "experiment/initial_network.hpp"
 #include "experiment/resume.hpp"
+#include "experiment/setup.hpp"
 #include "trace/run_directory.hpp"
 #include "trace/table_reader.hpp"
 #include "trace/weights.hpp"
 #include "util/error.hpp"
 #include "util/input.hpp"
 #include "util/json_file.hpp"
+#include "util/output_place.hpp"
 #include "util/text_file.hpp"
 #include "util/thread_pool.hpp"
 
@@ -22,6 +24,8 @@ namespace reluscope {
 namespace {
 
 using Json = nlohmann::ordered_json;
+
+constexpr const char* kNetworkFile = "network.json";
 
 /// Samples that are computed at a time.
 constexpr Index kColumns = 256;
@@ -202,18 +206,29 @@ PruneReport prune_network(const ExperimentSpec& spec, const std::filesystem::pat
   report.train = check_outputs(whole, smaller, dataset, dataset.train, pool);
   report.test = check_outputs(whole, smaller, dataset, dataset.test, pool);
 
-  std::error_code error;
-  std::filesystem::create_directories(out, error);
-  if (error) throw IoError("cannot make the directory '" + out.string() + "': " + error.message());
+  make_directory(out, run);
   write_safetensors(out / RunDirectory::kWeights, export_weights(smaller));
-  write_file_atomically(out / "network.json", smaller_config(spec, kept, out));
+  write_file_atomically(out / kNetworkFile, smaller_config(spec, kept, out));
   return report;
+}
+
+/// A run in the output directory, this one above all, would lose its weights; and what the run was made from is not
+/// for its heir to replace.
+void check_output(const ExperimentSpec& spec, const std::filesystem::path& out) {
+  if (has_file(out / RunDirectory::kManifest))
+    throw UsageError("--out " + out.string() +
+                     " holds a run, whose weights would be overwritten: choose another directory");
+  std::vector<std::filesystem::path> inputs = input_files(spec);
+  inputs.push_back(spec.directory / std::filesystem::path(spec.origin).filename());
+  for (const char* file : {RunDirectory::kWeights, kNetworkFile})
+    refuse_overwriting("--out " + out.string(), out / file, inputs);
 }
 
 }  // namespace
 
 PruneReport prune(const std::filesystem::path& run, Prunable which, const std::filesystem::path& out, int threads) {
   ExperimentSpec spec = read_spec(run);
+  check_output(spec, out);
   spec.network.init_from.reset();  // the run's own weights are what counts
   return spec.precision == Precision::float32 ? prune_network<float>(spec, run, which, out, threads)
                                               : prune_network<double>(spec, run, which, out, threads);

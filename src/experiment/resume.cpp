@@ -57,15 +57,19 @@ Resumption find_resumption(const std::filesystem::path& directory, std::optional
                       "; --resume DIR alone takes the config of the run");
     found.spec = given ? std::move(*given) : then;
   } else {
-    RunDirectory::refuse_existing(directory);
+    if (const std::string file = RunDirectory::find_file(directory); !file.empty())
+      throw IoError("'" + directory.string() + "' holds " + file +
+                    " of a run, and no manifest.json that says of which: " +
+                    "replace it with run CONFIG --out DIR --force, or choose another directory");
     found.spec = std::move(*given);
   }
   const std::filesystem::path checkpoint = directory / RunDirectory::kCheckpoint;
   std::error_code error;
   const bool has_checkpoint = std::filesystem::exists(checkpoint, error);
   const bool has_summary = has_file(directory / RunDirectory::kSummary);
-  // A run that failed for want of disk has a checkpoint, one that became non-finite has ended.
-  found.ended = status == "done" || (status == "failed" && has_summary && !has_checkpoint);
+  // A run that failed for want of disk has a checkpoint, one that became non-finite has ended. Without a summary it was
+  // about to begin anew.
+  found.ended = has_summary && (status == "done" || (status == "failed" && !has_checkpoint));
   if (!found.ended && has_manifest && has_checkpoint) found.checkpoint = read_checkpoint(checkpoint);
   return found;
 }

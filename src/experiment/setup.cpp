@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "config/config_error.hpp"
+#include "data/data_files.hpp"
 #include "data/input_file.hpp"
 #include "experiment/initial_network.hpp"
 #include "nn/loss.hpp"
@@ -68,6 +69,12 @@ void check_against_data(const ExperimentSpec& spec, const Dataset& dataset) {
       issues.push_back({"/loss", "bce", "mse, mae or huber: the data has targets outside [0, 1]", ""});
   }
   if (!issues.empty()) throw ConfigError(spec.origin, std::move(issues));
+}
+
+std::vector<std::filesystem::path> input_files(const ExperimentSpec& spec) {
+  std::vector<std::filesystem::path> files = data_files(spec.data);
+  if (spec.network.init_from) files.push_back(*spec.network.init_from);
+  return files;
 }
 
 void check_initial_weights(const ExperimentSpec& spec, const Dataset& dataset) {

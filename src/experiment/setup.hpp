@@ -2,6 +2,8 @@
 // What must be right before training starts: the spec against the data, and the memory against the machine.
 
 #include <cstdint>
+#include <filesystem>
+#include <vector>
 
 #include "config/spec.hpp"
 #include "data/dataset.hpp"
@@ -10,6 +12,9 @@ namespace reluscope {
 
 /// Refuses (ConfigError, with the places in the config) a network whose outputs or loss do not fit the data.
 void check_against_data(const ExperimentSpec& spec, const Dataset& dataset);
+
+/// The files that the experiment reads: its data, and the initial weights.
+std::vector<std::filesystem::path> input_files(const ExperimentSpec& spec);
 
 /// Refuses (DataError) a file for network.init_from that does not fit, before a run has begun.
 void check_initial_weights(const ExperimentSpec& spec, const Dataset& dataset);

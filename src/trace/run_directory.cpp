@@ -2,17 +2,18 @@
 
 #include <fcntl.h>
 #include <sys/file.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <string_view>
 #include <utility>
 
 #include "util/error.hpp"
-#include "util/input.hpp"
+#include "util/output_place.hpp"
+#include "util/own_directory.hpp"
+#include "util/temporary_file.hpp"
 
 namespace reluscope {
 
@@ -26,7 +27,6 @@ constexpr const char* kUnits = "units.csv";
 constexpr const char* kEvents = "events.jsonl";
 constexpr const char* kTheory = "theory.csv";
 
-/// The manifest first: without it there is no run, whatever else is left of it.
 constexpr std::array kFiles = {RunDirectory::kManifest,
                                RunDirectory::kCheckpoint,
                                RunDirectory::kSummary,
@@ -38,26 +38,26 @@ constexpr std::array kFiles = {RunDirectory::kManifest,
                                kEvents,
                                kTheory};
 
-/// Whether the open file is the one that the path leads to.
-bool is_at(int descriptor, const std::filesystem::path& path) {
-  struct stat open {};
-  struct stat found {};
-  return ::fstat(descriptor, &open) == 0 && ::lstat(path.c_str(), &found) == 0 && open.st_ino == found.st_ino &&
-         open.st_dev == found.st_dev;
-}
-
-/// Returns the lock once there are no files of a run.
-RunLock cleared(RunLock lock) {
-  for (const char* file : kFiles) {
-    std::error_code error;
-    std::filesystem::remove(lock.directory() / file, error);
-    if (error) throw IoError("cannot remove '" + (lock.directory() / file).string() + "': " + error.message());
-  }
-  return lock;
+void remove_file(const std::filesystem::path& path) {
+  std::error_code error;
+  std::filesystem::remove(path, error);
+  if (error) throw IoError("cannot remove '" + path.string() + "': " + error.message());
 }
 
 RunLock with_manifest(RunLock lock, const std::string& manifest) {
   write_file_atomically(lock.directory() / RunDirectory::kManifest, manifest);
+  return lock;
+}
+
+/// Takes the place of a run that may be there. At no moment is there less than a manifest from which a run can begin
+/// anew: first goes what says that the old one has ended, then what it would go on from, and its manifest only when the
+/// new one comes.
+RunLock begun_anew(RunLock lock, const std::string& manifest) {
+  remove_file(lock.directory() / RunDirectory::kSummary);
+  remove_file(lock.directory() / RunDirectory::kCheckpoint);
+  write_file_atomically(lock.directory() / RunDirectory::kManifest, manifest);
+  for (const char* file : kFiles)
+    if (std::string_view(file) != RunDirectory::kManifest) remove_file(lock.directory() / file);
   return lock;
 }
 
@@ -70,11 +70,10 @@ RunLock::RunLock(std::filesystem::path directory) : directory_(std::move(directo
     made_ = above;
   constexpr int kAttempts = 10;
   for (int attempt = 1; descriptor_ < 0; ++attempt) {
-    std::filesystem::create_directories(directory_, error);
-    if (error || !has_directory(directory_))
-      throw IoError("cannot make the run directory '" + directory_.string() +
-                    "': " + (error ? error.message() : "something else has that name"));
-    Descriptor file(::open((directory_ / kLock).c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666));
+    make_directory(directory_);
+    Descriptor file = open_own_file(directory_ / kLock, O_RDWR | O_CREAT);
+    // Whoever had it until now may have taken the directory away.
+    if (file.number() < 0 && errno == ENOENT && attempt < kAttempts) continue;
     if (file.number() < 0) throw IoError("cannot write into '" + directory_.string() + "': " + std::strerror(errno));
     // Where a file system has no locks, there is none.
     if (::flock(file.number(), LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK)
@@ -84,6 +83,7 @@ RunLock::RunLock(std::filesystem::path directory) : directory_(std::move(directo
     // have no lasting inode numbers to tell by.)
     if (is_at(file.number(), directory_ / kLock) || attempt == kAttempts) descriptor_ = file.release();
   }
+  if (made_.empty()) remove_leftovers(directory_);
 }
 
 RunLock::RunLock(RunLock&& other) noexcept
@@ -99,7 +99,7 @@ RunLock::~RunLock() {
 
 void RunLock::remove_if_unused() const noexcept {
   try {
-    if (std::distance(std::filesystem::directory_iterator(directory_), {}) != 1) return;
+    if (names_in(directory_).size() != 1) return;
     // Somebody may have put something else in its place.
     if (!is_at(descriptor_, directory_ / kLock)) return;
     std::filesystem::remove(directory_ / kLock);
@@ -113,33 +113,43 @@ void RunLock::remove_if_unused() const noexcept {
 }
 
 bool RunLock::is_held(const std::filesystem::path& directory) {
-  const Descriptor file(::open((directory / kLock).c_str(), O_RDONLY | O_CLOEXEC));
+  const Descriptor file(::open((directory / kLock).c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
   return file.number() < 0 || ::flock(file.number(), LOCK_SH | LOCK_NB) != 0;
 }
 
 void RunDirectory::refuse_existing(const std::filesystem::path& directory) {
-  for (const char* file : kFiles)
-    if (std::error_code error; std::filesystem::exists(directory / file, error))
-      throw IoError("'" + directory.string() + "' already holds a run (" + file +
-                    "): choose another directory with --out, go on with it with --resume, or replace it with --force");
+  if (const std::string file = find_file(directory); !file.empty())
+    throw IoError("'" + directory.string() + "' already holds a run (" + file +
+                  "): choose another directory with --out, go on with it with --resume, or replace it with --force");
 }
 
-bool RunDirectory::is_own_file(const std::filesystem::path& directory, const std::filesystem::path& path) {
-  std::error_code error;
-  const auto place = std::filesystem::weakly_canonical(path, error);
-  return std::any_of(kFiles.begin(), kFiles.end(), [&](const char* file) {
-    return place == std::filesystem::weakly_canonical(directory / file, error);
-  });
+std::string RunDirectory::find_file(const std::filesystem::path& directory) {
+  for (const char* file : kFiles)
+    if (std::error_code error; std::filesystem::exists(std::filesystem::symlink_status(directory / file, error)))
+      return file;
+  return "";
+}
+
+std::vector<std::filesystem::path> RunDirectory::own_files(const std::filesystem::path& directory) {
+  std::vector<std::filesystem::path> paths = {directory / kLock};
+  for (const char* file : kFiles) paths.push_back(directory / file);
+  return paths;
+}
+
+void RunDirectory::refuse_inputs(const std::filesystem::path& directory,
+                                 std::span<const std::filesystem::path> inputs) {
+  for (const std::filesystem::path& file : own_files(directory))
+    refuse_overwriting("a run in '" + directory.string() + "'", file, inputs);
 }
 
 RunDirectory::RunDirectory(RunLock lock, const std::string& manifest)
-    : RunDirectory(cleared(std::move(lock)), manifest, nullptr) {}
+    : RunDirectory(begun_anew(std::move(lock), manifest), nullptr) {}
 
 RunDirectory::RunDirectory(RunLock lock, const std::string& manifest, const Checkpoint& from)
-    : RunDirectory(std::move(lock), manifest, &from) {}
+    : RunDirectory(with_manifest(std::move(lock), manifest), &from) {}
 
-RunDirectory::RunDirectory(RunLock lock, const std::string& manifest, const Checkpoint* from)
-    : lock_(with_manifest(std::move(lock), manifest)),
+RunDirectory::RunDirectory(RunLock lock, const Checkpoint* from)
+    : lock_(std::move(lock)),
       steps_(open(kSteps, from), TraceFormat::csv),
       layers_(open(kLayers, from), TraceFormat::csv),
       census_(open(kCensus, from), TraceFormat::csv),
@@ -147,10 +157,10 @@ RunDirectory::RunDirectory(RunLock lock, const std::string& manifest, const Chec
       events_(open(kEvents, from), TraceFormat::jsonl) {}
 
 TextSink RunDirectory::open(const char* file, const Checkpoint* from) const {
-  if (from == nullptr) return TextSink(path() / file);
+  if (from == nullptr) return TextSink(path() / file, PathOf::run);
   const auto known = from->files.find(file);
   if (known == from->files.end()) throw IoError("the checkpoint does not say how long '" + std::string(file) + "' was");
-  return TextSink(path() / file, known->second);
+  return TextSink(path() / file, known->second, PathOf::run);
 }
 
 void RunDirectory::flush() {
@@ -176,8 +186,7 @@ void RunDirectory::write_checkpoint(Checkpoint&& checkpoint) {
 
 void RunDirectory::remove_checkpoint(const std::filesystem::path& directory) {
   std::error_code error;  // it would only be in the way
-  for (const char* suffix : {"", ".tmp"})
-    std::filesystem::remove(directory / (std::string(kCheckpoint) + suffix), error);
+  std::filesystem::remove(directory / kCheckpoint, error);
 }
 
 void RunDirectory::write_manifest(const std::string& json) const { write_file_atomically(path() / kManifest, json); }

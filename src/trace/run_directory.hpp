@@ -6,7 +6,9 @@
 #include <filesystem>
 #include <map>
 #include <optional>
+#include <span>
 #include <string>
+#include <vector>
 
 #include "trace/checkpoint.hpp"
 #include "trace/sink.hpp"
@@ -44,10 +46,15 @@ class RunDirectory final : public RecordSink {
 
   /// Throws IoError where the directory holds files of a run, and says how to get around that.
   static void refuse_existing(const std::filesystem::path& directory);
-  /// Whether it is a path of one of the files that a run in the directory has.
-  static bool is_own_file(const std::filesystem::path& directory, const std::filesystem::path& path);
+  /// The name of a file of a run that is there; empty: none is.
+  static std::string find_file(const std::filesystem::path& directory);
+  /// The files that a run in the directory has, or may come to have.
+  static std::vector<std::filesystem::path> own_files(const std::filesystem::path& directory);
+  /// Throws UsageError where one of them is a file that is read.
+  static void refuse_inputs(const std::filesystem::path& directory, std::span<const std::filesystem::path> inputs);
 
-  /// Begins a run: replaces the files of one that is there, and touches no others. Throws IoError.
+  /// Begins a run: replaces the files of one that is there, and touches no others. A process that is killed meanwhile
+  /// leaves the manifest of the one or the other, with which it can begin again. Throws IoError.
   RunDirectory(RunLock lock, const std::string& manifest);
   /// Goes on with the run that the checkpoint is of: what its files have got since then is cut off. Throws IoError.
   RunDirectory(RunLock lock, const std::string& manifest, const Checkpoint& from);
@@ -71,7 +78,7 @@ class RunDirectory final : public RecordSink {
   [[nodiscard]] const std::filesystem::path& path() const { return lock_.directory(); }
 
  private:
-  RunDirectory(RunLock lock, const std::string& manifest, const Checkpoint* from);
+  RunDirectory(RunLock lock, const Checkpoint* from);
   [[nodiscard]] TextSink open(const char* file, const Checkpoint* from) const;
   /// Puts everything written so far on disk. Bytes of each table, by its file.
   std::map<std::string, std::uint64_t> sync();

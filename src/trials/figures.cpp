@@ -6,9 +6,11 @@
 #include <limits>
 
 #include "experiment/documents.hpp"
+#include "experiment/setup.hpp"
 #include "experiment/theory.hpp"
 #include "trace/run_directory.hpp"
 #include "trace/sink.hpp"
+#include "util/output_place.hpp"
 
 namespace reluscope {
 
@@ -81,6 +83,8 @@ Trial run_trial(const ExperimentSpec& spec, const Dataset& dataset, const std::a
   facts.threads = 1;
   if (!keep.empty()) {
     facts.started = utc_now();
+    refuse_links_within(keep.parent_path(), keep);
+    RunDirectory::refuse_inputs(keep, input_files(spec));
     directory = std::make_shared<RunDirectory>(RunLock(keep), manifest_json(spec, dataset, facts));
     sink.add(directory);
     directory->write_theory(theory_csv(predict(spec, dataset)));

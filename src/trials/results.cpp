@@ -10,6 +10,7 @@
 
 #include "trace/table_writer.hpp"
 #include "util/error.hpp"
+#include "util/own_directory.hpp"
 #include "util/text_file.hpp"
 
 namespace reluscope {
@@ -66,7 +67,7 @@ std::vector<ResultsRow> read_results(std::string_view text, const std::string& o
 }
 
 ResultsJournal::ResultsJournal(const std::filesystem::path& path, const std::string& header)
-    : path_(path), file_(::open(path.c_str(), O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0666)) {
+    : path_(path), file_(open_own_file(path, O_RDWR | O_CREAT | O_APPEND)) {
   if (file_.number() < 0) fail("open", path_);
   // Where a file system has no locks, there is none.
   if (::flock(file_.number(), LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK)

@@ -13,6 +13,7 @@
 #include "util/hash.hpp"
 #include "util/input.hpp"
 #include "util/json_file.hpp"
+#include "util/output_place.hpp"
 #include "util/text_file.hpp"
 
 namespace reluscope {
@@ -105,19 +106,14 @@ ShardOfJobs parse_shard(const std::string& text) {
 bool run_sweep(const Sweep& sweep, const ShardOfJobs& shard, const std::filesystem::path& directory, int threads,
                const std::atomic<int>* stop, const std::function<void(const SweepProgress&)>& begin,
                const std::function<void(const Trial&)>& progress, const std::filesystem::path& keep) {
-  std::error_code error;
-  std::filesystem::create_directories(directory, error);
-  if (error || !has_directory(directory))
-    throw IoError("cannot make the directory '" + directory.string() +
-                  "': " + (error ? error.message() : "something else has that name"));
+  make_directory(directory);
   const std::filesystem::path document = directory / "sweep.json";
-  if (!has_file(document)) {
-    write_file_atomically(document, sweep_document(sweep));
-  } else if (read_facts(directory).id != sweep.id) {
+  // Another process may begin at the same moment.
+  const bool mine_first = !has_file(document) && create_file_atomically(document, sweep_document(sweep));
+  if (!mine_first && read_facts(directory).id != sweep.id)
     throw IoError("'" + directory.string() +
                   "' holds another sweep, or this one with other settings: choose another "
                   "directory with --out");
-  }
   std::vector<Job> mine;
   for (const Job& job : sweep.jobs)
     if (job.number % shard.count == shard.index - 1) mine.push_back(job);
@@ -154,6 +150,7 @@ bool run_sweep(const Sweep& sweep, const ShardOfJobs& shard, const std::filesyst
     for (const auto& [number, line] : rows) text += line;
     write_file_atomically(finished, text);
   }
+  std::error_code error;
   std::filesystem::remove(part, error);
   return true;
 }

@@ -10,6 +10,8 @@
 
 #include "util/error.hpp"
 #include "util/input.hpp"
+#include "util/own_directory.hpp"
+#include "util/temporary_file.hpp"
 
 namespace reluscope {
 
@@ -33,7 +35,12 @@ void write_all(int descriptor, std::string_view text, const std::string& name) {
   }
 }
 
-int open_for_writing(const std::filesystem::path& path) {
+int open_for_writing(const std::filesystem::path& path, PathOf whose) {
+  if (whose == PathOf::run) {
+    Descriptor created = open_own_file(path, O_WRONLY | O_CREAT | O_EXCL);
+    if (created.number() < 0) fail("create", path.string());
+    return created.release();
+  }
   // What /dev/stdout leads to may be a log that others write to as well.
   const int flags = is_stream(path) ? O_APPEND : O_CREAT | O_TRUNC;
   const int descriptor = ::open(path.c_str(), O_WRONLY | O_CLOEXEC | flags, 0666);
@@ -42,26 +49,17 @@ int open_for_writing(const std::filesystem::path& path) {
 }
 
 /// With the file's end after `bytes` bytes.
-int open_to_go_on(const std::filesystem::path& path, std::uint64_t bytes) {
-  const int descriptor = ::open(path.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC);
-  if (descriptor < 0) fail("go on in", path.string());
+int open_to_go_on(const std::filesystem::path& path, std::uint64_t bytes, PathOf whose) {
+  constexpr int kFlags = O_WRONLY | O_APPEND | O_CLOEXEC;
+  Descriptor file = whose == PathOf::run ? open_own_file(path, kFlags) : Descriptor(::open(path.c_str(), kFlags));
+  if (file.number() < 0) fail("go on in", path.string());
   struct stat status {};
-  const bool known = ::fstat(descriptor, &status) == 0;
-  const auto size = known ? static_cast<std::uint64_t>(status.st_size) : 0;
-  if (!known || size < bytes || ::ftruncate(descriptor, static_cast<off_t>(bytes)) != 0) {
-    const int error = errno;
-    ::close(descriptor);
-    if (known && size < bytes)
-      throw IoError("cannot go on in '" + path.string() + "': it has " + std::to_string(size) +
-                    " bytes, the checkpoint says " + std::to_string(bytes) + " or more");
-    errno = error;
-    fail("cut off the end of", path.string());
-  }
-  return descriptor;
-}
-
-void write_pieces(int descriptor, std::span<const std::string_view> pieces, const std::string& name) {
-  for (const std::string_view piece : pieces) write_all(descriptor, piece, name);
+  if (::fstat(file.number(), &status) != 0) fail("go on in", path.string());
+  if (const auto size = static_cast<std::uint64_t>(status.st_size); size < bytes)
+    throw IoError("cannot go on in '" + path.string() + "': it has " + std::to_string(size) +
+                  " bytes, the checkpoint says " + std::to_string(bytes) + " or more");
+  if (::ftruncate(file.number(), static_cast<off_t>(bytes)) != 0) fail("cut off the end of", path.string());
+  return file.release();
 }
 
 }  // namespace
@@ -76,14 +74,14 @@ bool is_stream(const std::filesystem::path& path) {
          text.starts_with("/dev/std") || text.starts_with("/dev/fd/") || text.starts_with("/proc/");
 }
 
-TextSink::TextSink(const std::filesystem::path& path)
+TextSink::TextSink(const std::filesystem::path& path, PathOf whose)
     : name_(path == "-" ? "standard output" : path.string()),
-      descriptor_(path == "-" ? STDOUT_FILENO : open_for_writing(path)) {
+      descriptor_(path == "-" ? STDOUT_FILENO : open_for_writing(path, whose)) {
   buffer_.reserve(kBufferBytes);
 }
 
-TextSink::TextSink(const std::filesystem::path& path, std::uint64_t bytes)
-    : name_(path.string()), descriptor_(open_to_go_on(path, bytes)), written_(bytes) {
+TextSink::TextSink(const std::filesystem::path& path, std::uint64_t bytes, PathOf whose)
+    : name_(path.string()), descriptor_(open_to_go_on(path, bytes, whose)), written_(bytes) {
   buffer_.reserve(kBufferBytes);
 }
 
@@ -129,37 +127,20 @@ void write_file_atomically(const std::filesystem::path& path, std::string_view t
 }
 
 void write_file_atomically(const std::filesystem::path& path, std::span<const std::string_view> pieces) {
-  if (is_stream(path)) {
-    const Descriptor open(open_for_writing(path));
-    return write_pieces(open.number(), pieces, path.string());
-  }
-  std::filesystem::path temporary = path;
-  temporary += ".tmp";
-  {
-    const Descriptor open(open_for_writing(temporary));
-    try {
-      write_pieces(open.number(), pieces, temporary.string());
-      if (::fsync(open.number()) != 0) fail("fsync", temporary.string());
-    } catch (...) {
-      ::unlink(temporary.c_str());
-      throw;
-    }
-  }
-  if (::rename(temporary.c_str(), path.c_str()) != 0) {
-    const int error = errno;
-    ::unlink(temporary.c_str());
-    errno = error;
-    fail("rename to", path.string());
-  }
-  const std::filesystem::path parent = path.has_parent_path() ? path.parent_path() : ".";
-  const Descriptor directory(::open(parent.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  // Some file systems cannot: then there is nothing more to be done.
-  if (directory.number() >= 0) ::fsync(directory.number());
+  TemporaryFile file(path);
+  for (const std::string_view piece : pieces) write_all(file.descriptor(), piece, path.string());
+  file.replace_target();
+}
+
+bool create_file_atomically(const std::filesystem::path& path, std::string_view text) {
+  TemporaryFile file(path);
+  write_all(file.descriptor(), text, path.string());
+  return file.become_target();
 }
 
 void write_document(const std::filesystem::path& path, std::string_view text) {
-  if (path != "-") return write_file_atomically(path, text);
-  TextSink out("-");
+  if (path != "-" && !is_stream(path)) return write_file_atomically(path, text);
+  TextSink out(path);
   out.write(text);
   out.flush();
 }

@@ -20,14 +20,19 @@ class BrokenPipe : public std::runtime_error {
 /// gone on with later.
 bool is_stream(const std::filesystem::path& path);
 
+/// Whose choice a path is: a user's leads wherever it leads, to a pipe or a device too, and through links. A file in a
+/// directory of runs is a regular file in that directory and nothing else (see open_own_file).
+enum class PathOf { user, run };
+
 /// A buffered text stream to a file or to standard output. Throws IoError (naming the file) or BrokenPipe.
 class TextSink {
  public:
-  /// Creates or truncates `path`; "-" is standard output, and what is a stream is written to as it is.
-  explicit TextSink(const std::filesystem::path& path);
+  /// Of a user: creates or truncates `path`; "-" is standard output, and what is a stream is written to as it is. Of a
+  /// run: creates it, and throws IoError where something has that name.
+  explicit TextSink(const std::filesystem::path& path, PathOf whose = PathOf::user);
   /// Goes on in a file after its first `bytes` bytes, and cuts off what follows them. Throws IoError where it is gone
   /// or shorter.
-  TextSink(const std::filesystem::path& path, std::uint64_t bytes);
+  TextSink(const std::filesystem::path& path, std::uint64_t bytes, PathOf whose = PathOf::user);
   TextSink(TextSink&& other) noexcept;
   TextSink& operator=(TextSink&& other) = delete;
   ~TextSink();  ///< flushes, but can no longer report: call flush() where it matters
@@ -47,13 +52,16 @@ class TextSink {
 };
 
 /// Replaces `path` by `text` so that a reader, or a crash, sees the old content or the new one and nothing between:
-/// temporary file, fsync, rename, fsync of the directory. What is no file (a device, a pipe) is written to instead.
-/// Throws IoError or BrokenPipe.
+/// temporary file, fsync, rename, fsync of the directory. Whatever has the name, a link for one, is replaced itself and
+/// not followed. Throws IoError.
 void write_file_atomically(const std::filesystem::path& path, std::string_view text);
 /// The same for several pieces, one after the other.
 void write_file_atomically(const std::filesystem::path& path, std::span<const std::string_view> pieces);
+/// The same where nothing has that name yet; false, and nothing done, where something has.
+bool create_file_atomically(const std::filesystem::path& path, std::string_view text);
 
-/// The text to standard output where `path` is "-", else into a file, atomically. Throws IoError or BrokenPipe.
+/// A document to where a user wants it: standard output where `path` is "-", into a device or a pipe, else into a file,
+/// atomically. Throws IoError or BrokenPipe.
 void write_document(const std::filesystem::path& path, std::string_view text);
 
 /// All bytes of a file. Throws DataError where it cannot be read.

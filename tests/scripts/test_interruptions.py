@@ -517,7 +517,7 @@ class FullDisk(Case):
         page = os.sysconf("SC_PAGE_SIZE")
         # Room for sweep.json and a page of results; then for all results once, but not for a copy.
         rows = -(-(self.place / "swept" / "results.csv").stat().st_size // page)
-        for pages, name in ((2, "results.part.csv"), (rows + 1, "results.csv.tmp")):
+        for pages, name in ((2, "results.part.csv"), (rows + 1, "results.csv")):
             with self.subTest(name):
                 disk = self.mount(pages * page)
                 command = ["sweep", sweep, "-o", disk / "sweep", "-j", "1", "-q"]
@@ -735,7 +735,7 @@ class Leftovers(Case):
     def test_a_run_that_was_killed_before_its_first_row_crashes_nothing_and_can_begin_again(self):
         self.killed_run("record.checkpoint_every=off")
         # In the order in which they come to be.
-        kinds = {"lock": [".lock"], "manifest-in-part": [".lock", "manifest.json.tmp"],
+        kinds = {"lock": [".lock"], "manifest-in-part": [".lock", ".reluscope-1-1.tmp"],
                  "manifest": [".lock", "manifest.json"], "empty-tables": [".lock", "manifest.json", *ROWS]}
         for kind, names in kinds.items():
             with self.subTest(kind):

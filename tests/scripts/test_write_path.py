@@ -25,7 +25,7 @@ ROWS = ["steps.csv", "layers.csv", "census.csv", "units.csv", "events.jsonl"]
 # Beside those asked about, those by which a file could be changed unseen.
 WRITES = ["write", "writev", "pwrite64", "pwritev", "ftruncate", "sendfile", "copy_file_range"]
 SYNCS = ["fsync", "fdatasync"]
-RENAMES = ["rename", "renameat", "renameat2"]
+RENAMES = ["rename", "renameat", "renameat2", "link", "linkat"]  # a link is the name that must be new
 UNLINKS = ["unlink", "unlinkat"]
 OPENS = ["openat", "open", "creat"]
 CALLS = [*OPENS, "close", *WRITES, *SYNCS, *RENAMES, *UNLINKS]
@@ -191,7 +191,9 @@ class Run(Traced):
         self.assertEqual(check_renames(self.events), sum(self.FILES.values()))
         # Beside the rows nothing is written in place: it could be left in part.
         written = {event.path for event in self.events if event.kind == "write" and event.path.startswith(self.place)}
-        self.assertEqual(written, {*self.rows, *(self.inside("run", name + ".tmp") for name in self.FILES)})
+        temporary = {event.path for event in self.events if event.kind == "rename"}
+        self.assertEqual(len(temporary), sum(self.FILES.values()))  # no name twice
+        self.assertEqual(written, {*self.rows, *temporary})
 
     def test_rows_are_on_the_disk_before_a_checkpoint_that_counts_them(self):
         checkpoints = renames_to(self.events, "checkpoint.safetensors")
