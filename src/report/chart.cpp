@@ -5,15 +5,18 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
 
 #include "util/error.hpp"
 #include "util/format.hpp"
+#include "util/own_directory.hpp"
 #include "util/signals.hpp"
 #include "util/text_file.hpp"
 
@@ -21,19 +24,33 @@ namespace reluscope {
 
 namespace {
 
+constexpr const char* kScript = "script.gp";
+constexpr const char* kMessages = "messages";
+
+/// Name of a chart's file: gnuplot expands what its script says, so a path, which a user may have chosen, never stands
+/// there.
+std::string svg_name(std::size_t chart) { return std::to_string(chart) + ".svg"; }
+
 /// A directory of its own, removed at the end.
 class Scratch {
  public:
   Scratch() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "reluscope-charts-XXXXXX").string();
-    if (::mkdtemp(pattern.data()) == nullptr) throw IoError("cannot make a directory for charts in " + pattern);
+    std::error_code error;
+    const std::filesystem::path home = std::filesystem::temp_directory_path(error);
+    std::string pattern = (home / "reluscope-charts-XXXXXX").string();
+    if (error || ::mkdtemp(pattern.data()) == nullptr)
+      throw IoError("cannot make a directory for charts" +
+                    (error ? ": TMPDIR: " + error.message() : " '" + pattern + "': " + std::strerror(errno)));
     path_ = pattern;
   }
   Scratch(const Scratch&) = delete;
   Scratch& operator=(const Scratch&) = delete;
   ~Scratch() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
+    try {
+      for (const std::string& name : names_in(path_)) ::unlink((path_ / name).c_str());
+      ::rmdir(path_.c_str());
+    } catch (const std::exception&) {  // no memory: then it stays
+    }
   }
   [[nodiscard]] const std::filesystem::path& path() const { return path_; }
 
@@ -105,9 +122,9 @@ std::string write_plot(std::ostream& out, const Chart& chart) {
   return command;
 }
 
-void write_chart(std::ostream& out, const Chart& chart, const std::filesystem::path& file) {
+void write_chart(std::ostream& out, const Chart& chart, const std::string& file) {
   out << "reset\nset terminal svg size " << chart.width << ',' << chart.height
-      << " dynamic font 'sans-serif,13' noenhanced\nset output '" << file.string() << "'\n"
+      << " dynamic font 'sans-serif,13' noenhanced\nset output '" << file << "'\n"
       << "set border 3 lc rgb '#888888'\nset tics nomirror textcolor rgb 'black'\nset grid ytics lc rgb '#bbbbbb' dt 3 "
          "lw 0.7\n"
       << "unset key\nset xlabel '" << chart.x_label << "' textcolor rgb 'black'\nset ylabel '" << chart.y_label
@@ -158,21 +175,22 @@ std::string tidy(std::string svg, const std::string& prefix) {
   return svg;
 }
 
-/// Runs gnuplot on the script; its messages come back.
-std::string run_gnuplot(const std::filesystem::path& script, const std::filesystem::path& messages) {
+/// Runs gnuplot on the script in the directory; its messages come back.
+std::string run_gnuplot(const std::filesystem::path& directory) {
   const pid_t child = ::fork();
   if (child < 0) throw IoError("cannot start gnuplot");
   if (child == 0) {
     // stdout and stderr go into a file; nothing of the environment changes what is drawn.
-    if (std::freopen(messages.c_str(), "w", stderr) == nullptr || ::dup2(2, 1) < 0) std::_Exit(126);
+    if (::chdir(directory.c_str()) != 0 || std::freopen(kMessages, "w", stderr) == nullptr || ::dup2(2, 1) < 0)
+      std::_Exit(126);
     ::unsetenv("GNUTERM");
     restore_inherited_signals();
-    ::execlp("gnuplot", "gnuplot", "-d", script.c_str(), static_cast<char*>(nullptr));
+    ::execlp("gnuplot", "gnuplot", "-d", kScript, static_cast<char*>(nullptr));
     std::_Exit(127);
   }
   int status = 0;
   while (::waitpid(child, &status, 0) < 0 && errno == EINTR) continue;
-  const std::string said = read_whole_file(messages);
+  const std::string said = read_whole_file(directory / kMessages);
   if (WIFEXITED(status) && WEXITSTATUS(status) == 127)
     throw IoError("gnuplot draws the charts, and is not installed (Debian: gnuplot-nox)");
   if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) throw IoError("gnuplot failed: " + said.substr(0, 500));
@@ -186,12 +204,11 @@ std::vector<DrawnChart> draw_charts(const std::vector<Chart>& charts) {
   if (charts.empty()) return drawn;
   const Scratch scratch;
   {
-    std::ofstream script(scratch.path() / "script.gp");
-    for (std::size_t at = 0; at < charts.size(); ++at)
-      write_chart(script, charts[at], scratch.path() / (std::to_string(at) + ".svg"));
+    std::ofstream script(scratch.path() / kScript);
+    for (std::size_t at = 0; at < charts.size(); ++at) write_chart(script, charts[at], svg_name(at));
     if (!script.flush()) throw IoError("cannot write into " + scratch.path().string());
   }
-  std::istringstream said(run_gnuplot(scratch.path() / "script.gp", scratch.path() / "messages"));
+  std::istringstream said(run_gnuplot(scratch.path()));
   for (std::size_t at = 0; at < charts.size(); ++at) {
     DrawnChart& chart = drawn[at];
     double bottom = 0.0;
@@ -205,7 +222,7 @@ std::vector<DrawnChart> draw_charts(const std::vector<Chart>& charts) {
     }
     chart.top = charts[at].height - top;
     chart.bottom = charts[at].height - bottom;
-    chart.svg = tidy(read_whole_file(scratch.path() / (std::to_string(at) + ".svg")), charts[at].id);
+    chart.svg = tidy(read_whole_file(scratch.path() / svg_name(at)), charts[at].id);
   }
   return drawn;
 }
