@@ -41,6 +41,16 @@ std::string unknown_subcommand(const CLI::App& app, const std::string& given) {
   return near ? message + "; did you mean '" + *near + "'?" : message + "; 'reluscope --help' lists them";
 }
 
+/// An empty word is no path, name or number, but a variable that a script has not set; and behind an option it would be
+/// taken for the default.
+void refuse_empty_words(CLI::App& app) {
+  for (CLI::App* subcommand : app.get_subcommands({}))
+    for (CLI::Option* option : subcommand->get_options())
+      option->check([](const std::string& given) {
+        return std::string(given.empty() ? "found an empty word, expected a value" : "");
+      });
+}
+
 /// Messages go to stderr as "reluscope: …"; errors in red where colour is welcome (spdlog does not know NO_COLOR).
 void set_up_logging() {
   const auto mode = wants_color(STDERR_FILENO) ? spdlog::color_mode::always : spdlog::color_mode::never;
@@ -134,6 +144,7 @@ int run_command_line(int argc, const char* const* argv) {
     add_inspect(line);
     add_curves(line);
     add_completion(line);
+    refuse_empty_words(line.app);
     const int code = parse(line, argc, argv);
     try {
       output.check();
