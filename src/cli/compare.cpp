@@ -2,6 +2,7 @@
 
 #include <iostream>
 #include <memory>
+#include <optional>
 
 #include "cli/commands.hpp"
 #include "experiment/setup.hpp"
@@ -30,43 +31,12 @@ struct CompareOptions {
   bool markdown = false;
 };
 
-int compare_them(const CompareOptions& options, bool quiet) {
-  hold_stop_signals();
-  if (options.json && options.out == "-") throw UsageError("--json and --out -: standard output can carry one thing");
-  const Variation variation = parse_variation(options.vary);
-  const ConfigSource source = read_config_source(options.config);
-  const ExperimentSpec base = source.parse(options.overrides);
-  const std::vector<Job> jobs = comparison_jobs(source, variation, options.overrides, base.seed, options.seeds);
-  const std::size_t variants = variation.variants.size();
-  const std::string out = options.out.empty() ? "compare.csv" : options.out;
-  if (out != "-") {
-    std::vector<std::filesystem::path> inputs = {options.config};
-    for (std::size_t variant = 0; variant < variants; ++variant)
-      for (std::filesystem::path& file : input_files(source.parse(jobs[variant].overrides)))
-        inputs.push_back(std::move(file));
-    refuse_overwriting("--out " + out, out, inputs);
-  }
-  const std::atomic<int>& stop = watch_stop_signals();
-  FleetProgress progress("compare", static_cast<std::int64_t>(jobs.size()), 0, !quiet);
-  std::vector<std::vector<Trial>> trials(variants, std::vector<Trial>(static_cast<std::size_t>(options.seeds)));
-  std::vector<std::string> rows(jobs.size());
-  run_fleet(
-      source, jobs, job_count(options.jobs), &stop,
-      [&](const Job& job, const Trial& trial) {
-        const auto at = static_cast<std::size_t>(job.number);
-        trials[at % variants][at / variants] = trial;
-        rows[at] = results_row(job, trial.figures);
-        progress.advance(trial.figures.status != "done");
-      },
-      options.runs);
-  progress.clear();
-  if (stop != 0) reraise(stop);
-  std::string table = results_header(variation.keys);
-  for (const std::string& row : rows) table += row;
+void write_comparison(const CompareOptions& options, bool quiet, const std::string& out, const Variation& variation,
+                      const ComparisonRuns& runs) {
+  std::string table = results_header(variation.keys) + '\n';
+  for (const std::string& row : runs.rows) table += row + '\n';
   write_document(out, table);
-  if (progress.failed() > 0)
-    spdlog::warn("{} of {} runs failed: see the column failure", progress.failed(), jobs.size());
-  const std::vector<Comparison> comparison = compare(variation.variants, trials);
+  const std::vector<Comparison> comparison = compare(variation.variants, runs.trials);
   if (options.json) {
     write_document("-", comparison_json(comparison));
   } else if (!quiet) {
@@ -74,6 +44,52 @@ int compare_them(const CompareOptions& options, bool quiet) {
                                                 comparison, options.markdown ? TableStyle::markdown : TableStyle::plain)
                                          << std::flush;
   }
+}
+
+int compare_them(const CompareOptions& options, bool quiet) {
+  hold_stop_signals();
+  if (options.json && options.out == "-") throw UsageError("--json and --out -: standard output can carry one thing");
+  const Variation variation = parse_variation(options.vary);
+  const ConfigSource source = read_config_source(options.config);
+  const ExperimentSpec base = source.parse(options.overrides);
+  const std::vector<Job> jobs = comparison_jobs(source, variation, options.overrides, base.seed, options.seeds);
+  const std::string out = options.out.empty() ? "compare.csv" : options.out;
+  if (out != "-") {
+    std::vector<std::filesystem::path> inputs = {options.config};
+    for (std::size_t variant = 0; variant < variation.variants.size(); ++variant)
+      for (std::filesystem::path& file : input_files(source.parse(jobs[variant].overrides)))
+        inputs.push_back(std::move(file));
+    refuse_overwriting("--out " + out, out, inputs);
+  }
+  // Beside what cannot be replaced there is no place for a journal.
+  const bool streamed = out == "-" || is_stream(out);
+  const std::atomic<int>& stop = watch_stop_signals();
+  std::optional<FleetProgress> progress;
+  std::int64_t before = 0;
+  const std::optional<ComparisonRuns> runs = run_comparison(
+      source, variation, jobs, job_count(options.jobs), streamed ? std::filesystem::path() : journal_path(out), &stop,
+      [&](std::int64_t there, const std::string& damage) {
+        before = there;
+        if (!damage.empty()) spdlog::warn("{}", damage);
+        progress.emplace("compare", std::ssize(jobs), there, !quiet);
+      },
+      [&](const Trial& trial) { progress->advance(trial.figures.failed()); }, options.runs);
+  progress.reset();
+  if (before > 0) spdlog::info("{} of {} runs were there already", before, jobs.size());
+  if (!runs) {
+    spdlog::info(streamed ? "stopped; with --out FILE the same command could go on"
+                          : "stopped; the same command goes on where it ended");
+    reraise(stop);
+  }
+  if (runs->failed > 0) spdlog::warn("{} of {} runs failed: see the column failure", runs->failed, jobs.size());
+  try {
+    write_comparison(options, quiet, out, variation, *runs);
+  } catch (const BrokenPipe&) {
+    // Whoever listened has heard enough.
+    if (runs->journal) runs->journal->remove();
+    throw;
+  }
+  if (runs->journal) runs->journal->remove();
   if (out != "-") spdlog::info("each run is a row of {}", out);
   return kDone;
 }
@@ -84,6 +100,7 @@ void add_compare(CommandLine& line) {
   auto options = std::make_shared<CompareOptions>();
   CLI::App* command = line.add(
       "compare", "Run variants of an experiment over paired seeds, and say what differs",
+      "\nA comparison that was stopped, or killed, goes on when the same command is given again (not with --out -).\n"
       "\nExamples:\n"
       "  reluscope compare configs/dying-relu.json --vary 'network.layers.*.activation=relu,leaky_relu,elu'\n"
       "  reluscope compare c.json --vary train.optimizer.lr=0.1,0.01 --seeds 10 -o - | mlr --icsv --opprint cat");

@@ -73,7 +73,7 @@ int prescribe_it(const PrescribeChoices& choices, bool quiet) {
   const std::atomic<int>& stop = watch_stop_signals();
   FleetProgress progress("prescribe", choices.budget, 0, !quiet);
   const auto found = prescribe(source, choices.overrides, options, &stop,
-                               [&](const Trial& trial) { progress.advance(trial.figures.status != "done"); });
+                               [&](const Trial& trial) { progress.advance(trial.figures.failed()); });
   progress.clear();
   if (!found) reraise(stop);
   const Prescription& prescription = *found;
@@ -120,8 +120,8 @@ void add_prescribe(CommandLine& line) {
       ->type_name("N");
   command
       ->add_option("--objective", choices->objective,
-                   "What is ranked by, on held-out data: accuracy [the default for "
-                   "classes] or loss")
+                   "What is ranked by, on held-out data, or the training data where there are no others: accuracy [the "
+                   "default for classes] or loss")
       ->check(CLI::IsMember({"accuracy", "loss"}))
       ->type_name("FIGURE");
   command->add_option("--write", choices->write, "Write the changed config")->type_name("FILE");

@@ -7,13 +7,14 @@
 
 #include "cli/commands.hpp"
 #include "report/fleet_progress.hpp"
-#include "trials/results.hpp"
-#include "trials/sweep.hpp"
+#include "trials/merge.hpp"
+#include "trials/shard.hpp"
 #include "util/error.hpp"
 #include "util/format.hpp"
 #include "util/output_place.hpp"
 #include "util/own_directory.hpp"
 #include "util/signals.hpp"
+#include "util/text_file.hpp"
 
 namespace reluscope {
 
@@ -37,9 +38,11 @@ void list_jobs(const Sweep& sweep, const ShardOfJobs& shard) {
     line += ',';
   }
   out.write(line + "seed\n");
-  for (const Job& job : sweep.jobs) {
-    if (job.number % shard.count != shard.index - 1) continue;
-    line = std::to_string(job.number) + ',' + job.id + ',';
+  JobReader reader(sweep.source);
+  const std::int64_t total = shard.size(sweep.runs);
+  for (std::int64_t place = 0; place < total; ++place) {
+    const Job job = sweep.job(shard.job(place));
+    line = std::to_string(job.number) + ',' + reader.id(job) + ',';
     for (const std::string& value : job.settings) {
       append_csv_cell(line, value);
       line += ',';
@@ -60,15 +63,16 @@ int sweep_it(const SweepOptions& options, bool quiet) {
   const std::filesystem::path directory = options.out.empty() ? "sweeps/" + sweep.name : options.out;
   const std::atomic<int>& stop = watch_stop_signals();
   std::optional<FleetProgress> progress;
-  SweepProgress work;
+  ShardProgress work;
   const auto start = std::chrono::steady_clock::now();
-  const bool complete = run_sweep(
+  const bool complete = run_shard(
       sweep, shard, directory, job_count(options.jobs), &stop,
-      [&](const SweepProgress& found) {
+      [&](const ShardProgress& found) {
         work = found;
+        if (!work.damage.empty()) spdlog::warn("{}", work.damage);
         progress.emplace("sweep", work.total, work.before, !quiet);
       },
-      [&](const Trial& trial) { progress->advance(trial.figures.status != "done"); }, options.runs);
+      [&](const Trial& trial) { progress->advance(trial.figures.failed()); }, options.runs);
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   const std::int64_t failed = progress->failed();
   progress.reset();
@@ -86,22 +90,18 @@ int sweep_it(const SweepOptions& options, bool quiet) {
 }
 
 int merge_them(const std::vector<std::string>& directories, const std::string& out) {
-  const std::string text = merge_shards({directories.begin(), directories.end()});
-  if (out.empty()) {
-    // Beside the shards, in a directory that may come from a stranger.
-    const std::filesystem::path results = std::filesystem::path(directories.front()) / "results.csv";
-    write_file_atomically(results, text);
-    spdlog::info("results are in {}", results.string());
-    return kDone;
+  const Shards shards({directories.begin(), directories.end()});
+  // Beside the shards, in a directory that may come from a stranger, or where the user wants it.
+  const std::filesystem::path path =
+      out.empty() ? std::filesystem::path(directories.front()) / "results.csv" : std::filesystem::path(out);
+  if (!out.empty() && out != "-") refuse_overwriting("--out " + out, out, shards.inputs());
+  if (!out.empty() && (out == "-" || is_stream(path))) {
+    TextSink sink(path);
+    shards.write([&](std::string_view piece) { sink.write(piece); });
+    sink.flush();
+  } else {
+    write_large_file_atomically(path, [&](const WritePiece& write) { shards.write(write); });
   }
-  const std::filesystem::path path = out;
-  for (const std::string& directory : directories) {
-    std::vector<std::filesystem::path> inputs = {std::filesystem::path(directory) / "sweep.json"};
-    for (const std::string& name : names_in(directory))
-      if (name.starts_with("shard-")) inputs.push_back(std::filesystem::path(directory) / name);
-    if (path != "-") refuse_overwriting("--out " + path.string(), path, inputs);
-  }
-  write_document(path, text);
   if (path != "-") spdlog::info("results are in {}", path.string());
   return kDone;
 }

@@ -37,7 +37,8 @@ std::string comparison_table(const std::vector<Comparison>& rows, TableStyle sty
   std::string last;
   for (const Comparison& row : rows) {
     const Metric& metric = metric_called(row.metric);
-    cells.push_back({row.metric == last ? "" : metric.doc, printable(row.variant),
+    const std::string title = row.data.empty() ? metric.doc : row.data + ' ' + metric.doc;
+    cells.push_back({row.metric == last ? "" : title, printable(row.variant),
                      row.runs > 0 ? format_short(metric.scale * row.median) : "-",
                      row.difference.count > 0 ? difference_text(row.difference, metric.scale) : "",
                      judgement(row, metric.larger_is_better),
@@ -53,6 +54,7 @@ std::string comparison_json(const std::vector<Comparison>& rows) {
   Json document = Json::array();
   for (const Comparison& row : rows)
     document.push_back({{"metric", row.metric},
+                        {"data", row.data.empty() ? Json(nullptr) : Json(row.data)},
                         {"variant", row.variant},
                         {"median", number(row.median)},
                         {"runs", row.runs},

@@ -15,9 +15,12 @@ using Json = nlohmann::ordered_json;
 
 std::string objective_name(Objective objective) { return objective == Objective::accuracy ? "accuracy" : "loss"; }
 
-std::string objective_title(Objective objective) {
-  return objective == Objective::accuracy ? "held-out accuracy, %" : "held-out loss";
+std::string objective_title(const Prescription& prescription) {
+  return prescription.data + (prescription.objective == Objective::accuracy ? " accuracy, %" : " loss");
 }
+
+/// "-" where no run has the figure: all failed, or there is no hidden unit.
+std::string figure_text(double value, int decimals) { return std::isnan(value) ? "-" : format_fixed(value, decimals); }
 
 std::string objective_text(const Course& course, Objective objective) {
   const double value = course.median_objective(objective);
@@ -59,13 +62,12 @@ std::string screening_table(const Prescription& prescription, TableStyle style) 
   std::vector<std::vector<std::string>> rows;
   for (const Course& course : prescription.screening)
     rows.push_back({name_of(course), std::to_string(course.trials.size()),
-                    objective_text(course, prescription.objective), format_fixed(100.0 * course.median_dead(), 1),
+                    objective_text(course, prescription.objective), figure_text(100.0 * course.median_dead(), 1),
                     std::to_string(free_of_findings(course, prescription.findings)) + " of " +
                         std::to_string(course.trials.size()),
-                    format_fixed(course.steps_per_second(), 0)});
-  return format_table(
-      {"remedy", "seeds", objective_title(prescription.objective), "dead %", "findings gone", "steps/s"}, rows, 1,
-      style);
+                    figure_text(course.steps_per_second(), 0)});
+  return format_table({"remedy", "seeds", objective_title(prescription), "dead %", "findings gone", "steps/s"}, rows, 1,
+                      style);
 }
 
 std::string confirmation_table(const Prescription& prescription, TableStyle style) {
@@ -79,14 +81,14 @@ std::string confirmation_table(const Prescription& prescription, TableStyle styl
   };
   const auto add = [&](const std::string& name, const Arm& arm, bool reference) {
     rows.push_back({name, objective_text(arm.course, prescription.objective), reference ? "" : gain_text(arm.gain),
-                    format_fixed(100.0 * arm.course.median_dead(), 1), std::to_string(arm.cured) + " of " + fresh,
-                    format_fixed(arm.course.steps_per_second(), 0)});
+                    figure_text(100.0 * arm.course.median_dead(), 1), std::to_string(arm.cured) + " of " + fresh,
+                    figure_text(arm.course.steps_per_second(), 0)});
   };
   add("a new seed alone", prescription.original, true);
   add(name_of(prescription.treated.course), prescription.treated, false);
   add("a random change: " + name_of(prescription.control.course), prescription.control, false);
-  return format_table({"on " + fresh + " fresh seeds", objective_title(prescription.objective), "gain, paired [95 %]",
-                       "dead %", "findings gone", "steps/s"},
+  return format_table({"on " + fresh + " fresh seeds", objective_title(prescription), "gain, paired [95 %]", "dead %",
+                       "findings gone", "steps/s"},
                       rows, 1, style);
 }
 
@@ -95,6 +97,7 @@ std::string prescription_json(const Prescription& prescription, const std::strin
   document["verdict"] = verdict_name(prescription.verdict);
   document["sentence"] = sentence_of(prescription);
   document["objective"] = objective_name(prescription.objective);
+  document["objective_data"] = prescription.data;
   document["seed"] = prescription.seed;
   document["findings"] = prescription.findings;
   document["runs"] = prescription.runs;

@@ -8,7 +8,7 @@
 
 namespace reluscope {
 
-/// The candidates, the best first: seeds run, held-out objective, dead units, runs without the findings, steps/s.
+/// The candidates, the best first: seeds run, objective, dead units, runs without the findings, steps/s.
 std::string screening_table(const Prescription& prescription, TableStyle style);
 /// On fresh seeds: the original, the winner, and a random change.
 std::string confirmation_table(const Prescription& prescription, TableStyle style);

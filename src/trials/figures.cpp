@@ -18,23 +18,31 @@ namespace {
 
 constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 
+/// A run that failed has no end: the last census before it says what was alive then, and counts what came up to then.
 void add_units(const RunSummary& summary, Figures& figures) {
-  figures.dead_fraction = summary.dead_fraction();
-  if (!figures.dead_fraction) return;
+  const std::optional<double> dead = summary.dead_fraction();
+  if (!dead) return;
   std::int64_t units = 0;
   std::int64_t born = 0;
   std::int64_t peak = 0;
-  figures.deaths = figures.revivals = figures.locked = 0;
+  std::int64_t deaths = 0;
+  std::int64_t revivals = 0;
+  std::int64_t locked = 0;
   for (const LayerSummary& layer : summary.layers) {
     if (layer.is_output) continue;
     units += layer.units;
     born += layer.born_dead.value_or(0);
     peak += layer.peak_dead.value_or(0);
-    *figures.deaths += layer.deaths;
-    *figures.revivals += layer.revivals;
-    *figures.locked += layer.locked.value_or(0);
+    deaths += layer.deaths;
+    revivals += layer.revivals;
+    locked += layer.locked.value_or(0);
   }
   figures.born_dead_fraction = static_cast<double>(born) / static_cast<double>(units);
+  if (summary.failed) return;
+  figures.dead_fraction = dead;
+  figures.deaths = deaths;
+  figures.revivals = revivals;
+  figures.locked = locked;
   figures.peak_dead_fraction = static_cast<double>(peak) / static_cast<double>(units);
 }
 
@@ -61,14 +69,18 @@ std::string list_findings(const Diagnosis& diagnosis) {
 
 }  // namespace
 
-double Figures::held_out_loss() const {
-  if (status != "done") return kNaN;
+double Figures::judged_loss() const {
+  if (failed()) return kNaN;
   return test_loss ? *test_loss : train_loss.value_or(kNaN);
 }
 
-double Figures::held_out_accuracy() const {
-  if (status != "done") return kNaN;
+double Figures::judged_accuracy() const {
+  if (failed()) return kNaN;
   return test_loss ? test_accuracy.value_or(kNaN) : train_accuracy.value_or(kNaN);
+}
+
+double Trial::steps_per_second() const {
+  return seconds > 0.0 && !figures.failed() ? static_cast<double>(figures.steps) / seconds : kNaN;
 }
 
 Trial run_trial(const ExperimentSpec& spec, const Dataset& dataset, const std::atomic<int>* stop,
@@ -110,7 +122,7 @@ Trial run_trial(const ExperimentSpec& spec, const Dataset& dataset, const std::a
     figures.test_accuracy = summary.test->accuracy;
   }
   add_units(summary, figures);
-  figures.collapsed = summary.collapsed;
+  if (!summary.failed) figures.collapsed = summary.collapsed;
   add_gradients(records.steps, figures);
   trial.diagnosis = diagnose(take_tables(std::move(records)), spec.thresholds);
   figures.findings = list_findings(trial.diagnosis);

@@ -46,7 +46,9 @@ struct Figures {
         Column{"train_accuracy", &Figures::train_accuracy, "the same; empty for regression"},
         Column{"test_loss", &Figures::test_loss, "over the test set; empty without one"},
         Column{"test_accuracy", &Figures::test_accuracy, "the same"},
-        Column{"dead_fraction", &Figures::dead_fraction, "dead hidden units at the end, as a share of all"},
+        Column{"dead_fraction", &Figures::dead_fraction,
+               "dead hidden units at the end, as a share of all; like all that is counted until the end, empty where "
+               "the run failed"},
         Column{"born_dead_fraction", &Figures::born_dead_fraction, "the same at step 0, in weights that were drawn"},
         Column{"peak_dead_fraction", &Figures::peak_dead_fraction,
                "the most in each layer at any census, added up, as a share of all"},
@@ -61,10 +63,11 @@ struct Figures {
     };
   }
 
-  /// The held-out loss: of the test set, or of the training set where there is none. NaN if the run failed.
-  [[nodiscard]] double held_out_loss() const;
+  [[nodiscard]] bool failed() const { return status != "done"; }
+  /// The loss that runs are judged by: of the test set, or of the training set where there is none. NaN if it failed.
+  [[nodiscard]] double judged_loss() const;
   /// The same for the accuracy; NaN for regression.
-  [[nodiscard]] double held_out_accuracy() const;
+  [[nodiscard]] double judged_accuracy() const;
 };
 
 /// A run with nothing written: its figures, and what the rules say.
@@ -72,6 +75,8 @@ struct Trial {
   Figures figures;
   Diagnosis diagnosis;
   double seconds = 0.0;  ///< training and measuring took
+  /// NaN if it failed: it spent its time on something else than steps.
+  [[nodiscard]] double steps_per_second() const;
 };
 /// `keep`: the run directory to write as `run` would; empty: none.
 Trial run_trial(const ExperimentSpec& spec, const Dataset& dataset, const std::atomic<int>* stop,

@@ -4,6 +4,7 @@
 #include <new>
 #include <optional>
 
+#include "config/config_error.hpp"
 #include "config/json_text.hpp"
 #include "config/load.hpp"
 #include "experiment/setup.hpp"
@@ -18,50 +19,42 @@ namespace {
 /// One thread's last experiment and data: neighbouring jobs often share them.
 class Worker {
  public:
-  Trial run(const ConfigSource& source, const Job& job, const std::atomic<int>* stop,
-            const std::filesystem::path& keep) {
-    if (!spec_ || overrides_ != job.overrides) {
-      spec_.reset();
-      spec_ = source.parse(job.overrides);
-      overrides_ = job.overrides;
+  explicit Worker(const ConfigSource& source) : reader_(source) {}
+
+  /// Gives the job its id as well.
+  Trial run(Job& job, const std::atomic<int>* stop, const std::filesystem::path& keep) {
+    job.id = reader_.id(job);
+    Trial trial;
+    try {
+      const ExperimentSpec& spec = reader_.experiment(job);
+      load(spec);
+      return run_trial(spec, *dataset_, stop, keep.empty() ? keep : keep / job.id);
+    } catch (const IoError&) {
+      throw;  // a full disk says nothing about the run
+    } catch (const UserError& error) { trial.figures = failed_figures(error.what()); } catch (const std::bad_alloc&) {
+      trial.figures = failed_figures("out of memory");
     }
-    set_seed(*spec_, job.seed);
-    load();
-    return run_trial(*spec_, *dataset_, stop, keep.empty() ? keep : keep / job.id);
+    return trial;
   }
 
  private:
-  void load() {
-    const std::string name = spec_->data_json + '\n' + std::to_string(spec_->seed);
+  void load(const ExperimentSpec& spec) {
+    const std::string name = spec.data_json + '\n' + std::to_string(spec.seed);
     if (!dataset_ || dataset_name_ != name) {
       dataset_.reset();
-      check_memory(*spec_);
-      dataset_.emplace(load_dataset(spec_->data, spec_->seed));
+      check_memory(spec);
+      dataset_.emplace(load_dataset(spec.data, spec.seed));
       dataset_name_ = name;
     }
-    check_against_data(*spec_, *dataset_);
-    check_memory(*spec_, static_cast<std::uint64_t>(dataset_->features()),
+    check_against_data(spec, *dataset_);
+    check_memory(spec, static_cast<std::uint64_t>(dataset_->features()),
                  static_cast<std::uint64_t>(dataset_->train.count()));
   }
 
-  std::optional<ExperimentSpec> spec_;
-  std::vector<std::string> overrides_;
+  JobReader reader_;
   std::optional<Dataset> dataset_;
   std::string dataset_name_;
 };
-
-Trial run_or_fail(Worker& worker, const ConfigSource& source, const Job& job, const std::atomic<int>* stop,
-                  const std::filesystem::path& keep) {
-  Trial trial;
-  try {
-    return worker.run(source, job, stop, keep);
-  } catch (const IoError&) {
-    throw;  // a full disk says nothing about the run
-  } catch (const UserError& error) { trial.figures = failed_figures(error.what()); } catch (const std::bad_alloc&) {
-    trial.figures = failed_figures("out of memory");
-  }
-  return trial;
-}
 
 }  // namespace
 
@@ -77,37 +70,57 @@ ConfigSource read_config_source(const std::filesystem::path& file) {
   return source;
 }
 
-void identify(const ConfigSource& source, std::span<Job> jobs) {
-  std::vector<std::string> overrides = {"?"};  // of no job
-  ExperimentSpec spec;
-  for (Job& job : jobs) {
-    if (job.overrides != overrides) {
-      spec = source.parse(job.overrides);
-      overrides = job.overrides;
-    }
-    set_seed(spec, job.seed);
-    job.id = content_hash(spec.resolved_json);
+const ExperimentSpec& JobReader::experiment(const Job& job) {
+  if (!spec_ || overrides_ != job.overrides) {
+    spec_.reset();
+    spec_ = source_->parse(job.overrides);
+    overrides_ = job.overrides;
+  }
+  set_seed(*spec_, job.seed);
+  return *spec_;
+}
+
+std::string JobReader::id(const Job& job) {
+  try {
+    return content_hash(experiment(job).resolved_json);
+  } catch (const ConfigError&) {
+    std::string given;
+    for (const std::string& one : job.overrides) given += one + '\n';
+    return content_hash(given + std::to_string(job.seed));
   }
 }
 
-void run_fleet(const ConfigSource& source, std::span<const Job> jobs, int threads, const std::atomic<int>* stop,
-               const JobDone& done, const std::filesystem::path& keep) {
+void identify(const ConfigSource& source, std::span<Job> jobs) {
+  JobReader reader(source);
+  for (Job& job : jobs) job.id = content_hash(reader.experiment(job).resolved_json);
+}
+
+void run_fleet(const ConfigSource& source, std::int64_t places, const JobAt& job_at, int threads,
+               const std::atomic<int>* stop, const JobDone& done, const std::filesystem::path& keep) {
   const auto stopped = [stop] { return stop != nullptr && stop->load(std::memory_order_relaxed) != 0; };
   ThreadPool pool(threads);
-  std::vector<Worker> workers(static_cast<std::size_t>(threads));
+  std::vector<Worker> workers(static_cast<std::size_t>(threads), Worker(source));
   std::mutex mutex;
   bool broken = false;
-  pool.for_each(static_cast<std::int64_t>(jobs.size()), [&](std::int64_t index, int thread) {
+  pool.for_each(places, [&](std::int64_t place, int thread) {
     if (stopped()) return;
-    const Job& job = jobs[static_cast<std::size_t>(index)];
-    const Trial trial = run_or_fail(workers[static_cast<std::size_t>(thread)], source, job, stop, keep);
+    std::optional<Job> job = job_at(place);
+    if (!job) return;
+    const Trial trial = workers[static_cast<std::size_t>(thread)].run(*job, stop, keep);
     if (stopped()) return;  // it may have been cut short
     const std::lock_guard lock(mutex);
     if (broken) return;
     broken = true;  // unless `done` returns
-    done(job, trial);
+    done(*job, trial);
     broken = false;
   });
+}
+
+void run_fleet(const ConfigSource& source, std::span<const Job> jobs, int threads, const std::atomic<int>* stop,
+               const JobDone& done, const std::filesystem::path& keep) {
+  run_fleet(
+      source, std::ssize(jobs), [jobs](std::int64_t place) { return jobs[static_cast<std::size_t>(place)]; }, threads,
+      stop, done, keep);
 }
 
 }  // namespace reluscope

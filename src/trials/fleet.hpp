@@ -4,6 +4,7 @@
 #include <atomic>
 #include <filesystem>
 #include <functional>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -29,19 +30,39 @@ struct Job {
   std::vector<std::string> settings;   ///< the values of what is varied, as text
   std::vector<std::string> overrides;  ///< KEY=VALUE, without the seed
   std::uint64_t seed = 0;
-  std::string id;  ///< hash of the resolved config; set by identify()
+  std::string id;  ///< hash of the resolved config; set by identify(), and by the fleet
 };
 
-/// The id of a job is the hash of its resolved config. Throws ConfigError for a job whose config is wrong.
+/// The experiments of jobs, one after the other: neighbours that differ in the seed alone share the parsed config.
+class JobReader {
+ public:
+  explicit JobReader(const ConfigSource& source) : source_(&source) {}
+  /// Valid until the next call. Throws ConfigError for a job whose config is wrong.
+  const ExperimentSpec& experiment(const Job& job);
+  /// Hash of the resolved config; of the overrides and the seed where the config is wrong.
+  std::string id(const Job& job);
+
+ private:
+  const ConfigSource* source_;
+  std::optional<ExperimentSpec> spec_;
+  std::vector<std::string> overrides_;
+};
+
+/// Gives each job its id. Throws ConfigError for a job whose config is wrong.
 void identify(const ConfigSource& source, std::span<Job> jobs);
 
+/// The job at a place of the list; nothing: it is done already. Called by any thread.
+using JobAt = std::function<std::optional<Job>(std::int64_t place)>;
 /// Called after each run, in the order in which they end, never by two threads at once.
 using JobDone = std::function<void(const Job& job, const Trial& trial)>;
 
-/// Runs the jobs on so many threads. A run that cannot be set up counts as failed. Once `stop` is not 0, no further
-/// run is begun, and those that are interrupted are not reported. What `done` throws, and an IoError where traces
-/// cannot be written, ends the fleet and passes through. `keep`: where each run leaves its traces, in a directory
-/// called by its id; empty: nowhere.
+/// Runs the jobs of so many places on so many threads. A run that cannot be set up counts as failed. Once `stop` is not
+/// 0, no further run is begun, and those that are interrupted are not reported. What `done` throws, and an IoError
+/// where traces cannot be written, ends the fleet and passes through. `keep`: where each run leaves its traces, in a
+/// directory called by its id; empty: nowhere.
+void run_fleet(const ConfigSource& source, std::int64_t places, const JobAt& job_at, int threads,
+               const std::atomic<int>* stop, const JobDone& done, const std::filesystem::path& keep = {});
+/// The same for jobs that are there.
 void run_fleet(const ConfigSource& source, std::span<const Job> jobs, int threads, const std::atomic<int>* stop,
                const JobDone& done, const std::filesystem::path& keep = {});
 

@@ -23,7 +23,7 @@ constexpr std::int64_t kFirstSeeds = 2;
 constexpr double kCureShare = 0.8;
 
 double value_of(const Trial& trial, Objective objective) {
-  return objective == Objective::accuracy ? trial.figures.held_out_accuracy() : trial.figures.held_out_loss();
+  return objective == Objective::accuracy ? trial.figures.judged_accuracy() : trial.figures.judged_loss();
 }
 
 /// Larger is better; −∞ for a run that failed.
@@ -40,15 +40,24 @@ std::set<std::string> warnings_of(const Diagnosis& diagnosis) {
   return rules;
 }
 
+/// Of the values that are not NaN.
 template <class Get>
 double median_of(const std::vector<Trial>& trials, Get get) {
   std::vector<double> values;
-  for (const Trial& trial : trials) values.push_back(get(trial));
-  return median(values);
+  for (const Trial& trial : trials)
+    if (const double value = get(trial); !std::isnan(value)) values.push_back(value);
+  return median(std::move(values));
 }
 
 double median_score(const Course& course, Objective objective) {
   return median_of(course.trials, [objective](const Trial& trial) { return score_of(trial, objective); });
+}
+
+/// To rank by: the fewer the better. Runs that failed have none that are alive; where there is nothing to die all are
+/// alike.
+double dead_units(const Course& course) {
+  const double dead = course.median_dead();
+  return std::isnan(dead) ? 1.0 : dead;
 }
 
 /// The runs of a prescription: one fleet after the other.
@@ -131,7 +140,7 @@ void rank(std::vector<Course>& courses, Objective objective) {
     const double mine = median_score(left, objective);
     const double other = median_score(right, objective);
     if (mine != other) return mine > other;
-    return left.median_dead() < right.median_dead();
+    return dead_units(left) < dead_units(right);
   });
 }
 
@@ -144,7 +153,7 @@ std::size_t pick(const std::vector<Course>& ranked, Objective objective, int rou
   const auto key = [](const Course& course) {
     double warned = 0.0;
     for (const Trial& trial : course.trials) warned += warnings_of(trial.diagnosis).empty() ? 0.0 : 1.0;
-    return std::tuple(warned, course.median_dead(), course.treatment.remedies.size());
+    return std::tuple(warned, dead_units(course), course.treatment.remedies.size());
   };
   for (std::size_t at = 1; at < ranked.size(); ++at)
     if (ranked[at].rounds == rounds && median_score(ranked[at], objective) >= best - tie &&
@@ -222,10 +231,8 @@ double cost_of_winner(const Prescription& result) {
   for (std::size_t at = 0; at < result.original.course.trials.size(); ++at) {
     const Trial& before = result.original.course.trials[at];
     const Trial& after = result.treated.course.trials[at];
-    // A run that failed spent its time on something else than steps.
-    if (before.figures.status == "done" && after.figures.status == "done" && before.seconds > 0.0)
-      ratios.push_back(after.seconds / static_cast<double>(after.figures.steps) /
-                       (before.seconds / static_cast<double>(before.figures.steps)));
+    const double ratio = before.steps_per_second() / after.steps_per_second();
+    if (!std::isnan(ratio)) ratios.push_back(ratio);
   }
   return median(ratios);
 }
@@ -233,7 +240,7 @@ double cost_of_winner(const Prescription& result) {
 }  // namespace
 
 bool is_cured(const Trial& trial, const std::vector<std::string>& findings) {
-  if (trial.figures.status != "done") return false;
+  if (trial.figures.failed()) return false;
   const std::set<std::string> left = warnings_of(trial.diagnosis);
   return std::none_of(findings.begin(), findings.end(), [&](const std::string& rule) { return left.contains(rule); });
 }
@@ -245,13 +252,11 @@ double Course::median_objective(Objective objective) const {
 }
 
 double Course::median_dead() const {
-  return median_of(trials, [](const Trial& trial) { return trial.figures.dead_fraction.value_or(1.0); });
+  return median_of(trials, [](const Trial& trial) { return trial.figures.dead_fraction.value_or(kNaN); });
 }
 
 double Course::steps_per_second() const {
-  return median_of(trials, [](const Trial& trial) {
-    return trial.seconds > 0.0 ? static_cast<double>(trial.figures.steps) / trial.seconds : 0.0;
-  });
+  return median_of(trials, [](const Trial& trial) { return trial.steps_per_second(); });
 }
 
 std::string verdict_name(Verdict verdict) {
@@ -284,6 +289,7 @@ std::optional<Prescription> prescribe(const ConfigSource& source, const std::vec
   result.objective =
       options.objective.value_or(dataset.task == Task::classification ? Objective::accuracy : Objective::loss);
   const Objective objective = result.objective;
+  result.data = dataset.test.count() > 0 ? "held-out" : "training";
   Clinic clinic(source, overrides, options.threads, stop, progress);
 
   // The patient.

@@ -18,9 +18,10 @@ namespace reluscope {
 enum class Objective { accuracy, loss };
 
 struct PrescribeOptions {
-  std::int64_t seeds = 8;              ///< of the last round, and of the confirmation
-  std::int64_t budget = 200;           ///< runs, at most; candidates are dropped, the likeliest kept, until it suffices
-  std::optional<Objective> objective;  ///< of held-out data; none: accuracy for classes, else loss
+  std::int64_t seeds = 8;     ///< of the last round, and of the confirmation
+  std::int64_t budget = 200;  ///< runs, at most; candidates are dropped, the likeliest kept, until it suffices
+  /// Of held-out data, or of the training data where there are no others; none: accuracy for classes, else loss.
+  std::optional<Objective> objective;
   int threads = 1;
 };
 
@@ -30,6 +31,7 @@ struct Course {
   std::vector<Trial> trials;                                         ///< one a seed, in the order of the seeds
   int rounds = 0;                                                    ///< of the halving that it stayed in
   [[nodiscard]] double median_objective(Objective objective) const;  ///< NaN if more than half of the runs failed
+  // Of the runs that have the figure; NaN if none does.
   [[nodiscard]] double median_dead() const;
   [[nodiscard]] double steps_per_second() const;
 };
@@ -56,6 +58,7 @@ struct Arm {
 
 struct Prescription {
   Objective objective = Objective::loss;
+  std::string data;                   ///< that the objective is of: "held-out", or "training" where nothing was
   std::uint64_t seed = 0;             ///< the first one
   Diagnosis diagnosis;                ///< of the original at the config's own seed
   std::vector<std::string> findings;  ///< its rules at warning or worse: what is to be cured

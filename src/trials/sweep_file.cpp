@@ -1,12 +1,14 @@
 #include "trials/sweep_file.hpp"
 
 #include <algorithm>
-#include <cmath>
+#include <cstdint>
+#include <limits>
 #include <set>
 
 #include "config/config_error.hpp"
 #include "config/json_text.hpp"
 #include "config/layout.hpp"
+#include "util/hash.hpp"
 #include "util/nearest.hpp"
 
 namespace reluscope {
@@ -14,85 +16,6 @@ namespace reluscope {
 namespace {
 
 using Json = nlohmann::json;
-
-/// More would be a slip of the pen: a list of them could not be kept.
-constexpr std::size_t kMostRuns = 10'000'000;
-
-// ---- distributions
-
-double rounded_to(double value, double step) { return step > 0.0 ? std::round(value / step) * step : value; }
-
-Json draw_uniform(const ParamValues& params, Rng& random) {
-  return random.uniform(params.number("min"), params.number("max"));
-}
-Json draw_q_uniform(const ParamValues& params, Rng& random) {
-  return rounded_to(random.uniform(params.number("min"), params.number("max")), params.number("q"));
-}
-Json draw_int_uniform(const ParamValues& params, Rng& random) {
-  const std::int64_t low = params.integer("min");
-  const auto count = static_cast<std::uint64_t>(params.integer("max") - low) + 1;
-  return low + static_cast<std::int64_t>(random.below(count));
-}
-Json draw_log_uniform(const ParamValues& params, Rng& random) {
-  return std::exp(random.uniform(params.number("min"), params.number("max")));
-}
-double log_uniform_value(const ParamValues& params, Rng& random) {
-  return std::exp(random.uniform(std::log(params.number("min")), std::log(params.number("max"))));
-}
-Json draw_log_uniform_values(const ParamValues& params, Rng& random) { return log_uniform_value(params, random); }
-Json draw_q_log_uniform_values(const ParamValues& params, Rng& random) {
-  return rounded_to(log_uniform_value(params, random), params.number("q"));
-}
-Json draw_normal(const ParamValues& params, Rng& random) {
-  return params.number("mu") + params.number("sigma") * random.normal();
-}
-Json draw_q_normal(const ParamValues& params, Rng& random) {
-  return rounded_to(params.number("mu") + params.number("sigma") * random.normal(), params.number("q"));
-}
-Json draw_log_normal(const ParamValues& params, Rng& random) {
-  return std::exp(params.number("mu") + params.number("sigma") * random.normal());
-}
-
-std::vector<DistributionEntry> make_distributions() {
-  const auto bound = [](const char* name) { return required(name, ParamKind::number, "bound"); };
-  const Param q = number("q", 1.0, "values are rounded to multiples of it").above(0);
-  const Param mu = number("mu", 0.0, "mean");
-  const Param sigma = number("sigma", 1.0, "standard deviation").at_least(0);
-  const auto entry = [](const char* name, std::vector<Param> params, const char* doc,
-                        Json (*draw)(const ParamValues&, Rng&)) {
-    DistributionEntry made;
-    made.name = name;
-    made.params = std::move(params);
-    made.doc = doc;
-    made.draw = draw;
-    return made;
-  };
-  return {
-      entry("uniform", {bound("min"), bound("max")}, "between min and max", draw_uniform),
-      entry("q_uniform", {bound("min"), bound("max"), q}, "the same, rounded", draw_q_uniform),
-      entry("int_uniform", {required("min", ParamKind::integer, "least"), required("max", ParamKind::integer, "most")},
-            "an integer from min to max", draw_int_uniform),
-      entry("log_uniform", {bound("min"), bound("max")}, "exp of what is uniform between min and max",
-            draw_log_uniform),
-      entry("log_uniform_values", {bound("min").above(0), bound("max").above(0)},
-            "between min and max, its logarithm uniform", draw_log_uniform_values),
-      entry("q_log_uniform_values", {bound("min").above(0), bound("max").above(0), q}, "the same, rounded",
-            draw_q_log_uniform_values),
-      entry("normal", {mu, sigma}, "normal", draw_normal),
-      entry("q_normal", {mu, sigma, q}, "the same, rounded", draw_q_normal),
-      entry("log_normal", {mu, sigma}, "exp of what is normal", draw_log_normal),
-  };
-}
-
-// ---- the file
-
-/// A parameter: a list of values, or a distribution.
-struct Parameter {
-  std::string key;
-  std::vector<Json> values;
-  const DistributionEntry* distribution = nullptr;
-  ParamValues params;
-};
 
 /// What an int64 holds; JSON has larger ones.
 std::optional<std::int64_t> integer_of(const Json& given) {
@@ -105,39 +28,42 @@ class Reader {
  public:
   Reader(const std::filesystem::path& file) : file_(file), origin_(file.string()) {}
 
-  SweepFile read() {
-    const Json document = parse_json_text(read_config_file(file_), origin_);
+  Sweep read() {
+    Json document = parse_json_text(read_config_file(file_), origin_);
     if (!document.is_object()) complain("", describe(document), "an object: a sweep");
     stop_if_wrong();
     check_keys(document, "",
                {"$schema", "name", "config", "method", "parameters", "runs", "seeds", "seed", "run_cap", "metric"});
-    SweepFile sweep;
+    Sweep sweep;
     read_name(document, sweep);
     read_config(document, sweep);
-    const std::string method = read_method(document);
-    sweep.run_cap = read_integer(document, "run_cap", 1);
-    if (method == "list") {
-      read_list(document, sweep);
+    sweep.method = read_method(document);
+    const std::optional<std::int64_t> run_cap = read_integer(document, "run_cap", 1);
+    if (sweep.method == SweepMethod::list) {
+      check_list(document);
     } else {
-      read_parameters(document, method);
+      read_parameters(document, sweep);
     }
     stop_if_wrong();
     const ExperimentSpec base = sweep.source.parse({});
-    read_seeds(document, base.seed, sweep);
-    if (method == "random" && !sweep.run_cap) complain("/run_cap", "nothing", "the number of runs, for method random");
+    read_seeds(document, base.seed, sweep.seeds);
+    sweep.draw_seed = static_cast<std::uint64_t>(read_integer(document, "seed", 0).value_or(0));
+    if (sweep.method == SweepMethod::random && !run_cap)
+      complain("/run_cap", "nothing", "the number of runs, for method random");
     stop_if_wrong();
-    if (method == "grid") multiply_out(sweep);
-    if (method == "random") draw(sweep, static_cast<std::uint64_t>(read_integer(document, "seed", 0).value_or(0)));
-    if (sweep.settings.size() * sweep.seeds.size() > kMostRuns)
-      complain("", std::to_string(sweep.settings.size() * sweep.seeds.size()) + " runs",
-               "at most " + std::to_string(kMostRuns));
+    sweep.id = id_of(document, base);
+    if (sweep.method == SweepMethod::list) take_list(document, sweep);
+    count(run_cap, sweep);
     stop_if_wrong();
     return sweep;
   }
 
  private:
   void complain(const std::string& pointer, std::string found, std::string expected, std::string hint = "") {
-    issues_.push_back({pointer, std::move(found), std::move(expected), std::move(hint)});
+    // A list can be as wrong as it is long.
+    constexpr std::size_t kMostIssues = 50;
+    if (issues_.size() < kMostIssues)
+      issues_.push_back({pointer, std::move(found), std::move(expected), std::move(hint)});
   }
   void stop_if_wrong() {
     if (!issues_.empty()) throw ConfigError(origin_, std::move(issues_));
@@ -154,7 +80,7 @@ class Reader {
     }
   }
 
-  void read_name(const Json& document, SweepFile& sweep) {
+  void read_name(const Json& document, Sweep& sweep) {
     sweep.name = file_.stem().string();
     if (!is_name(sweep.name)) sweep.name = "sweep";
     if (!document.contains("name")) return;
@@ -165,7 +91,7 @@ class Reader {
     }
   }
 
-  void read_config(const Json& document, SweepFile& sweep) {
+  void read_config(const Json& document, Sweep& sweep) {
     const std::filesystem::path base = file_.has_parent_path() ? file_.parent_path() : std::filesystem::path(".");
     if (!document.contains("config")) return complain("/config", "nothing", "the experiment, or the name of its file");
     const Json& config = document["config"];
@@ -178,14 +104,14 @@ class Reader {
     }
   }
 
-  std::string read_method(const Json& document) {
+  SweepMethod read_method(const Json& document) {
     const std::vector<std::string> methods = {"grid", "random", "list"};
     const Json given =
         document.contains("method") ? document["method"] : Json(document.contains("runs") ? "list" : "grid");
-    if (given.is_string() && std::find(methods.begin(), methods.end(), given.get<std::string>()) != methods.end())
-      return given;
+    const auto found = std::find(methods.begin(), methods.end(), given);
+    if (found != methods.end()) return static_cast<SweepMethod>(found - methods.begin());
     complain("/method", describe(given), "grid, random or list");
-    return "grid";
+    return SweepMethod::grid;
   }
 
   std::optional<std::int64_t> read_integer(const Json& document, const std::string& key, std::int64_t least) {
@@ -196,14 +122,16 @@ class Reader {
     return std::nullopt;
   }
 
-  void read_seeds(const Json& document, std::uint64_t first, SweepFile& sweep) {
+  void read_seeds(const Json& document, std::uint64_t first, Seeds& seeds) {
     const Json given = document.contains("seeds") ? document["seeds"] : Json(1);
     const auto is_seed = [](const Json& one) { return integer_of(one).value_or(-1) >= 0; };
     if (given.is_array() && !given.empty() && std::all_of(given.begin(), given.end(), is_seed)) {
-      sweep.seeds = given.get<std::vector<std::uint64_t>>();
-    } else if (is_seed(given) && given > 0 && given.get<std::size_t>() <= kMostRuns &&
+      seeds.list = given.get<std::vector<std::uint64_t>>();
+      seeds.count = std::ssize(seeds.list);
+    } else if (is_seed(given) && given > 0 && given <= kMostRuns &&
                first + given.get<std::uint64_t>() - 1 <= INT64_MAX) {
-      for (std::uint64_t seed = 0; seed < given.get<std::uint64_t>(); ++seed) sweep.seeds.push_back(first + seed);
+      seeds.first = first;
+      seeds.count = given;
     } else {
       complain("/seeds", describe(given), "how many seeds, or a list of them, all from 0 to 2^63 - 1");
     }
@@ -214,39 +142,39 @@ class Reader {
     if (key == "seed") complain(pointer_to(parent, key), "a setting", "\"seeds\" at the top of the sweep");
   }
 
-  void read_list(const Json& document, SweepFile& sweep) {
+  void check_list(const Json& document) {
     if (!document.contains("runs") || !document["runs"].is_array() || document["runs"].empty())
       return complain("/runs", "nothing", "an array of {KEY: value}, for method list");
     for (std::size_t at = 0; at < document["runs"].size(); ++at) {
       const Json& run = document["runs"][at];
+      const std::string pointer = "/runs/" + std::to_string(at);
       if (!run.is_object()) {
-        complain("/runs/" + std::to_string(at), describe(run), "an object {KEY: value}");
+        complain(pointer, describe(run), "an object {KEY: value}");
         continue;
       }
-      std::vector<std::optional<Json>> setting(sweep.keys.size());
-      for (const auto& [key, value] : run.items()) {
-        check_key(key, "/runs/" + std::to_string(at));
-        auto place = std::find(sweep.keys.begin(), sweep.keys.end(), key);
-        if (place == sweep.keys.end()) {
-          place = sweep.keys.insert(sweep.keys.end(), key);
-          for (auto& other : sweep.settings) other.emplace_back();
-          setting.emplace_back();
-        }
-        setting[static_cast<std::size_t>(place - sweep.keys.begin())] = value;
-      }
-      sweep.settings.push_back(std::move(setting));
+      for (const auto& [key, value] : run.items()) check_key(key, pointer);
     }
   }
 
-  void read_parameters(const Json& document, const std::string& method) {
+  static void take_list(Json& document, Sweep& sweep) {
+    std::set<std::string> known;
+    for (Json& run : document["runs"]) {
+      for (const auto& [key, value] : run.items())
+        if (known.insert(key).second) sweep.keys.push_back(key);
+      sweep.listed.push_back(std::move(run));
+    }
+  }
+
+  void read_parameters(const Json& document, Sweep& sweep) {
     if (!document.contains("parameters")) return;  // seeds alone
     if (!document["parameters"].is_object())
       return complain("/parameters", describe(document["parameters"]), "an object {KEY: {\"values\": […]}}");
     for (const auto& [key, given] : document["parameters"].items()) {
       const std::string pointer = pointer_to("/parameters", key);
       check_key(key, "/parameters");
-      Parameter& parameter = parameters_.emplace_back();
+      SweepParameter& parameter = sweep.parameters.emplace_back();
       parameter.key = key;
+      sweep.keys.push_back(key);
       if (given.is_object() && given.contains("values")) {
         check_keys(given, pointer, {"values", "distribution"});
         if (given["values"].is_array() && !given["values"].empty()) {
@@ -258,15 +186,14 @@ class Reader {
         check_keys(given, pointer, {"value", "distribution"});
         parameter.values = {given["value"]};
       } else if (given.is_object()) {
-        read_distribution(given, pointer, method, parameter);
+        read_distribution(given, pointer, sweep.method, parameter);
       } else {
         complain(pointer, describe(given), "{\"values\": […]}, {\"value\": …} or {\"distribution\": …}");
       }
     }
   }
 
-  void read_distribution(const Json& given, const std::string& pointer, const std::string& method,
-                         Parameter& parameter) {
+  void read_distribution(const Json& given, const std::string& pointer, SweepMethod method, SweepParameter& parameter) {
     std::vector<std::string> names;
     for (const DistributionEntry& entry : distribution_table()) names.push_back(entry.name);
     std::string list;
@@ -286,7 +213,7 @@ class Reader {
       return complain(pointer + "/distribution", describe(given["distribution"]), "one of " + list,
                       near ? "did you mean '" + *near + "'?" : "");
     }
-    if (method == "grid")
+    if (method == SweepMethod::grid)
       complain(pointer, "a distribution", "values, for method grid", "\"method\": \"random\" draws from distributions");
     std::vector<std::string> known = {"distribution"};
     for (const Param& param : parameter.distribution->params) known.push_back(param.name);
@@ -298,7 +225,7 @@ class Reader {
     if (bounded && given["min"] > given["max"]) complain(pointer + "/min", "min > max", "min ≤ max");
   }
 
-  void read_bound(const Json& given, const std::string& pointer, const Param& param, Parameter& parameter) {
+  void read_bound(const Json& given, const std::string& pointer, const Param& param, SweepParameter& parameter) {
     if (!given.contains(param.name)) {
       if (param.required) complain(pointer_to(pointer, param.name), "nothing", "a number: " + param.doc);
       return;
@@ -319,53 +246,40 @@ class Reader {
     }
   }
 
-  void multiply_out(SweepFile& sweep) {
-    sweep.settings.emplace_back();
-    for (const Parameter& parameter : parameters_) {
-      sweep.keys.push_back(parameter.key);
-      if (sweep.settings.size() * parameter.values.size() > kMostRuns)
-        return complain("/parameters", "too many combinations", "at most " + std::to_string(kMostRuns));
-      std::vector<std::vector<std::optional<Json>>> more;
-      for (const auto& setting : sweep.settings)
-        for (const Json& value : parameter.values) {
-          more.push_back(setting);
-          more.back().emplace_back(value);
-        }
-      sweep.settings = std::move(more);
-    }
+  /// What the runs follow from: the config with all its defaults, and how it is varied; not the words it is said in.
+  static std::string id_of(const Json& document, const ExperimentSpec& base) {
+    Json definition;
+    for (const char* key : {"method", "parameters", "runs", "seeds", "seed", "run_cap"})
+      if (document.contains(key)) definition[key] = document[key];
+    return content_hash(base.resolved_json + '\n' + definition.dump());
   }
 
-  /// Setting k is drawn from a stream of its own, so that a larger run_cap only adds to a sweep.
-  void draw(SweepFile& sweep, std::uint64_t seed) {
-    for (const Parameter& parameter : parameters_) sweep.keys.push_back(parameter.key);
-    const auto seeds = static_cast<std::int64_t>(sweep.seeds.size());
-    const std::int64_t settings = (*sweep.run_cap - 1) / seeds + 1;
-    if (static_cast<std::size_t>(settings) > kMostRuns) return;  // refused by its number
-    for (std::int64_t at = 0; at < settings; ++at) {
-      Rng random(seed, Purpose::search, static_cast<std::uint64_t>(at));
-      auto& setting = sweep.settings.emplace_back();
-      for (const Parameter& parameter : parameters_) {
-        const Json value = parameter.distribution != nullptr
-                               ? parameter.distribution->draw(parameter.params, random)
-                               : parameter.values[static_cast<std::size_t>(random.below(parameter.values.size()))];
-        setting.emplace_back(value);
-      }
+  /// By multiplication: what is too much must not be made first.
+  void count(std::optional<std::int64_t> run_cap, Sweep& sweep) {
+    if (sweep.method == SweepMethod::list) {
+      sweep.settings = std::ssize(sweep.listed);
+    } else if (sweep.method == SweepMethod::random) {
+      sweep.settings = (*run_cap - 1) / sweep.seeds.count + 1;
+    } else {
+      sweep.settings = 1;
+      for (const SweepParameter& parameter : sweep.parameters)
+        sweep.settings = saturated_product(sweep.settings, std::ssize(parameter.values));
     }
+    sweep.runs = saturated_product(sweep.settings, sweep.seeds.count);
+    if (run_cap) sweep.runs = std::min(sweep.runs, *run_cap);
+    if (sweep.runs <= kMostRuns) return;
+    const bool more = sweep.runs == std::numeric_limits<std::int64_t>::max();
+    complain("", std::to_string(sweep.runs) + (more ? " runs or more" : " runs"),
+             "at most " + std::to_string(kMostRuns) + " runs", "\"run_cap\" bounds their number");
   }
 
   std::filesystem::path file_;
   std::string origin_;
   std::vector<ConfigIssue> issues_;
-  std::vector<Parameter> parameters_;
 };
 
 }  // namespace
 
-std::span<const DistributionEntry> distribution_table() {
-  static const std::vector<DistributionEntry> table = make_distributions();
-  return table;
-}
-
-SweepFile read_sweep_file(const std::filesystem::path& file) { return Reader(file).read(); }
+Sweep read_sweep_file(const std::filesystem::path& file) { return Reader(file).read(); }
 
 }  // namespace reluscope

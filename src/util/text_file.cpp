@@ -132,6 +132,22 @@ void write_file_atomically(const std::filesystem::path& path, std::span<const st
   file.replace_target();
 }
 
+void write_large_file_atomically(const std::filesystem::path& path,
+                                 const std::function<void(const WritePiece&)>& fill) {
+  TemporaryFile file(path);
+  std::string buffer;
+  const auto flush = [&] {
+    write_all(file.descriptor(), buffer, path.string());
+    buffer.clear();
+  };
+  fill([&](std::string_view piece) {
+    if (buffer.size() + piece.size() > kBufferBytes) flush();
+    buffer += piece;
+  });
+  flush();
+  file.replace_target();
+}
+
 bool create_file_atomically(const std::filesystem::path& path, std::string_view text) {
   TemporaryFile file(path);
   write_all(file.descriptor(), text, path.string());

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <span>
 #include <stdexcept>
 #include <string>
@@ -57,6 +58,11 @@ class TextSink {
 void write_file_atomically(const std::filesystem::path& path, std::string_view text);
 /// The same for several pieces, one after the other.
 void write_file_atomically(const std::filesystem::path& path, std::span<const std::string_view> pieces);
+/// Takes the next piece of a text.
+using WritePiece = std::function<void(std::string_view piece)>;
+/// The same for what memory need not hold: `fill` hands it over piece by piece. What it throws leaves the file as it
+/// was.
+void write_large_file_atomically(const std::filesystem::path& path, const std::function<void(const WritePiece&)>& fill);
 /// The same where nothing has that name yet; false, and nothing done, where something has.
 bool create_file_atomically(const std::filesystem::path& path, std::string_view text);
 

@@ -1,7 +1,10 @@
 // compare, sweep, merge, prescribe and prune, as a user runs them.
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
+#include <sstream>
+#include <vector>
 
 #include "support/command.hpp"
 
@@ -48,6 +51,73 @@ TEST_CASE("compare: a row per run, and a table that says what the cure changes")
   CHECK(place.shell("$R compare $S/configs/moons.json --vary train.optimizer.lrr=1,2").exit_code == 2);
 }
 
+TEST_CASE("a comparison that is stopped goes on with the same line, and leaves its journal to no other") {
+  const Workplace place;
+  const std::string line =
+      "$R compare $S/configs/moons.json train.steps=1500 record.every=10 --vary 'network.layers.*.activation=relu,elu' "
+      "--seeds 4 -j 2";
+  const auto whole = place.shell(line + " -o whole.csv --json -q");
+  REQUIRE(whole.exit_code == 0);
+  const auto stopped = place.shell(line +
+                                   " -o parts.csv & while kill -0 $! && ! [ $(grep -c , parts.part.csv) -ge 3 ]; "
+                                   "do sleep 0.01; done 2>/dev/null; kill -TERM $!; wait $!");
+  CHECK(stopped.exit_code == 143);
+  CHECK(contains(stopped.err, "the same command goes on where it ended"));
+  const auto other = place.shell(line + " -o parts.csv train.batch_size=7");
+  CHECK(other.exit_code == 1);
+  CHECK(contains(other.err, "'parts.part.csv' holds the runs of another sweep or comparison"));
+  CHECK(contains(other.err, "--out"));
+  const auto rest = place.shell(line + " -o parts.csv --json && cmp parts.csv whole.csv && ls *.csv 1>&2");
+  CHECK(rest.exit_code == 0);
+  CHECK(contains(rest.err, "of 8 runs were there already"));
+  CHECK(contains(rest.err, "parts.csv\nwhole.csv\n"));
+  const auto figures = [](const std::string& text) {
+    auto rows = nlohmann::json::parse(text);
+    std::erase_if(rows.get_ref<nlohmann::json::array_t&>(), [](const auto& row) { return row["metric"] == "steps/s"; });
+    return rows;
+  };
+  CHECK(figures(rest.out) == figures(whole.out));
+}
+
+TEST_CASE("what is judged on the training set is not called held-out; a run that failed has no dead units") {
+  const Workplace place;
+  const auto training = place.shell(
+      "$R compare $S/configs/moons.json data.test_fraction=0 train.steps=50 --vary train.optimizer.lr=0.1,1e30 --seeds "
+      "2");
+  CHECK(training.exit_code == 0);
+  CHECK(contains(training.out, "training accuracy, %"));
+  CHECK_FALSE(contains(training.out, "held-out"));
+  const auto cells_of = [](const std::string& line) {
+    std::vector<std::string> cells;
+    std::istringstream text(line);
+    for (std::string cell; std::getline(text, cell, ',');) cells.push_back(cell);
+    return cells;
+  };
+  std::istringstream rows(read_file(place.path() / "compare.csv"));
+  std::string row;
+  std::getline(rows, row);
+  const std::vector<std::string> names = cells_of(row);
+  int failed = 0;
+  while (std::getline(rows, row)) {
+    const std::vector<std::string> cells = cells_of(row);
+    const bool has_failed = contains(row, ",failed,");
+    failed += has_failed ? 1 : 0;
+    for (std::size_t at = 0; at < names.size(); ++at)
+      if (names[at] == "dead_fraction" || names[at] == "train_loss" || names[at] == "locked")
+        CHECK(cells[at].empty() == has_failed);
+  }
+  CHECK(failed == 2);
+  // No hidden layer: there is nothing that could be dead.
+  const auto linear = place.shell(
+      "$R prescribe $S/configs/moons.json data.test_fraction=0 'network.layers=[{\"units\": 2}]' train.steps=50 "
+      "train.optimizer.lr=1e30 --seeds 3 --json -q");
+  REQUIRE(linear.exit_code == 0);
+  const auto document = nlohmann::json::parse(linear.out);
+  CHECK(document["objective_data"] == "training");
+  REQUIRE(document["screening"].size() > 1);
+  for (const auto& course : document["screening"]) CHECK(course["dead_fraction"].is_null());
+}
+
 TEST_CASE("sweep: the same bytes for any number of jobs, in shards, and after being killed again and again") {
   const Workplace place;
   write_file(place.path() / "tiny.json", kSweep);
@@ -65,6 +135,9 @@ TEST_CASE("sweep: the same bytes for any number of jobs, in shards, and after be
       "$R sweep tiny.json -o killed && cmp one/results.csv killed/results.csv && ls killed");
   CHECK(killed.exit_code == 0);
   CHECK(killed.out == "results.csv\nsweep.json\n");
+  // Killed between its last two steps.
+  const auto stray = place.shell("cp one/results.csv one/results.part.csv; $R sweep tiny.json -o one -q; ls one");
+  CHECK(stray.out == "results.csv\nsweep.json\n");
   const auto again = place.shell("$R sweep tiny.json -o one && cmp one/results.csv two/results.csv");
   CHECK(again.exit_code == 0);
   CHECK(contains(again.err, "240 of 240 runs were there already"));

@@ -103,7 +103,7 @@ def main():
             "steps": b"\0" + files["steps.csv"], "layers": b"\0" + files["layers.csv"],
             "census": b"\0" + files["census.csv"], "units": b"\2" + files["units.csv"],
             "theory": b"\1" + files["theory.csv"],
-            "results": b"\3job,id,seed,status\n0,abc,1,done\n1,def,2,failed\n",
+            "results": b'\x030,abc,1,done,,100,0.68,nan,0.67,0.625,,,0.25,0.25,0.5,2,1,0,0,0.16,0.2,inf,"dying-units@dense1, and more",0.5',
         },
     }
     for target, inputs in seeds.items():

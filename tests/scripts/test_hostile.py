@@ -470,6 +470,7 @@ SEEDS = {"values": [1, 2]}
 SWEEPS = {
     "an exploding grid": sweep({f"key{key}": {"values": list(range(1000))} for key in range(10)}),
     "too many seeds": sweep(seeds=10**18),
+    "a list that is as wrong as it is long": json.dumps({"config": json.loads(GOOD), "runs": [1] * 1_000_000}),
     "seeds beyond int64": sweep(seeds=2**64 - 1),
     "seeds beyond uint64": sweep(seeds=2**64),
     "no seeds": sweep(seeds=0),
@@ -509,6 +510,12 @@ SWEEPS = {
     "a list": "[]",
     "nesting": "[" * DEEP,
 }
+RATES = {"values": [1e-6 * (1 + value) for value in range(100_000)]}
+# A few megabytes that speak of ten thousand million runs, ten million, and more than that of which few are wanted.
+ENDLESS_GRID = {"train.optimizer.lr": RATES, "train.optimizer.weight_decay": RATES}
+MANY = {key: {"values": values["values"][:3162]} for key, values in ENDLESS_GRID.items()}
+# What a sweep of so many may take.
+MANY_MEMORY = 200 * MIB
 # Each is within its range, and its extent is not.
 WIDEST = sweep({"seed": {"min": -2**63, "max": 2**63 - 1}}, method="random", run_cap=2)
 
@@ -525,6 +532,55 @@ class Sweeps(Hostile):
     def test_the_widest_bounds_do_no_harm(self):
         self.write("s.json", WIDEST)
         self.survive(["sweep", "s.json", "--list"])
+
+    def test_more_runs_than_there_can_be_are_refused_without_making_them(self):
+        self.write("s.json", sweep(ENDLESS_GRID))
+        for arguments in (["--list"], ["-q"], ["--list", "--shard", "1/1000000"]):
+            with self.case(arguments):
+                self.refuse(["sweep", "s.json", *arguments], says="10000000000 runs")
+
+    def begin(self, arguments, enough):
+        """What the program has as soon as `enough` of its process, and then of its end: code, and most memory."""
+        with subprocess.Popen([PROGRAM, *arguments], cwd=self.work, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                              stderr=subprocess.PIPE, start_new_session=True) as process:
+            try:
+                enough(process)
+            finally:
+                process.stdout.close()
+                memory = reap(process, stop=not wait_for_end(process, SECONDS))
+            self.assertEqual(process.stderr.read(), b"")
+        if not SANITIZED:
+            self.assertLessEqual(memory, max(MANY_MEMORY, own_memory()))
+        return process.returncode
+
+    def test_ten_million_runs_take_no_more_memory_than_ten(self):
+        self.write("settings.json", sweep(MANY, name="settings"))
+        self.write("seeds.json", sweep({"train.optimizer.lr": {"values": [0.1]}}, name="seeds", seeds=10**7))
+        self.write("draws.json", sweep({"train.optimizer.lr": {"min": 0.0, "max": 1.0}}, name="draws", method="random",
+                                       run_cap=10**7))
+        self.write("capped.json", sweep(ENDLESS_GRID, name="capped", run_cap=10**7))
+
+        def read_some(process):
+            lines = [process.stdout.readline() for _ in range(100)]
+            self.assertEqual([line.split(b",")[0] for line in lines[1:4]], [b"0", b"1", b"2"])
+
+        def wait_for_a_row(process):
+            journal = self.path(f"sweeps/{name}/shard-3-of-4.part.csv" if shard else f"sweeps/{name}/results.part.csv")
+            end = time.monotonic() + SECONDS
+            while time.monotonic() < end and process.poll() is None:
+                if os.path.exists(journal) and os.path.getsize(journal) > 1000:
+                    break
+                time.sleep(0.01)
+            process.send_signal(signal.SIGTERM)
+
+        for name in ("settings", "seeds", "draws", "capped"):
+            with self.case(name, list=True):
+                self.assertEqual(self.begin(["sweep", f"{name}.json", "--list"], read_some), 0)
+        for name in ("settings", "seeds"):
+            for shard in ([], ["--shard", "3/4"]):
+                with self.case(name, shard=shard):
+                    code = self.begin(["sweep", f"{name}.json", "-q", "-j", "1", *shard], wait_for_a_row)
+                    self.assertEqual(code, -signal.SIGTERM)
 
     def test_shards_that_make_no_sense_are_refused(self):
         self.write("s.json", sweep({"seed": SEEDS}))
@@ -544,6 +600,92 @@ class Sweeps(Hostile):
         for name in ("empty", "missing", "/dev/null", ESCAPES, b"\xff"):
             with self.case(name):
                 self.refuse(["merge", name])
+        os.mkdir(self.path("many"))
+        self.write("many/sweep.json", json.dumps({"sweep": "0" * 16, "jobs": 2**63 - 1, "shard_format": 2}))
+        self.refuse(["merge", "many"], says="jobs from 1 to")
+        self.write("many/sweep.json", json.dumps({"sweep": "0" * 16, "jobs": 10**7, "shard_format": 2}))
+        self.refuse(["merge", "many"], says="10000000 of 10000000 runs are missing")
+
+
+# A few runs of each.
+SWEPT = {"train.optimizer.lr": {"values": [0.1, 0.2, 0.3]}, "train.batch_size": {"values": [2, 3]}}
+COMPARE = ["compare", "c.json", "--vary", "train.optimizer.lr=0.1,0.2", "--seeds", "2"]
+
+
+def damages(text):
+    """Each row zeroed, flipped, cut short, cut off with all that follows, and doubled: name, the row, the text."""
+    lines = text.splitlines(keepends=True)
+    for row in range(1, len(lines)):
+        before, line, after = b"".join(lines[:row]), lines[row], b"".join(lines[row + 1:])
+        half = len(line) // 2
+        yield "zeroed", row, before + bytes(len(line)) + after
+        yield "zeroed but its end", row, before + bytes(len(line) - 1) + b"\n" + after
+        for bit in (0, 3, 6):
+            flipped = line[:half] + bytes([line[half] ^ 1 << bit]) + line[half + 1:]
+            yield f"bit {bit} flipped", row, before + flipped + after
+        yield "cut short", row, before + line[:half] + b"\n" + after
+        yield "without its end", row, before + line[:-1] + after
+        yield "the last one, in half", row, before + line[:half]
+        yield "doubled", row + 1, before + line + line + after
+
+
+class Rows(Hostile):
+    """Damage to the rows of sweeps and comparisons is noticed: made again, or refused."""
+
+    def setUp(self):
+        super().setUp()
+        self.write("s.json", sweep(SWEPT))
+        self.write("c.json", GOOD)
+        for arguments in (["sweep", "s.json", "-o", "whole"], ["sweep", "s.json", "-o", "parts", "--shard", "1/2"],
+                          ["sweep", "s.json", "-o", "parts", "--shard", "2/2"], [*COMPARE, "-o", "whole.csv"]):
+            self.assertEqual(start_and_wait([*arguments, "-q"], self.work).code, 0)
+
+    def read(self, name):
+        with open(self.path(name), "rb") as file:
+            return file.read()
+
+    def test_damaged_shards_are_not_merged(self):
+        for shard in ("1", "2"):
+            name = f"parts/shard-{shard}-of-2.csv"
+            whole = self.read(name)
+            for what, row, text in damages(whole):
+                self.write(name, text)
+                with self.case(what, shard=shard, row=row):
+                    self.refuse(["merge", "parts"], says=f"shard-{shard}-of-2.csv, line {row + 1}: ")
+                    self.refuse(["sweep", "s.json", "-o", "parts", "--shard", f"{shard}/2", "-q"],
+                                says=f"sweep SWEEP --shard {shard}/2 --out 'parts'")
+            self.write(name, whole)
+        self.accept(["merge", "parts", "-q"], may_write=("parts",))
+        self.assertEqual(self.read("parts/results.csv"), self.read("whole/results.csv"))
+
+    def test_a_damaged_journal_is_gone_on_with_from_its_last_good_row(self):
+        # A finished shard is what its journal was at the end.
+        shard = self.read("parts/shard-1-of-2.csv")
+        for what, row, text in damages(shard):
+            with self.case(what, row=row):
+                os.remove(self.path("parts/shard-1-of-2.csv"))
+                self.write("parts/shard-1-of-2.part.csv", text)
+                ended = start_and_wait(["sweep", "s.json", "-o", "parts", "--shard", "1/2"], self.work)
+                self.assertEqual(ended.code, 0, ended.err)
+                self.assertIn(f"shard-1-of-2.part.csv', line {row + 1}: the row is".encode(), ended.err)
+                self.assertEqual(self.read("parts/shard-1-of-2.csv"), shard)
+                self.assertEqual(sorted(os.listdir(self.path("parts"))),
+                                 ["shard-1-of-2.csv", "shard-2-of-2.csv", "sweep.json"])
+
+    def test_journals_of_something_else_are_refused_and_stay(self):
+        old = self.read("whole/results.csv")  # as 0.1.0 had it
+        other = self.read("parts/shard-1-of-2.csv")
+        for name, content in (("of 0.1.0", old), ("of a sweep", other), ("no table", b"text\n"),
+                              ("bytes", bytes(range(256)))):
+            for command, journal in ((COMPARE, "compare.part.csv"),
+                                     (["sweep", "t.json", "-o", "other"], "other/results.part.csv")):
+                with self.case(name, command=command[0]):
+                    self.write("t.json", sweep({"train.optimizer.lr": {"values": [1.0]}}))
+                    os.makedirs(self.path("other"), exist_ok=True)
+                    self.write(journal, content)
+                    self.refuse([*command, "-q"], code=1, says="--out", may_write=("other/sweep.json",))
+                    self.assertEqual(self.read(journal), content)
+                    os.remove(self.path(journal))
 
 
 # ---- data

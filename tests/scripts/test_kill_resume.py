@@ -1,4 +1,4 @@
-"""Kills runs and sweeps at random moments, resumes them, and compares every byte with what one piece writes.
+"""Kills runs, sweeps and comparisons at random moments, resumes them, and compares every byte with those of one piece.
 
   test_kill_resume.py RELUSCOPE SOURCE_DIR [--kills N] [--seed S] [--keep]
 
@@ -72,10 +72,11 @@ class Killer:
         self.random = random.Random(seed)
         self.kills = 0
         self.from_checkpoint = 0
+        self.of_compare = 0
 
-    def start(self, command, seconds):
+    def start(self, command, seconds, stdout=subprocess.DEVNULL):
         """True if it ended by itself; else it was killed somewhere within half of `seconds`."""
-        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        process = subprocess.Popen(command, stdout=stdout, stderr=subprocess.PIPE)
         try:
             _, complaint = process.communicate(timeout=self.random.uniform(0.0, seconds / 2))
         except subprocess.TimeoutExpired:
@@ -144,6 +145,36 @@ def run_sweep(killer, tool, place, file, reference):
         same_files(TRACES[:-1], run, parts / "runs" / run.name)
 
 
+def compare_command(tool, place, out):
+    return [tool, "compare", place / "base.json", "--vary", "network.layers.*.activation=relu,elu", "--seeds", "3",
+            "--out", out / "compare.csv", "--json", "--jobs", "2", "-q"]
+
+
+def figures_of(text):
+    """All but the steps per second, which are those of the moment."""
+    return [row for row in json.loads(text) if row["metric"] != "steps/s"]
+
+
+def run_compare(killer, tool, place, reference):
+    whole, seconds = reference
+    parts = place / "compare-parts"
+    shutil.rmtree(parts, ignore_errors=True)
+    parts.mkdir()
+    before = killer.kills
+    while True:
+        with open(place / "parts-compare.json", "w+b") as said:
+            if killer.start(compare_command(tool, place, parts), seconds, said):
+                said.seek(0)
+                figures = figures_of(said.read())
+                break
+    killer.of_compare += killer.kills - before
+    same_files(["compare.csv"], whole, parts)
+    if figures != figures_of((place / "whole-compare.json").read_bytes()):
+        raise Failure("compare has other figures than in one piece")
+    if [path.name for path in parts.iterdir()] != ["compare.csv"]:
+        raise Failure(f"{parts}: more files than in one piece")
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("tool", type=pathlib.Path)
@@ -172,16 +203,24 @@ def main():
             "train.optimizer.lr": {"values": [0.05, 0.2]}, "network.layers.*.activation": {"values": ["relu", "elu"]}}}))
         whole = place / "sweep-whole"
         seconds = timed([tool, "sweep", sweep, "--out", whole, "--runs", whole / "runs", "--jobs", "2", "-q"])
+        compared = place / "compare-whole"
+        compared.mkdir()
+        start = time.monotonic()
+        (place / "whole-compare.json").write_bytes(
+            subprocess.run(compare_command(tool, place, compared), check=True, stdout=subprocess.PIPE).stdout)
+        compare_seconds = time.monotonic() - start
         rounds = 0
         while killer.kills < arguments.kills:
             for name, config in experiments.items():
                 run_case(killer, tool, place, name, config, references[name])
             run_sweep(killer, tool, place, sweep, (whole, seconds))
+            run_compare(killer, tool, place, (compared, compare_seconds))
             rounds += 1
         if killer.from_checkpoint == 0:
             raise Failure("no run went on from a checkpoint: nothing is shown")
-        print(f"{killer.kills} kills in {rounds} rounds of {len(experiments)} runs and a sweep, "
-              f"{killer.from_checkpoint} resumed from a checkpoint: the same bytes each time")
+        print(f"{killer.kills} kills in {rounds} rounds of {len(experiments)} runs, a sweep and a comparison "
+              f"({killer.of_compare} of them), {killer.from_checkpoint} resumed from a checkpoint: the same bytes each "
+              "time")
     except Failure as failure:
         print(f"after {killer.kills} kills: {failure}", file=sys.stderr)
         arguments.keep = True

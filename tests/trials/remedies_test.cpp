@@ -1,47 +1,79 @@
-// Remedies for networks whose weights come from a file.
+// Remedies: what is tried against findings.
 #include <doctest/doctest.h>
 
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+#include "config/config_error.hpp"
 #include "config/load.hpp"
 #include "diagnose/diagnosis.hpp"
-#include "experiment/initial_network.hpp"
 #include "experiment/setup.hpp"
-#include "support/command.hpp"
-#include "trace/weights.hpp"
+#include "trials/place.hpp"
+#include "trials/prescribe.hpp"
 #include "trials/remedies.hpp"
 
 using namespace reluscope;
+using namespace reluscope::test;
 
-TEST_CASE(
-    "where the weights come from a file, remedies leave alone how they are drawn, and what is left fits the file") {
-  for (const std::string activation : {"relu", "sigmoid", "prelu", "identity"}) {
-    const std::string text = R"({
-      "data": {"kind": "moons", "n_samples": 60},
-      "network": {"layers": [{"units": 6, "activation": ")" +
-                             activation + R"("}, {"units": 2}], "init_from": "w.safetensors"},
-      "train": {"steps": 20, "batch_size": 16, "optimizer": {"lr": 0.1, "momentum": 0.9}}})";
-    const test::Workplace place;
-    ExperimentSpec spec = parse_experiment(text, "test", place.path());
-    const Dataset dataset = load_dataset(spec.data, spec.seed);
-    ExperimentSpec drawn = spec;
-    drawn.network.init_from.reset();
-    write_safetensors(place.path() / "w.safetensors",
-                      export_weights(initial_network<float>(drawn, dataset.features(), 1)));
-    int offered = 0;
-    for (const RemedyEntry& remedy : remedy_table()) {
-      CAPTURE(activation);
-      CAPTURE(remedy.name);
-      const std::vector<std::string> changes = remedy.changes(spec, dataset);
-      if (needs_drawn_weights(remedy.name)) CHECK(changes.empty());
-      if (changes.empty()) continue;
-      ++offered;
-      CHECK_NOTHROW(check_initial_weights(parse_experiment(text, "test", place.path(), changes), dataset));
+TEST_CASE("every remedy that a rule names exists, and each changes a config that can take it") {
+  for (const RuleEntry& rule : rule_table())
+    for (const std::string& name : rule.remedies) {
+      CAPTURE(rule.name);
+      CHECK(find_entry(remedy_table(), name) != nullptr);
     }
-    CHECK(offered >= 8);
+  const ConfigSource source = source_of(kConfig);
+  const ExperimentSpec spec = source.parse({});
+  const Dataset dataset = load_dataset(spec.data, spec.seed);
+  for (const RemedyEntry& remedy : remedy_table()) {
+    CAPTURE(remedy.name);
+    const std::vector<std::string> changes = remedy.changes(spec, dataset);
+    if (changes.empty()) {
+      // What the config has already.
+      CHECK((remedy.name == "relu" || remedy.name == "he_normal" || remedy.name == "zero_bias"));
+      continue;
+    }
+    const ExperimentSpec changed = source.parse(changes);
+    CHECK(changed.resolved_json != spec.resolved_json);
+    // Twice is once, where it is not a factor.
+    const bool factor = remedy.name.ends_with("_lr") || remedy.name == "wider" || remedy.name == "larger_batch";
+    if (!factor) CHECK(remedy.changes(changed, dataset).empty());
   }
 }
 
-TEST_CASE("every remedy for drawn weights is one that exists") {
-  int known = 0;
-  for (const RemedyEntry& remedy : remedy_table()) known += needs_drawn_weights(remedy.name) ? 1 : 0;
-  CHECK(known == 8);
+TEST_CASE("treatments combine unless they change the same thing") {
+  const Treatment rate{{"smaller_lr"}, {"train.optimizer.lr=0.1"}};
+  const Treatment rule{{"adam"}, {R"(train.optimizer={"name":"adam"})"}};
+  const Treatment clip{{"clip_norm"}, {"train.clip_norm=1"}};
+  CHECK_FALSE(combine(rate, rule).has_value());
+  REQUIRE(combine(rate, clip).has_value());
+  CHECK(combine(rate, clip)->name() == "smaller_lr + clip_norm");
+  CHECK(combine(rate, clip)->changes.size() == 2);
+}
+
+TEST_CASE("a change to a config comes as JSON Patch that makes the one of the other") {
+  const std::vector<std::string> changes = {"network.layers.0.activation=elu", "train.clip_norm=1"};
+  const std::string text = std::string("// a comment\n") + kConfig;
+  const ChangedConfig changed = change_config(text, "test", changes);
+  const auto before = nlohmann::json::parse(text, nullptr, true, true);
+  const auto after = nlohmann::json::parse(changed.document);
+  CHECK(before.patch(nlohmann::json::parse(changed.patch)) == after);
+  CHECK(after["network"]["layers"][0]["activation"] == "elu");
+  CHECK(changed.document.find("\"name\"") < changed.document.find("\"data\""));  // the order of the file
+  CHECK_THROWS_AS(change_config(text, "test", std::vector<std::string>{"network.layers.9.units=1"}), ConfigError);
+}
+
+TEST_CASE("a course has the figures of the runs that have them: no hidden unit, no share of dead ones") {
+  Course course;
+  CHECK(std::isnan(course.median_dead()));
+  Trial linear;
+  linear.figures.status = "done";
+  linear.figures.steps = 10;
+  linear.seconds = 2.0;
+  Trial failed;
+  failed.figures = failed_figures("reason");
+  course.trials = {linear, failed};
+  CHECK(std::isnan(course.median_dead()));
+  CHECK(course.steps_per_second() == 5.0);
+  course.trials[0].figures.dead_fraction = 0.25;
+  CHECK(course.median_dead() == 0.25);
 }
