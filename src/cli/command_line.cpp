@@ -1,16 +1,20 @@
 #include <fcntl.h>
+#include <spdlog/pattern_formatter.h>
 #include <spdlog/sinks/stdout_color_sinks.h>
 #include <spdlog/spdlog.h>
 #include <unistd.h>
 
 #include <exception>
 #include <iostream>
+#include <memory>
 #include <new>
+#include <utility>
 
 #include "cli/commands.hpp"
 #include "cli/standard_output.hpp"
 #include "report/terminal.hpp"
 #include "util/error.hpp"
+#include "util/format.hpp"
 #include "util/nearest.hpp"
 #include "util/signals.hpp"
 #include "util/text_file.hpp"
@@ -51,12 +55,26 @@ void refuse_empty_words(CLI::App& app) {
       });
 }
 
+/// The text of a message: whatever its call site has put into it, it can be shown.
+class PrintableMessage final : public spdlog::custom_flag_formatter {
+ public:
+  void format(const spdlog::details::log_msg& message, const std::tm& /*time*/, spdlog::memory_buf_t& to) override {
+    const std::string text = printable({message.payload.data(), message.payload.size()}, LineBreaks::kept);
+    to.append(text.data(), text.data() + text.size());
+  }
+  [[nodiscard]] std::unique_ptr<custom_flag_formatter> clone() const override {
+    return std::make_unique<PrintableMessage>();
+  }
+};
+
 /// Messages go to stderr as "reluscope: …"; errors in red where colour is welcome (spdlog does not know NO_COLOR).
 void set_up_logging() {
   const auto mode = wants_color(STDERR_FILENO) ? spdlog::color_mode::always : spdlog::color_mode::never;
   const auto logger =
       std::make_shared<spdlog::logger>("reluscope", std::make_shared<spdlog::sinks::stderr_color_sink_st>(mode));
-  logger->set_pattern("%^%n:%$ %v");
+  auto formatter = std::make_unique<spdlog::pattern_formatter>();
+  formatter->add_flag<PrintableMessage>('*').set_pattern("%^%n:%$ %*");
+  logger->set_formatter(std::move(formatter));
   spdlog::set_default_logger(logger);
 }
 
@@ -160,7 +178,7 @@ int run_command_line(int argc, const char* const* argv) {
     static_cast<void>(!::write(STDERR_FILENO, kMessage.data(), kMessage.size()));
     return kRunFailed;
   } catch (const std::exception& fault) {
-    spdlog::error("{}", clean_message(fault.what()));
+    spdlog::error("{}", fault.what());
     return kRunFailed;
   }
 }

@@ -27,7 +27,7 @@ void print_all(const Diagnosis& diagnosis, bool markdown) {
   } else {
     std::vector<std::vector<std::string>> rows;
     for (const Finding& finding : diagnosis.findings)
-      rows.push_back({std::string(severity_name(finding.severity)), finding.rule, printable(finding.sentence)});
+      rows.push_back({std::string(severity_name(finding.severity)), finding.rule, finding.sentence});
     std::cout << format_table({"severity", "rule", "finding"}, rows, 3,
                               markdown ? TableStyle::markdown : TableStyle::plain);
   }

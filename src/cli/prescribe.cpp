@@ -11,6 +11,7 @@
 #include "report/prescribe_report.hpp"
 #include "trials/prescribe.hpp"
 #include "util/error.hpp"
+#include "util/format.hpp"
 #include "util/output_place.hpp"
 #include "util/signals.hpp"
 #include "util/text_file.hpp"
@@ -50,7 +51,7 @@ void print_prescription(const Prescription& prescription, const std::string& pat
   print_findings(prescription.diagnosis, std::cout);
   if (prescription.screening.size() > 1) std::cout << '\n' << screening_table(prescription, style);
   if (prescription.fresh_seeds > 0) std::cout << '\n' << confirmation_table(prescription, style);
-  std::cout << (prescription.findings.empty() ? "" : "\n") << sentence_of(prescription) << '\n';
+  std::cout << (prescription.findings.empty() ? "" : "\n") << printable(sentence_of(prescription)) << '\n';
   if (!patch.empty()) std::cout << "\nThe change to the config, as JSON Patch:\n" << patch;
   std::cout << std::flush;
 }

@@ -58,7 +58,7 @@ int prune_it(const PruneOptions& options, bool quiet) {
   } else if (!quiet) {
     std::vector<std::vector<std::string>> rows;
     for (const PrunedLayer& layer : report.layers)
-      rows.push_back({printable(layer.name), std::to_string(layer.units), std::to_string(layer.removed)});
+      rows.push_back({layer.name, std::to_string(layer.units), std::to_string(layer.removed)});
     const double share =
         100.0 * (1.0 - static_cast<double>(report.parameters_after) / static_cast<double>(report.parameters_before));
     std::cout << format_table({"layer", "units", "removed"}, rows, 1, TableStyle::plain) << '\n'

@@ -22,6 +22,7 @@
 #include "trace/run_directory.hpp"
 #include "trace/trace_stream.hpp"
 #include "util/error.hpp"
+#include "util/format.hpp"
 #include "util/input.hpp"
 #include "util/nearest.hpp"
 #include "util/output_place.hpp"
@@ -93,7 +94,7 @@ void print_report(const RunOptions& options, bool quiet, const RunSummary& summa
   std::ostream& out = stdout_taken ? std::cerr : std::cout;
   out << layer_table(summary, options.markdown ? TableStyle::markdown : TableStyle::plain) << '\n'
       << final_figures(summary) << '\n'
-      << verdict(summary) << '\n'
+      << printable(verdict(summary)) << '\n'
       << std::flush;
   spdlog::info("traces are in {}", directory.path().string());
 }

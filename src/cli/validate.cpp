@@ -4,6 +4,7 @@
 #include "cli/commands.hpp"
 #include "config/load.hpp"
 #include "util/error.hpp"
+#include "util/format.hpp"
 
 namespace reluscope {
 
@@ -26,8 +27,9 @@ void add_validate(CommandLine& line) {
     line.action = [&line, options] {
       const ExperimentSpec spec = load_experiment(options->config, options->overrides);
       if (!line.common.quiet)
-        std::cout << spec.origin << ": ok (" << spec.name << ": " << spec.network.layers.size() << " layers, "
-                  << spec.data.source.name << " data, " << spec.loss.name << ", " << spec.train.optimizer.name << ")\n";
+        std::cout << printable(spec.origin) << ": ok (" << spec.name << ": " << spec.network.layers.size()
+                  << " layers, " << spec.data.source.name << " data, " << spec.loss.name << ", "
+                  << spec.train.optimizer.name << ")\n";
       return kDone;
     };
   });

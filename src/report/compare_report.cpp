@@ -38,7 +38,7 @@ std::string comparison_table(const std::vector<Comparison>& rows, TableStyle sty
   for (const Comparison& row : rows) {
     const Metric& metric = metric_called(row.metric);
     const std::string title = row.data.empty() ? metric.doc : row.data + ' ' + metric.doc;
-    cells.push_back({row.metric == last ? "" : title, printable(row.variant),
+    cells.push_back({row.metric == last ? "" : title, row.variant,
                      row.runs > 0 ? format_short(metric.scale * row.median) : "-",
                      row.difference.count > 0 ? difference_text(row.difference, metric.scale) : "",
                      judgement(row, metric.larger_is_better),

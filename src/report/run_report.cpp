@@ -36,7 +36,7 @@ std::string layer_table(const RunSummary& summary, TableStyle style) {
     const std::string norms = layer.grad_norm_first
                                   ? format_short(*layer.grad_norm_first) + " → " + format_short(*layer.grad_norm_last)
                                   : "-";
-    rows.push_back({printable(layer.name), layer.activation, std::to_string(++number), std::to_string(layer.units),
+    rows.push_back({layer.name, layer.activation, std::to_string(++number), std::to_string(layer.units),
                     percent(layer.dead, layer.units), percent(dead_at_start(layer), layer.units),
                     percent(layer.saturated, layer.units), norms});
   }
@@ -82,7 +82,7 @@ std::string verdict(const RunSummary& summary) {
     if (worst == nullptr || fraction(layer) > fraction(*worst)) worst = &layer;
   }
   if (extinct != nullptr)
-    return "Layer '" + printable(extinct->name) + "' is wholly dead" +
+    return "Layer '" + extinct->name + "' is wholly dead" +
            (*dead_at_start(*extinct) < extinct->units ? ""
             : has_inherited(*extinct)                 ? " since before training, in the weights of the file"
                                                       : " from birth") +
@@ -91,7 +91,7 @@ std::string verdict(const RunSummary& summary) {
   if (dead > 0)
     return share_text(dead, units) + " hidden units are dead on the whole training set, " + std::to_string(at_start) +
            (inherited ? " inherited from the weights' file" : " from birth") + "; worst is layer '" +
-           printable(worst->name) + "' with " + share_text(*worst->dead, worst->units) + ".";
+           worst->name + "' with " + share_text(*worst->dead, worst->units) + ".";
   if (saturated > 0) return "No dead unit; " + share_text(saturated, units) + " hidden units are saturated.";
   return "No dead unit among " + std::to_string(units) + " hidden units.";
 }

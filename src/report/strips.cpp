@@ -69,8 +69,8 @@ std::vector<Line> lines_of(const std::map<std::int64_t, Rows<R>>& layers, Get ge
 }
 
 std::string name_cell(const std::string& name) {
-  std::string text = printable(name).substr(0, kNameColumns);
-  return "  " + text + std::string(kNameColumns - text.size() + 1, ' ');
+  const std::string text = first_characters(printable(name), kNameColumns);
+  return "  " + text + std::string(kNameColumns - code_points(text) + 1, ' ');
 }
 
 std::string paint(const std::string& text, const char* code, bool color) {

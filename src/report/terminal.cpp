@@ -7,6 +7,8 @@
 #include <cctype>
 #include <cstdlib>
 
+#include "util/format.hpp"
+
 namespace reluscope {
 
 namespace {
@@ -14,11 +16,6 @@ namespace {
 std::string environment(const char* name) {
   const char* value = std::getenv(name);
   return value == nullptr ? "" : value;
-}
-
-std::size_t code_points(std::string_view text) {
-  return static_cast<std::size_t>(
-      std::count_if(text.begin(), text.end(), [](char byte) { return (byte & 0xC0) != 0x80; }));
 }
 
 std::string padded_cell(const std::string& cell, std::size_t width, bool left) {
@@ -52,8 +49,15 @@ bool locale_is_utf8() {
   return false;
 }
 
-std::string format_table(const std::vector<std::string>& header, const std::vector<std::vector<std::string>>& rows,
+std::size_t code_points(std::string_view text) {
+  return static_cast<std::size_t>(
+      std::count_if(text.begin(), text.end(), [](char byte) { return (byte & 0xC0) != 0x80; }));
+}
+
+std::string format_table(const std::vector<std::string>& header, std::vector<std::vector<std::string>> rows,
                          std::size_t left_aligned, TableStyle style) {
+  for (auto& row : rows)
+    for (std::string& cell : row) cell = printable(cell);
   std::vector<std::size_t> widths;
   for (std::size_t column = 0; column < header.size(); ++column) {
     std::size_t width = std::max<std::size_t>(code_points(header[column]), style == TableStyle::markdown ? 3 : 1);

@@ -19,8 +19,12 @@ bool locale_is_utf8();
 
 enum class TableStyle { plain, markdown };
 
-/// Cells as aligned columns: numbers (all columns but the first `left_aligned`) to the right. Widths count code points.
-std::string format_table(const std::vector<std::string>& header, const std::vector<std::vector<std::string>>& rows,
+/// Cells as aligned columns: numbers (all columns but the first `left_aligned`) to the right. They can be any text, and
+/// are made printable(). Widths count code points.
+std::string format_table(const std::vector<std::string>& header, std::vector<std::vector<std::string>> rows,
                          std::size_t left_aligned, TableStyle style);
+
+/// Columns that UTF-8 text takes, at one a character.
+std::size_t code_points(std::string_view text);
 
 }  // namespace reluscope

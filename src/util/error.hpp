@@ -4,20 +4,17 @@
 
 #include <stdexcept>
 #include <string>
-#include <string_view>
 
 namespace reluscope {
 
 /// Exit codes of the command line (see `reluscope --help`).
 enum ExitCode : int { kDone = 0, kRunFailed = 1, kBadUsage = 2, kFindings = 3 };
 
-/// A message as it may be shown: file names, keys and cells in it can be anything. Control characters, and bytes that
-/// are no UTF-8, become '?'; of a line that is endless the middle is left out.
-std::string clean_message(std::string_view message);
-
+/// What it says may be shown: file names, keys and cells in the message can be anything, and are made printable()
+/// (util/format.hpp).
 class UserError : public std::runtime_error {
  public:
-  UserError(const std::string& message, ExitCode code) : std::runtime_error(clean_message(message)), exit_code_(code) {}
+  UserError(const std::string& message, ExitCode code);
   [[nodiscard]] ExitCode exit_code() const { return exit_code_; }
 
  private:

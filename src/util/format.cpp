@@ -41,6 +41,45 @@ std::size_t character_bytes(std::string_view text) {
   return out ? 0 : bytes;
 }
 
+/// Whether the character that the text starts with commands the terminal, or the direction of what follows it.
+bool is_control(std::string_view text, std::size_t bytes) {
+  const auto byte = [&](std::size_t at) { return static_cast<unsigned char>(text[at]); };
+  if (bytes == 1) return byte(0) < 0x20 || byte(0) == 0x7F;
+  if (bytes == 2) return (byte(0) == 0xC2 && byte(1) < 0xA0) || text.starts_with("\u061C");
+  if (bytes != 3 || byte(0) != 0xE2) return false;
+  const bool marks = byte(1) == 0x80 && (byte(2) == 0x8E || byte(2) == 0x8F || (byte(2) >= 0xAA && byte(2) <= 0xAE));
+  return marks || (byte(1) == 0x81 && byte(2) >= 0xA6 && byte(2) <= 0xA9);
+}
+
+/// The first place from `at` on where no character goes on.
+std::size_t character_start(std::string_view text, std::size_t at) {
+  while (at < text.size() && (static_cast<unsigned char>(text[at]) & 0xC0U) == 0x80U) ++at;
+  return at;
+}
+
+void append_printable(std::string& to, std::string_view text) {
+  while (!text.empty()) {
+    const std::size_t bytes = character_bytes(text);
+    if (bytes == 0 || is_control(text, bytes)) {
+      to += '?';
+    } else {
+      to += text.substr(0, bytes);
+    }
+    text.remove_prefix(std::max<std::size_t>(bytes, 1));
+  }
+}
+
+void append_printable_line(std::string& to, std::string_view line) {
+  // Longest line, and what is kept of a longer one at either end.
+  constexpr std::size_t kMostBytes = 1000;
+  constexpr std::size_t kKeptStart = 600;
+  constexpr std::size_t kKeptEnd = 300;
+  if (line.size() <= kMostBytes) return append_printable(to, line);
+  append_printable(to, line.substr(0, character_start(line, kKeptStart)));
+  to += " … ";
+  append_printable(to, line.substr(character_start(line, line.size() - kKeptEnd)));
+}
+
 }  // namespace
 
 void append_number(std::string& to, double value) {
@@ -72,20 +111,21 @@ void append_json_string(std::string& to, std::string_view text) {
   to += nlohmann::json(text).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 
-std::string printable(std::string_view text) {
+std::string printable(std::string_view text, LineBreaks breaks) {
   std::string clean;
-  while (!text.empty()) {
-    const std::size_t bytes = character_bytes(text);
-    const auto first = static_cast<unsigned char>(text.front());
-    const bool control = first < 0x20 || first == 0x7F || (bytes == 2 && first == 0xC2 && text[1] < '\xA0');
-    if (bytes == 0 || control) {
-      clean += '?';
-    } else {
-      clean += text.substr(0, bytes);
-    }
-    text.remove_prefix(std::max<std::size_t>(bytes, 1));
+  while (true) {
+    const std::size_t end = breaks == LineBreaks::kept ? text.find('\n') : std::string_view::npos;
+    append_printable_line(clean, text.substr(0, end));
+    if (end == std::string_view::npos) return clean;
+    clean += '\n';
+    text.remove_prefix(end + 1);
   }
-  return clean;
+}
+
+std::string first_characters(std::string_view text, std::size_t most) {
+  std::size_t end = 0;
+  for (; most > 0 && end < text.size(); --most) end = character_start(text, end + 1);
+  return std::string(text.substr(0, end));
 }
 
 std::string format_bytes(std::uint64_t bytes) {

@@ -18,10 +18,16 @@ void append_csv_cell(std::string& to, std::string_view cell);
 /// A JSON string with its quotes. Invalid UTF-8 is replaced.
 void append_json_string(std::string& to, std::string_view text);
 
-/// Text from anywhere, so that it cannot command a terminal: control characters (C0, DEL, C1) and what is no UTF-8
-/// become
-/// '?'.
-std::string printable(std::string_view text);
+/// Whether line breaks stay: they do in a message of several lines; in a name or a cell they would break the layout.
+enum class LineBreaks { replaced, kept };
+
+/// Text from anywhere, so that it cannot command a terminal or mislead its reader: whatever comes from a file, a path
+/// or a config is printed through here. Control characters (C0, DEL, C1), those that change the direction of writing
+/// (U+061C, U+200E, U+200F, U+202A to U+202E, U+2066 to U+2069) and what is no UTF-8 become '?'; of a line that is
+/// endless the middle is left out. No character is cut.
+std::string printable(std::string_view text, LineBreaks breaks = LineBreaks::replaced);
+/// The first characters of UTF-8 text, at most so many.
+std::string first_characters(std::string_view text, std::size_t most);
 
 /// "1.2 GiB", "640 KiB".
 std::string format_bytes(std::uint64_t bytes);

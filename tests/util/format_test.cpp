@@ -59,6 +59,46 @@ TEST_CASE("JSON strings survive control characters and broken UTF-8") {
   CHECK(out == "\"a\\\"\\u0001\xEF\xBF\xBD\"");
 }
 
+TEST_CASE("printable text commands no terminal, misleads no reader, and is UTF-8 whatever it was made of") {
+  CHECK(printable("\x1b[2J\x07\t\x7f") == "?[2J???");
+  CHECK(printable("\u0085\u009b31m") == "??31m");
+  // Each of the characters that turn the direction of writing, between two that stay.
+  for (const char* mark : {"\u061C", "\u200E", "\u200F", "\u202A", "\u202B", "\u202C", "\u202D", "\u202E", "\u2066",
+                           "\u2067", "\u2068", "\u2069"})
+    CHECK(printable("a" + std::string(mark) + "b") == "a?b");
+  // Their neighbours stay.
+  const std::string kept = "\u061B\u061D\u200D\u2010\u2029\u202F\u2065\u206A\u00A0äé漢😀";
+  CHECK(printable(kept) == kept);
+  CHECK(printable("\xff\xc3(x\xe2\x80") == std::string(2, '?') + "(x" + std::string(2, '?'));
+  CHECK(printable("\xc0\xaf\xed\xa0\x80") == "?????");  // overlong; a surrogate
+}
+
+TEST_CASE("line breaks stay in messages and nowhere else") {
+  CHECK(printable("a\nb\r\n", LineBreaks::kept) == "a\nb?\n");
+  CHECK(printable("a\nb") == "a?b");
+}
+
+TEST_CASE("an endless line is cut in its middle, between characters; other lines of a message stay whole") {
+  for (const char* letter : {"x", "ä", "漢", "😀"})
+    for (std::size_t before = 0; before < 4; ++before) {
+      std::string line(before, 'x');
+      while (line.size() < 5000) line += letter;
+      const std::string clean = printable("first\n" + line + "\nlast", LineBreaks::kept);
+      CHECK(clean.find('?') == std::string::npos);
+      CHECK(clean.starts_with("first\n" + std::string(before, 'x') + letter));
+      CHECK(clean.ends_with(std::string(letter) + "\nlast"));
+      CHECK(clean.find(" … ") != std::string::npos);
+      CHECK(clean.size() < 1000);
+    }
+}
+
+TEST_CASE("the first characters of a text are whole") {
+  CHECK(first_characters("añ漢😀", 0).empty());
+  CHECK(first_characters("añ漢😀", 2) == "añ");
+  CHECK(first_characters("añ漢😀", 3) == "añ漢");
+  CHECK(first_characters("añ漢😀", 9) == "añ漢😀");
+}
+
 TEST_CASE("sizes are readable") {
   CHECK(format_bytes(0) == "0 B");
   CHECK(format_bytes(1536) == "1.5 KiB");
