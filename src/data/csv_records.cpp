@@ -31,8 +31,8 @@ bool is_blank(std::string_view line) { return line.find_first_not_of(" \t") == s
 
 }  // namespace
 
-CsvRecords::CsvRecords(const std::filesystem::path& path, char delimiter)
-    : file_(path), delimiter_(delimiter), buffer_(file_.buffer_bytes()) {
+CsvRecords::CsvRecords(const std::filesystem::path& path, char delimiter, FileKind kind)
+    : file_(path, kind), delimiter_(delimiter), buffer_(file_.buffer_bytes()) {
   buffer_size_ = file_.read(buffer_.data(), buffer_.size());
   const std::string_view start(buffer_.data(), buffer_size_);
   if (start.starts_with("\xFF\xFE") || start.starts_with("\xFE\xFF"))

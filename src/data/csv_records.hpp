@@ -18,8 +18,8 @@ inline constexpr std::size_t kMostFields = std::size_t{1} << 20U;
 class CsvRecords {
  public:
   /// delimiter: 0 takes whichever of `,` `;` tab occurs most in the first line. Skips a UTF-8 BOM.
-  /// Throws DataError for an empty file and one in UTF-16.
-  CsvRecords(const std::filesystem::path& path, char delimiter);
+  /// Throws DataError for an empty file and one in UTF-16, and for what InputFile refuses.
+  CsvRecords(const std::filesystem::path& path, char delimiter, FileKind kind = FileKind::any);
 
   /// Fetches the next record; false at the end of the file. Lines without any text are skipped.
   /// Throws DataError for a quoted field that never ends, for quotes where RFC 4180 has none, and for more than a
@@ -33,6 +33,8 @@ class CsvRecords {
   [[nodiscard]] std::uint64_t line() const { return record_line_; }
   [[nodiscard]] char delimiter() const { return delimiter_; }
   [[nodiscard]] const std::string& name() const { return file_.name(); }
+  /// Bytes of text read so far, or a little more.
+  [[nodiscard]] std::uint64_t bytes() const { return file_.offset(); }
   /// Throws DataError "NAME: line N: message"; `fail` takes the line of the current record.
   [[noreturn]] void fail(const std::string& message) const { fail_at(record_line_, message); }
   [[noreturn]] void fail_at(std::uint64_t line, const std::string& message) const;

@@ -40,23 +40,31 @@ std::string_view file_format_name(FileFormat format) {
   return kNames[static_cast<std::size_t>(format)];
 }
 
-FileFacts examine_file(const std::filesystem::path& path) {
+FileFormat file_format(const std::filesystem::path& path) {
   std::error_code error;
   const auto status = std::filesystem::status(path, error);
   if (!std::filesystem::is_regular_file(status))
     throw DataError(path.string() + ": " + (std::filesystem::exists(status) ? "not a regular file" : "no such file"));
   InputFile file(path);
+  std::vector<char> piece(kPieceBytes);
+  const std::size_t got = file.read(piece.data(), piece.size());
+  if (got == 0) throw DataError(path.string() + ": the file is empty");
+  return format_of(file, {piece.data(), got}, std::filesystem::file_size(path, error));
+}
+
+FileFacts examine_file(const std::filesystem::path& path) {
   FileFacts facts;
+  facts.format = file_format(path);
+  InputFile file(path);
+  std::error_code error;
   facts.file_bytes = std::filesystem::file_size(path, error);
   facts.compressed = file.is_compressed();
   std::vector<char> piece(kPieceBytes);
   auto checksum = ::crc32(0, nullptr, 0);
   while (const std::size_t got = file.read(piece.data(), piece.size())) {
-    if (facts.bytes == 0) facts.format = format_of(file, {piece.data(), got}, facts.file_bytes);
     checksum = ::crc32(checksum, reinterpret_cast<const Bytef*>(piece.data()), static_cast<uInt>(got));
     facts.bytes += got;
   }
-  if (facts.bytes == 0) throw DataError(path.string() + ": the file is empty");
   facts.checksum = static_cast<std::uint32_t>(checksum);
   return facts;
 }

@@ -19,8 +19,11 @@ struct FileFacts {
   std::uint32_t checksum = 0;    ///< CRC-32 (zlib's, gzip's) of these
 };
 
-/// Reads the file once, in pieces. Text without a NUL is taken for CSV. Throws DataError: what is no regular file or is
-/// none of the formats, damaged gzip data.
+/// By its first bytes. Text without a NUL is taken for CSV. Throws DataError: what is no regular file, empty, or none
+/// of the formats.
+FileFormat file_format(const std::filesystem::path& path);
+
+/// Reads the file once, in pieces. Throws DataError as file_format, and for damaged gzip data.
 FileFacts examine_file(const std::filesystem::path& path);
 
 }  // namespace reluscope

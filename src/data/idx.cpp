@@ -55,25 +55,41 @@ void read_values(InputFile& file, ElementArray& array) {
   file.expect_end();
 }
 
-FeatureMatrix read_images(const std::filesystem::path& path) {
-  InputFile file(path);
-  ElementArray images = read_header(file);
-  if (images.shape.size() < 2)
-    file.fail_at(3, "images need 2 dimensions or more (samples × …), found " + std::to_string(images.shape.size()) +
-                        "; is this the labels file?");
-  if (element_count(images.shape) == 0) file.fail_at(4, "holds no data: its shape is " + shape_text(images.shape));
-  read_values(file, images);
-  require_finite(images.values, file.name());
-  return std::move(images.values);
+/// A file whose header was read and makes sense. Its values may be many: they come once all headers have been seen.
+struct Opened {
+  InputFile file;
+  ElementArray array;
+  explicit Opened(const std::filesystem::path& path) : file(path), array(read_header(file)) {}
+};
+
+Opened open_images(const std::filesystem::path& path) {
+  Opened images(path);
+  const std::vector<std::uint64_t>& shape = images.array.shape;
+  if (shape.size() < 2)
+    images.file.fail_at(3, "images need 2 dimensions or more (samples × …), found " + std::to_string(shape.size()) +
+                               "; is this the labels file?");
+  if (element_count(shape) == 0) images.file.fail_at(4, "holds no data: its shape is " + shape_text(shape));
+  return images;
 }
 
-TargetColumn read_labels(const std::filesystem::path& path) {
-  InputFile file(path);
-  ElementArray array = read_header(file);
-  if (array.shape.size() != 1)
-    file.fail_at(3,
-                 "labels have 1 dimension, found " + std::to_string(array.shape.size()) + "; is this the images file?");
-  if (array.shape[0] == 0) file.fail_at(4, "holds no labels");
+Opened open_labels(const std::filesystem::path& path) {
+  Opened labels(path);
+  const std::vector<std::uint64_t>& shape = labels.array.shape;
+  if (shape.size() != 1)
+    labels.file.fail_at(
+        3, "labels have 1 dimension, found " + std::to_string(shape.size()) + "; is this the images file?");
+  if (shape[0] == 0) labels.file.fail_at(4, "holds no labels");
+  return labels;
+}
+
+FeatureMatrix read_images(Opened images) {
+  read_values(images.file, images.array);
+  require_finite(images.array.values, images.file.name());
+  return std::move(images.array.values);
+}
+
+TargetColumn read_labels(Opened opened) {
+  auto& [file, array] = opened;
   const std::uint64_t start = file.offset();
   read_values(file, array);
   std::vector<double> labels = row_as_doubles(array.values, 0);
@@ -87,12 +103,13 @@ TargetColumn read_labels(const std::filesystem::path& path) {
   return TargetColumn(std::move(labels));
 }
 
-void require_same_count(const ParamValues& params, const char* images_key, Index images, const char* labels_key,
-                        std::size_t labels) {
-  if (static_cast<std::size_t>(images) != labels)
-    throw DataError(params.text(images_key) + " (" + images_key + ") holds " + std::to_string(images) +
+/// By their headers.
+void require_same_count(const ParamValues& params, const char* images_key, const Opened& images, const char* labels_key,
+                        const Opened& labels) {
+  if (images.array.shape[0] != labels.array.shape[0])
+    throw DataError(params.text(images_key) + " (" + images_key + ") holds " + std::to_string(images.array.shape[0]) +
                     " samples, but " + params.text(labels_key) + " (" + labels_key + ") holds " +
-                    std::to_string(labels) + " labels; both have to agree");
+                    std::to_string(labels.array.shape[0]) + " labels; both have to agree");
 }
 
 bool has_test_part(const ParamValues& params) {
@@ -106,17 +123,25 @@ bool has_test_part(const ParamValues& params) {
 RawData load(const ParamValues& params, const SourceContext& context) {
   const bool with_test = has_test_part(params);
   const auto path = [&](const char* key) { return context.base_directory / params.text(key); };
+  Opened train_labels = open_labels(path("labels"));
+  Opened train_images = open_images(path("images"));
+  require_same_count(params, "images", train_images, "labels", train_labels);
+  std::optional<Opened> other_labels;
+  std::optional<Opened> other_images;
+  if (with_test) {
+    other_labels = open_labels(path("test_labels"));
+    other_images = open_images(path("test_images"));
+    require_same_count(params, "test_images", *other_images, "test_labels", *other_labels);
+  }
+
   RawData data;
   TargetColumns labels;
-  labels.push_back(read_labels(path("labels")));
-  data.train.features = read_images(path("images"));
-  require_same_count(params, "images", data.train.count(), "labels", labels.front().count());
-
+  labels.push_back(read_labels(std::move(train_labels)));
+  data.train.features = read_images(std::move(train_images));
   std::optional<TargetColumns> test_labels;
   if (with_test) {
-    test_labels.emplace().push_back(read_labels(path("test_labels")));
-    data.test.emplace().features = read_images(path("test_images"));
-    require_same_count(params, "test_images", data.test->count(), "test_labels", test_labels->front().count());
+    test_labels.emplace().push_back(read_labels(std::move(*other_labels)));
+    data.test.emplace().features = read_images(std::move(*other_images));
   }
   assign_targets(data, Task::classification, std::move(labels), std::move(test_labels), path("labels").string());
   return data;

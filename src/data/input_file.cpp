@@ -4,13 +4,11 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
-#include <fstream>
 #include <new>
 #include <system_error>
 #include <utility>
 
 #include "util/error.hpp"
-#include "util/input.hpp"
 
 namespace reluscope {
 namespace {
@@ -19,9 +17,20 @@ constexpr unsigned kLeastBufferBytes = 8U << 10U;
 constexpr std::size_t kLargestRead = std::size_t{1} << 30U;  // gzread counts in int
 constexpr std::size_t kQuotedLength = 40;
 
+/// The length modulo 2^32 with which a gzip member ends (RFC 1952, ISIZE).
+std::optional<std::uint32_t> stated_size(int descriptor, std::uint64_t file_bytes) {
+  std::array<unsigned char, 4> trailer;
+  if (file_bytes < trailer.size() ||
+      read_at(descriptor, file_bytes - trailer.size(), trailer.data(), trailer.size()) < trailer.size())
+    return std::nullopt;
+  std::uint32_t size = 0;
+  for (std::size_t byte = trailer.size(); byte-- > 0;) size = size << 8U | trailer[byte];
+  return size;
+}
+
 }  // namespace
 
-InputFile::InputFile(const std::filesystem::path& path) : name_(path.string()) {
+InputFile::InputFile(const std::filesystem::path& path, FileKind kind) : name_(path.string()) {
   std::error_code error;
   const std::filesystem::file_status status = std::filesystem::status(path, error);
   if (!std::filesystem::exists(status))
@@ -29,11 +38,11 @@ InputFile::InputFile(const std::filesystem::path& path) : name_(path.string()) {
                     " (relative paths start at the config file's directory)");
   if (std::filesystem::is_directory(status)) throw DataError(name_ + ": is a directory, a data file is needed");
 
-  Descriptor opened = open_for_reading(path);
+  Descriptor opened = open_for_reading(path, kind);
   if (opened.number() < 0) throw DataError(name_ + ": cannot be opened: " + std::strerror(errno));
   file_.reset(gzdopen(opened.number(), "rb"));
   if (!file_) throw std::bad_alloc();
-  static_cast<void>(opened.release());  // closed with file_
+  descriptor_ = opened.release();  // closed with file_
   if (const std::uint64_t size = std::filesystem::is_regular_file(status) ? std::filesystem::file_size(path, error) : 0;
       size > 0 && !error)
     buffer_bytes_ = static_cast<unsigned>(std::clamp<std::uint64_t>(size, kLeastBufferBytes, kBufferBytes));
@@ -43,6 +52,8 @@ InputFile::InputFile(const std::filesystem::path& path) : name_(path.string()) {
     const std::uint64_t size = std::filesystem::file_size(path, error);
     if (!error) plain_size_ = size;
   }
+  if (kind == FileKind::regular && !plain_size_)
+    throw DataError(name_ + ": found gzip data, expected plain text as a run writes it: gunzip it");
   whole_is_checked_ = plain_size_ || !std::filesystem::is_regular_file(status);
 }
 
@@ -72,15 +83,10 @@ std::size_t InputFile::read(void* out, std::size_t size) {
 void InputFile::expect_end_of_gzip() {
   if (std::exchange(whole_is_checked_, true)) return;
   // Nearly always there is one member, and its length, at the very end, is what was read.
-  std::ifstream file(name_, std::ios::binary);
+  std::error_code error;
+  const std::uint64_t size = std::filesystem::file_size(name_, error);
+  if (stated_size(descriptor_, size) == static_cast<std::uint32_t>(offset_)) return;
   std::array<unsigned char, 1 << 14> packed;
-  std::uint32_t stated = 0;
-  file.seekg(-static_cast<std::streamoff>(sizeof(stated)), std::ios::end);
-  file.read(reinterpret_cast<char*>(packed.data()), sizeof(stated));
-  for (std::size_t byte = sizeof(stated); byte-- > 0;) stated = stated << 8U | packed[byte];
-  if (file && stated == static_cast<std::uint32_t>(offset_)) return;
-  file.clear();
-  file.seekg(0);
   z_stream stream{};
   constexpr int kGzip = 15 + 16;  // window bits, and the flag for gzip alone
   if (inflateInit2(&stream, kGzip) != Z_OK) throw std::bad_alloc();
@@ -88,12 +94,13 @@ void InputFile::expect_end_of_gzip() {
   std::array<unsigned char, 1 << 16> unpacked;
   std::uint64_t members_end = 0;  // where the last whole member ends
   std::uint64_t taken = 0;
+  std::uint64_t fetched = 0;
   stream.avail_out = 1;
   while (true) {
     if (stream.avail_in == 0 && stream.avail_out != 0) {  // else there is more to come of what was taken
-      file.read(reinterpret_cast<char*>(packed.data()), packed.size());
       stream.next_in = packed.data();
-      stream.avail_in = static_cast<unsigned>(file.gcount());
+      stream.avail_in = static_cast<unsigned>(read_at(descriptor_, fetched, packed.data(), packed.size()));
+      fetched += stream.avail_in;
       if (stream.avail_in == 0) break;
     }
     stream.next_out = unpacked.data();
@@ -109,8 +116,6 @@ void InputFile::expect_end_of_gzip() {
       break;
     }
   }
-  std::error_code error;
-  const std::uint64_t size = std::filesystem::file_size(name_, error);
   if (!error && members_end != size)
     throw DataError(name_ + ": after " + std::to_string(members_end) + " bytes of gzip data " +
                     std::to_string(size - members_end) + " bytes follow that are none");
@@ -139,15 +144,9 @@ void InputFile::fail_at(std::uint64_t offset, const std::string& message) const 
 }
 
 std::uint64_t gzip_content_size(const std::filesystem::path& path) {
-  std::ifstream file(path, std::ios::binary | std::ios::ate);
-  const auto on_disk = static_cast<std::uint64_t>(std::max<std::streamoff>(file.tellg(), 0));
-  std::array<unsigned char, 4> trailer = {};
-  file.seekg(-static_cast<std::streamoff>(trailer.size()), std::ios::end);
-  file.read(reinterpret_cast<char*>(trailer.data()), static_cast<std::streamsize>(trailer.size()));
-  if (!file) return on_disk;
-  std::uint64_t size = 0;
-  for (std::size_t byte = trailer.size(); byte-- > 0;) size = size << 8U | trailer[byte];
-  return std::max(size, on_disk);
+  const Descriptor file = open_for_reading(path);
+  const std::uint64_t on_disk = size_of(file);
+  return std::max<std::uint64_t>(stated_size(file.number(), on_disk).value_or(0), on_disk);
 }
 
 std::string in_quotes(std::string_view text) {

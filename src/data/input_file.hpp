@@ -11,12 +11,15 @@
 #include <string>
 #include <string_view>
 
+#include "util/input.hpp"
+
 namespace reluscope {
 
 class InputFile {
  public:
-  /// Throws DataError when there is no such file, it is a directory, or it cannot be opened.
-  explicit InputFile(const std::filesystem::path& path);
+  /// Throws DataError when there is no such file, it is a directory, or it cannot be opened; of the kind `regular` also
+  /// where it is another file than a plain one: no pipe, no device, and not compressed.
+  explicit InputFile(const std::filesystem::path& path, FileKind kind = FileKind::any);
 
   /// Reads up to `size` bytes (after decompression) and returns how many; fewer than asked for only at the end.
   /// Throws DataError for a read error and for gzip data that are damaged or cut off.
@@ -52,6 +55,7 @@ class InputFile {
   std::uint64_t offset_ = 0;
   static constexpr unsigned kBufferBytes = 256U << 10U;
   unsigned buffer_bytes_ = kBufferBytes;
+  int descriptor_ = -1;  ///< that of file_, which closes it
 };
 
 /// How many bytes a gzip file holds by its own account (RFC 1952, ISIZE: modulo 2^32, last member only), but at least

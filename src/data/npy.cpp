@@ -60,37 +60,51 @@ ElementArray read_values(InputFile& file, const NpyHeader& header) {
   return array;
 }
 
-ElementArray read_array(const std::filesystem::path& path, std::string_view needed, std::size_t least_dimensions,
-                        std::size_t most_dimensions) {
-  InputFile file(path);
-  const NpyHeader header = read_npy_header(file);
+/// A file whose header was read and makes sense. Its values may be many: they come once all headers have been seen.
+struct Opened {
+  InputFile file;
+  NpyHeader header;
+  explicit Opened(const std::filesystem::path& path) : file(path), header(read_npy_header(file)) {}
+};
+
+Opened open_array(const std::filesystem::path& path, std::string_view needed, std::size_t least_dimensions,
+                  std::size_t most_dimensions) {
+  Opened opened(path);
+  const auto& [file, header] = opened;
   const std::string found = header.shape.empty() ? "a single number" : "shape " + shape_text(header.shape);
   if (header.shape.size() < least_dimensions || header.shape.size() > most_dimensions)
     file.fail_at(0, "an array of " + std::string(needed) + " is needed, found " + found);
   if (element_count(header.shape) == 0) file.fail_at(0, "holds no data: found " + found);
-  ElementArray array = read_values(file, header);
-  require_finite(array.values, file.name());
+  return opened;
+}
+
+Opened open_features(const std::filesystem::path& path) { return open_array(path, "samples × features", 2, SIZE_MAX); }
+
+Opened open_targets(const std::filesystem::path& path) {
+  return open_array(path, "one label a sample, or samples × outputs,", 1, 2);
+}
+
+ElementArray read_array(Opened opened) {
+  ElementArray array = read_values(opened.file, opened.header);
+  require_finite(array.values, opened.file.name());
   return array;
 }
 
-FeatureMatrix read_features(const std::filesystem::path& path) {
-  return read_array(path, "samples × features", 2, SIZE_MAX).values;
-}
-
-TargetColumns read_targets(const std::filesystem::path& path) {
-  const ElementArray array = read_array(path, "one label a sample, or samples × outputs,", 1, 2);
+TargetColumns read_targets(Opened opened) {
+  const ElementArray array = read_array(std::move(opened));
   const auto outputs = static_cast<Index>(element_count(array.shape, 1));
   TargetColumns columns;
   for (Index output = 0; output < outputs; ++output) columns.emplace_back(row_as_doubles(array.values, output));
   return columns;
 }
 
-void require_same_count(const ParamValues& params, std::string_view features_key, Index samples,
-                        std::string_view labels_key, const TargetColumns& labels) {
-  if (static_cast<std::size_t>(samples) != labels.front().count())
+/// By their headers.
+void require_same_count(const ParamValues& params, std::string_view features_key, const Opened& features,
+                        std::string_view labels_key, const Opened& labels) {
+  if (features.header.shape[0] != labels.header.shape[0])
     throw DataError(params.text(features_key) + " (" + std::string(features_key) + ") holds " +
-                    std::to_string(samples) + " samples, but " + params.text(labels_key) + " (" +
-                    std::string(labels_key) + ") holds " + std::to_string(labels.front().count()) +
+                    std::to_string(features.header.shape[0]) + " samples, but " + params.text(labels_key) + " (" +
+                    std::string(labels_key) + ") holds " + std::to_string(labels.header.shape[0]) +
                     " labels; both have to agree");
 }
 
@@ -99,16 +113,24 @@ RawData load(const ParamValues& params, const SourceContext& context) {
   const auto path = [&](std::string_view key) { return context.base_directory / params.text(key); };
   const std::string_view features_key = single ? "file" : "train";
   const std::string_view labels_key = single ? "labels" : "train_labels";
-  RawData data;
-  TargetColumns targets = read_targets(path(labels_key));
-  data.train.features = read_features(path(features_key));
-  require_same_count(params, features_key, data.train.count(), labels_key, targets);
+  Opened labels = open_targets(path(labels_key));
+  Opened features = open_features(path(features_key));
+  require_same_count(params, features_key, features, labels_key, labels);
+  std::optional<Opened> test_labels;
+  std::optional<Opened> test_features;
+  if (!single) {
+    test_labels = open_targets(path("test_labels"));
+    test_features = open_features(path("test"));
+    require_same_count(params, "test", *test_features, "test_labels", *test_labels);
+  }
 
+  RawData data;
+  TargetColumns targets = read_targets(std::move(labels));
+  data.train.features = read_array(std::move(features)).values;
   std::optional<TargetColumns> test_targets;
   if (!single) {
-    test_targets = read_targets(path("test_labels"));
-    data.test.emplace().features = read_features(path("test"));
-    require_same_count(params, "test", data.test->count(), "test_labels", *test_targets);
+    test_targets = read_targets(std::move(*test_labels));
+    data.test.emplace().features = read_array(std::move(*test_features)).values;
     if (test_targets->size() != targets.size())
       throw DataError(params.text("test_labels") + " (test_labels) holds " + std::to_string(test_targets->size()) +
                       " values a sample, but train_labels " + std::to_string(targets.size()));

@@ -41,14 +41,14 @@ class DictionaryParser {
       const std::string_view key = string();
       expect(':');
       if (key == "descr") {
+        once(has_type_, key);
         description(string());
-        has_type_ = true;
       } else if (key == "fortran_order") {
+        once(has_order_, key);
         header_.fortran_order = boolean();
-        has_order_ = true;
       } else if (key == "shape") {
+        once(has_shape_, key);
         shape();
-        has_shape_ = true;
       } else {
         fail("unknown key " + in_quotes(key));
       }
@@ -66,6 +66,11 @@ class DictionaryParser {
  private:
   [[noreturn]] void fail(const std::string& message) const {
     file_.fail_at(start_ + place_, "malformed NPY header: " + message);
+  }
+
+  void once(bool& given, std::string_view key) const {
+    if (given) fail("the key " + in_quotes(key) + " is given twice");
+    given = true;
   }
 
   void skip_blanks() {
@@ -168,8 +173,10 @@ NpyHeader read_npy_header(InputFile& file) {
     file.fail_at(0, "not an NPY file: it has to start with \"\\x93NUMPY\", found " +
                         in_quotes(std::string_view(start.data(), kMagic.size())));
   const int version = static_cast<unsigned char>(start[6]);
-  if (version < 1 || version > 3)
-    file.fail_at(6, "NPY version " + std::to_string(version) + " is unknown; 1, 2 and 3 are known");
+  const int minor = static_cast<unsigned char>(start[7]);
+  if (version < 1 || version > 3 || minor != 0)
+    file.fail_at(6, "NPY version " + std::to_string(version) + "." + std::to_string(minor) +
+                        " is unknown; 1.0, 2.0 and 3.0 are known");
   const std::uint32_t length = read_length(file, version == 1 ? 2 : 4);
   if (length > kLongestHeader)
     file.fail_at(8, "the header is said to have " + std::to_string(length) + " bytes, more than " +

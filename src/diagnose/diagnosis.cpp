@@ -87,7 +87,7 @@ std::optional<RunTables> measured_part(const RunTables& run, const RuleEntry& ru
 
 template <class R>
 void read_if_there(const std::filesystem::path& path, TableRows<R>& table) {
-  if (has_file(path)) table = read_table<R>(path, true);
+  if (has_own_file(path)) table = read_table<R>(path, TablePlace::run_directory);
 }
 
 /// A layer without a name is called after its number.
@@ -271,7 +271,7 @@ std::vector<std::string> rule_sets() {
 Thresholds read_thresholds(const std::filesystem::path& path) {
   Thresholds thresholds;
   const std::filesystem::path manifest = path / "manifest.json";
-  if (!has_file(manifest)) return thresholds;
+  if (!has_own_file(manifest)) return thresholds;
   using Json = nlohmann::ordered_json;
   const Json document = read_json_object(manifest);
   const Json::json_pointer all("/config/diagnose");

@@ -33,7 +33,7 @@ constexpr Index kColumns = 256;
 /// The config of a run, as its manifest has it, with its paths as the run saw them.
 ExperimentSpec read_spec(const std::filesystem::path& run) {
   const std::filesystem::path path = run / "manifest.json";
-  if (!has_file(path)) throw DataError(run.string() + ": expected the directory of a run (no manifest.json)");
+  if (!has_own_file(path)) throw DataError(run.string() + ": expected the directory of a run (no manifest.json)");
   return spec_of_manifest(read_json_object(path), path);
 }
 
@@ -43,7 +43,12 @@ std::vector<std::vector<bool>> read_units(const std::filesystem::path& run, cons
   const std::filesystem::path path = run / "units.csv";
   std::vector<std::vector<bool>> out;
   for (const Index count : units) out.emplace_back(static_cast<std::size_t>(count), false);
-  for (const UnitRecord& row : read_table<UnitRecord>(path).rows) {
+  const std::vector<UnitRecord> rows = read_table<UnitRecord>(path, TablePlace::run_directory).rows;
+  const Index all = std::accumulate(units.begin(), units.end(), Index{0});
+  if (rows.size() != static_cast<std::size_t>(all))
+    throw DataError(path.string() + ": found " + std::to_string(rows.size()) + " rows, expected one for each of the " +
+                    std::to_string(all) + " units of the run's network: let the run end first");
+  for (const UnitRecord& row : rows) {
     if (!is_measured(row, &UnitRecord::layer) || !is_measured(row, &UnitRecord::unit) ||
         !is_measured(row, &UnitRecord::state))
       throw DataError(
@@ -172,7 +177,7 @@ PruneReport prune_network(const ExperimentSpec& spec, const std::filesystem::pat
   ThreadPool pool(threads);
   Network<T> network = initial_network<T>(spec, dataset.features(), spec.seed);
   const std::filesystem::path weights = run / RunDirectory::kWeights;
-  if (!has_file(weights))
+  if (!has_own_file(weights))
     throw DataError(weights.string() + ": there is no such file: make the run with --save-weights");
   import_weights(read_safetensors(weights), weights.string(), network);
   const Network<T> whole = network;

@@ -38,7 +38,7 @@ ExperimentSpec spec_of_manifest(const nlohmann::ordered_json& manifest, const st
 Resumption find_resumption(const std::filesystem::path& directory, std::optional<ExperimentSpec> given) {
   Resumption found;
   const std::filesystem::path manifest_file = directory / RunDirectory::kManifest;
-  const bool has_manifest = has_file(manifest_file);
+  const bool has_manifest = has_own_file(manifest_file);
   if (!has_manifest && !given)
     throw DataError("there is no run to go on with in '" + directory.string() +
                     "' (no manifest.json): give its config too, and it begins there");
@@ -64,9 +64,8 @@ Resumption find_resumption(const std::filesystem::path& directory, std::optional
     found.spec = std::move(*given);
   }
   const std::filesystem::path checkpoint = directory / RunDirectory::kCheckpoint;
-  std::error_code error;
-  const bool has_checkpoint = std::filesystem::exists(checkpoint, error);
-  const bool has_summary = has_file(directory / RunDirectory::kSummary);
+  const bool has_checkpoint = has_own_file(checkpoint);
+  const bool has_summary = has_own_file(directory / RunDirectory::kSummary);
   // A run that failed for want of disk has a checkpoint, one that became non-finite has ended. Without a summary it was
   // about to begin anew.
   found.ended = has_summary && (status == "done" || (status == "failed" && !has_checkpoint));

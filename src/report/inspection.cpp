@@ -11,6 +11,7 @@
 #include "util/error.hpp"
 #include "util/format.hpp"
 #include "util/hash.hpp"
+#include "util/memory.hpp"
 
 namespace reluscope {
 
@@ -30,7 +31,13 @@ RawData load_csv(const std::filesystem::path& path, const std::string& label_col
   Choice choice = default_choice(source_table(), "csv");
   choice.params.set("file", path.string());
   choice.params.set("label_column", label_column);
-  return find_entry(source_table(), "csv")->load(choice.params, {"", 0});
+  const SourceEntry& entry = *find_entry(source_table(), "csv");
+  // As a run does, before anything is unpacked.
+  const std::uint64_t needed = entry.estimate_bytes(choice.params, {"", 0});
+  if (needed > available_memory_bytes())
+    throw DataError(path.string() + ": its values need about " + format_bytes(needed) +
+                    " of memory, this machine has " + format_bytes(available_memory_bytes()));
+  return entry.load(choice.params, {"", 0});
 }
 
 /// Takes values one by one, in a fixed order.
@@ -199,8 +206,9 @@ void dump_tensors(const Tensors& tensors, const std::function<void(std::string_v
 }  // namespace
 
 LoadedFile load_file(const std::filesystem::path& path, const std::string& label_column) {
-  LoadedFile file{path, examine_file(path), {}};
-  switch (file.facts.format) {
+  LoadedFile file{path, {}, {}};
+  // The content first: what is refused for its size is not read to its end.
+  switch (file_format(path)) {
     case FileFormat::idx:
       file.content = read_idx(path);
       break;
@@ -214,6 +222,7 @@ LoadedFile load_file(const std::filesystem::path& path, const std::string& label
       file.content = read_safetensors(path);
       break;
   }
+  file.facts = examine_file(path);
   return file;
 }
 
@@ -236,7 +245,7 @@ std::string inspection_text(const Inspection& inspection, TableStyle style) {
   text += "\n\n";
   std::vector<std::vector<std::string>> rows;
   for (const ArrayFacts& array : inspection.arrays)
-    rows.push_back({printable(array.name), array.type, array.shape.empty() ? "1" : shape_text(array.shape),
+    rows.push_back({array.name, array.type, array.shape.empty() ? "1" : shape_text(array.shape),
                     short_or_none(array.min), short_or_none(array.max), short_or_none(array.mean),
                     std::to_string(array.zeros), std::to_string(array.nans), std::to_string(array.infinities)});
   text += format_table({"array", "type", "shape", "min", "max", "mean", "zeros", "nan", "inf"}, rows, 2, style);

@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <array>
 #include <bit>
+#include <cerrno>
 #include <cstring>
-#include <fstream>
 #include <new>
 #include <nlohmann/json.hpp>
 #include <set>
@@ -14,6 +14,7 @@
 #include "util/error.hpp"
 #include "util/format.hpp"
 #include "util/hash.hpp"
+#include "util/input.hpp"
 #include "util/memory.hpp"
 #include "util/text_file.hpp"
 
@@ -283,21 +284,23 @@ Tensors read_safetensors(const std::filesystem::path& path) {
   const auto refuse = [&](std::uint64_t byte, const std::string& message) {
     throw DataError(path.string() + ": byte " + std::to_string(byte) + ": " + message);
   };
-  std::error_code error;
-  if (!std::filesystem::is_regular_file(path, error)) throw DataError(path.string() + ": not a file with weights");
-  const std::uint64_t size = std::filesystem::file_size(path, error);
-  std::ifstream file(path, std::ios::binary);
+  const Descriptor file = open_for_reading(path, FileKind::regular);
+  if (file.number() < 0) throw DataError(path.string() + ": cannot be read: " + std::strerror(errno));
+  const std::uint64_t size = size_of(file);
   std::uint64_t header_bytes = 0;
-  if (error || !file || size < kLengthBytes || !file.read(reinterpret_cast<char*>(&header_bytes), kLengthBytes))
-    refuse(0, "too short for safetensors");
+  if (read_at(file.number(), 0, &header_bytes, kLengthBytes) < kLengthBytes) refuse(0, "too short for safetensors");
   if (header_bytes > std::min(size - kLengthBytes, kMostHeaderBytes))
     refuse(0, "a header of " + std::to_string(header_bytes) + " bytes in a file of " + std::to_string(size) +
                   ", expected at most " + std::to_string(std::min(size - kLengthBytes, kMostHeaderBytes)));
   Tensors result;
   HeaderReader header(size - kLengthBytes - header_bytes);
   std::string text(header_bytes, '\0');
-  if (!file.read(text.data(), static_cast<std::streamsize>(text.size())))
+  if (read_at(file.number(), kLengthBytes, text.data(), text.size()) < text.size())
     refuse(kLengthBytes, "cannot be read to its end");
+  // The format wants the brace first; and the parser takes a NUL for the end, whatever follows.
+  if (!text.starts_with('{')) refuse(kLengthBytes, "the header does not begin with '{': not safetensors");
+  if (const std::size_t nul = text.find('\0'); nul != std::string::npos)
+    refuse(kLengthBytes + nul, "found a NUL in the header, expected blanks behind its JSON object");
   if (!nlohmann::json::sax_parse(text, &header)) refuse(kLengthBytes, header.fault);
   try {
     if (size > available_memory_bytes()) throw std::bad_alloc();
@@ -306,7 +309,7 @@ Tensors read_safetensors(const std::filesystem::path& path) {
     refuse(kLengthBytes + header_bytes, "the arrays need " + format_bytes(size) + " of memory, this machine has " +
                                             format_bytes(available_memory_bytes()));
   }
-  if (!file.read(result.data.data(), static_cast<std::streamsize>(result.data.size())))
+  if (read_at(file.number(), kLengthBytes + header_bytes, result.data.data(), result.data.size()) < result.data.size())
     refuse(kLengthBytes + header_bytes, "cannot be read to its end");
   result.tensors = std::move(header.tensors);
   result.metadata = std::move(header.metadata);

@@ -18,6 +18,8 @@
 
 #include "data/csv_records.hpp"
 #include "trace/records.hpp"
+#include "util/format.hpp"
+#include "util/memory.hpp"
 
 namespace reluscope {
 
@@ -75,13 +77,17 @@ void leave_out(R& record, M R::*member, std::uint64_t bit) {
 
 }  // namespace detail
 
+/// Where a table stands: by itself, named by the user, or in the directory of a run. That may come from a stranger: the
+/// table is a regular file of plain text there. It may also be of a run that was killed, or goes on: a last row without
+/// its line break is left out.
+enum class TablePlace { alone, run_directory };
+
 /// Throws DataError, naming file, line and column, for a cell that is no value of its column, a row with too few or too
-/// many cells, and a file without a single known column.
-/// `drop_unfinished`: a last row without its line break is left out, as a run that was killed, or goes on, may leave
-/// it.
+/// many cells, a file without a single known column, and more rows than memory holds.
 template <class R>
-TableRows<R> read_table(const std::filesystem::path& path, bool drop_unfinished = false) {
-  CsvRecords csv(path, ',');
+TableRows<R> read_table(const std::filesystem::path& path, TablePlace place = TablePlace::alone) {
+  const bool in_run = place == TablePlace::run_directory;
+  CsvRecords csv(path, ',', in_run ? FileKind::regular : FileKind::any);
   TableRows<R> table;
   table.present = true;
   if (!csv.next()) return table;
@@ -114,7 +120,11 @@ TableRows<R> read_table(const std::filesystem::path& path, bool drop_unfinished 
   if (table.missing.size() == std::tuple_size_v<decltype(columns)>)
     csv.fail("none of the columns is known here, found '" + header.front() + "', …");
   while (csv.next()) {
-    if (drop_unfinished && !csv.is_terminated()) break;
+    if (in_run && !csv.is_terminated()) break;
+    // What was read bounds the text in the rows. Looked at whenever they are about to take twice the room.
+    if (table.rows.size() == table.rows.capacity() &&
+        saturating_sum(2 * table.rows.size() * sizeof(R), csv.bytes()) > available_memory_bytes())
+      csv.fail("more rows than this machine's memory holds, which is " + format_bytes(available_memory_bytes()));
     const auto& cells = csv.fields();
     if (cells.size() != header.size())
       csv.fail("found " + std::to_string(cells.size()) + " cells, expected " + std::to_string(header.size()));

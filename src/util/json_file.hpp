@@ -3,13 +3,20 @@
 
 #include <filesystem>
 #include <nlohmann/json.hpp>
+#include <string>
+#include <string_view>
 
 namespace reluscope {
 
 /// How deep lists and objects may be nested in any JSON that is read.
 inline constexpr std::size_t kDeepestJson = 64;
 
-/// Throws DataError: unreadable, above 64 MiB, nested too deep, not a JSON object.
+/// An object in its own order of keys, read strictly. Throws DataError, which begins with `origin`: not a JSON object,
+/// nested too deep, a key twice in an object, a NUL (the library takes it for the end, whatever follows), or more than
+/// 256 keys in one object, since those of an ordered one are searched one by one.
+nlohmann::ordered_json parse_json_object(std::string_view text, const std::string& origin);
+
+/// The same of a regular file. Throws DataError also where it cannot be read, or is above 64 MiB.
 nlohmann::ordered_json read_json_object(const std::filesystem::path& path);
 
 /// A member of an object; `fallback` where it has none, or one of another kind.

@@ -9,7 +9,9 @@
 #include <utility>
 
 #include "util/error.hpp"
+#include "util/format.hpp"
 #include "util/input.hpp"
+#include "util/memory.hpp"
 #include "util/own_directory.hpp"
 #include "util/temporary_file.hpp"
 
@@ -163,8 +165,11 @@ void write_document(const std::filesystem::path& path, std::string_view text) {
 
 std::string read_whole_file(const std::filesystem::path& path) {
   std::string text;
-  if (!read_to_end(open_for_reading(path), text))
-    throw DataError(path.string() + ": cannot be read: " + std::strerror(errno));
+  const Descriptor file = open_for_reading(path, FileKind::regular);
+  if (file.number() >= 0 && size_of(file) > available_memory_bytes())
+    throw DataError(path.string() + ": has " + format_bytes(size_of(file)) + ", this machine's memory " +
+                    format_bytes(available_memory_bytes()));
+  if (!read_to_end(file, text)) throw DataError(path.string() + ": cannot be read: " + std::strerror(errno));
   return text;
 }
 

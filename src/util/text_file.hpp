@@ -70,7 +70,8 @@ bool create_file_atomically(const std::filesystem::path& path, std::string_view 
 /// atomically. Throws IoError or BrokenPipe.
 void write_document(const std::filesystem::path& path, std::string_view text);
 
-/// All bytes of a file. Throws DataError where it cannot be read.
+/// All bytes of a regular file that the tool itself wrote. Throws DataError where it is none, cannot be read, or is
+/// larger than memory.
 std::string read_whole_file(const std::filesystem::path& path);
 
 }  // namespace reluscope
