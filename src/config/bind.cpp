@@ -122,7 +122,7 @@ std::variant<DenseSpec, DropoutSpec> to_layer(const Json& json) {
   return dense;
 }
 
-NetworkSpec to_network(const Json& json, std::vector<ConfigIssue>& issues) {
+NetworkSpec to_network(const Json& json, ConfigIssues& issues) {
   NetworkSpec network;
   std::set<std::string> names;
   std::size_t numbers[2] = {0, 0};  // of dense and of dropout layers so far
@@ -150,7 +150,7 @@ NetworkSpec to_network(const Json& json, std::vector<ConfigIssue>& issues) {
 }
 
 /// Combinations that cannot be what was meant.
-void check_combinations(const ExperimentSpec& spec, std::vector<ConfigIssue>& issues) {
+void check_combinations(const ExperimentSpec& spec, ConfigIssues& issues) {
   const ParamValues& optimizer = spec.train.optimizer.params;
   if (spec.train.optimizer.name == "sgd" && optimizer.flag("nesterov") &&
       (optimizer.number("momentum") == 0.0 || optimizer.number("dampening") != 0.0))
@@ -188,7 +188,7 @@ void check_combinations(const ExperimentSpec& spec, std::vector<ConfigIssue>& is
 
 }  // namespace
 
-ExperimentSpec bind_experiment(const Json& resolved, std::vector<ConfigIssue>& issues) {
+ExperimentSpec bind_experiment(const Json& resolved, ConfigIssues& issues) {
   ExperimentSpec spec;
   spec.name = resolved.at("name").get<std::string>();
   spec.seed = resolved.at("seed").get<std::uint64_t>();

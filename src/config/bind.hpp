@@ -10,6 +10,6 @@ namespace reluscope {
 
 /// A resolved config as an ExperimentSpec, `repeat` expanded and layers named. What no single value shows to be wrong
 /// (a combination that cannot be trained) is appended to `issues`.
-ExperimentSpec bind_experiment(const nlohmann::ordered_json& resolved, std::vector<ConfigIssue>& issues);
+ExperimentSpec bind_experiment(const nlohmann::ordered_json& resolved, ConfigIssues& issues);
 
 }  // namespace reluscope

@@ -1,13 +1,8 @@
 #include "config/config_error.hpp"
 
-#include <algorithm>
-
 namespace reluscope {
 
 namespace {
-
-/// A generated config can be wrong in a hundred thousand places; nobody reads further than this.
-constexpr std::size_t kMostLines = 100;
 
 std::string line(const std::string& origin, const ConfigIssue& issue) {
   std::string text = origin + ": ";
@@ -17,18 +12,21 @@ std::string line(const std::string& origin, const ConfigIssue& issue) {
   return text;
 }
 
-std::string message(const std::string& origin, const std::vector<ConfigIssue>& issues) {
-  if (issues.size() == 1) return line(origin, issues.front());
+std::string message(const std::string& origin, const ConfigIssues& issues) {
+  if (issues.size() == 1) return line(origin, issues[0]);
   std::string text = std::to_string(issues.size()) + " problems in '" + origin + "'";
-  for (std::size_t index = 0; index < std::min(issues.size(), kMostLines); ++index)
-    text += "\n  " + line(origin, issues[index]);
-  if (issues.size() > kMostLines) text += "\n  and " + std::to_string(issues.size() - kMostLines) + " more";
+  std::size_t more = issues.size();
+  for (const ConfigIssue& issue : issues) {
+    text += "\n  " + line(origin, issue);
+    --more;
+  }
+  if (more > 0) text += "\n  and " + std::to_string(more) + " more";
   return text;
 }
 
 }  // namespace
 
-ConfigError::ConfigError(const std::string& origin, std::vector<ConfigIssue> issues)
+ConfigError::ConfigError(const std::string& origin, ConfigIssues issues)
     : UserError(message(origin, issues), kBadUsage), issues_(std::move(issues)) {}
 
 }  // namespace reluscope

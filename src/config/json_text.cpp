@@ -66,14 +66,14 @@ class DuplicateWatch {
         Frame& frame = frames_.back();
         frame.key = parsed.get<std::string>();
         if (!frame.keys.insert(frame.key).second)
-          issues.push_back({pointer(), "the same key twice", "each key once in an object", ""});
+          issues.add([&] { return ConfigIssue{pointer(), "the same key twice", "each key once in an object", ""}; });
         break;
       }
     }
     return true;
   }
 
-  std::vector<ConfigIssue> issues;
+  ConfigIssues issues;
 
  private:
   struct Frame {

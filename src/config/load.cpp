@@ -21,7 +21,7 @@ bool lies_within(const std::string& pointer, const std::string& ancestor) {
 
 /// Issues that an override has caused say so: at what it set, within it, or at an object that it made on its way. The
 /// last override of a place is the one that counts.
-void name_overrides(std::vector<ConfigIssue>& issues, const std::vector<OverrideTrace>& traces) {
+void name_overrides(ConfigIssues& issues, const std::vector<OverrideTrace>& traces) {
   for (ConfigIssue& issue : issues) {
     const auto is_cause = [&](const OverrideTrace& trace) {
       return lies_within(issue.pointer, trace.pointer) ||
@@ -34,7 +34,7 @@ void name_overrides(std::vector<ConfigIssue>& issues, const std::vector<Override
 }
 
 /// train.epochs and train.steps exclude each other; only the raw config tells whether both were given.
-void settle_length(const Json& raw, nlohmann::ordered_json& resolved, std::vector<ConfigIssue>& issues) {
+void settle_length(const Json& raw, nlohmann::ordered_json& resolved, ConfigIssues& issues) {
   if (!raw.is_object() || !raw.contains("train") || !raw["train"].is_object()) return;
   const auto given = [&](const char* key) { return raw["train"].contains(key) && !raw["train"][key].is_null(); };
   if (given("steps") && given("epochs")) issues.push_back({"/train/steps", "both steps and epochs", "one of them", ""});
@@ -53,7 +53,7 @@ void settle_length(const Json& raw, nlohmann::ordered_json& resolved, std::vecto
 ExperimentSpec parse_experiment(std::string_view text, const std::string& origin,
                                 const std::filesystem::path& base_directory, std::span<const std::string> overrides) {
   Json raw = parse_json_text(text, origin);
-  std::vector<ConfigIssue> issues;
+  ConfigIssues issues;
   std::vector<OverrideTrace> traces;
   if (raw.is_object())
     for (const std::string& one : overrides) apply_override(raw, one, traces, issues);
@@ -80,7 +80,7 @@ ExperimentSpec parse_experiment(std::string_view text, const std::string& origin
 ChangedConfig change_config(std::string_view text, const std::string& origin, std::span<const std::string> overrides) {
   const Json raw = parse_json_text(text, origin);
   Json changed = raw;
-  std::vector<ConfigIssue> issues;
+  ConfigIssues issues;
   std::vector<OverrideTrace> traces;
   for (const std::string& one : overrides) apply_override(changed, one, traces, issues);
   if (!issues.empty()) throw ConfigError(origin, std::move(issues));

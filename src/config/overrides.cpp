@@ -51,7 +51,7 @@ const Node* below(const Node* node, const std::string& token, const Json& raw) {
 
 class Override {
  public:
-  Override(std::string text, std::vector<OverrideTrace>& traces, std::vector<ConfigIssue>& issues)
+  Override(std::string text, std::vector<OverrideTrace>& traces, ConfigIssues& issues)
       : text_(std::move(text)), traces_(traces), issues_(issues) {}
 
   void apply(Json& config) {
@@ -176,7 +176,7 @@ class Override {
 
   std::string text_;
   std::vector<OverrideTrace>& traces_;
-  std::vector<ConfigIssue>& issues_;
+  ConfigIssues& issues_;
   std::vector<std::string> tokens_;
   std::string value_text_;
   Json value_;
@@ -185,8 +185,7 @@ class Override {
 
 }  // namespace
 
-void apply_override(Json& config, const std::string& text, std::vector<OverrideTrace>& traces,
-                    std::vector<ConfigIssue>& issues) {
+void apply_override(Json& config, const std::string& text, std::vector<OverrideTrace>& traces, ConfigIssues& issues) {
   Override(text, traces, issues).apply(config);
 }
 

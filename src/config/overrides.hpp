@@ -21,6 +21,6 @@ struct OverrideTrace {
 /// choice drops the settings that it does not have; train.steps replaces train.epochs and the other way round. Appends
 /// an issue for a path that leads nowhere.
 void apply_override(nlohmann::json& config, const std::string& text, std::vector<OverrideTrace>& traces,
-                    std::vector<ConfigIssue>& issues);
+                    ConfigIssues& issues);
 
 }  // namespace reluscope

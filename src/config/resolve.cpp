@@ -25,10 +25,17 @@ std::string did_you_mean(const std::string& given, const std::vector<std::string
   return near ? "did you mean \"" + *near + "\"?" : "";
 }
 
-/// Integers without a decimal point, others in their shortest form.
+/// 2^63: from here on no int64 holds it.
+constexpr double kBeyondIntegers = 9223372036854775808.0;
+
+/// Whether an int64 holds exactly this.
+bool is_whole(double value) {
+  return value >= -kBeyondIntegers && value < kBeyondIntegers && value == std::floor(value);
+}
+
+/// Integers digit by digit, others in their shortest form.
 std::string bound_text(double bound) {
-  if (std::abs(bound) < 1e15 && bound == std::floor(bound)) return std::to_string(static_cast<std::int64_t>(bound));
-  return format_number(bound);
+  return is_whole(bound) ? std::to_string(static_cast<std::int64_t>(bound)) : format_number(bound);
 }
 
 /// Where else in the layout a key is known: for keys that stand in the wrong place.
@@ -59,9 +66,36 @@ std::string range_text(const Param& param) {
   return text;
 }
 
+/// What a parameter takes within this range.
+std::string in_words(const Param& param, const std::string& range) {
+  std::string text;
+  switch (param.kind) {
+    case ParamKind::boolean:
+      text = "true or false";
+      break;
+    case ParamKind::integer:
+      text = "an integer";
+      break;
+    case ParamKind::number:
+      text = "a number";
+      break;
+    case ParamKind::text:
+      text = param.allowed.empty() ? "a string" : "one of: " + joined(param.allowed);
+      if (param.integer_too) text += " or an integer";
+      break;
+    case ParamKind::numbers:
+      text = "a list of " + (param.count == 0 ? std::string("numbers") : std::to_string(param.count) + " numbers");
+      break;
+  }
+  text += range;
+  if (param.kind == ParamKind::integer && !param.allowed.empty()) text += ", or one of: " + joined(param.allowed);
+  if (param.optional) text += ", or null";
+  return text;
+}
+
 class Resolver {
  public:
-  Resolver(const Node& root, std::vector<ConfigIssue>& issues) : root_(root), issues_(issues) {}
+  Resolver(const Node& root, ConfigIssues& issues) : root_(root), issues_(issues) {}
 
   Resolved value(const Node& node, const Raw& raw, const std::string& pointer) {
     switch (node.kind) {
@@ -78,10 +112,6 @@ class Resolver {
   }
 
  private:
-  void report(const std::string& pointer, std::string found, std::string expected, std::string hint = "") {
-    issues_.push_back({pointer, std::move(found), std::move(expected), std::move(hint)});
-  }
-
   /// What stands for a field that the config does not have.
   Resolved absent(const Field& field, const std::string& pointer) {
     const Node& node = field.node;
@@ -89,7 +119,10 @@ class Resolver {
                         : node.kind == Node::Kind::choice ? node.fallback.empty()
                                                           : node.kind == Node::Kind::list;
     if (needed) {
-      report(pointer, "nothing", node.kind == Node::Kind::leaf ? expectation(node.param) : what(node));
+      issues_.add([&] {
+        return ConfigIssue{pointer, "nothing", node.kind == Node::Kind::leaf ? expectation(node.param) : what(node),
+                           ""};
+      });
       return nullptr;
     }
     if (node.kind == Node::Kind::leaf) return to_json(node.param.fallback);
@@ -108,9 +141,7 @@ class Resolver {
   Resolved leaf(const Node& node, const Raw& raw, const std::string& pointer) {
     const Param& param = node.param;
     if (!accepts(node, raw)) {
-      std::string expected = expectation(param);
-      if (node.is_name) expected = "a name of at most 100 letters, digits, '-', '_' and '.', not starting with '.'";
-      report(pointer, describe(raw), expected, advice(param, raw));
+      issues_.add([&] { return ConfigIssue{pointer, describe(raw), expected_of(node, raw), advice(param, raw)}; });
       return nullptr;
     }
     if (param.kind == ParamKind::number && raw.is_number()) return raw.get<double>();
@@ -119,11 +150,23 @@ class Resolver {
     return Resolved(raw);
   }
 
+  static std::string expected_of(const Node& node, const Raw& raw) {
+    if (node.is_name) return "a name of at most 100 letters, digits, '-', '_' and '.', not starting with '.'";
+    // A bound that the layout leaves open is that of the type, which has to be said where it is what was crossed.
+    const bool too_large = (raw.is_number_unsigned() && raw.get<std::uint64_t>() > INT64_MAX) ||
+                           (raw.is_number_float() && raw.get<double>() >= kBeyondIntegers);
+    if (node.param.kind != ParamKind::integer || !too_large || std::isfinite(node.param.max))
+      return expectation(node.param);
+    return in_words(
+        node.param,
+        " from " + bound_text(std::max(node.param.min + (node.param.min_exclusive ? 1.0 : 0.0), -kBeyondIntegers)) +
+            " to " + std::to_string(INT64_MAX));
+  }
+
   /// What the user may have meant by a value of the wrong kind.
   static std::string advice(const Param& param, const Raw& raw) {
     const bool numeric = param.kind == ParamKind::integer || param.kind == ParamKind::number;
-    if (param.kind == ParamKind::integer && raw.is_number_float() && std::abs(raw.get<double>()) < 1e15 &&
-        raw.get<double>() == std::floor(raw.get<double>()))
+    if (param.kind == ParamKind::integer && raw.is_number_float() && is_whole(raw.get<double>()))
       return "write " + bound_text(raw.get<double>());
     if (param.kind == ParamKind::text && (raw.is_number() || raw.is_boolean())) return "write \"" + raw.dump() + "\"";
     if (!raw.is_string()) return "";
@@ -180,22 +223,27 @@ class Resolver {
     }
     for (const auto& [key, unused] : raw.items()) {
       if ((!discriminator.empty() && key == discriminator) || find_field(fields, key) != nullptr) continue;
-      std::vector<std::string> known;
-      if (!discriminator.empty()) known.push_back(discriminator);
-      for (const Field& field : fields) known.push_back(field.name);
-      std::string hint = did_you_mean(key, known);
-      if (hint.empty()) {
-        std::vector<std::string> places;
-        find_places(root_, key, "", places);
-        if (!places.empty()) hint = "it is known at " + places.front();
-      }
-      report(pointer_to(pointer, key), "an unknown key", "one of: " + joined(known), hint);
+      issues_.add([&, &name = key] { return unknown_key(fields, name, pointer, discriminator); });
     }
+  }
+
+  [[nodiscard]] ConfigIssue unknown_key(const std::vector<Field>& fields, const std::string& key,
+                                        const std::string& pointer, const std::string& discriminator) const {
+    std::vector<std::string> known;
+    if (!discriminator.empty()) known.push_back(discriminator);
+    for (const Field& field : fields) known.push_back(field.name);
+    std::string hint = did_you_mean(key, known);
+    if (hint.empty()) {
+      std::vector<std::string> places;
+      find_places(root_, key, "", places);
+      if (!places.empty()) hint = "it is known at " + places.front();
+    }
+    return {pointer_to(pointer, key), "an unknown key", "one of: " + joined(known), hint};
   }
 
   Resolved object(const Node& node, const Raw& raw, const std::string& pointer) {
     if (!raw.is_object()) {
-      report(pointer, describe(raw), what(node));
+      issues_.add([&] { return ConfigIssue{pointer, describe(raw), what(node), ""}; });
       return nullptr;
     }
     Resolved out = Resolved::object();
@@ -205,7 +253,9 @@ class Resolver {
 
   Resolved list(const Node& node, const Raw& raw, const std::string& pointer) {
     if (!raw.is_array() || raw.empty()) {
-      report(pointer, raw.is_array() ? "an empty list" : describe(raw), what(node));
+      issues_.add([&] {
+        return ConfigIssue{pointer, raw.is_array() ? "an empty list" : describe(raw), what(node), ""};
+      });
       return nullptr;
     }
     Resolved out = Resolved::array();
@@ -219,7 +269,7 @@ class Resolver {
     if (raw.is_number() && !node.number_shorthand.empty())
       return choose(node, Raw{{node.discriminator, node.number_shorthand}, {"value", raw}}, pointer, pointer);
     if (!raw.is_object()) {
-      report(pointer, describe(raw), what(node));
+      issues_.add([&] { return ConfigIssue{pointer, describe(raw), what(node), ""}; });
       return nullptr;
     }
     return choose(node, raw, pointer, pointer_to(pointer, node.discriminator));
@@ -230,17 +280,19 @@ class Resolver {
     for (const Option& option : node.options) names.push_back(option.name);
     const auto given = raw.find(node.discriminator);
     if (given == raw.end() && node.fallback.empty()) {
-      report(name_pointer, "nothing", "one of: " + joined(names));
+      issues_.add([&] { return ConfigIssue{name_pointer, "nothing", "one of: " + joined(names), ""}; });
       return nullptr;
     }
     const bool is_name = given == raw.end() || given->is_string();
     const Option* option =
         !is_name ? nullptr : find_option(node, given == raw.end() ? node.fallback : given->get<std::string>());
     if (option == nullptr) {
-      std::vector<std::string> all = names;
-      for (const Option& one : node.options) all.insert(all.end(), one.aliases.begin(), one.aliases.end());
-      report(name_pointer, describe(*given), "one of: " + joined(names),
-             is_name ? did_you_mean(given->get<std::string>(), all) : "");
+      issues_.add([&] {
+        std::vector<std::string> all = names;
+        for (const Option& one : node.options) all.insert(all.end(), one.aliases.begin(), one.aliases.end());
+        return ConfigIssue{name_pointer, describe(*given), "one of: " + joined(names),
+                           is_name ? did_you_mean(given->get<std::string>(), all) : ""};
+      });
       return nullptr;
     }
     Resolved out = Resolved::object();
@@ -250,7 +302,7 @@ class Resolver {
   }
 
   const Node& root_;
-  std::vector<ConfigIssue>& issues_;
+  ConfigIssues& issues_;
 };
 
 }  // namespace
@@ -267,33 +319,9 @@ Resolved to_json(const ParamValue& value) {
       value);
 }
 
-std::string expectation(const Param& param) {
-  std::string text;
-  switch (param.kind) {
-    case ParamKind::boolean:
-      text = "true or false";
-      break;
-    case ParamKind::integer:
-      text = "an integer";
-      break;
-    case ParamKind::number:
-      text = "a number";
-      break;
-    case ParamKind::text:
-      text = param.allowed.empty() ? "a string" : "one of: " + joined(param.allowed);
-      if (param.integer_too) text += " or an integer";
-      break;
-    case ParamKind::numbers:
-      text = "a list of " + (param.count == 0 ? std::string("numbers") : std::to_string(param.count) + " numbers");
-      break;
-  }
-  text += range_text(param);
-  if (param.kind == ParamKind::integer && !param.allowed.empty()) text += ", or one of: " + joined(param.allowed);
-  if (param.optional) text += ", or null";
-  return text;
-}
+std::string expectation(const Param& param) { return in_words(param, range_text(param)); }
 
-Resolved resolve(const Node& layout, const Raw& raw, std::vector<ConfigIssue>& issues) {
+Resolved resolve(const Node& layout, const Raw& raw, ConfigIssues& issues) {
   return Resolver(layout, issues).value(layout, raw, "");
 }
 

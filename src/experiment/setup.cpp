@@ -41,7 +41,7 @@ std::string pointer_of(const LayerSpec& layer, const std::string& key) {
 }  // namespace
 
 void check_against_data(const ExperimentSpec& spec, const Dataset& dataset) {
-  std::vector<ConfigIssue> issues;
+  ConfigIssues issues;
   const LayerSpec& last = spec.network.layers.back();
   const Index outputs = std::get<DenseSpec>(last.kind).units;
   const LossEntry& loss = *find_entry(loss_table(), spec.loss.name);

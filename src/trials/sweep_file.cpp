@@ -60,10 +60,7 @@ class Reader {
 
  private:
   void complain(const std::string& pointer, std::string found, std::string expected, std::string hint = "") {
-    // A list can be as wrong as it is long.
-    constexpr std::size_t kMostIssues = 50;
-    if (issues_.size() < kMostIssues)
-      issues_.push_back({pointer, std::move(found), std::move(expected), std::move(hint)});
+    issues_.push_back({pointer, std::move(found), std::move(expected), std::move(hint)});
   }
   void stop_if_wrong() {
     if (!issues_.empty()) throw ConfigError(origin_, std::move(issues_));
@@ -72,12 +69,16 @@ class Reader {
   void check_keys(const Json& object, const std::string& pointer, const std::vector<std::string>& known) {
     for (const auto& [key, value] : object.items()) {
       if (std::find(known.begin(), known.end(), key) != known.end()) continue;
-      const auto near = nearest_name(key, known);
-      std::string list;
-      for (const std::string& name : known) list += (list.empty() ? "" : ", ") + name;
-      complain(pointer_to(pointer, key), "an unknown key", "one of " + list,
-               near ? "did you mean '" + *near + "'?" : "");
+      issues_.add([&, &given = key] { return unknown_key(given, pointer, known); });
     }
+  }
+
+  static ConfigIssue unknown_key(const std::string& key, const std::string& pointer,
+                                 const std::vector<std::string>& known) {
+    const auto near = nearest_name(key, known);
+    std::string list;
+    for (const std::string& name : known) list += (list.empty() ? "" : ", ") + name;
+    return {pointer_to(pointer, key), "an unknown key", "one of " + list, near ? "did you mean '" + *near + "'?" : ""};
   }
 
   void read_name(const Json& document, Sweep& sweep) {
@@ -118,7 +119,8 @@ class Reader {
     if (!document.contains(key)) return std::nullopt;
     const std::optional<std::int64_t> given = integer_of(document[key]);
     if (given && *given >= least) return given;
-    complain("/" + key, describe(document[key]), "an integer ≥ " + std::to_string(least));
+    complain("/" + key, describe(document[key]),
+             "an integer from " + std::to_string(least) + " to " + std::to_string(INT64_MAX));
     return std::nullopt;
   }
 
@@ -145,6 +147,7 @@ class Reader {
   void check_list(const Json& document) {
     if (!document.contains("runs") || !document["runs"].is_array() || document["runs"].empty())
       return complain("/runs", "nothing", "an array of {KEY: value}, for method list");
+    std::set<std::string> keys;
     for (std::size_t at = 0; at < document["runs"].size(); ++at) {
       const Json& run = document["runs"][at];
       const std::string pointer = "/runs/" + std::to_string(at);
@@ -152,8 +155,15 @@ class Reader {
         complain(pointer, describe(run), "an object {KEY: value}");
         continue;
       }
-      for (const auto& [key, value] : run.items()) check_key(key, pointer);
+      for (const auto& [key, value] : run.items()) {
+        check_key(key, pointer);
+        keys.insert(key);
+      }
     }
+    // Every run has a cell for every key.
+    if (keys.size() * document["runs"].size() > static_cast<std::size_t>(kMostRuns))
+      complain("/runs", "too many different keys for so many runs",
+               "at most " + std::to_string(kMostRuns) + " runs × keys");
   }
 
   static void take_list(Json& document, Sweep& sweep) {
@@ -235,7 +245,9 @@ class Reader {
     const double size = value.is_number() ? value.get<double>() : 0.0;
     if (!right_kind || size < param.min || (param.min_exclusive && size == param.min)) {
       complain(pointer_to(pointer, param.name), describe(value),
-               (param.kind == ParamKind::integer ? "an integer" : "a number") +
+               (param.kind == ParamKind::integer
+                    ? "an integer from " + std::to_string(INT64_MIN) + " to " + std::to_string(INT64_MAX)
+                    : "a number") +
                    (param.min_exclusive ? std::string(" above ") + describe(Json(param.min)) : std::string()));
       return;
     }
@@ -275,7 +287,7 @@ class Reader {
 
   std::filesystem::path file_;
   std::string origin_;
-  std::vector<ConfigIssue> issues_;
+  ConfigIssues issues_;
 };
 
 }  // namespace

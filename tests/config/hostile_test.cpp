@@ -3,6 +3,7 @@
 
 #include <filesystem>
 #include <fstream>
+#include <iterator>
 
 #include "config/config_error.hpp"
 #include "config/json_text.hpp"
@@ -66,10 +67,29 @@ TEST_CASE("a hundred thousand faults are all counted, and the first hundred show
     FAIL("accepted");
   } catch (const ConfigError& error) {
     CHECK(error.issues().size() == 20000);
+    CHECK(std::distance(error.issues().begin(), error.issues().end()) == 100);
     const std::string message = error.what();
     CHECK(message.size() < 20000);
     CHECK(contains(message, "and 19900 more"));
   }
+}
+
+TEST_CASE("unknown keys beyond those that are shown are counted, and nothing else is done about them") {
+  std::string keys;
+  for (int key = 0; key < 30000; ++key) keys += ", \"key" + std::to_string(key) + "\": 0";
+  const std::string message =
+      complaint(R"({"data": {"kind": "moons"}, "network": {"layers": [{"units": 2}]})" + keys + "}");
+  CHECK(contains(message, "30000 problems in 'test.json'"));
+  CHECK(contains(message, "and 29900 more"));
+  int asked = 0;
+  ConfigIssues issues;
+  for (int issue = 0; issue < 30000; ++issue)
+    issues.add([&] {
+      ++asked;
+      return ConfigIssue{"/a", "b", "c", ""};
+    });
+  CHECK(asked == 100);
+  CHECK(issues.size() == 30000);
 }
 
 TEST_CASE("an override through something that is no object is refused, whatever its key") {

@@ -24,7 +24,7 @@ ExperimentSpec parse(const std::string& text, const std::vector<std::string>& ov
   return parse_experiment(text, "test.json", ".", overrides);
 }
 
-std::vector<ConfigIssue> issues_of(const std::string& text, const std::vector<std::string>& overrides = {}) {
+ConfigIssues issues_of(const std::string& text, const std::vector<std::string>& overrides = {}) {
   try {
     parse(text, overrides);
   } catch (const ConfigError& error) {
@@ -34,7 +34,7 @@ std::vector<ConfigIssue> issues_of(const std::string& text, const std::vector<st
   return {};
 }
 
-const ConfigIssue* issue_at(const std::vector<ConfigIssue>& issues, const std::string& pointer) {
+const ConfigIssue* issue_at(const ConfigIssues& issues, const std::string& pointer) {
   const auto found = std::find_if(issues.begin(), issues.end(),
                                   [&pointer](const ConfigIssue& issue) { return issue.pointer == pointer; });
   return found == issues.end() ? nullptr : &*found;

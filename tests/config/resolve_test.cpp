@@ -42,14 +42,14 @@ Node kitchen() {
   return root;
 }
 
-std::vector<ConfigIssue> issues_of(const char* text) {
-  std::vector<ConfigIssue> issues;
+ConfigIssues issues_of(const char* text) {
+  ConfigIssues issues;
   resolve(kitchen(), Raw::parse(text), issues);
   return issues;
 }
 
 std::string resolved(const char* text) {
-  std::vector<ConfigIssue> issues;
+  ConfigIssues issues;
   const auto result = resolve(kitchen(), Raw::parse(text), issues);
   REQUIRE(issues.empty());
   return result.dump();
@@ -101,7 +101,7 @@ TEST_CASE("each kind of fault has its place") {
                {R"({"guests": [{}], "a/b~c": 1})", "/a~1b~0c"}};
   for (const auto& one : cases) {
     CAPTURE(one.text);
-    const std::vector<ConfigIssue> issues = issues_of(one.text);
+    const ConfigIssues issues = issues_of(one.text);
     REQUIRE(issues.size() == 1);
     CHECK(issues[0].pointer == one.pointer);
     CHECK_FALSE(issues[0].found.empty());
@@ -126,6 +126,21 @@ TEST_CASE("ranges read as sentences") {
   CHECK(expectation(number("x", 1, "").above(0).or_null()) == "a number > 0, or null");
   CHECK(expectation(number("x", 1, "").at_most(0.5)) == "a number ≤ 0.5");
   CHECK(expectation(text("x", "a", "").one_of({"a", "b"})) == "one of: a, b");
+}
+
+TEST_CASE("a bound is said digit by digit, and that of the type where it is what was crossed") {
+  constexpr double kLargeBound = 9007199254740992.0;  // 2^53
+  CHECK(expectation(integer("n", 1, "").at_least(1).at_most(kLargeBound)) == "an integer from 1 to 9007199254740992");
+  for (const char* large : {"9223372036854775808", "18446744073709551615", "18446744073709551616", "1e19"}) {
+    CAPTURE(large);
+    const ConfigIssues issues = issues_of((R"({"guests": [{}], "heat": )" + std::string(large) + "}").c_str());
+    REQUIRE(issues.size() == 1);
+    CHECK(issues[0].expected == "an integer from 1 to 9223372036854775807, or one of: low, high");
+  }
+  CHECK(issues_of(R"({"guests": [{}], "heat": 9223372036854775807})").empty());
+  CHECK(issues_of(R"({"guests": [{}], "heat": -9223372036854775809})")[0].expected ==
+        "an integer ≥ 1, or one of: low, high");
+  CHECK(issues_of(R"({"guests": [{}], "heat": 1e18})")[0].hint == "write 1000000000000000000");
 }
 
 TEST_CASE("the pattern of the schema and is_name agree") {
