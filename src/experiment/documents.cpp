@@ -42,8 +42,7 @@ std::string host_name() {
 }
 
 std::string gemm_text(const ExperimentSpec& spec) {
-  const GemmBackend& gemm = spec.precision == Precision::float32 ? gemm_backend<float>() : gemm_backend<double>();
-  return gemm.name + " " + gemm.version;
+  return full_name(spec.precision == Precision::float32 ? gemm_backend<float>() : gemm_backend<double>());
 }
 
 std::string dump(const Json& document) { return document.dump(2, ' ', false, Json::error_handler_t::replace) + "\n"; }

@@ -53,6 +53,31 @@ void onednn_product(Transposed transposed, float scale, const ConstView<float>& 
   if (status != dnnl_success) eigen_product<float>(transposed, scale, a, b, c);
 }
 
+/// By its own name, which is also what DNNL_MAX_CPU_ISA takes, in small letters.
+std::string instruction_set() {
+  const dnnl_cpu_isa_t isa = dnnl_get_effective_cpu_isa();
+  switch (isa) {
+    case dnnl_cpu_isa_sse41:
+      return "sse41";
+    case dnnl_cpu_isa_avx:
+      return "avx";
+    case dnnl_cpu_isa_avx2:
+      return "avx2";
+    case dnnl_cpu_isa_avx2_vnni:
+      return "avx2_vnni";
+    case dnnl_cpu_isa_avx512_core:
+      return "avx512_core";
+    case dnnl_cpu_isa_avx512_core_vnni:
+      return "avx512_core_vnni";
+    case dnnl_cpu_isa_avx512_core_bf16:
+      return "avx512_core_bf16";
+    case dnnl_cpu_isa_avx512_core_amx:
+      return "avx512_core_amx";
+    default:  // a later oneDNN knows more
+      return "isa" + std::to_string(static_cast<int>(isa));
+  }
+}
+
 #endif
 
 std::string version_text(int major, int minor, int patch) {
@@ -63,9 +88,10 @@ std::vector<GemmBackend> make_table() {
   std::vector<GemmBackend> table;
 #ifdef RELUSCOPE_ONEDNN
   const dnnl_version_t* version = dnnl_version();
-  table.push_back({"onednn", version_text(version->major, version->minor, version->patch), onednn_product, nullptr});
+  table.push_back({"onednn", version_text(version->major, version->minor, version->patch), instruction_set(),
+                   onednn_product, nullptr});
 #endif
-  table.push_back({"eigen", version_text(EIGEN_WORLD_VERSION, EIGEN_MAJOR_VERSION, EIGEN_MINOR_VERSION),
+  table.push_back({"eigen", version_text(EIGEN_WORLD_VERSION, EIGEN_MAJOR_VERSION, EIGEN_MINOR_VERSION), "",
                    eigen_product<float>, eigen_product<double>});
   return table;
 }
@@ -75,6 +101,10 @@ std::vector<GemmBackend> make_table() {
 std::span<const GemmBackend> gemm_backends() {
   static const std::vector<GemmBackend> table = make_table();
   return table;
+}
+
+std::string full_name(const GemmBackend& backend) {
+  return backend.name + " " + backend.version + (backend.instruction_set.empty() ? "" : " " + backend.instruction_set);
 }
 
 template <class T>

@@ -33,12 +33,18 @@ void gemm(Transposed transposed, T scale, const ConstView<T>& a, const ConstView
 struct GemmBackend {
   std::string name;  ///< "onednn" or "eigen"
   std::string version;
+  /// Instruction set that it chooses at run time, by the CPU and its environment (DNNL_MAX_CPU_ISA); another one gives
+  /// other last bits. Empty where it was chosen when this was built.
+  std::string instruction_set;
   void (*product_float)(Transposed, float scale, const ConstView<float>& a, const ConstView<float>& b, View<float> c);
   /// nullptr where the back end has no float64: the next one in the table serves it.
   void (*product_double)(Transposed, double scale, const ConstView<double>& a, const ConstView<double>& b,
                          View<double> c);
 };
 std::span<const GemmBackend> gemm_backends();
+
+/// "onednn 2.6.3 avx512_core": all that the last bits of a product depend on, besides the build.
+std::string full_name(const GemmBackend& backend);
 
 /// The one that serves products of T.
 template <class T>

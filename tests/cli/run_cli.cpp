@@ -245,6 +245,27 @@ TEST_CASE("a resumed run saves the weights that it was begun with the wish for")
   CHECK(nlohmann::json::parse(read_file(bench.path() / "parts/manifest.json"))["status"] == "done");
 }
 
+TEST_CASE("a run that goes on under another instruction set says that its last bits may be others") {
+  const Bench bench;
+  // Its reader goes away, long before all rows have gone through the pipe.
+  bench.shell(
+      "$R run c.json -q --out parts --trace steps=- train.epochs=2000 record.every=1 record.census=off | head -n 3; "
+      "cp -r parts others");
+  const auto same = bench.shell("$R run --resume parts");
+  CHECK(same.exit_code == 0);
+  CHECK(contains(same.err, "going on after step"));
+  CHECK_FALSE(contains(same.err, "another build"));
+  const auto manifest = nlohmann::json::parse(read_file(bench.path() / "others/manifest.json"));
+  const std::string text = manifest["build"]["gemm"];
+  // The least of all: wherever the first was chosen by the CPU, this is another one.
+  if (!text.starts_with("onednn ") || text.ends_with(" sse41")) return;
+  const auto other = bench.shell("DNNL_MAX_CPU_ISA=SSE41 $R run --resume others");
+  CHECK(other.exit_code == 0);
+  CHECK(contains(other.err, "another build"));
+  CHECK(contains(other.err, text));
+  CHECK(contains(other.err, " sse41"));
+}
+
 TEST_CASE("a log that standard output leads to is added to, not begun anew") {
   const Bench bench;
   const auto run = bench.shell(
