@@ -20,21 +20,40 @@ namespace reluscope {
 
 namespace {
 
-/// "running", "done", …; empty while there is no manifest.
-std::string status_of(const std::filesystem::path& run) {
-  const std::filesystem::path manifest = run / "manifest.json";
-  if (!has_file(manifest)) {
-    if (RunLock::is_held(run)) return "";
-    throw DataError(run.string() + ": there is no run, and none is about to begin");
-  }
+/// How a run stands, and whether something may still come.
+struct Status {
+  std::string text;
+  bool goes_on = false;
+};
+
+std::string manifest_status(const std::filesystem::path& manifest) {
   const auto status = member_or<std::string>(read_json_object(manifest), "status", "");
   if (status.empty()) throw DataError(manifest.string() + ": expected the manifest of a run, with a status");
-  if (status == "running" && !RunLock::is_held(run)) return "stopped: `reluscope run --resume` goes on with it";
   return status;
 }
 
+/// From the manifest, and from whether a process has the run's lock: a run that was killed still calls itself running.
+Status status_of(const std::filesystem::path& run) {
+  const std::filesystem::path manifest = run / RunDirectory::kManifest;
+  const bool begun = has_own_file(manifest);
+  const std::string status = begun ? manifest_status(manifest) : "no manifest yet";
+  if (begun && status != "running") return {status, false};
+  const LockState lock = RunLock::state_of(run);
+  if (lock == LockState::held) return {status, true};
+  if (!begun)
+    throw DataError(run.string() +
+                    ": there is no run, and none is about to begin: no process has the directory's lock");
+  if (lock == LockState::unknown)
+    return {"running, says the manifest (the lock that would tell whether a process is there cannot be read)", true};
+  // It may have ended between the two looks: the manifest says so before the lock goes.
+  if (const std::string now = manifest_status(manifest); now != "running") return {now, false};
+  if (lock == LockState::free) return {"stopped: `reluscope run --resume` goes on with it", false};
+  return {"not running here: the manifest says running, but the directory has no lock of a process (is it a copy?)",
+          false};
+}
+
 std::string headline(const RunTables& tables, const std::string& status) {
-  std::string text = status.empty() ? "no manifest yet" : status;
+  std::string text = printable(status);
   if (!tables.steps.rows.empty()) {
     const StepRecord& last = tables.steps.rows.back();
     if (is_measured(last, &StepRecord::step)) text += ", step " + std::to_string(last.step);
@@ -51,22 +70,22 @@ int watch_it(const std::filesystem::path& run, double seconds) {
   const bool terminal = is_terminal(STDOUT_FILENO);
   std::string last;
   while (stop == 0) {
-    const std::string status = status_of(run);
+    const Status status = status_of(run);
     std::string text;
     try {
       const RunTables tables = read_run(run);
       // A pipe gets a line for each change, a terminal the whole picture in place.
-      text = headline(tables, status) + "\n" + (terminal ? run_strips(tables, strip_style(STDOUT_FILENO)) : "");
+      text = headline(tables, status.text) + "\n" + (terminal ? run_strips(tables, strip_style(STDOUT_FILENO)) : "");
     } catch (const DataError&) {
       // Nothing there yet, or a row that is just being written: the next look will see it, if there is one.
-      if (!status.empty() && status != "running") throw;
+      if (!status.goes_on) throw;
     }
     if (!text.empty() && text != last) {
       std::cout << (terminal ? "\x1b[H\x1b[J" : "") << text << std::flush;
       if (!std::cout) return kDone;
       last = text;
     }
-    if (!status.empty() && status != "running") return kDone;
+    if (!status.goes_on) return kDone;
     for (int part = 0; part < 10 && stop == 0; ++part)
       std::this_thread::sleep_for(std::chrono::duration<double>(seconds / 10.0));
   }

@@ -112,9 +112,12 @@ void RunLock::remove_if_unused() const noexcept {
   }
 }
 
-bool RunLock::is_held(const std::filesystem::path& directory) {
+LockState RunLock::state_of(const std::filesystem::path& directory) {
+  // O_NONBLOCK: a pipe of that name would wait for a writer.
   const Descriptor file(::open((directory / kLock).c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
-  return file.number() < 0 || ::flock(file.number(), LOCK_SH | LOCK_NB) != 0;
+  if (file.number() < 0) return errno == ENOENT ? LockState::absent : LockState::unknown;
+  if (::flock(file.number(), LOCK_SH | LOCK_NB) == 0) return LockState::free;
+  return errno == EWOULDBLOCK ? LockState::held : LockState::unknown;
 }
 
 void RunDirectory::refuse_existing(const std::filesystem::path& directory) {

@@ -16,6 +16,10 @@
 
 namespace reluscope {
 
+/// What is known of a run directory's lock: some process has it, none has, the directory has none (no run is being
+/// written there, which makes one first), or there is no telling.
+enum class LockState { held, free, absent, unknown };
+
 /// Keeps other processes out of a run directory while it lives, by a lock that ends with the process, however that
 /// ends.
 class RunLock {
@@ -27,8 +31,7 @@ class RunLock {
   /// Leaves no directory behind that it made and nobody wrote to.
   ~RunLock();
   [[nodiscard]] const std::filesystem::path& directory() const { return directory_; }
-  /// Whether some process has the lock, or there is no telling.
-  static bool is_held(const std::filesystem::path& directory);
+  static LockState state_of(const std::filesystem::path& directory);
 
  private:
   void remove_if_unused() const noexcept;
