@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <charconv>
+#include <cmath>
 #include <memory>
 
 #include "cli/commands.hpp"
@@ -7,6 +8,7 @@
 #include "report/curves_plot.hpp"
 #include "trace/table_writer.hpp"
 #include "util/error.hpp"
+#include "util/format.hpp"
 #include "util/nearest.hpp"
 
 namespace reluscope {
@@ -96,6 +98,9 @@ Choice parse_activation(const std::string& given) {
 
 int write_curves(const CurveOptions& options) {
   if (!(options.from < options.to)) throw UsageError("--from must be smaller than --to");
+  if (!std::isfinite(options.to - options.from))
+    throw UsageError("--from " + format_number(options.from) + " --to " + format_number(options.to) +
+                     ": further apart than any float64, give bounds that are nearer to each other");
   std::vector<std::string> wanted = options.activations;
   if (wanted.empty())
     for (const ActivationEntry& entry : activation_table()) wanted.push_back(entry.name);

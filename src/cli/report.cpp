@@ -20,8 +20,9 @@ int report_them(const std::vector<std::string>& directories, const std::string& 
   if (out != "-") refuse_overwriting("--out " + out, out, inputs);
   std::vector<ReportRun> runs;
   for (const std::string& directory : directories) runs.push_back(read_report_run(directory));
-  const std::string page = html_report(runs);
-  write_document(out, page);
+  const HtmlReport report = html_report(runs);
+  write_document(out, report.page);
+  if (!report.without_charts.empty()) spdlog::warn("the report has no charts: {}", report.without_charts);
   if (out != "-") spdlog::info("the report is in {}", out);
   return kDone;
 }

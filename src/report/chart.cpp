@@ -12,7 +12,9 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <limits>
 #include <sstream>
+#include <utility>
 
 #include "util/error.hpp"
 #include "util/format.hpp"
@@ -59,10 +61,41 @@ class Scratch {
 };
 
 /// gnuplot's own word for a hole is a line that is empty, or NaN.
-std::string number(double value) { return std::isfinite(value) ? format_number(value) : "NaN"; }
+std::string number(double value, bool log_y = false) {
+  const double drawn = drawn_value(value, log_y);
+  return std::isnan(drawn) ? "NaN" : format_number(drawn);
+}
 
-void write_points(std::ostream& out, const std::vector<double>& x, const std::vector<double>& y) {
-  for (std::size_t at = 0; at < x.size(); ++at) out << number(x[at]) << ' ' << number(y[at]) << '\n';
+void write_points(std::ostream& out, const Series& series, bool log_y) {
+  for (std::size_t at = 0; at < series.x.size(); ++at)
+    out << number(series.x[at]) << ' ' << number(series.y[at], log_y) << '\n';
+}
+
+/// Least and greatest of what is drawn; NaN where nothing is.
+std::pair<double, double> drawn_range(const Chart& chart) {
+  std::pair<double, double> range(std::numeric_limits<double>::quiet_NaN(), std::numeric_limits<double>::quiet_NaN());
+  for (const Series& series : chart.series)
+    for (const std::vector<double>* values : {&series.y, &series.low, &series.high})
+      for (const double value : *values) {
+        const double drawn = drawn_value(value, chart.log_y);
+        // The first one as well: nothing is below NaN.
+        if (!std::isnan(drawn)) range = {std::fmin(range.first, drawn), std::fmax(range.second, drawn)};
+      }
+  return range;
+}
+
+/// Values that are nearer to each other, by their size, cannot be told apart by the ticks of an axis.
+constexpr double kNear = 1e-6;
+
+/// gnuplot finds an axis by itself, but for values that are too near to each other.
+Chart with_axis(const Chart& chart) {
+  Chart ready = chart;
+  const auto [low, high] = drawn_range(chart);
+  const bool near = high - low <= kNear * std::max(std::abs(low), std::abs(high));
+  if (!chart.y_min && !chart.y_max && !chart.guide && near && low != 0.0) set_y_range(ready, low, high);
+  // An axis that begins at a bound ends somewhere beyond it, though no value does.
+  if (chart.y_min && !chart.y_max && !(high > *chart.y_min)) ready.y_max = *chart.y_min + 1.0;
+  return ready;
 }
 
 /// Data blocks, and the plot command that uses them.
@@ -86,14 +119,15 @@ std::string write_plot(std::ostream& out, const Chart& chart) {
     if (series.low.empty()) continue;
     const std::string name = begin_block();
     for (std::size_t at = 0; at < series.band_x.size(); ++at)
-      out << number(series.band_x[at]) << ' ' << number(series.low[at]) << ' ' << number(series.high[at]) << '\n';
+      out << number(series.band_x[at]) << ' ' << number(series.low[at], chart.log_y) << ' '
+          << number(series.high[at], chart.log_y) << '\n';
     out << "EOD\n";
     parts.push_back(name + " using 1:2:3 with filledcurves fc rgb '" + series.color +
                     "' fs transparent solid 0.25 noborder notitle");
   }
   for (const Series& series : chart.series) {
     const std::string name = begin_block();
-    write_points(out, series.x, series.y);
+    write_points(out, series, chart.log_y);
     out << "EOD\n";
     parts.push_back(name + " using 1:2 with " + (series.points ? "linespoints pt 7 ps 0.35" : "lines") +
                     " lw 1.6 lc rgb '" + series.color + "'" + (series.dashed ? " dt 2" : "") + " notitle");
@@ -133,8 +167,8 @@ void write_chart(std::ostream& out, const Chart& chart, const std::string& file)
   out << "set autoscale xfix\n";
   if (chart.whole_x) out << "set xtics 1\n";
   if (chart.x_min && chart.x_max) out << "set xrange [" << number(*chart.x_min) << ':' << number(*chart.x_max) << "]\n";
-  out << "set yrange [" << (chart.y_min ? number(*chart.y_min) : "*") << ':'
-      << (chart.y_max ? number(*chart.y_max) : "*") << "]\n";
+  out << "set yrange [" << (chart.y_min ? format_number(*chart.y_min) : "*") << ':'
+      << (chart.y_max ? format_number(*chart.y_max) : "*") << "]\n";
   if (chart.heat)
     out << "set palette defined (0 '#2f6f4f', 0.0005 '#f3e3b3', 0.5 '#d95f02', 1 '#5a0b0b')\nset cbrange [0:1]\n"
         << "set yrange [0.5:" << static_cast<double>(chart.heat->rows.size()) + 0.5 << "]\nset ytics 1,"
@@ -192,12 +226,51 @@ std::string run_gnuplot(const std::filesystem::path& directory) {
   while (::waitpid(child, &status, 0) < 0 && errno == EINTR) continue;
   const std::string said = read_whole_file(directory / kMessages);
   if (WIFEXITED(status) && WEXITSTATUS(status) == 127)
-    throw IoError("gnuplot draws the charts, and is not installed (Debian: gnuplot-nox)");
+    throw NoGnuplot("gnuplot draws the charts, and is not installed: apt-get install gnuplot-nox");
   if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) throw IoError("gnuplot failed: " + said.substr(0, 500));
   return said;
 }
 
+/// Where gnuplot's arithmetic holds, with the room that it takes beside a value.
+constexpr double kLargest = 1e300;
+constexpr double kSmallest = 1e-300;
+
 }  // namespace
+
+double drawn_value(double value, bool log_y) {
+  if (!std::isfinite(value) || (log_y && !(value > 0.0))) return std::numeric_limits<double>::quiet_NaN();
+  if (!log_y && std::abs(value) < kSmallest) return 0.0;
+  return std::clamp(value, log_y ? kSmallest : -kLargest, kLargest);
+}
+
+bool is_drawable(const Chart& chart) {
+  const auto any = [](const std::vector<double>& values, bool log_y) {
+    return std::any_of(values.begin(), values.end(),
+                       [&](double value) { return !std::isnan(drawn_value(value, log_y)); });
+  };
+  if (!chart.bars.empty()) return true;
+  if (chart.heat)
+    return std::any_of(chart.heat->rows.begin(), chart.heat->rows.end(),
+                       [&](const std::vector<double>& row) { return any(row, false); });
+  return std::any_of(chart.series.begin(), chart.series.end(),
+                     [&](const Series& series) { return any(series.y, chart.log_y) || any(series.low, chart.log_y); });
+}
+
+void set_y_range(Chart& chart, double low, double high) {
+  low = drawn_value(low, chart.log_y);
+  high = drawn_value(high, chart.log_y);
+  if (std::isnan(low) || std::isnan(high)) return;
+  if (chart.log_y) {
+    chart.y_min = low / 2.0;
+    chart.y_max = high * 2.0;
+    return;
+  }
+  const double size = std::max(std::abs(low), std::abs(high));
+  double room = 0.05 * (high - low);
+  if (room <= kNear * size) room = size > 0.0 ? 0.01 * size : 1.0;
+  chart.y_min = low - room;
+  chart.y_max = high + room;
+}
 
 std::vector<DrawnChart> draw_charts(const std::vector<Chart>& charts) {
   std::vector<DrawnChart> drawn(charts.size());
@@ -205,7 +278,7 @@ std::vector<DrawnChart> draw_charts(const std::vector<Chart>& charts) {
   const Scratch scratch;
   {
     std::ofstream script(scratch.path() / kScript);
-    for (std::size_t at = 0; at < charts.size(); ++at) write_chart(script, charts[at], svg_name(at));
+    for (std::size_t at = 0; at < charts.size(); ++at) write_chart(script, with_axis(charts[at]), svg_name(at));
     if (!script.flush()) throw IoError("cannot write into " + scratch.path().string());
   }
   std::istringstream said(run_gnuplot(scratch.path()));

@@ -6,7 +6,15 @@
 #include <string>
 #include <vector>
 
+#include "util/error.hpp"
+
 namespace reluscope {
+
+/// gnuplot is not installed.
+class NoGnuplot : public IoError {
+ public:
+  using IoError::IoError;
+};
 
 struct Series {
   std::string name;   ///< for the legend: any text
@@ -55,7 +63,15 @@ struct DrawnChart {
   double x_min = 0.0, x_max = 0.0, y_min = 0.0, y_max = 0.0;
 };
 
-/// Throws IoError where gnuplot is missing or fails.
+/// A value as it can be drawn: NaN, which is a gap, where it is not finite or, on a logarithmic axis, not above 0.
+/// Beyond 1e±300, where gnuplot's arithmetic overflows, it is that bound.
+double drawn_value(double value, bool log_y);
+/// Whether there is anything to be seen: one value that can be drawn.
+bool is_drawable(const Chart& chart);
+/// Makes the y axis go a little beyond these two values, however near they are to each other.
+void set_y_range(Chart& chart, double low, double high);
+
+/// Of charts that are drawable. Throws NoGnuplot where there is none, IoError where it fails.
 std::vector<DrawnChart> draw_charts(const std::vector<Chart>& charts);
 
 /// Colours for layers in the order of their depth, dark near the input; readable on light and dark ground, and told

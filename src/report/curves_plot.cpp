@@ -37,10 +37,7 @@ std::string curves_svg(const std::vector<Curve>& curves, const Curve& relu) {
         high = std::max(high, value);
       }
   }
-  for (Chart& chart : charts) {
-    chart.y_min = low - 0.05 * (high - low);
-    chart.y_max = high + 0.05 * (high - low);
-  }
+  for (Chart& chart : charts) set_y_range(chart, low, high);
   const std::vector<DrawnChart> drawn = draw_charts(charts);
   const int rows = (static_cast<int>(curves.size()) + kColumns - 1) / kColumns;
   const int columns = std::min(kColumns, static_cast<int>(curves.size()));

@@ -21,6 +21,7 @@ h1 { font-size: 1.5rem; } h2 { border-bottom: 1px solid var(--line); padding-top
 .grid { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 30rem), 1fr)); gap: 1rem; }
 .chart { margin: 0; padding: .8rem; background: var(--card); border: 1px solid var(--line); border-radius: .4rem;
          position: relative; min-width: 0; }
+.absent { padding: .5rem .8rem; border: 1px dashed var(--line); }
 .plot svg { display: block; width: 100%; height: auto; color: var(--text); }
 .plot image { image-rendering: pixelated; }
 .legend { margin: .2rem 0; font-size: .85rem; color: var(--soft); }

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <fstream>
 #include <limits>
 #include <map>
 #include <set>
@@ -45,6 +44,7 @@ struct Figure {
   std::vector<std::string> head;
   std::vector<std::vector<std::string>> rows;
   std::vector<std::pair<std::string, std::string>> legend;  ///< colour, text
+  std::string absence;                                      ///< why there is no chart, which stands in its place
 };
 
 /// A layer's rows of one table, by their steps.
@@ -101,14 +101,44 @@ void add_legend(Figure& figure) {
   for (const Series& one : series) figure.legend.emplace_back(one.color, one.name);
 }
 
+/// "3 are 0 or below, which a logarithmic axis does not have; 2 are not finite": what of the values is not drawn.
+/// Empty: all are.
+std::string left_out(const Chart& chart) {
+  std::size_t not_positive = 0;
+  std::size_t not_finite = 0;
+  for (const Series& series : chart.series)
+    for (const double value : series.y) {
+      if (!std::isfinite(value)) ++not_finite;
+      if (chart.log_y && std::isfinite(value) && value <= 0.0) ++not_positive;
+    }
+  const auto count = [](std::size_t number) { return std::to_string(number) + (number == 1 ? " is " : " are "); };
+  std::string text;
+  if (not_positive > 0) text = count(not_positive) + "0 or below, which a logarithmic axis does not have";
+  if (not_finite > 0) text += (text.empty() ? "" : "; ") + count(not_finite) + "not finite";
+  return text;
+}
+
+/// What there is to be said of values that are not drawn.
+void explain_gaps(Figure& figure) {
+  const std::string missing = left_out(figure.chart);
+  if (missing.empty()) return;
+  std::size_t all = 0;
+  for (const Series& series : figure.chart.series) all += series.y.size();
+  const std::string sentence = "Of " + std::to_string(all) + " values " + missing + ".";
+  if (is_drawable(figure.chart)) {
+    figure.chart.note += " Not drawn: of " + sentence.substr(3);
+  } else {
+    figure.absence = "No curve. " + sentence;
+  }
+}
+
 /// Table, legend, and no more points than can be seen.
 void finish(Figure& figure, const std::string& first = "step") {
   add_table(figure, first);
   if (figure.legend.empty()) add_legend(figure);
+  explain_gaps(figure);
   for (Series& series : figure.chart.series) {
-    if (figure.chart.log_y)
-      for (double& value : series.y)
-        if (!(value > 0.0)) value = kNaN;
+    for (double& value : series.y) value = drawn_value(value, figure.chart.log_y);
     thin_out(series.x, series.y, std::min(kPoints, kPointsOfAll / figure.chart.series.size()));
   }
 }
@@ -343,9 +373,7 @@ std::vector<Figure> run_figures(const ReportRun& run) {
   add_lives(run, figures);
   add_layer_lines(
       run,
-      make_figure("gradients", "Gradient norms",
-                  "‖∂L/∂W‖ of each layer, before clipping. A norm of exactly 0 has no place on this axis.",
-                  "gradient norm", true),
+      make_figure("gradients", "Gradient norms", "‖∂L/∂W‖ of each layer, before clipping.", "gradient norm", true),
       [](const LayerRecord& row) { return row.grad_norm_w; }, figures);
   add_layer_lines(
       run,
@@ -412,25 +440,30 @@ struct Group {
 
 /// Groups of one name get what tells them apart: "dying-relu, activation.name=elu".
 void name_differences(std::vector<std::pair<std::string, Group>>& groups) {
+  using Sorted =
+      nlohmann::json;  // a config may have a hundred thousand places: an ordered object is searched one by one
   constexpr std::size_t kMostShown = 3;
-  std::vector<Json> flat;
+  std::vector<Sorted> flat;
   std::set<std::string> places;
+  const auto value_at = [](const Sorted& one, const std::string& place) {
+    const auto found = one.find(place);
+    return found == one.end() ? Sorted() : *found;
+  };
   for (const auto& [key, group] : groups) {
-    const Json config = Json::parse(key, nullptr, false);
-    flat.push_back(config.is_object() ? config.flatten() : Json::object());
+    const Sorted config = Sorted::parse(key, nullptr, false);
+    flat.push_back(config.is_object() ? config.flatten() : Sorted::object());
     for (const auto& [place, value] : flat.back().items()) places.insert(place);
   }
   std::vector<std::size_t> shown(groups.size(), 0);
   for (const std::string& place : places) {
     if (place == "/name") continue;
-    const bool same = std::all_of(flat.begin(), flat.end(), [&](const Json& one) {
-      return member(one, place.c_str()) == member(flat[0], place.c_str());
-    });
+    const bool same = std::all_of(flat.begin(), flat.end(),
+                                  [&](const Sorted& one) { return value_at(one, place) == value_at(flat[0], place); });
     if (same) continue;
     std::string label = place.substr(place.rfind('/', place.rfind('/') - 1) + 1);
     std::replace(label.begin(), label.end(), '/', '.');
     for (std::size_t at = 0; at < groups.size(); ++at) {
-      const Json& value = member(flat[at], place.c_str());
+      const Sorted value = value_at(flat[at], place);
       if (value.is_null() || shown[at] >= kMostShown) continue;
       if (std::count_if(groups.begin(), groups.end(), [&](const auto& other) {
             return other.second.runs.front()->name == groups[at].second.runs.front()->name;
@@ -557,9 +590,7 @@ void share_axes(std::vector<std::vector<Figure>>& all) {
   });
   each([&](Chart& chart) {
     const auto [low, high] = ranges[chart.id];
-    if (!(low < high)) return;
-    chart.y_min = chart.log_y ? low / 2.0 : low - 0.05 * (high - low);
-    chart.y_max = chart.log_y ? high * 2.0 : high + 0.05 * (high - low);
+    if (low < high) set_y_range(chart, low, high);
   });
 }
 
@@ -579,15 +610,20 @@ std::string table_html(const std::vector<std::string>& head, const std::vector<s
 
 std::string figure_html(const Figure& figure, const DrawnChart& drawn) {
   std::string html = "<figure class=chart id=\"" + figure.chart.id + "\"";
-  if (!figure.chart.series.empty()) {
+  if (!figure.chart.series.empty() && figure.absence.empty()) {
     html += " data-area=\"";
     for (const double value : {drawn.left, drawn.right, drawn.top, drawn.bottom, drawn.x_min, drawn.x_max})
       html += format_number(value) + " ";
     html += "\"";
   }
-  html += ">\n<h3>" + html_escape(figure.chart.title) + "</h3>\n<div class=plot role=img aria-label=\"" +
-          html_escape(figure.chart.title + ". " + figure.chart.note) + "\">" + drawn.svg + "</div>\n";
-  if (!figure.legend.empty()) {
+  html += ">\n<h3>" + html_escape(figure.chart.title) + "</h3>\n";
+  if (figure.absence.empty()) {
+    html += "<div class=plot role=img aria-label=\"" + html_escape(figure.chart.title + ". " + figure.chart.note) +
+            "\">" + drawn.svg + "</div>\n";
+  } else {
+    html += "<p class=absent>" + html_escape(figure.absence) + "</p>\n";
+  }
+  if (!figure.legend.empty() && figure.absence.empty()) {
     html += "<p class=legend>";
     for (const auto& [color, text] : figure.legend)
       html += "<span><i style=\"background:" + color + "\"></i>" + html_escape(text) + "</span> ";
@@ -691,25 +727,32 @@ std::string tail_html(const ReportRun& run) {
 }
 
 Json read_json(const std::filesystem::path& path) {
-  if (!has_file(path)) return nullptr;
+  if (!has_own_file(path)) return nullptr;
   return read_json_object(path);
 }
 
-std::vector<LifeRecord> read_lives(const std::filesystem::path& path) {
-  std::vector<LifeRecord> lives;
-  std::ifstream file(path);
-  std::size_t number = 0;
-  for (std::string line; std::getline(file, line);) {
-    ++number;
-    const Json event = Json::parse(line, nullptr, false);
-    // A run that is being written may end within a line.
-    if (event.is_discarded() && file.eof()) break;
-    if (!event.is_object() || !member(event, "event").is_string() || !member(event, "step").is_number_integer())
-      throw DataError(path.string() + ", line " + std::to_string(number) + ": expected an event");
-    if (!member(event, "unit").is_number_integer() || !member(event, "layer").is_number_integer()) continue;
-    lives.push_back({event["step"], event["event"], event["layer"], event["unit"], text_of(event, "cause")});
+/// Draws what can be drawn: the charts of the other figures stay empty. Where there is no gnuplot each figure says so,
+/// and the reason comes back.
+std::string draw(const std::vector<Figure*>& figures, std::vector<DrawnChart>& drawn) {
+  drawn.resize(figures.size());
+  std::vector<Chart> charts;
+  std::vector<std::size_t> places;
+  for (std::size_t at = 0; at < figures.size(); ++at) {
+    if (!is_drawable(figures[at]->chart)) {
+      if (figures[at]->absence.empty()) figures[at]->absence = "No curve: there is no value.";
+      continue;
+    }
+    charts.push_back(figures[at]->chart);
+    places.push_back(at);
   }
-  return lives;
+  try {
+    std::vector<DrawnChart> some = draw_charts(charts);
+    for (std::size_t at = 0; at < some.size(); ++at) drawn[places[at]] = std::move(some[at]);
+  } catch (const NoGnuplot& missing) {
+    for (const std::size_t at : places) figures[at]->absence = "No chart: gnuplot is not installed.";
+    return missing.what();
+  }
+  return "";
 }
 
 }  // namespace
@@ -746,31 +789,36 @@ ReportRun read_report_run(const std::filesystem::path& directory) {
   run.tables = read_run(directory);
   run.manifest = read_json(directory / "manifest.json");
   run.summary = read_json(directory / "summary.json");
-  run.lives = read_lives(directory / "events.jsonl");
+  if (const std::filesystem::path events = directory / "events.jsonl"; has_own_file(events))
+    run.lives = read_lives(events);
   run.diagnosis = diagnose(run.tables, read_thresholds(directory));
   run.name = text_of(run.manifest, "name");
   if (run.name.empty()) run.name = std::filesystem::weakly_canonical(directory).filename().string();
   return run;
 }
 
-std::string html_report(const std::vector<ReportRun>& runs) {
+HtmlReport html_report(const std::vector<ReportRun>& runs) {
   std::vector<std::vector<Figure>> all;
   for (const ReportRun& run : runs) all.push_back(run_figures(run));
   if (runs.size() > 1) share_axes(all);
   std::vector<Figure> compared = runs.size() > 1 ? comparison_figures(runs) : std::vector<Figure>();
 
   // One gnuplot for all charts; ids tell the runs apart.
-  std::vector<Chart> charts;
+  std::vector<Figure*> figures;
   for (std::size_t run = 0; run < all.size(); ++run)
     for (Figure& figure : all[run]) {
       if (runs.size() > 1) figure.chart.id += "-" + std::to_string(run + 1);
-      charts.push_back(figure.chart);
+      figures.push_back(&figure);
     }
-  for (const Figure& figure : compared) charts.push_back(figure.chart);
-  const std::vector<DrawnChart> drawn = draw_charts(charts);
+  for (Figure& figure : compared) figures.push_back(&figure);
+  std::vector<DrawnChart> drawn;
+  HtmlReport report;
+  report.without_charts = draw(figures, drawn);
 
   std::string body;
-  std::size_t next = charts.size() - compared.size();
+  if (!report.without_charts.empty())
+    body += "<p class=absent>This page has the numbers and no charts: " + html_escape(report.without_charts) + "</p>\n";
+  std::size_t next = figures.size() - compared.size();
   if (runs.size() > 1) {
     std::vector<std::vector<std::string>> rows;
     for (const ReportRun& run : runs)
@@ -810,7 +858,8 @@ std::string html_report(const std::vector<ReportRun>& runs) {
     for (const std::string& kind : order)
       body += "<section><h2>" + html_escape(kind) + "</h2>\n<div class=grid>\n" + by_chart[kind] + "</div></section>\n";
   std::string title = runs.size() == 1 ? runs.front().name : std::to_string(runs.size()) + " runs";
-  return html_page("reluscope: " + html_escape(title), body);
+  report.page = html_page("reluscope: " + html_escape(title), body);
+  return report;
 }
 
 }  // namespace reluscope

@@ -7,17 +7,9 @@
 #include <vector>
 
 #include "diagnose/diagnosis.hpp"
+#include "trace/life_reader.hpp"
 
 namespace reluscope {
-
-/// A change in the life of a unit, from events.jsonl.
-struct LifeRecord {
-  std::int64_t step = 0;
-  std::string event;  ///< born_dead, inherited, died, revived, locked
-  std::int64_t layer = 0;
-  std::int64_t unit = 0;
-  std::string cause;
-};
 
 /// All that a run directory holds.
 struct ReportRun {
@@ -32,9 +24,14 @@ struct ReportRun {
 /// Throws DataError for a directory that is none of a run, or a file that cannot be read.
 ReportRun read_report_run(const std::filesystem::path& directory);
 
+struct HtmlReport {
+  std::string page;
+  std::string without_charts;  ///< why it has none, as the page says too; empty: it has them
+};
+
 /// The page. Whatever comes from a config or a file is escaped, and a Content-Security-Policy forbids every fetch.
-/// Throws IoError where the charts cannot be drawn.
-std::string html_report(const std::vector<ReportRun>& runs);
+/// Where gnuplot is missing it has the numbers alone. Throws IoError where gnuplot fails.
+HtmlReport html_report(const std::vector<ReportRun>& runs);
 
 /// Text with what HTML would take for markup escaped.
 std::string html_escape(std::string_view text);

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdlib>
+#include <limits>
 
 #include "report/chart.hpp"
 #include "report/html_report.hpp"
@@ -92,6 +94,113 @@ TEST_CASE("a gap in a long line stays visible") {
   }
   thin_out(x, y, 100);
   CHECK(std::any_of(y.begin(), y.end(), [](double value) { return std::isnan(value); }));
+}
+
+TEST_CASE("what can be drawn: finite, above 0 on a logarithmic axis, and within what gnuplot can reckon with") {
+  constexpr double kInf = std::numeric_limits<double>::infinity();
+  for (const bool log_y : {false, true})
+    for (const double value : {double(NAN), kInf, -kInf}) CHECK(std::isnan(drawn_value(value, log_y)));
+  CHECK(std::isnan(drawn_value(0.0, true)));
+  CHECK(std::isnan(drawn_value(-1.0, true)));
+  CHECK(drawn_value(0.0, false) == 0.0);
+  CHECK(drawn_value(-1.0, false) == -1.0);
+  CHECK(drawn_value(1.5e-10, true) == 1.5e-10);
+  CHECK(drawn_value(1e308, false) == 1e300);
+  CHECK(drawn_value(-1e308, false) == -1e300);
+  CHECK(drawn_value(5e-324, true) == 1e-300);
+  CHECK(drawn_value(5e-324, false) == 0.0);
+
+  Chart chart;
+  CHECK_FALSE(is_drawable(chart));
+  chart.series.push_back({"", "#000000", {0, 1}, {0.0, NAN}, {}, {}, {}, false, false});
+  CHECK(is_drawable(chart));
+  chart.log_y = true;
+  CHECK_FALSE(is_drawable(chart));
+  chart.series[0].y[1] = 1e-320;
+  CHECK(is_drawable(chart));
+}
+
+namespace {
+
+/// A run of which every number that a chart shows is the same.
+ReportRun run_of(double value, std::int64_t layers = 3) {
+  ReportRun run;
+  run.name = "odd";
+  run.tables = some_tables(layers);
+  for (LayerRecord& row : run.tables.layers.rows)
+    row.grad_norm_w = row.delta_rms = row.a_rms = row.update_ratio = row.z_mean = row.z_std = value;
+  for (CensusRecord& row : run.tables.census.rows) {
+    row.units = 4;
+    row.effective_rank = value;
+  }
+  for (std::int64_t step = 0; step < 40; ++step) {
+    StepRecord& row = run.tables.steps.rows.emplace_back();
+    row.step = step;
+    row.loss = row.grad_norm = value;
+    row.accuracy = value / 100.0;
+  }
+  run.summary = {{"verdict", "A verdict of its own."}};
+  return run;
+}
+
+std::size_t count_of(const std::string& text, const std::string& part) {
+  std::size_t count = 0;
+  for (std::size_t at = text.find(part); at != std::string::npos; at = text.find(part, at + 1)) ++count;
+  return count;
+}
+
+}  // namespace
+
+TEST_CASE("a report draws what there is of any numbers, and says in its place why there is no curve") {
+  constexpr double kInf = std::numeric_limits<double>::infinity();
+  for (const double value :
+       {0.0, -1.0, 1.0, 1e17, 1e30, 1e60, 1e300, 1e308, 5e-324, 1e-310, double(NAN), kInf, -kInf}) {
+    CAPTURE(value);
+    const std::string page = html_report({run_of(value)}).page;
+    // Logarithmic: gradients, deltas, activations, updates; signal and gradient at the start, but that −1 has a square.
+    const std::size_t expected = !std::isfinite(value) ? 8 : value > 0.0 ? 0 : value == 0.0 ? 5 : 4;
+    CHECK(count_of(page, "<p class=absent>No curve. Of ") == expected);
+    if (value == 0.0) CHECK(count_of(page, "<p class=absent>No curve. Of 120 values 120 are 0 or below, which") == 4);
+    if (!std::isfinite(value)) CHECK(count_of(page, "<p class=absent>No curve. Of 40 values 40 are not finite.") == 2);
+  }
+}
+
+TEST_CASE("runs of odd numbers share their axes with others") {
+  for (const double value : {0.0, 5e-324, 1e308, double(NAN)}) {
+    CAPTURE(value);
+    const HtmlReport report = html_report({run_of(value), run_of(1.0), run_of(1e-3, 2)});
+    CHECK(report.page.find("Side by side") != std::string::npos);
+  }
+}
+
+TEST_CASE("values that a line leaves out are counted under it") {
+  ReportRun run = run_of(1.0);
+  run.tables.layers.rows[0].delta_rms = 0.0;
+  run.tables.layers.rows[1].delta_rms = NAN;
+  const std::string page = html_report({run}).page;
+  CHECK(
+      page.find("Not drawn: of 120 values 1 is 0 or below, which a logarithmic axis does not have; 1 is not finite.") !=
+      std::string::npos);
+}
+
+TEST_CASE("without gnuplot the page has verdict and numbers, and says why it has no charts") {
+  const std::string path = std::getenv("PATH");
+  ::setenv("PATH", "/nonexistent", 1);
+  const HtmlReport report = html_report({run_of(1.0)});
+  ::setenv("PATH", path.c_str(), 1);
+  CHECK(report.without_charts.find("gnuplot-nox") != std::string::npos);
+  CHECK(report.page.find("This page has the numbers and no charts: gnuplot draws the charts") != std::string::npos);
+  CHECK(report.page.find("A verdict of its own.") != std::string::npos);
+  CHECK(report.page.find("The numbers</summary>") != std::string::npos);
+  CHECK(report.page.find("<svg") == std::string::npos);
+}
+
+TEST_CASE("names in strips are cut between characters, and keep the columns") {
+  RunTables tables = some_tables(2);
+  for (CensusRecord& row : tables.census.rows) row.name = row.layer == 1 ? "\x1b]0;x\x07ä漢ü漢ö漢ä漢ü漢ö漢" : "b";
+  const std::string text = run_strips(tables, {80, false, false});
+  CHECK(text.find("  ?]0;x?ä漢ü漢ö漢ä漢 ") != std::string::npos);
+  CHECK(text.find('\x1b') == std::string::npos);
 }
 
 TEST_CASE("colours run from the first layer to the last without a repetition") {

@@ -162,6 +162,14 @@ class Report(unittest.TestCase):
         self.assertEqual(logged, [])
         self.assertGreater(found["texts"], 50)
 
+    def test_a_run_whose_gradients_are_all_0_says_why_it_has_no_curve_of_them(self):
+        page = self.report(self.run_it("moons.json", "train.epochs=2", "network.layers.*.init.weights=zeros"))
+        found, logged = load(page, self.place)
+        self.assertEqual(logged, [])
+        self.assertEqual(found["low"], [])
+        with open(page, encoding="utf-8") as file:
+            self.assertRegex(file.read(), r"<p class=absent>No curve\. Of \d+ values \d+ are 0 or below")
+
     def test_nothing_else_than_a_run_is_taken(self):
         done = shell(PROGRAM, "report", self.place)
         self.assertEqual(done.returncode, 2)
