@@ -58,6 +58,10 @@ INNARDS = re.compile("json[.]exception|std::|basic_string|vector::|bad_alloc|fil
 # Fewer than these are a name and no reason.
 FEWEST_WORDS = 4
 ESCAPES = "\x1b[2J\x1b]0;title\x07\r\x9b31m"
+# What turns the direction of writing round, so that a reader sees another name than there is.
+DIRECTIONS = "".join(map(chr, (0x61C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A))))
+# Names as a stranger may give them to files, layers and runs.
+EVIL = f"{ESCAPES}\x7f{DIRECTIONS}"
 
 baseline = 0  # bytes; measured before the first case
 cases = 0
@@ -192,16 +196,24 @@ class Hostile(unittest.TestCase):
         extra = ended.memory - max(baseline, own_memory())
         if not SANITIZED:
             self.assertLessEqual(extra, memory, f"{extra / MIB:.0f} MiB of memory; it said {said}")
+        self.check_text(ended.err)
+        self.check_text(ended.out)
         return ended
+
+    def check_text(self, said):
+        """Whether it can be shown on a terminal, and be read there."""
+        text = said.decode("utf-8", "replace")
+        self.assertNotIn("\ufffd", text, "not UTF-8")
+        control = [letter for letter in text
+                   if letter != "\n" and (unicodedata.category(letter) == "Cc" or letter in DIRECTIONS)]
+        self.assertEqual(control, [], ascii(text))
+        return text
 
     def check_message(self, err):
         self.assertLess(len(err), LONGEST_MESSAGE, err[:200])
-        text = err.decode("utf-8", "replace")
-        self.assertNotIn("\ufffd", text, "not UTF-8")
+        text = self.check_text(err)
         self.assertTrue(text.startswith("reluscope: "), text)
         self.assertEqual(len(re.findall("^reluscope: ", text, re.MULTILINE)), 1, text)
-        control = [letter for letter in text if unicodedata.category(letter) == "Cc" and letter != "\n"]
-        self.assertEqual(control, [], ascii(text))
         self.assertIsNone(INNARDS.search(text), text)
         self.assertGreaterEqual(len(text.split()), FEWEST_WORDS, text)
 
@@ -748,6 +760,9 @@ CLASSES = npy("(10,)", bytes([0, 1] * 5), "'|u1'")
 BAD_FEATURES = {
     "nothing": b"",
     **{f"version {version}": FEATURES[:6] + bytes([version]) + FEATURES[7:] for version in (0, 4, 9, 255)},
+    **{f"version 1.{minor}": FEATURES[:7] + bytes([minor]) + FEATURES[8:] for minor in (1, 9, 255)},
+    **{f"{key} twice": npy(header=f"{{'descr': '<f4', 'fortran_order': False, 'shape': (10, 2), '{key}': {value}}}\n")
+       for key, value in (("descr", "'<f4'"), ("fortran_order", "False"), ("shape", "(10, 2)"))},
     "a header beyond the file": npy(length=60000),
     "a header of 4 GB": npy(version=2, length=2**32 - 1),
     "a header of no bytes": npy(length=0),
@@ -961,6 +976,23 @@ class Data(Hostile):
         with self.subTest("one line"):
             self.refuse(RUN, code=(1, 2), says="memory", memory=ALL)
 
+    @unittest.skipIf(SANITIZED, "there is no limit")
+    def test_bombs_are_not_inspected_either(self):
+        rows = b"0,0,0\n" * (MIB // 6)
+        self.write("data.csv", bomb(b"", rows, BOMB_BYTES // len(rows)))
+        self.refuse(["inspect", "data.csv"], says="of memory")
+
+    def test_counts_are_compared_before_values_are_read(self):
+        # What is good in itself, fits into memory, and would be unpacked for nothing.
+        zeros = bytes(MIB)
+        for kind, chunks, start in (("images", 300, idx((300, 2**10, 2**10))), ("labels", 30, idx((30 * MIB,))),
+                                    ("features", 300, npy("(300, 1048576)", b"", "'|u1'")),
+                                    ("classes", 30, npy("(31457280,)", b"", "'|u1'"))):
+            self.write("data", bomb(start, zeros, chunks))
+            self.read(kind)
+            with self.case(kind):
+                self.refuse(RUN, says="both have to agree")
+
     def test_a_line_without_end_is_refused(self):
         self.write_sparse("data", GIB_OF_INPUT)
         self.read("csv")
@@ -1078,6 +1110,11 @@ BAD_WEIGHTS = {
     "a missing array": tensors({name: GOOD_TENSORS[name] for name in list(GOOD_TENSORS)[:3]}, WEIGHTS[:60]),
     "metadata that are numbers": tensors(__metadata__={"format": 7}),
     "a number beyond float64": packed_header('{"a": {"shape": [1e999]}}', WEIGHTS),
+    "NUL and junk behind the header": packed_header(json.dumps(GOOD_TENSORS) + "\0junk", WEIGHTS),
+    "NUL behind the header": packed_header(json.dumps(GOOD_TENSORS) + "\0", WEIGHTS),
+    "a blank in front of the header": packed_header(" " + json.dumps(GOOD_TENSORS), WEIGHTS),
+    "a description twice": packed_header(json.dumps(GOOD_TENSORS).replace('"dtype"', '"dtype": "F32", "dtype"'),
+                                         WEIGHTS),
     "a pickle": b"\x80\x02cos\nsystem\n",
     "a zip archive": b"PK\x03\x04" + bytes(100),
 }
@@ -1282,11 +1319,19 @@ EVENTS = {
     "nesting": b"[" * DEEP + b"]" * DEEP + b"\n{}\n", "bytes": bytes(range(256)) + b"\n{}\n",
     "a step that is text": b'{"event": "death", "step": "1", "layer": 1, "unit": 0}\n',
     "an event that is a number": b'{"event": 7, "step": 1, "layer": 1, "unit": 0}\n',
+    "a step beyond int64": b'{"event": "died", "step": 18446744073709551615, "layer": 1, "unit": 0}\n',
+    "a step twice": b'{"event": "died", "step": 1, "step": 2, "layer": 1, "unit": 0}\n',
+    "NUL behind an event": b'{"event": "died", "step": 1, "layer": 1, "unit": 0}\0junk\n',
+    "a line without end": b'{"event": "died", "step": 1, "x": [' + b"0," * (15 * MIB) + b"0]}\n",
+    "gzip": gzip.compress(b'{"event": "died", "step": 1, "layer": 1, "unit": 0}\n', mtime=0),
 }
 DOCUMENTS = {
     "nothing": b"", "not JSON": b"no JSON", "a list": b"[]", "a number": b"7", "NULs": bytes(100),
     "nesting": b"[" * DEEP + b"]" * DEEP, "nesting that is never closed": b"[" * DEEP,
     "bytes": bytes(range(256)),
+    "NUL and junk behind it": b"{}\0junk", "a key twice": b'{"status": "done", "status": "running"}',
+    # Each is looked for among those before it.
+    "a hundred thousand keys": json.dumps({f"key{key}": 0 for key in range(100_000)}).encode(),
 }
 ODD_MANIFESTS = {
     "null": b"null",
@@ -1387,6 +1432,37 @@ class Records(Hostile):
                     self.survive_by(readers, table, "\n".join(",".join(line) for line in changed) + "\n")
             self.restore()
 
+    def test_what_is_no_regular_file_is_refused_in_a_run(self):
+        """A run may come from a stranger, with a pipe in it that waits or a device that never ends."""
+        readers = {**READERS, "watch": ["watch", "run"], "resume": ["run", "--resume", "run", "-q"]}
+        tables = ("steps.csv", "layers.csv", "census.csv", "units.csv")
+        reads = {"diagnose": (*tables, "theory.csv", "manifest.json"), "export": (*tables, "theory.csv"),
+                 "report": (*tables, "theory.csv", "manifest.json", "summary.json", "events.jsonl"),
+                 "prune": ("manifest.json", "units.csv", "weights.safetensors"), "watch": (*tables, "manifest.json"),
+                 "resume": ("manifest.json", "summary.json", "checkpoint.safetensors")}
+        for kind, put in (("a pipe", os.mkfifo), ("a device", lambda path: os.symlink("/dev/zero", path)),
+                          ("a directory", os.mkdir), ("a link to nowhere", lambda path: os.symlink("nowhere", path))):
+            for reader, names in reads.items():
+                for name in names:
+                    self.restore()
+                    self.remove([f"run/{name}"])
+                    put(self.path(f"run/{name}"))
+                    with self.case(name, reader=reader, kind=kind):
+                        self.refuse(readers[reader], seconds=SECONDS_TO_WAIT, says=name, may_write=("run/.lock",))
+
+    def test_a_link_to_a_regular_file_is_read(self):
+        os.rename(self.path("run/steps.csv"), self.path("elsewhere"))
+        os.symlink("../elsewhere", self.path("run/steps.csv"))
+        self.assertEqual(self.start(READERS["diagnose"]).code, 0)
+
+    def test_packed_tables_are_not_unpacked_in_a_run(self):
+        for table in ("steps.csv", "layers.csv", "census.csv", "units.csv"):
+            with open(self.path(f"run/{table}"), "rb") as file:
+                content = file.read()
+            with self.case(table):
+                self.refuse_by(("diagnose", "report"), table, gzip.compress(content, mtime=0))
+            self.restore()
+
     def test_garbage_in_the_events_is_refused(self):
         for name, content in EVENTS.items():
             with self.case(name):
@@ -1438,6 +1514,92 @@ class Records(Hostile):
         for name in ("missing", "", ESCAPES, b"\xff"):
             with self.case(name):
                 self.refuse(["watch", name])
+
+    def test_where_nobody_writes_a_run_nothing_is_watched_for_ever(self):
+        os.mkdir(self.path("empty"))
+        self.refuse(["watch", "empty"], seconds=SECONDS_TO_WAIT, says="none is about to begin")
+        self.write("empty/.lock", "")
+        self.refuse(["watch", "empty"], seconds=SECONDS_TO_WAIT, says="none is about to begin")
+        self.write("run/manifest.json", '{"status": "running"}')
+        for change, says in ((lambda path: None, b"stopped: "), (os.remove, b"not running here: "),
+                             (os.mkfifo, b"stopped: ")):
+            change(self.path("run/.lock"))
+            ended = self.start(["watch", "run"], seconds=SECONDS_TO_WAIT)
+            self.assertEqual((ended.code, ended.err), (0, b""))
+            self.assertTrue(ended.out.startswith(says), ended.out)
+
+
+# ---- what a terminal is shown
+
+
+class Terminal(Hostile):
+    """Every command, with names that command a terminal: what it says on either stream can be shown and read."""
+
+    def setUp(self):
+        super().setUp()
+        self.write("c.json", config(train={"steps": 10}, record={"every": 1}, network={
+            "layers": [{"units": 3, "activation": "relu", "init": {"bias": {"name": "constant", "value": -9}}},
+                       {"units": 2}]}))
+        self.check(["run", "c.json", "-o", "run", "--save-weights"])
+
+    def check(self, arguments, codes=(0,)):
+        with self.case(arguments):
+            ended = start_and_wait(arguments, self.work)
+            self.assertIn(ended.code, codes, ended.err)
+            self.check_text(ended.out)
+            self.check_text(ended.err)
+            return ended.out + ended.err
+
+    def change_manifest(self, **members):
+        with open(self.path("run/manifest.json"), encoding="utf-8") as file:
+            manifest = json.load(file)
+        self.write("run/manifest.json", json.dumps({**manifest, **members}))
+
+    def test_names_of_layers(self):
+        for table in ("layers.csv", "census.csv", "units.csv", "theory.csv"):
+            with open(self.path(f"run/{table}"), encoding="utf-8", newline="") as file:
+                text = file.read()
+            self.write(f"run/{table}", re.sub("dense([0-9])", lambda found: f'"{EVIL}{found[1]}äöü"', text))
+        for command in (["diagnose", "run"], ["diagnose", "run", "--markdown"], ["watch", "run"],
+                        ["report", "run", "-o", "page.html"], ["export", "run", "-o", "events"], ["prune", "run"]):
+            said = self.check(command)
+            if command[0] == "diagnose":
+                self.assertIn("äöü".encode(), said)
+
+    def test_a_manifest(self):
+        self.change_manifest(**{key: EVIL for key in ("status", "name", "version", "host", "config_file", "started")})
+        for command in (["diagnose", "run"], ["watch", "run"], ["report", "run", "-o", "page.html"],
+                        ["export", "run", "-o", "events"], ["prune", "run"], ["run", "--resume", "run"]):
+            self.check(command, codes=(0, 1, 2))
+        self.change_manifest(config={EVIL: EVIL})
+        for command in (["prune", "run"], ["run", "--resume", "run"]):
+            self.check(command, codes=(2,))
+
+    def test_paths(self):
+        self.write("s.json", json.dumps({"config": "c.json", "seeds": 2}))
+        for name in (EVIL, os.fsencode(EVIL) + b"\xff\xc3", "x" * 200 + "\u202e"):
+            name = os.fsencode(name)
+            here = os.path.join(os.fsencode(self.work), name)
+            shutil.copytree(os.fsencode(self.path("run")), here)
+            shutil.copy(os.fsencode(self.path("c.json")), here + b".json")
+            with open(here + b".csv", "wb") as file:
+                file.write(b"1,2," + EVIL.replace("\r", "").encode() + b"\n3,4,b\n")
+            for command in (["diagnose", name], ["watch", name], ["report", name, "-o", name + b".html"],
+                            ["export", name, "-o", name + b".events"], ["prune", name, "-o", name + b".pruned"],
+                            ["run", name + b".json", "-o", name + b".run"], ["run", "--resume", name],
+                            ["validate", name + b".json"], ["theory", name + b".json"], ["inspect", name + b".csv"],
+                            ["inspect", name + b"/weights.safetensors"], ["init", name + b".new"],
+                            ["compare", "c.json", "--vary", "seed=1,2", "--seeds", "1", "-o", name + b".out"],
+                            ["sweep", "s.json", "-o", name + b".sweep"], ["merge", name],
+                            ["prescribe", name + b".json", "--budget", "3", "--seeds", "3", "--write", name + b".w"],
+                            ["curves", "relu", "--plot", name + b".svg"]):
+                self.check(command, codes=(0, 2))
+
+    def test_labels_and_weights(self):
+        self.write("weights", tensors({**GOOD_TENSORS, f"{EVIL}bias": GOOD_TENSORS["layers.2.bias"],
+                                       "__metadata__": {EVIL: EVIL}} | {"layers.2.bias": tensor(68, 68, [0])}))
+        self.check(["inspect", "weights"])
+
 
 
 # ---- arguments
