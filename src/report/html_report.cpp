@@ -372,8 +372,7 @@ std::vector<Figure> run_figures(const ReportRun& run) {
   add_dead(run, figures);
   add_lives(run, figures);
   add_layer_lines(
-      run,
-      make_figure("gradients", "Gradient norms", "‖∂L/∂W‖ of each layer, before clipping.", "gradient norm", true),
+      run, make_figure("gradients", "Gradient norms", "‖∂L/∂W‖ of each layer, before clipping.", "gradient norm", true),
       [](const LayerRecord& row) { return row.grad_norm_w; }, figures);
   add_layer_lines(
       run,

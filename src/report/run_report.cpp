@@ -90,8 +90,8 @@ std::string verdict(const RunSummary& summary) {
   if (summary.collapsed == true) return "Collapsed: the output is the same for every training sample.";
   if (dead > 0)
     return share_text(dead, units) + " hidden units are dead on the whole training set, " + std::to_string(at_start) +
-           (inherited ? " inherited from the weights' file" : " from birth") + "; worst is layer '" +
-           worst->name + "' with " + share_text(*worst->dead, worst->units) + ".";
+           (inherited ? " inherited from the weights' file" : " from birth") + "; worst is layer '" + worst->name +
+           "' with " + share_text(*worst->dead, worst->units) + ".";
   if (saturated > 0) return "No dead unit; " + share_text(saturated, units) + " hidden units are saturated.";
   return "No dead unit among " + std::to_string(units) + " hidden units.";
 }
