@@ -87,9 +87,9 @@ bool TemporaryFile::become_target() {
     replace_target();  // a file system without hard links, on which the last one has its way
     return true;
   }
+  sync_directory(directory_);
   ::unlink(path_.c_str());
   path_.clear();
-  sync_directory(directory_);
   return true;
 }
 

@@ -4,7 +4,7 @@
     test_run_directories.py RELUSCOPE SOURCE_DIR [--trials N] [--every] [--sanitized] [CLASS[.METHOD] ...]
 
 --trials: how often the same command is started several times at one instant [3]. --every: a resume is killed at every
-one of its system calls, not at some. --sanitized: the program looks for leaks in the way in which strace looks at
+one of its system calls, and every link is tried, not some. --sanitized: the program looks for leaks in the way in which strace looks at
 system calls, so nothing is killed.
 """
 
@@ -28,7 +28,7 @@ OPTIONS = sys.argv[3:]
 EVERY = "--every" in OPTIONS
 SANITIZED = "--sanitized" in OPTIONS
 TRIALS = int(OPTIONS[OPTIONS.index("--trials") + 1]) if "--trials" in OPTIONS else 3
-SAMPLE = 10  # kills tried of each kind of resume, unless --every
+SAMPLE = 4  # kills tried of each kind of resume, beside those between names that come and go, unless --every
 
 ROWS = ["steps.csv", "layers.csv", "census.csv", "units.csv", "events.jsonl"]
 RESULTS = [*ROWS, "theory.csv", "summary.json", "weights.safetensors"]
@@ -144,8 +144,11 @@ class Links(Case):
     TARGETS = ["file", "planted", "directory/planted", "directory"]
 
     def attack(self, build, names, *command, check=lambda name, directory, done: None, targets=(*TARGETS, "pipe")):
-        """With each of the names a link that leads out of the directory which `build` makes."""
-        for name, target in itertools.product(names, targets):
+        """With each of the names a link that leads out of the directory which `build` makes; to all targets with --every,
+        else to two in turn."""
+        pairs = list(itertools.product(names, targets)) if EVERY else [
+            (name, targets[(number + more) % len(targets)]) for number, name in enumerate(names) for more in (0, 2)]
+        for name, target in pairs:
             with self.subTest(command=command[0], name=name, target=target):
                 directory = build()
                 link = directory / name
@@ -501,7 +504,10 @@ class Kills(Case):
         return calls
 
     def chosen(self, calls):
-        return calls if EVERY else calls[::max(1, len(calls) // SAMPLE)]
+        if EVERY:
+            return calls
+        names = [call for call in calls if call[0].startswith(("rename", "unlink", "link"))]
+        return names + [call for call in calls if call not in names][::max(1, len(calls) // SAMPLE)]
 
     def kill_at(self, call, command):
         """Whether it was killed there."""
