@@ -68,9 +68,9 @@ int compare_them(const CompareOptions& options, bool quiet) {
   std::int64_t before = 0;
   const std::optional<ComparisonRuns> runs = run_comparison(
       source, variation, jobs, job_count(options.jobs), streamed ? std::filesystem::path() : journal_path(out), &stop,
-      [&](std::int64_t there, const std::string& damage) {
+      [&](std::int64_t there, const std::string& warning) {
         before = there;
-        if (!damage.empty()) spdlog::warn("{}", damage);
+        if (!warning.empty()) spdlog::warn("{}", warning);
         progress.emplace("compare", std::ssize(jobs), there, !quiet);
       },
       [&](const Trial& trial) { progress->advance(trial.figures.failed()); }, options.runs);

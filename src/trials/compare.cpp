@@ -149,19 +149,26 @@ std::optional<ComparisonRuns> run_comparison(const ConfigSource& source, const V
     trial.seconds = seconds;
     ++there;
   };
-  if (!journal.empty())
-    runs.journal.emplace(journal, results_header(variation.keys) + ',' + kSeconds, comparison_id(variation, jobs),
-                         [&](std::int64_t job, std::string_view row, std::uint64_t) {
-                           const std::vector<std::string> cells = split_row(row);
-                           const std::optional<Figures> figures = figures_of(cells, variation.keys.size(), 1);
-                           double seconds = 0.0;
-                           if (!figures || detail::read_cell(cells.back(), seconds) != nullptr ||
-                               job >= std::ssize(jobs) || !runs.rows[static_cast<std::size_t>(job)].empty())
-                             return false;
-                           take(job, row.substr(0, row.rfind(',')), *figures, seconds);
-                           return true;
-                         });
-  begin(there, runs.journal ? runs.journal->damage() : "");
+  const auto take_row = [&](std::int64_t job, std::string_view row, std::uint64_t) {
+    const std::vector<std::string> cells = split_row(row);
+    const std::optional<Figures> figures = figures_of(cells, variation.keys.size(), 1);
+    double seconds = 0.0;
+    if (!figures || detail::read_cell(cells.back(), seconds) != nullptr || job >= std::ssize(jobs) ||
+        !runs.rows[static_cast<std::size_t>(job)].empty())
+      return false;
+    take(job, row.substr(0, row.rfind(',')), *figures, seconds);
+    return true;
+  };
+  std::string warning;
+  if (!journal.empty()) try {
+      runs.journal.emplace(journal, results_header(variation.keys) + ',' + kSeconds, comparison_id(variation, jobs),
+                           take_row);
+      warning = runs.journal->damage();
+    } catch (const JournalInUse& fault) {
+      // Two that are made at once both come to their end, and the last one's results stay.
+      warning = std::string(fault.what()) + ". This comparison keeps no journal";
+    }
+  begin(there, warning);
   run_fleet(
       source, std::ssize(jobs),
       [&](std::int64_t place) {

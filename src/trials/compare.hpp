@@ -43,11 +43,11 @@ struct ComparisonRuns {
   std::optional<Journal> journal;          ///< to be removed when all that follows from it is written
   std::int64_t failed = 0;
 };
-/// Called before the first run: how many are there already, and what the journal has lost, in a sentence.
-using ComparisonBegin = std::function<void(std::int64_t before, const std::string& damage)>;
+/// Called before the first run: how many are there already, and what is wrong with the journal, in a sentence.
+using ComparisonBegin = std::function<void(std::int64_t before, const std::string& warning)>;
 /// Runs the jobs, as they come from comparison_jobs(), but those that are in the journal already. `journal`: its file;
-/// empty: none is kept. Returns nothing if `stop` ended it early. Throws IoError, as where the journal is of another
-/// comparison. `keep` is run_fleet's.
+/// empty: none is kept; neither is one while another process has it. Returns nothing if `stop` ended it early. Throws
+/// IoError, as where the journal is of another comparison. `keep` is run_fleet's.
 std::optional<ComparisonRuns> run_comparison(const ConfigSource& source, const Variation& variation,
                                              std::span<const Job> jobs, int threads,
                                              const std::filesystem::path& journal, const std::atomic<int>* stop,

@@ -26,7 +26,7 @@ Descriptor open_alone(const std::filesystem::path& path) {
     if (file.number() < 0) fail("open", path);
     // Where a file system has no locks, there is none.
     if (::flock(file.number(), LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK)
-      throw IoError("'" + path.string() + "' is in use by another process: wait for it, or stop it");
+      throw JournalInUse("'" + path.string() + "' is in use by another process: wait for it, or stop it");
     // Whoever had it until now may have been done, and have taken it away. (Some file systems have no lasting inode
     // numbers to tell by.)
     if (is_at(file.number(), path) || attempt == kAttempts) return file;

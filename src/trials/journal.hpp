@@ -8,17 +8,24 @@
 #include <string_view>
 
 #include "trials/sealed_rows.hpp"
+#include "util/error.hpp"
 #include "util/input.hpp"
 
 namespace reluscope {
+
+/// Another process has the journal.
+class JournalInUse : public IoError {
+ public:
+  using IoError::IoError;
+};
 
 class Journal {
  public:
   /// A row that is there, and its place; false: it cannot be, as one that is there twice.
   using Take = std::function<bool(std::int64_t job, std::string_view row, std::uint64_t place)>;
   /// Opens or creates the file for one process at a time, and hands the rows that are there to `take`. From the first
-  /// one on that is damaged, or that `take` does not want, all are dropped. Throws IoError: cannot be opened, is in use
-  /// by another process, is no journal, or that of another owner and not empty.
+  /// one on that is damaged, or that `take` does not want, all are dropped. Throws JournalInUse;
+  /// IoError: cannot be opened, is no journal, or that of another owner and not empty.
   Journal(std::filesystem::path path, std::string_view columns, std::string_view owner, const Take& take);
   /// What was dropped, in a sentence; empty if nothing was.
   [[nodiscard]] const std::string& damage() const { return damage_; }

@@ -100,10 +100,10 @@ bool LineReader::fill() {
   const Descriptor file = open_for_reading(path_);
   const std::size_t had = piece_.size();
   piece_.resize(had + piece_bytes_);
+  const auto from = static_cast<off_t>(start_ + had);
   ssize_t got = -1;
-  if (file.number() >= 0) do {
-      got = ::pread(file.number(), piece_.data() + had, piece_bytes_, static_cast<off_t>(start_ + had));
-    } while (got < 0 && errno == EINTR);
+  while (file.number() >= 0 && (got = ::pread(file.number(), piece_.data() + had, piece_bytes_, from)) < 0 &&
+         errno == EINTR) {}
   if (got < 0) throw DataError(path_.string() + ": cannot be read: " + std::strerror(errno));
   piece_.resize(had + static_cast<std::size_t>(got));
   return got > 0;

@@ -157,6 +157,28 @@ TEST_CASE("a comparison goes on from its journal with the same rows and figures"
     if (left[row].metric != "steps/s" && left[row].runs > 0) CHECK(left[row].median == right[row].median);
 }
 
+TEST_CASE("of two comparisons at once into one file one has the journal, and both come to their end") {
+  const Place place;
+  const ConfigSource source = source_of(kConfig);
+  const std::vector<std::string> words = {"train.optimizer.lr=0.1,0.2"};
+  const Variation variation = parse_variation(words);
+  const std::vector<Job> jobs = comparison_jobs(source, variation, {}, 3, 1);
+  const auto journal = place.path / "compare.part.csv";
+  const auto nothing = [](const Trial&) {};
+  const auto first = run_comparison(
+      source, variation, jobs, 1, journal, nullptr, [](std::int64_t, const std::string&) {}, nothing);
+  REQUIRE(first);
+  CHECK(first->journal.has_value());
+  std::string said;
+  const auto second = run_comparison(
+      source, variation, jobs, 1, journal, nullptr, [&](std::int64_t, const std::string& warning) { said = warning; },
+      nothing);
+  REQUIRE(second);
+  CHECK_FALSE(second->journal.has_value());
+  CHECK(said.find("in use by another process") != std::string::npos);
+  CHECK(second->rows == first->rows);
+}
+
 TEST_CASE("more runs than a comparison can keep are refused before they are made") {
   std::string values = "k=0";
   for (int value = 1; value < 2000; ++value) values += "," + std::to_string(value);

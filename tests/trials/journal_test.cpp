@@ -58,7 +58,7 @@ TEST_CASE("a journal has what was appended, at the places that it said") {
     CHECK(journal.row_at(second) == row_of(1));
     CHECK(journal.row_at(first) == row_of(0));
     CHECK_THROWS_AS(journal.row_at(first + 1), IoError);
-    CHECK_THROWS_AS(rows_in(path), IoError);  // in use
+    CHECK_THROWS_AS(rows_in(path), JournalInUse);
   }
   std::string damage;
   const auto rows = rows_in(path, &damage);
