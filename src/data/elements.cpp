@@ -99,16 +99,20 @@ std::string_view element_type_name(ElementType type) {
   return kNames[static_cast<std::size_t>(type)];
 }
 
-FeatureMatrix read_elements(InputFile& file, ElementType type, std::endian order, std::uint64_t rows,
-                            std::uint64_t columns) {
-  const std::uint64_t count = saturating_product(rows, columns);
-  if (count == 0) return Matrix<std::uint8_t>(0, 0);
+void check_declared(const InputFile& file, ElementType type, std::uint64_t count) {
   const std::uint64_t bytes = saturating_product(count, element_bytes(type));
   if (saturating_product(count, sizeof(double)) > static_cast<std::uint64_t>(std::numeric_limits<Index>::max()))
     file.fail("the header declares more elements than any memory holds");
   if (const auto remaining = file.remaining(); remaining && *remaining < bytes)
     file.fail("the header declares " + std::to_string(bytes) + " bytes of data from here on, the file holds " +
               std::to_string(*remaining));
+}
+
+FeatureMatrix read_elements(InputFile& file, ElementType type, std::endian order, std::uint64_t rows,
+                            std::uint64_t columns) {
+  const std::uint64_t count = saturating_product(rows, columns);
+  if (count == 0) return Matrix<std::uint8_t>(0, 0);
+  check_declared(file, type, count);
 
   const bool reversed = order != std::endian::native;
   switch (type) {

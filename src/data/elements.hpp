@@ -34,6 +34,10 @@ struct ElementArray {
   FeatureMatrix values;  ///< product of the dimensions after the first × the first: column by column it is in C order
 };
 
+/// Throws DataError where a header declares more elements from here on than any memory holds, or than a file of known
+/// size has.
+void check_declared(const InputFile& file, ElementType type, std::uint64_t count);
+
 /// Reads rows · columns elements into a matrix, column after column. A file of known size is checked first; for gzip
 /// data memory grows with the bytes that really arrive, so a lying header costs nothing.
 /// Throws DataError when the data end early, or would need more memory than there is.

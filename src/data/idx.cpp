@@ -69,6 +69,7 @@ Opened open_images(const std::filesystem::path& path) {
     images.file.fail_at(3, "images need 2 dimensions or more (samples × …), found " + std::to_string(shape.size()) +
                                "; is this the labels file?");
   if (element_count(shape) == 0) images.file.fail_at(4, "holds no data: its shape is " + shape_text(shape));
+  check_declared(images.file, images.array.type, element_count(shape));
   return images;
 }
 
@@ -79,6 +80,7 @@ Opened open_labels(const std::filesystem::path& path) {
     labels.file.fail_at(
         3, "labels have 1 dimension, found " + std::to_string(shape.size()) + "; is this the images file?");
   if (shape[0] == 0) labels.file.fail_at(4, "holds no labels");
+  check_declared(labels.file, labels.array.type, shape[0]);
   return labels;
 }
 

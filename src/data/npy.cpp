@@ -75,6 +75,7 @@ Opened open_array(const std::filesystem::path& path, std::string_view needed, st
   if (header.shape.size() < least_dimensions || header.shape.size() > most_dimensions)
     file.fail_at(0, "an array of " + std::string(needed) + " is needed, found " + found);
   if (element_count(header.shape) == 0) file.fail_at(0, "holds no data: found " + found);
+  check_declared(file, header.type, element_count(header.shape));
   return opened;
 }
 

@@ -298,7 +298,7 @@ Tensors read_safetensors(const std::filesystem::path& path) {
   if (read_at(file.number(), kLengthBytes, text.data(), text.size()) < text.size())
     refuse(kLengthBytes, "cannot be read to its end");
   // The format wants the brace first; and the parser takes a NUL for the end, whatever follows.
-  if (!text.starts_with('{')) refuse(kLengthBytes, "the header does not begin with '{': not safetensors");
+  if (!text.starts_with('{')) refuse(kLengthBytes, "the header is not a JSON object: not safetensors");
   if (const std::size_t nul = text.find('\0'); nul != std::string::npos)
     refuse(kLengthBytes + nul, "found a NUL in the header, expected blanks behind its JSON object");
   if (!nlohmann::json::sax_parse(text, &header)) refuse(kLengthBytes, header.fault);

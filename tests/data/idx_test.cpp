@@ -117,7 +117,9 @@ TEST_CASE("IDX headers that lie about the size are refused without allocating it
     for (const int type : {0x08, 0x0E}) {
       const std::string file = idx_header(type, shape) + "abcdefgh";
       check_message(load_error(file, kLabels), {"/images: byte ", "declare"});
-      check_message(load_error(gzipped(file), kLabels), {"/images: byte "});
+      // Of gzip data the size is not known: other counts are told apart by the headers alone.
+      const std::string packed = load_error(gzipped(file), kLabels);
+      CHECK((contains(packed, "/images: byte ") || contains(packed, "3 labels; both have to agree")));
     }
   }
   const std::string many(255 * 4, '\x7f');

@@ -169,7 +169,9 @@ TEST_CASE("NPY headers that lie about the size are refused without allocating it
       const std::string file = npy_header(dictionary("'<f8'", order, shape)) + "abcdefgh";
       CAPTURE(shape);
       check_message(load_error(file), {"/x.npy: byte 128", "declares"});
-      check_message(load_error(gzipped(file)), {"/x.npy: byte "});
+      // Of gzip data the size is not known: other counts are told apart by the headers alone.
+      const std::string packed = load_error(gzipped(file));
+      CHECK((contains(packed, "/x.npy: byte ") || contains(packed, "3 labels; both have to agree")));
     }
   }
   check_message(load_error(npy_header(dictionary("'<f8'", "False", "(99999999999999999999, 1)"))), {"too large"});
