@@ -239,7 +239,7 @@ TEST_CASE("every generator makes what its definition says, for every one of its 
         const Matrix<double> difference =
             classes ? as_double(noisy.train) - made.x : Matrix<double>(noisy.train.targets - raw.train.targets);
         CHECK(std::sqrt(difference.array().square().mean()) ==
-              doctest::Approx(choice.params.number("noise")).epsilon(0.1).scale(0.0));
+              doctest::Approx(choice.params.number("noise")).epsilon(0.1).scale(0.01));
         CHECK((classes ? noisy.train.labels == raw.train.labels : as_double(noisy.train) == made.x));
       }
     }
