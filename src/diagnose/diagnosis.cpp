@@ -11,6 +11,7 @@
 #include "util/input.hpp"
 #include "util/json_file.hpp"
 #include "util/nearest.hpp"
+#include "util/output_place.hpp"
 
 namespace reluscope {
 
@@ -193,7 +194,9 @@ RunTables read_run(const std::filesystem::path& path) {
     read_lone_table(path, run);
     // A table of a run directory, or a stranger that may lie anywhere.
     run.from_elsewhere = true;
-    if (RunDirectory::is_own_file(path.parent_path(), path)) note_origin(path.parent_path(), run);
+    const std::vector<std::filesystem::path> own = RunDirectory::own_files(path.parent_path());
+    if (std::any_of(own.begin(), own.end(), [&](const auto& file) { return is_same_file(file, path); }))
+      note_origin(path.parent_path(), run);
   }
   name_layers(run.layers);
   name_layers(run.census);
