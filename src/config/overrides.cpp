@@ -84,7 +84,11 @@ class Override {
     complained_ = true;
   }
 
-  [[nodiscard]] std::string quoted() const { return "'" + shortened(text_) + "'"; }
+  [[nodiscard]] std::string quoted() const {
+    std::string text = "'";
+    text.append(shortened(text_)).append("'");
+    return text;
+  }
 
   /// Duplicate keys and boundless nesting are refused as in a file.
   bool is_clean() {

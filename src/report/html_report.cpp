@@ -155,23 +155,23 @@ Figure make_figure(std::string id, std::string title, std::string note, std::str
 }
 
 /// Whether any of its lines has a point.
+/// Whether something was measured, be it finite or not.
 bool has_points(const Figure& figure) {
-  return std::any_of(figure.chart.series.begin(), figure.chart.series.end(), [](const Series& series) {
-    return std::any_of(series.y.begin(), series.y.end(), [](double value) { return std::isfinite(value); });
-  });
+  return std::any_of(figure.chart.series.begin(), figure.chart.series.end(),
+                     [](const Series& series) { return !series.y.empty(); });
 }
 
 /// One line per layer of layers.csv; no figure where nothing was measured.
-template <class Get>
-void add_layer_lines(const ReportRun& run, Figure figure, Get get, std::vector<Figure>& figures) {
+void add_layer_lines(const ReportRun& run, Figure figure, double LayerRecord::*member, std::vector<Figure>& figures) {
   const auto layers = list_layers(by_layer(run.tables.layers.rows));
   for (std::size_t at = 0; at < layers.size(); ++at) {
     Series& series = figure.chart.series.emplace_back();
     series.name = layers[at].name;
     series.color = depth_color(at, layers.size());
     for (const LayerRecord* row : layers[at].rows) {
+      if (!is_measured(*row, member)) continue;
       series.x.push_back(static_cast<double>(row->step));
-      series.y.push_back(get(*row));
+      series.y.push_back(row->*member);
     }
   }
   if (!has_points(figure)) return;
@@ -322,10 +322,14 @@ void add_theory(const ReportRun& run, std::vector<Figure>& figures) {
   Series measured_delta{"RMS ∂L/∂z, measured", "#d55e00", {}, {}, {}, {}, {}, false, true};
   for (const LayerRecord& row : run.tables.layers.rows) {
     if (measured(row, &LayerRecord::step) != 0 || !is_measured(row, &LayerRecord::layer)) continue;
-    measured_q.x.push_back(static_cast<double>(row.layer));
-    measured_q.y.push_back(row.z_std * row.z_std + row.z_mean * row.z_mean);
-    measured_delta.x.push_back(static_cast<double>(row.layer));
-    measured_delta.y.push_back(row.delta_rms);
+    if (is_measured(row, &LayerRecord::z_std) && is_measured(row, &LayerRecord::z_mean)) {
+      measured_q.x.push_back(static_cast<double>(row.layer));
+      measured_q.y.push_back(row.z_std * row.z_std + row.z_mean * row.z_mean);
+    }
+    if (is_measured(row, &LayerRecord::delta_rms)) {
+      measured_delta.x.push_back(static_cast<double>(row.layer));
+      measured_delta.y.push_back(row.delta_rms);
+    }
   }
   Series theory_q{"mean z², theory", "#0072b2", {}, {}, {}, {}, {}, true, false};
   Series theory_delta{"RMS ∂L/∂z, theory", "#d55e00", {}, {}, {}, {}, {}, true, false};
@@ -339,9 +343,8 @@ void add_theory(const ReportRun& run, std::vector<Figure>& figures) {
       theory_delta.y.push_back(*row.delta_rms);
     }
   }
-  if (measured_q.x.size() < 2) return;
+  if (std::max(measured_q.x.size(), measured_delta.x.size()) < 2) return;
   figure.chart.series = {measured_q, measured_delta};
-  if (!has_points(figure)) return;
   if (!theory_q.x.empty()) figure.chart.series.push_back(theory_q);
   if (!theory_delta.x.empty()) figure.chart.series.push_back(theory_delta);
   finish(figure, "layer");
@@ -361,7 +364,6 @@ void add_steps(const ReportRun& run, Figure figure, const std::string& color, Ge
   }
   if (series.x.size() < 2) return;
   figure.chart.series = {std::move(series)};
-  if (!has_points(figure)) return;
   finish(figure);
   figure.legend.clear();
   figures.push_back(std::move(figure));
@@ -373,7 +375,7 @@ std::vector<Figure> run_figures(const ReportRun& run) {
   add_lives(run, figures);
   add_layer_lines(
       run, make_figure("gradients", "Gradient norms", "‖∂L/∂W‖ of each layer, before clipping.", "gradient norm", true),
-      [](const LayerRecord& row) { return row.grad_norm_w; }, figures);
+      &LayerRecord::grad_norm_w, figures);
   add_layer_lines(
       run,
       make_figure(
@@ -381,18 +383,17 @@ std::vector<Figure> run_figures(const ReportRun& run) {
           "RMS of ∂L/∂z: comparable across layers. Apart by a constant factor from layer to layer, gradients vanish "
           "or explode.",
           "delta RMS", true),
-      [](const LayerRecord& row) { return row.delta_rms; }, figures);
+      &LayerRecord::delta_rms, figures);
   add_theory(run, figures);
   add_layer_lines(
       run,
       make_figure("activations", "Size of the activations", "RMS of each layer's activations.", "RMS activation", true),
-      [](const LayerRecord& row) { return row.a_rms; }, figures);
+      &LayerRecord::a_rms, figures);
   Figure update = make_figure(
       "update", "Size of the updates",
       "‖Δθ‖/‖θ‖ of each step, by layer; about 1e-3 (the dotted line) is a common rule of thumb.", "update ratio", true);
   update.chart.guide = 1e-3;
-  add_layer_lines(
-      run, std::move(update), [](const LayerRecord& row) { return row.update_ratio; }, figures);
+  add_layer_lines(run, std::move(update), &LayerRecord::update_ratio, figures);
   add_steps(
       run, make_figure("loss", "Loss", "Mean loss of each recorded batch.", "loss"), "#0072b2",
       [](const StepRecord& row) { return measured(row, &StepRecord::loss); }, figures);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <tuple>
+#include <type_traits>
 
 #include "trace/table_reader.hpp"
 #include "trace/table_writer.hpp"
@@ -69,7 +70,10 @@ std::optional<Figures> figures_of(std::span<const std::string> cells, std::size_
   Figures figures;
   std::size_t at = first;
   const auto read = [&](const auto& column) {
-    return detail::read_cell(cells[at++], figures.*column.member) == nullptr;
+    const std::string& cell = cells[at++];
+    using Member = std::remove_reference_t<decltype(figures.*column.member)>;
+    // Nothing stands for what a run does not have.
+    return (detail::kIsOptional<Member> && cell.empty()) || detail::read_cell(cell, figures.*column.member) == nullptr;
   };
   const bool good = std::apply([&](const auto&... column) { return (read(column) && ...); }, Figures::columns());
   return good ? std::optional(figures) : std::nullopt;

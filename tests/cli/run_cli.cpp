@@ -213,7 +213,9 @@ TEST_CASE("SIGTERM and SIGINT end the run after a step, with its traces, and are
   const Bench bench;
   for (const auto& [name, code] : {std::pair<std::string, int>{"TERM", 143}, {"INT", 130}}) {
     const auto run = bench.shell(
-        "$R run c.json -q --force train.epochs=100000000 record.every=100 record.census=off &\n"
+        // A script's shell has background jobs ignore SIGINT, and what is ignored stays so.
+        "env --default-signal=INT $R run c.json -q --force train.epochs=100000000 record.every=100 record.census=off "
+        "&\n"
         "pid=$!; until [ -s runs/small/steps.csv ] && [ $(wc -l < runs/small/steps.csv) -gt 3 ] || ! kill -0 $pid; do "
         "sleep 0.05; done; kill -" +
         name + " $pid; wait $pid; echo $? > code.txt");

@@ -197,7 +197,8 @@ TEST_CASE("a sweep that is interrupted says how it goes on, and --list runs noth
   CHECK_FALSE(contains(list.out, "sweeps"));
   const auto stopped = place.shell(
       "sed 's/\"steps\": 300/\"steps\": 30000000/' tiny.json > long.json; "
-      "$R sweep long.json -o long & pid=$!; until [ -s long/results.part.csv ] || ! kill -0 $pid; do sleep 0.05; done; "
+      "env --default-signal=INT $R sweep long.json -o long & pid=$!; until [ -s long/results.part.csv ] || ! kill -0 "
+      "$pid; do sleep 0.05; done; "
       "kill -INT $pid; wait $pid");
   CHECK(stopped.exit_code == 130);
   CHECK(contains(stopped.err, "the same command goes on where it ended"));

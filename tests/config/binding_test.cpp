@@ -281,11 +281,11 @@ struct Both {
 };
 
 Both bound_from(const Json& raw) {
-  std::vector<ConfigIssue> issues;
+  ConfigIssues issues;
   const nlohmann::ordered_json resolved = resolve(experiment_layout(), raw, issues);
   for (const ConfigIssue& issue : issues)
     FAIL(issue.pointer << ": found " << issue.found << ", expected " << issue.expected);
-  std::vector<ConfigIssue> combinations;  // values that do not go together: not what is asked here
+  ConfigIssues combinations;  // values that do not go together: not what is asked here
   return {spelled_out(Json::parse(resolved.dump())), json_of(bind_experiment(resolved, combinations))};
 }
 

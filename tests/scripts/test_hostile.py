@@ -559,7 +559,7 @@ class Sweeps(Hostile):
                 enough(process)
             finally:
                 process.stdout.close()
-                memory = reap(process, stop=not wait_for_end(process, SECONDS))
+                memory = reap(process, stop=not wait_for_end(process, PATIENCE))
             self.assertEqual(process.stderr.read(), b"")
         if not SANITIZED:
             self.assertLessEqual(memory, max(MANY_MEMORY, own_memory()))
@@ -578,7 +578,7 @@ class Sweeps(Hostile):
 
         def wait_for_a_row(process):
             journal = self.path(f"sweeps/{name}/shard-3-of-4.part.csv" if shard else f"sweeps/{name}/results.part.csv")
-            end = time.monotonic() + SECONDS
+            end = time.monotonic() + PATIENCE
             while time.monotonic() < end and process.poll() is None:
                 if os.path.exists(journal) and os.path.getsize(journal) > 1000:
                     break
@@ -1448,7 +1448,7 @@ class Records(Hostile):
                     self.remove([f"run/{name}"])
                     put(self.path(f"run/{name}"))
                     with self.case(name, reader=reader, kind=kind):
-                        self.refuse(readers[reader], seconds=SECONDS_TO_WAIT, says=name, may_write=("run/.lock",))
+                        self.refuse(readers[reader], says=name, may_write=("run/.lock",))
 
     def test_a_link_to_a_regular_file_is_read(self):
         os.rename(self.path("run/steps.csv"), self.path("elsewhere"))
@@ -1517,14 +1517,14 @@ class Records(Hostile):
 
     def test_where_nobody_writes_a_run_nothing_is_watched_for_ever(self):
         os.mkdir(self.path("empty"))
-        self.refuse(["watch", "empty"], seconds=SECONDS_TO_WAIT, says="none is about to begin")
+        self.refuse(["watch", "empty"], says="none is about to begin")
         self.write("empty/.lock", "")
-        self.refuse(["watch", "empty"], seconds=SECONDS_TO_WAIT, says="none is about to begin")
+        self.refuse(["watch", "empty"], says="none is about to begin")
         self.write("run/manifest.json", '{"status": "running"}')
         for change, says in ((lambda path: None, b"stopped: "), (os.remove, b"not running here: "),
                              (os.mkfifo, b"stopped: ")):
             change(self.path("run/.lock"))
-            ended = self.start(["watch", "run"], seconds=SECONDS_TO_WAIT)
+            ended = self.start(["watch", "run"])
             self.assertEqual((ended.code, ended.err), (0, b""))
             self.assertTrue(ended.out.startswith(says), ended.out)
 

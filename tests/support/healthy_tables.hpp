@@ -26,6 +26,8 @@ struct HealthyTables : RunTables {
       row.accuracy = 0.95;
       row.grad_norm = 1.0;
       row.grad_noise = 200.0;
+      row.grad_trace = 200.0;
+      row.grad_signal = 1.0;
       row.lr = 0.01;
       row.param_norm = 12.0;
       row.update_ratio = 2e-3;
