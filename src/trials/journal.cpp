@@ -66,7 +66,7 @@ Journal::Journal(std::filesystem::path path, std::string_view columns, std::stri
 }
 
 void Journal::begin(std::string_view columns) {
-  cut(0);
+  if (size_of(file_) > 0) cut(0);
   write(seal_header(columns, owner_));
 }
 

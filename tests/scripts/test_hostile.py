@@ -40,7 +40,8 @@ ADDRESS_SPACE = 1 << 30
 CPU_SECONDS = 240 if SANITIZED else 40
 # And one that does not end at all waits for something. The program itself waits for a few seconds at most.
 PATIENCE = 1800
-LONGEST_MESSAGE = 4096
+# A hundred of the things that are wrong, a line each.
+LONGEST_MESSAGE = 16384
 # Resident memory beyond that of `validate` with a good small config.
 SMALL = 64 * MIB
 # A line of ten million cells: its text, and a view, a string and a number for each cell.

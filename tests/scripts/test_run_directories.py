@@ -202,15 +202,14 @@ class Links(Case):
 
     def test_a_run_that_goes_on_follows_no_links(self):
         command = ["run", "--resume", self.place / "run", "-q"]
-        names = [*RESULTS, ".lock"]
-        # theory.csv is as it was left, and no rows: what matters is that nothing goes through the link.
-        self.attack(self.built("stopped"), ["theory.csv"], *command)
-        self.attack(self.built("stopped"), [name for name in names if name != "theory.csv"], *command,
-                    check=self.expect([*ROWS, ".lock"]))
+        # What is read first may be refused, or taken as it was left: what matters is that nothing goes through the link.
+        read = ["manifest.json", "checkpoint.safetensors", "summary.json", "theory.csv"]
+        names = [name for name in (*RESULTS, ".lock") if name not in read]
+        self.attack(self.built("stopped"), names, *command, check=self.expect([*ROWS, ".lock"]))
         self.attack(self.built("killed"), names, *command,
                     check=self.expect([".lock"], lambda name, directory: self.assert_same_run(directory)))
         for start in ("stopped", "killed"):
-            self.attack(self.built(start), ["manifest.json", "checkpoint.safetensors"], *command)
+            self.attack(self.built(start), read, *command)
 
     def test_prune_and_export_stay_inside_the_run(self):
         out = self.place / "run"
