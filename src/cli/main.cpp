@@ -10,15 +10,23 @@
 
 namespace {
 
+[[noreturn]] void end_without_memory() {
+  constexpr std::string_view kMessage = "reluscope: out of memory\n";
+  static_cast<void>(!::write(STDERR_FILENO, kMessage.data(), kMessage.size()));
+  ::_exit(reluscope::kRunFailed);
+}
+
 /// For exceptions that nobody can catch. Those of main are caught; but the libraries' globals, which are made before
 /// it, want memory too.
 [[noreturn]] void on_terminate() {
   try {
     if (const std::exception_ptr fault = std::current_exception()) std::rethrow_exception(fault);
+    // There may have been no memory for the exception itself.
+    void* volatile some = std::malloc(1);  // or the compiler would leave it out
+    if (some == nullptr) end_without_memory();
+    std::free(some);
   } catch (const std::bad_alloc&) {
-    constexpr std::string_view kMessage = "reluscope: out of memory\n";
-    static_cast<void>(!::write(STDERR_FILENO, kMessage.data(), kMessage.size()));
-    ::_exit(reluscope::kRunFailed);
+    end_without_memory();
   } catch (...) {  // a fault in the program: a core dump tells most
   }
   std::abort();

@@ -80,7 +80,7 @@ std::int64_t ParamValues::integer(std::string_view name) const { return expect<s
 double ParamValues::number(std::string_view name) const { return expect<double>(at(name), name); }
 const std::string& ParamValues::text(std::string_view name) const { return expect<std::string>(at(name), name); }
 const std::vector<double>& ParamValues::numbers(std::string_view name) const {
-  return expect<std::vector<double>>(at(name), name);
+  return expect<NumberList>(at(name), name);
 }
 bool ParamValues::is_null(std::string_view name) const { return std::holds_alternative<std::monostate>(at(name)); }
 

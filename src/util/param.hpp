@@ -16,8 +16,15 @@
 
 namespace reluscope {
 
+/// A list as a parameter's value. A type of its own, since libstdc++ takes a variant of nothing but simple types,
+/// strings and vectors for one that always has a value, and destroys what was never there when copying one throws.
+struct NumberList : std::vector<double> {
+  using std::vector<double>::vector;
+  NumberList(std::vector<double> numbers) : std::vector<double>(std::move(numbers)) {}
+};
+
 /// A parameter's value. `monostate` is JSON's null: "not set".
-using ParamValue = std::variant<std::monostate, bool, std::int64_t, double, std::string, std::vector<double>>;
+using ParamValue = std::variant<std::monostate, bool, std::int64_t, double, std::string, NumberList>;
 
 enum class ParamKind { boolean, integer, number, text, numbers };
 

@@ -31,7 +31,7 @@ inline std::vector<ParamValue> other_values(const Param& param) {
   if (const auto* real = std::get_if<double>(&param.fallback)) values.emplace_back(*real == 0.0 ? 0.3 : 0.7 * *real);
   if (const auto* whole = std::get_if<std::int64_t>(&param.fallback)) values.emplace_back(*whole + 1);
   if (const auto* flag = std::get_if<bool>(&param.fallback)) values.emplace_back(!*flag);
-  if (const auto* list = std::get_if<std::vector<double>>(&param.fallback))
+  if (const auto* list = std::get_if<NumberList>(&param.fallback))
     for (std::size_t at = 0; at < list->size(); ++at) {
       std::vector<double> changed = *list;
       changed[at] *= 0.7;
