@@ -6,7 +6,6 @@
 
 #include <array>
 #include <cerrno>
-#include <cstring>
 #include <string_view>
 #include <utility>
 
@@ -74,7 +73,7 @@ RunLock::RunLock(std::filesystem::path directory) : directory_(std::move(directo
     Descriptor file = open_own_file(directory_ / kLock, O_RDWR | O_CREAT);
     // Whoever had it until now may have taken the directory away.
     if (file.number() < 0 && errno == ENOENT && attempt < kAttempts) continue;
-    if (file.number() < 0) throw IoError("cannot write into '" + directory_.string() + "': " + std::strerror(errno));
+    if (file.number() < 0) throw_errno("write into", directory_.string());
     // Where a file system has no locks, there is none.
     if (::flock(file.number(), LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK)
       throw IoError("another process is writing a run into '" + directory_.string() +

@@ -15,15 +15,11 @@ namespace reluscope {
 
 namespace {
 
-[[noreturn]] void fail(const std::string& what, const std::filesystem::path& path) {
-  throw IoError("cannot " + what + " '" + path.string() + "': " + std::strerror(errno));
-}
-
 Descriptor open_alone(const std::filesystem::path& path) {
   constexpr int kAttempts = 10;
   for (int attempt = 1;; ++attempt) {
     Descriptor file = open_own_file(path, O_RDWR | O_CREAT | O_APPEND);
-    if (file.number() < 0) fail("open", path);
+    if (file.number() < 0) throw_errno("open", path.string());
     // Where a file system has no locks, there is none.
     if (::flock(file.number(), LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK)
       throw JournalInUse("'" + path.string() + "' is in use by another process: wait for it, or stop it");
@@ -81,7 +77,7 @@ void Journal::read(SealedRows& rows, const Take& take) {
 }
 
 void Journal::cut(std::uint64_t size) {
-  if (::ftruncate(file_.number(), static_cast<off_t>(size)) != 0) fail("truncate", path_);
+  if (::ftruncate(file_.number(), static_cast<off_t>(size)) != 0) throw_errno("truncate", path_.string());
   size_ = size;
 }
 
@@ -96,7 +92,7 @@ void Journal::write(const std::string& line) {
   const ssize_t written = ::write(file_.number(), line.data(), line.size());
   if (written != static_cast<ssize_t>(line.size())) {
     if (written >= 0) errno = ENOSPC;
-    fail("write to", path_);
+    throw_errno("write to", path_.string());
   }
   size_ += line.size();
 }

@@ -40,4 +40,7 @@ class IoError : public UserError {
   explicit IoError(const std::string& message) : UserError(message, kRunFailed) {}
 };
 
+/// "cannot WHAT 'NAME': No space left on device": errno says why, right after a system call. Throws IoError.
+[[noreturn]] void throw_errno(const std::string& what, const std::string& name);
+
 }  // namespace reluscope

@@ -20,10 +20,6 @@ namespace {
 constexpr const char* kPrefix = ".reluscope-";
 constexpr const char* kSuffix = ".tmp";
 
-[[noreturn]] void fail(const std::string& what, const std::filesystem::path& path) {
-  throw IoError("cannot " + what + " '" + path.string() + "': " + std::strerror(errno));
-}
-
 /// Processes on other machines may have the same number, and threads of this one ask at once.
 std::string next_name() {
   static std::atomic<std::uint64_t> count = 0;
@@ -43,7 +39,7 @@ Descriptor create(const std::filesystem::path& directory, const std::filesystem:
     const bool last = attempt == kAttempts;
     if (file.number() < 0) {
       if (errno == EEXIST && !last) continue;
-      fail("create", target);
+      throw_errno("create", target.string());
     }
     // Between these two lines another process may take it for something left behind. (Some file systems have no lasting
     // inode numbers to tell by.)
@@ -69,12 +65,12 @@ TemporaryFile::~TemporaryFile() {
 }
 
 void TemporaryFile::sync() const {
-  if (::fsync(file_.number()) != 0) fail("fsync", target_);
+  if (::fsync(file_.number()) != 0) throw_errno("fsync", target_.string());
 }
 
 void TemporaryFile::replace_target() {
   sync();
-  if (::rename(path_.c_str(), target_.c_str()) != 0) fail("replace", target_);
+  if (::rename(path_.c_str(), target_.c_str()) != 0) throw_errno("replace", target_.string());
   path_.clear();
   sync_directory(directory_);
 }
@@ -83,7 +79,7 @@ bool TemporaryFile::become_target() {
   sync();
   if (::link(path_.c_str(), target_.c_str()) != 0) {
     if (errno == EEXIST) return false;
-    if (errno != EPERM && errno != EOPNOTSUPP && errno != ENOSYS) fail("create", target_);
+    if (errno != EPERM && errno != EOPNOTSUPP && errno != ENOSYS) throw_errno("create", target_.string());
     replace_target();  // a file system without hard links, on which the last one has its way
     return true;
   }

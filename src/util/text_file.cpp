@@ -21,17 +21,13 @@ namespace {
 
 constexpr std::size_t kBufferBytes = 1 << 16;
 
-[[noreturn]] void fail(const std::string& what, const std::string& name) {
-  throw IoError("cannot " + what + " '" + name + "': " + std::strerror(errno));
-}
-
 void write_all(int descriptor, std::string_view text, const std::string& name) {
   while (!text.empty()) {
     const ssize_t written = ::write(descriptor, text.data(), text.size());
     if (written < 0) {
       if (errno == EINTR) continue;
       if (errno == EPIPE) throw BrokenPipe();
-      fail("write to", name);
+      throw_errno("write to", name);
     }
     text.remove_prefix(static_cast<std::size_t>(written));
   }
@@ -40,13 +36,13 @@ void write_all(int descriptor, std::string_view text, const std::string& name) {
 int open_for_writing(const std::filesystem::path& path, PathOf whose) {
   if (whose == PathOf::run) {
     Descriptor created = open_own_file(path, O_WRONLY | O_CREAT | O_EXCL);
-    if (created.number() < 0) fail("create", path.string());
+    if (created.number() < 0) throw_errno("create", path.string());
     return created.release();
   }
   // What /dev/stdout leads to may be a log that others write to as well.
   const int flags = is_stream(path) ? O_APPEND : O_CREAT | O_TRUNC;
   const int descriptor = ::open(path.c_str(), O_WRONLY | O_CLOEXEC | flags, 0666);
-  if (descriptor < 0) fail("create", path.string());
+  if (descriptor < 0) throw_errno("create", path.string());
   return descriptor;
 }
 
@@ -54,13 +50,13 @@ int open_for_writing(const std::filesystem::path& path, PathOf whose) {
 int open_to_go_on(const std::filesystem::path& path, std::uint64_t bytes, PathOf whose) {
   constexpr int kFlags = O_WRONLY | O_APPEND | O_CLOEXEC;
   Descriptor file = whose == PathOf::run ? open_own_file(path, kFlags) : Descriptor(::open(path.c_str(), kFlags));
-  if (file.number() < 0) fail("go on in", path.string());
+  if (file.number() < 0) throw_errno("go on in", path.string());
   struct stat status {};
-  if (::fstat(file.number(), &status) != 0) fail("go on in", path.string());
+  if (::fstat(file.number(), &status) != 0) throw_errno("go on in", path.string());
   if (const auto size = static_cast<std::uint64_t>(status.st_size); size < bytes)
     throw IoError("cannot go on in '" + path.string() + "': it has " + std::to_string(size) +
                   " bytes, the checkpoint says " + std::to_string(bytes) + " or more");
-  if (::ftruncate(file.number(), static_cast<off_t>(bytes)) != 0) fail("cut off the end of", path.string());
+  if (::ftruncate(file.number(), static_cast<off_t>(bytes)) != 0) throw_errno("cut off the end of", path.string());
   return file.release();
 }
 
@@ -121,7 +117,7 @@ void TextSink::flush() {
 void TextSink::sync() {
   flush();
   // EINVAL, EROFS: a pipe or a terminal, which has no disk to wait for.
-  if (::fsync(descriptor_) != 0 && errno != EINVAL && errno != EROFS) fail("fsync", name_);
+  if (::fsync(descriptor_) != 0 && errno != EINVAL && errno != EROFS) throw_errno("fsync", name_);
 }
 
 void write_file_atomically(const std::filesystem::path& path, std::string_view text) {
