@@ -4,11 +4,7 @@
 #include <vector>
 
 #include "nn/gemm_small.hpp"
-
-#ifdef RELUSCOPE_ONEDNN
-#include <dnnl.h>
-#include <omp.h>
-#endif
+#include "nn/onednn.hpp"
 
 namespace reluscope {
 
@@ -32,67 +28,14 @@ void eigen_product(Transposed transposed, T scale, const ConstView<T>& a, const 
   }
 }
 
-#ifdef RELUSCOPE_ONEDNN
-
-/// oneDNN shares its work between OpenMP threads unless the calling thread says otherwise; the pool's threads are the
-/// only ones here. Its own default is each thread's to set.
-void stay_on_this_thread() {
-  thread_local const bool done = (omp_set_num_threads(1), true);
-  (void)done;
-}
-
-/// oneDNN's matrices are row-major: the same memory read as transposes, cᵀ = op(b)ᵀ op(a)ᵀ.
-void onednn_product(Transposed transposed, float scale, const ConstView<float>& a, const ConstView<float>& b,
-                    View<float> c) {
-  stay_on_this_thread();
-  const Index inner = transposed == Transposed::left ? a.rows() : a.cols();
-  const dnnl_status_t status = dnnl_sgemm(
-      transposed == Transposed::right ? 'T' : 'N', transposed == Transposed::left ? 'T' : 'N', c.cols(), c.rows(),
-      inner, scale, b.data(), b.outerStride(), a.data(), a.outerStride(), 0.0F, c.data(), c.outerStride());
-  // It refuses what it cannot allocate its packing buffers for; the product is still due.
-  if (status != dnnl_success) eigen_product<float>(transposed, scale, a, b, c);
-}
-
-/// By its own name, which is also what DNNL_MAX_CPU_ISA takes, in small letters.
-std::string instruction_set() {
-  const dnnl_cpu_isa_t isa = dnnl_get_effective_cpu_isa();
-  switch (isa) {
-    case dnnl_cpu_isa_sse41:
-      return "sse41";
-    case dnnl_cpu_isa_avx:
-      return "avx";
-    case dnnl_cpu_isa_avx2:
-      return "avx2";
-    case dnnl_cpu_isa_avx2_vnni:
-      return "avx2_vnni";
-    case dnnl_cpu_isa_avx512_core:
-      return "avx512_core";
-    case dnnl_cpu_isa_avx512_core_vnni:
-      return "avx512_core_vnni";
-    case dnnl_cpu_isa_avx512_core_bf16:
-      return "avx512_core_bf16";
-    case dnnl_cpu_isa_avx512_core_amx:
-      return "avx512_core_amx";
-    default:  // a later oneDNN knows more
-      return "isa" + std::to_string(static_cast<int>(isa));
-  }
-}
-
-#endif
-
-std::string version_text(int major, int minor, int patch) {
-  return std::to_string(major) + "." + std::to_string(minor) + "." + std::to_string(patch);
-}
-
 std::vector<GemmBackend> make_table() {
   std::vector<GemmBackend> table;
 #ifdef RELUSCOPE_ONEDNN
-  const dnnl_version_t* version = dnnl_version();
-  table.push_back({"onednn", version_text(version->major, version->minor, version->patch), instruction_set(),
-                   onednn_product, nullptr});
+  table.push_back({"onednn", onednn().version, onednn().instruction_set, onednn_product, nullptr});
 #endif
-  table.push_back({"eigen", version_text(EIGEN_WORLD_VERSION, EIGEN_MAJOR_VERSION, EIGEN_MINOR_VERSION), "",
-                   eigen_product<float>, eigen_product<double>});
+  const std::string version = std::to_string(EIGEN_WORLD_VERSION) + "." + std::to_string(EIGEN_MAJOR_VERSION) + "." +
+                              std::to_string(EIGEN_MINOR_VERSION);
+  table.push_back({"eigen", version, "", eigen_product<float>, eigen_product<double>});
   return table;
 }
 
