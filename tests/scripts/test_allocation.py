@@ -20,7 +20,7 @@ import unittest
 
 EVERY = "--every" in sys.argv
 PROGRAM, LIBRARY = os.path.abspath(sys.argv[1]), os.path.abspath(sys.argv[3])
-SAMPLE = 90  # failures tried per command and kind
+SAMPLE = 42  # failures tried per command and kind
 
 CONFIG = {
     "name": "small",

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 import unittest
+import unittest.mock
 
 SCRIPT = pathlib.Path(__file__).resolve().parents[2] / "scripts" / "plot_traces.py"
 sys.dont_write_bytecode = True
@@ -190,9 +191,13 @@ class Drawing(unittest.TestCase):
         self.directory = pathlib.Path(directory.name)
 
     def draw(self, text, *options, name="picture.png"):
+        """In this process, which has read matplotlib already; CommandLine starts the script."""
         out = self.directory / name
-        done = run("-", "-o", out, *options, text=text)
-        self.assertEqual((done.returncode, done.stdout, done.stderr), (0, "", ""))
+        said = io.StringIO()
+        with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said), \
+                unittest.mock.patch.object(sys, "argv", [str(SCRIPT), "-", "-o", str(out), *options]), \
+                unittest.mock.patch.object(sys, "stdin", io.TextIOWrapper(io.BytesIO(text.encode()))):
+            self.assertEqual((plot_traces.main(), said.getvalue()), (0, ""))
         self.assertEqual(sorted(path.name for path in self.directory.iterdir()), [name])
         return out.read_bytes()
 

@@ -69,7 +69,7 @@ def load(page, place, dark=False, width=1200):
         file.write(text.replace("</body>", PROBE + "</body>"))
     done = shell(BROWSER, "--headless", "--no-sandbox", "--disable-gpu", "--enable-logging=stderr", "--virtual-time-budget=3000",
                  f"--blink-settings=preferredColorScheme={0 if dark else 1}", f"--window-size={width},900",
-                 f"--user-data-dir={os.path.join(place, 'profile')}", "--dump-dom", "file://" + probed, timeout=1800)
+                 f"--user-data-dir={Report.profile}", "--dump-dom", "file://" + probed, timeout=1800)
     found = re.search(r'data-result="([^"]*)"', done.stdout)
     assert found, done.stderr[-2000:]
     logged = [line for line in done.stderr.splitlines() if "CONSOLE" in line]
@@ -77,6 +77,11 @@ def load(page, place, dark=False, width=1200):
 
 
 class Report(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.profile = tempfile.mkdtemp()  # the browser's: one for all pages, since it takes a while to make
+        cls.addClassCleanup(shutil.rmtree, cls.profile)
+
     def setUp(self):
         self.place = tempfile.mkdtemp()
         self.addCleanup(shutil.rmtree, self.place)
@@ -148,7 +153,7 @@ class Report(unittest.TestCase):
 
     def test_a_deep_and_long_run_stays_small(self):
         run = self.run_it("digits-relu.json", "network.layers.0.repeat=100", "network.layers.0.units=8",
-                          "network.layers.0.activation=elu", "train.steps=10000", "record.every=1", "record.census=100",
+                          "network.layers.0.activation=elu", "train.steps=4000", "record.every=1", "record.census=100",
                           "train.optimizer.lr=0.001")
         page = self.report(run)
         self.assertLess(os.path.getsize(page), 5e6)
