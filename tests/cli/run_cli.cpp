@@ -268,6 +268,22 @@ TEST_CASE("a run that goes on under another instruction set says that its last b
   CHECK(contains(other.err, " sse41"));
 }
 
+TEST_CASE("without the library of its products a run does not begin, and what has none goes on") {
+  const Bench bench;
+  CHECK(bench.shell("$R run c.json -q --out usual").exit_code == 0);
+  const auto manifest = nlohmann::json::parse(read_file(bench.path() / "usual/manifest.json"));
+  if (!std::string(manifest["build"]["gemm"]).starts_with("onednn ")) return;
+  bench.shell("mkdir broken; for n in 1 2 3 4; do echo nothing > broken/libdnnl.so.$n; done");
+  const auto run = bench.shell("LD_LIBRARY_PATH=broken $R run c.json -q --out parts");
+  CHECK(run.exit_code == 1);
+  CHECK(contains(run.err, "oneDNN"));
+  CHECK(contains(run.err, "libdnnl.so."));
+  CHECK(contains(run.err, "-DONEDNN=OFF"));
+  CHECK_FALSE(std::filesystem::exists(bench.path() / "parts"));
+  CHECK(bench.shell("LD_LIBRARY_PATH=broken $R validate c.json").exit_code == 0);
+  CHECK(bench.shell("LD_LIBRARY_PATH=broken $R diagnose usual").exit_code == 0);
+}
+
 TEST_CASE("a log that standard output leads to is added to, not begun anew") {
   const Bench bench;
   const auto run = bench.shell(

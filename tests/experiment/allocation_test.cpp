@@ -1,37 +1,13 @@
-// A training step allocates nothing once it has run: this executable counts every `operator new`.
+// A training step allocates nothing once it has run.
 #include <doctest/doctest.h>
 
-#include <atomic>
 #include <cmath>
-#include <cstdlib>
-#include <new>
 
 #include "experiment/training_step.hpp"
+#include "support/heap.hpp"
 #include "support/naive.hpp"
 #include "support/specs.hpp"
 #include "util/random.hpp"
-
-namespace {
-std::atomic<std::int64_t> g_allocations = 0;
-/// Not inlined: gcc would take free() in a delete for the wrong partner of new.
-[[gnu::noinline]] void give_back(void* memory) { std::free(memory); }
-}  // namespace
-
-void* operator new(std::size_t size) {
-  g_allocations.fetch_add(1);
-  if (void* memory = std::malloc(size)) return memory;
-  throw std::bad_alloc();
-}
-void* operator new(std::size_t size, std::align_val_t alignment) {
-  g_allocations.fetch_add(1);
-  const auto step = static_cast<std::size_t>(alignment);
-  if (void* memory = std::aligned_alloc(step, (size + step - 1) / step * step)) return memory;
-  throw std::bad_alloc();
-}
-void operator delete(void* memory) noexcept { give_back(memory); }
-void operator delete(void* memory, std::size_t) noexcept { give_back(memory); }
-void operator delete(void* memory, std::align_val_t) noexcept { give_back(memory); }
-void operator delete(void* memory, std::size_t, std::align_val_t) noexcept { give_back(memory); }
 
 using namespace reluscope;
 using namespace reluscope::test;
@@ -60,9 +36,9 @@ std::int64_t allocations_of_later_steps(const NetworkSpec& spec, const Clipping&
       measured += step.statistics(layer).z_std + step.noise().scale();
   };
   run(0);
-  const std::int64_t before = g_allocations.load();
+  const std::int64_t before = heap_allocations.load();
   for (std::uint64_t number = 1; number < 6; ++number) run(number);
-  const std::int64_t counted = g_allocations.load() - before;
+  const std::int64_t counted = heap_allocations.load() - before;
   CHECK(measured > 0.0);
   return counted;
 }
@@ -75,9 +51,9 @@ TEST_CASE("after the first, a step with every statistic allocates nothing") {
                   dense("out", 2)};
   NetworkSpec large;
   large.layers = {dense("a", 300, activation("elu")), dense("b", 300, activation("gelu")), dense("out", 2)};
-  std::int64_t counted = g_allocations.load();
+  std::int64_t counted = heap_allocations.load();
   ::operator delete(::operator new(3));  // in words that no optimiser may leave out
-  REQUIRE(g_allocations.load() == counted + 1);
+  REQUIRE(heap_allocations.load() == counted + 1);
   for (const NetworkSpec& spec : {small, large})
     for (const int threads : {1, 2})
       for (const Clipping& clipping : {Clipping{}, Clipping{1.0, std::nullopt}}) {

@@ -24,9 +24,8 @@ Matrix<T> random_matrix(Index rows, Index columns, std::uint64_t seed) {
 }
 
 /// Σ over the inner index in double, and Σ |a·b| for the error bound.
-template <class T>
-std::pair<double, double> naive(Transposed transposed, const Matrix<T>& a, const Matrix<T>& b, Index row,
-                                Index column) {
+template <class A, class B>
+std::pair<double, double> naive(Transposed transposed, const A& a, const B& b, Index row, Index column) {
   const Index inner = transposed == Transposed::left ? a.rows() : a.cols();
   double sum = 0.0;
   double size = 0.0;
@@ -59,7 +58,7 @@ void check(Product product, Index rows, Index columns, Index inner) {
     bool all_close = true;
     for (Index column = 0; column < columns; ++column)
       for (Index row = 0; row < rows; ++row) {
-        const auto [sum, size] = naive<T>(transposed, a, b, row, column);
+        const auto [sum, size] = naive(transposed, a, b, row, column);
         const double bound = 4.0 * static_cast<double>(Eigen::NumTraits<T>::epsilon()) * (size + 1.0);
         all_close = all_close && std::abs(0.5 * sum - static_cast<double>(big_c(4 + row, 1 + column))) <= bound;
       }
