@@ -11,7 +11,10 @@ set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 cd "$root"
 # Where more than one thread works: the pool, runs, censuses, fleets of runs.
-threaded=(util.thread_pool_test experiment.run_test probe.census_test trials.trials_test)
+threaded=(util.thread_pool_test experiment.run_test probe.census_test trials.compare_test trials.sweep_test)
+for test in "${threaded[@]}"; do
+  [[ -f tests/${test/.//}.cpp ]] || { echo "sanitize.sh: there is no test $test any more" >&2; exit 2; }
+done
 
 check() {  # PRESET TARGETS… -- ctest arguments
   local preset=$1
