@@ -14,12 +14,12 @@ namespace reluscope {
 
 namespace {
 
-using Json = nlohmann::ordered_json;
+using Resolved = nlohmann::ordered_json;
 
 /// Layers after `repeat`; beyond it the streams of random numbers for dropout would run out.
 constexpr std::size_t kMostLayers = 10000;
 
-ParamValue to_value(const Param& param, const Json& json) {
+ParamValue to_value(const Param& param, const Resolved& json) {
   if (json.is_null()) return std::monostate{};
   switch (param.kind) {
     case ParamKind::boolean:
@@ -37,7 +37,7 @@ ParamValue to_value(const Param& param, const Json& json) {
 }
 
 template <class E>
-Choice to_choice(std::span<const E> table, const Json& json, const char* discriminator = "name") {
+Choice to_choice(std::span<const E> table, const Resolved& json, const char* discriminator = "name") {
   const E& entry = *find_entry(table, json.at(discriminator).get<std::string>());
   Choice choice{entry.name, ParamValues(entry.params)};
   for (const Param& param : entry.params) choice.params.set(param.name, to_value(param, json.at(param.name)));
@@ -45,11 +45,11 @@ Choice to_choice(std::span<const E> table, const Json& json, const char* discrim
 }
 
 template <class V>
-std::optional<V> maybe(const Json& json) {
+std::optional<V> maybe(const Resolved& json) {
   return json.is_null() ? std::nullopt : std::optional<V>(json.get<V>());
 }
 
-Cadence to_cadence(const Json& json) {
+Cadence to_cadence(const Resolved& json) {
   if (json.is_number()) return {Cadence::Kind::every, json.get<std::int64_t>()};
   const auto word = json.get<std::string>();
   if (word == "off") return {Cadence::Kind::off, 1};
@@ -59,7 +59,7 @@ Cadence to_cadence(const Json& json) {
   return {Cadence::Kind::every, 1};  // "step"
 }
 
-DataSpec to_data(const Json& json) {
+DataSpec to_data(const Resolved& json) {
   DataSpec data;
   data.source = to_choice(source_table(), json, "kind");
   data.base_directory = maybe<std::string>(json.at("directory")).value_or("");
@@ -73,7 +73,7 @@ DataSpec to_data(const Json& json) {
   return data;
 }
 
-TrainSpec to_train(const Json& json) {
+TrainSpec to_train(const Resolved& json) {
   TrainSpec train;
   train.steps = maybe<std::int64_t>(json.at("steps"));
   train.epochs = maybe<std::int64_t>(json.at("epochs")).value_or(0);
@@ -89,7 +89,7 @@ TrainSpec to_train(const Json& json) {
   return train;
 }
 
-Thresholds to_thresholds(const Json& json) {
+Thresholds to_thresholds(const Resolved& json) {
   Thresholds thresholds;
   for (const auto& [name, values] : json.items()) {
     const RuleEntry& rule = *find_entry(rule_table(), name);
@@ -99,7 +99,7 @@ Thresholds to_thresholds(const Json& json) {
   return thresholds;
 }
 
-RecordSpec to_record(const Json& json) {
+RecordSpec to_record(const Resolved& json) {
   RecordSpec record;
   record.every = to_cadence(json.at("every"));
   record.census = to_cadence(json.at("census"));
@@ -112,7 +112,7 @@ RecordSpec to_record(const Json& json) {
   return record;
 }
 
-std::variant<DenseSpec, DropoutSpec> to_layer(const Json& json) {
+std::variant<DenseSpec, DropoutSpec> to_layer(const Resolved& json) {
   if (json.at("type") == "dropout") return DropoutSpec{json.at("p").get<double>()};
   DenseSpec dense;
   dense.units = json.at("units").get<Index>();
@@ -122,12 +122,12 @@ std::variant<DenseSpec, DropoutSpec> to_layer(const Json& json) {
   return dense;
 }
 
-NetworkSpec to_network(const Json& json, ConfigIssues& issues) {
+NetworkSpec to_network(const Resolved& json, ConfigIssues& issues) {
   NetworkSpec network;
   std::set<std::string> names;
   std::size_t numbers[2] = {0, 0};  // of dense and of dropout layers so far
   for (std::size_t index = 0; index < json.at("layers").size(); ++index) {
-    const Json& layer = json.at("layers")[index];
+    const Resolved& layer = json.at("layers")[index];
     const std::string pointer = "/network/layers/" + std::to_string(index);
     const auto repeat = layer.at("repeat").get<std::size_t>();
     if (network.layers.size() + repeat > kMostLayers) {
@@ -188,7 +188,7 @@ void check_combinations(const ExperimentSpec& spec, ConfigIssues& issues) {
 
 }  // namespace
 
-ExperimentSpec bind_experiment(const Json& resolved, ConfigIssues& issues) {
+ExperimentSpec bind_experiment(const Resolved& resolved, ConfigIssues& issues) {
   ExperimentSpec spec;
   spec.name = resolved.at("name").get<std::string>();
   spec.seed = resolved.at("seed").get<std::uint64_t>();

@@ -16,7 +16,7 @@ namespace reluscope {
 
 namespace {
 
-using Json = nlohmann::json;
+using Raw = nlohmann::json;
 
 constexpr std::size_t kMostBytes = 16U << 20;
 
@@ -46,23 +46,23 @@ class DuplicateWatch {
  public:
   explicit DuplicateWatch(const std::string& origin) : origin_(origin) {}
 
-  bool operator()(int /*depth*/, Json::parse_event_t event, Json& parsed) {
+  bool operator()(int /*depth*/, Raw::parse_event_t event, Raw& parsed) {
     switch (event) {
-      case Json::parse_event_t::object_start:
-      case Json::parse_event_t::array_start:
+      case Raw::parse_event_t::object_start:
+      case Raw::parse_event_t::array_start:
         if (frames_.size() >= kDeepestJson)
           fail(origin_, "nesting deeper than " + std::to_string(kDeepestJson) + " levels", "fewer");
-        frames_.push_back({event == Json::parse_event_t::array_start, 0, {}, {}});
+        frames_.push_back({event == Raw::parse_event_t::array_start, 0, {}, {}});
         break;
-      case Json::parse_event_t::object_end:
-      case Json::parse_event_t::array_end:
+      case Raw::parse_event_t::object_end:
+      case Raw::parse_event_t::array_end:
         frames_.pop_back();
         count_element();
         break;
-      case Json::parse_event_t::value:
+      case Raw::parse_event_t::value:
         count_element();
         break;
-      case Json::parse_event_t::key: {
+      case Raw::parse_event_t::key: {
         Frame& frame = frames_.back();
         frame.key = parsed.get<std::string>();
         if (!frame.keys.insert(frame.key).second)
@@ -133,7 +133,7 @@ std::size_t find_number(std::string_view text, std::string_view token) {
 
 }  // namespace
 
-Json parse_json_text(std::string_view text, const std::string& origin) {
+Raw parse_json_text(std::string_view text, const std::string& origin) {
   if (text.size() > kMostBytes)
     fail(origin, format_bytes(text.size()) + " of text", "at most " + format_bytes(kMostBytes));
   if (text.starts_with("\xEF\xBB\xBF")) text.remove_prefix(3);
@@ -141,13 +141,13 @@ Json parse_json_text(std::string_view text, const std::string& origin) {
   if (const std::size_t nul = text.find('\0'); nul != std::string_view::npos)
     fail(origin, "a NUL" + place_text(text, nul), "JSON, with comments if you like");
   DuplicateWatch watch(origin);
-  Json document;
+  Raw document;
   try {
-    document = Json::parse(text.begin(), text.end(), std::ref(watch), true, true);
-  } catch (const Json::parse_error& error) {
+    document = Raw::parse(text.begin(), text.end(), std::ref(watch), true, true);
+  } catch (const Raw::parse_error& error) {
     const std::string place = place_text(text, error.byte == 0 ? 0 : error.byte - 1);
     fail(origin, "broken JSON" + place + " (" + bare_message(error.what()) + ")", "JSON, with comments if you like");
-  } catch (const Json::out_of_range& error) {
+  } catch (const Raw::out_of_range& error) {
     // "number overflow parsing '1e999'": the library does not say where.
     const std::string what = error.what();
     const std::size_t open = what.find('\'');
@@ -188,13 +188,13 @@ std::string pointer_to(const std::string& parent, std::string_view token) {
   return pointer;
 }
 
-std::string describe(const Json& value) {
+std::string describe(const Raw& value) {
   constexpr std::size_t kLongestList = 8;
   if (value.is_object()) return "an object";
-  const auto is_simple = [](const Json& element) { return !element.is_structured(); };
+  const auto is_simple = [](const Raw& element) { return !element.is_structured(); };
   if (value.is_array() && (value.size() > kLongestList || !std::all_of(value.begin(), value.end(), is_simple)))
     return "a list of " + std::to_string(value.size());
-  return shortened(value.dump(-1, ' ', false, Json::error_handler_t::replace));
+  return shortened(value.dump(-1, ' ', false, Raw::error_handler_t::replace));
 }
 
 std::string shortened(const std::string& text) {
@@ -207,9 +207,9 @@ std::string shortened(const std::string& text) {
 
 bool is_utf8(const std::string& text) {
   try {
-    static_cast<void>(Json(text).dump());
+    static_cast<void>(Raw(text).dump());
     return true;
-  } catch (const Json::type_error&) { return false; }
+  } catch (const Raw::type_error&) { return false; }
 }
 
 }  // namespace reluscope

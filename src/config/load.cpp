@@ -13,7 +13,7 @@ namespace reluscope {
 
 namespace {
 
-using Json = nlohmann::json;
+using Raw = nlohmann::json;
 
 bool lies_within(const std::string& pointer, const std::string& ancestor) {
   return pointer == ancestor || pointer.starts_with(ancestor + "/");
@@ -34,7 +34,7 @@ void name_overrides(ConfigIssues& issues, const std::vector<OverrideTrace>& trac
 }
 
 /// train.epochs and train.steps exclude each other; only the raw config tells whether both were given.
-void settle_length(const Json& raw, nlohmann::ordered_json& resolved, ConfigIssues& issues) {
+void settle_length(const Raw& raw, nlohmann::ordered_json& resolved, ConfigIssues& issues) {
   if (!raw.is_object() || !raw.contains("train") || !raw["train"].is_object()) return;
   const auto given = [&](const char* key) { return raw["train"].contains(key) && !raw["train"][key].is_null(); };
   if (given("steps") && given("epochs")) issues.push_back({"/train/steps", "both steps and epochs", "one of them", ""});
@@ -52,7 +52,7 @@ void settle_length(const Json& raw, nlohmann::ordered_json& resolved, ConfigIssu
 
 ExperimentSpec parse_experiment(std::string_view text, const std::string& origin,
                                 const std::filesystem::path& base_directory, std::span<const std::string> overrides) {
-  Json raw = parse_json_text(text, origin);
+  Raw raw = parse_json_text(text, origin);
   ConfigIssues issues;
   std::vector<OverrideTrace> traces;
   if (raw.is_object())
@@ -78,13 +78,13 @@ ExperimentSpec parse_experiment(std::string_view text, const std::string& origin
 }
 
 ChangedConfig change_config(std::string_view text, const std::string& origin, std::span<const std::string> overrides) {
-  const Json raw = parse_json_text(text, origin);
-  Json changed = raw;
+  const Raw raw = parse_json_text(text, origin);
+  Raw changed = raw;
   ConfigIssues issues;
   std::vector<OverrideTrace> traces;
   for (const std::string& one : overrides) apply_override(changed, one, traces, issues);
   if (!issues.empty()) throw ConfigError(origin, std::move(issues));
-  const Json patch = Json::diff(raw, changed);
+  const Raw patch = Raw::diff(raw, changed);
   // Applied to the text in its own order of keys.
   const auto ordered = nlohmann::ordered_json::parse(text, nullptr, true, true);
   return {ordered.patch(nlohmann::ordered_json::parse(patch.dump())).dump(2) + "\n", patch.dump(2) + "\n"};

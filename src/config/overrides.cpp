@@ -13,7 +13,7 @@ namespace reluscope {
 
 namespace {
 
-using Json = nlohmann::json;
+using Raw = nlohmann::json;
 
 std::vector<std::string> split(const std::string& path) {
   std::vector<std::string> tokens;
@@ -34,7 +34,7 @@ std::optional<std::size_t> as_index(const std::string& token) {
 }
 
 /// The node below `node` along `token`, as far as the raw value says which option is meant; nullptr if unknown.
-const Node* below(const Node* node, const std::string& token, const Json& raw) {
+const Node* below(const Node* node, const std::string& token, const Raw& raw) {
   if (node == nullptr) return nullptr;
   if (node->kind == Node::Kind::list) return &node->items[0];
   const std::vector<Field>* fields = &node->fields;
@@ -54,7 +54,7 @@ class Override {
   Override(std::string text, std::vector<OverrideTrace>& traces, ConfigIssues& issues)
       : text_(std::move(text)), traces_(traces), issues_(issues) {}
 
-  void apply(Json& config) {
+  void apply(Raw& config) {
     if (!is_utf8(text_)) return complain("", "an argument that is not UTF-8", "KEY=VALUE in UTF-8");
     const std::size_t equals = text_.find('=');
     if (equals == std::string::npos || equals == 0)
@@ -63,7 +63,7 @@ class Override {
     if (tokens_.size() > kDeepestJson)
       return complain("", quoted(), "a path of at most " + std::to_string(kDeepestJson) + " steps");
     value_text_ = text_.substr(equals + 1);
-    value_ = Json::parse(value_text_, nullptr, false);
+    value_ = Raw::parse(value_text_, nullptr, false);
     if (value_.is_discarded()) {
       value_ = value_text_;
     } else if (!is_clean()) {
@@ -107,7 +107,7 @@ class Override {
     return std::find(tokens_.begin() + static_cast<std::ptrdiff_t>(depth), tokens_.end(), "*") != tokens_.end();
   }
 
-  void descend(Json& at, const Node* node, std::size_t depth, const std::string& pointer) {
+  void descend(Raw& at, const Node* node, std::size_t depth, const std::string& pointer) {
     const std::string& token = tokens_[depth];
     const bool last = depth + 1 == tokens_.size();
     if (token == "*") {
@@ -147,32 +147,32 @@ class Override {
   }
 
   /// Where text belongs, what looks like a number is text too: name=2024, data.label_column=0.
-  void set(Json& place, const Node* node, const std::string& pointer) {
+  void set(Raw& place, const Node* node, const std::string& pointer) {
     const bool takes_text = node != nullptr && node->kind == Node::Kind::leaf && node->param.kind == ParamKind::text;
-    place = takes_text && (value_.is_number() || value_.is_boolean()) ? Json(value_text_) : value_;
+    place = takes_text && (value_.is_number() || value_.is_boolean()) ? Raw(value_text_) : value_;
     traces_.push_back({pointer, text_});
   }
 
   /// Null (a key just made) becomes an object, a shorthand the object it stands for.
-  static void promote(Json& at, const Node* node) {
-    if (at.is_null()) at = Json::object();
+  static void promote(Raw& at, const Node* node) {
+    if (at.is_null()) at = Raw::object();
     if (node == nullptr || node->kind != Node::Kind::choice) return;
-    if (at.is_string() && node->string_shorthand) at = Json{{node->discriminator, at}};
+    if (at.is_string() && node->string_shorthand) at = Raw{{node->discriminator, at}};
     if (at.is_number() && !node->number_shorthand.empty())
-      at = Json{{node->discriminator, node->number_shorthand}, {"value", at}};
+      at = Raw{{node->discriminator, node->number_shorthand}, {"value", at}};
   }
 
   /// Settings that the newly named option does not have belonged to the old one.
-  void switch_option(Json& at, const Node& node) {
+  void switch_option(Raw& at, const Node& node) {
     const Option* option = value_.is_string() ? find_option(node, value_.get<std::string>()) : nullptr;
     if (option == nullptr) return;
-    Json kept = Json::object();
+    Raw kept = Raw::object();
     for (const auto& [key, value] : at.items())
       if (find_field(option->fields, key) != nullptr) kept[key] = value;
     at = kept;
   }
 
-  void replace_counterpart(Json& config) {
+  void replace_counterpart(Raw& config) {
     const bool steps = tokens_ == std::vector<std::string>{"train", "steps"};
     const bool epochs = tokens_ == std::vector<std::string>{"train", "epochs"};
     if ((steps || epochs) && !value_.is_null()) config["train"].erase(steps ? "epochs" : "steps");
@@ -183,13 +183,13 @@ class Override {
   ConfigIssues& issues_;
   std::vector<std::string> tokens_;
   std::string value_text_;
-  Json value_;
+  Raw value_;
   bool complained_ = false;
 };
 
 }  // namespace
 
-void apply_override(Json& config, const std::string& text, std::vector<OverrideTrace>& traces, ConfigIssues& issues) {
+void apply_override(Raw& config, const std::string& text, std::vector<OverrideTrace>& traces, ConfigIssues& issues) {
   Override(text, traces, issues).apply(config);
 }
 

@@ -10,26 +10,26 @@ namespace reluscope {
 
 namespace {
 
-using Json = nlohmann::ordered_json;
+using Schema = nlohmann::ordered_json;
 
-Json schema_of(const Node& node);
+Schema schema_of(const Node& node);
 
 /// A bound as an integer where it is one: 1 reads better than 1.0.
-Json bound(double value) {
+Schema bound(double value) {
   if (value == std::floor(value) && std::abs(value) < 1e15) return static_cast<std::int64_t>(value);
   return value;
 }
 
-void add_range(Json& schema, const Param& param) {
+void add_range(Schema& schema, const Param& param) {
   if (std::isfinite(param.min)) schema[param.min_exclusive ? "exclusiveMinimum" : "minimum"] = bound(param.min);
   if (std::isfinite(param.max)) schema[param.max_exclusive ? "exclusiveMaximum" : "maximum"] = bound(param.max);
 }
 
-Json or_null(Json schema) { return {{"anyOf", {std::move(schema), {{"type", "null"}}}}}; }
+Schema or_null(Schema schema) { return {{"anyOf", {std::move(schema), {{"type", "null"}}}}}; }
 
-Json leaf_schema(const Node& node) {
+Schema leaf_schema(const Node& node) {
   const Param& param = node.param;
-  Json schema = Json::object();
+  Schema schema = Schema::object();
   switch (param.kind) {
     case ParamKind::boolean:
       schema["type"] = "boolean";
@@ -46,12 +46,12 @@ Json leaf_schema(const Node& node) {
       add_range(schema, param);
       break;
     case ParamKind::text:
-      schema["type"] = param.integer_too ? Json({"string", "integer"}) : Json("string");
+      schema["type"] = param.integer_too ? Schema({"string", "integer"}) : Schema("string");
       if (!param.allowed.empty()) schema["enum"] = param.allowed;
       if (node.is_name) schema["pattern"] = kNamePattern;
       break;
     case ParamKind::numbers: {
-      Json item = {{"type", "number"}};
+      Schema item = {{"type", "number"}};
       add_range(item, param);
       schema["type"] = "array";
       schema["items"] = item;
@@ -79,11 +79,11 @@ bool is_required(const Node& node) {
   return false;
 }
 
-Json object_schema(const std::vector<Field>& fields) {
-  Json schema = {{"type", "object"}, {"properties", Json::object()}, {"additionalProperties", false}};
-  Json needed = Json::array();
+Schema object_schema(const std::vector<Field>& fields) {
+  Schema schema = {{"type", "object"}, {"properties", Schema::object()}, {"additionalProperties", false}};
+  Schema needed = Schema::array();
   for (const Field& field : fields) {
-    Json member = schema_of(field.node);
+    Schema member = schema_of(field.node);
     member["description"] = field.doc;
     if (field.node.kind == Node::Kind::leaf && !field.node.param.required)
       member["default"] = to_json(field.node.param.fallback);
@@ -101,8 +101,8 @@ std::vector<std::string> all_names(const Option& option) {
   return names;
 }
 
-Json choice_schema(const Node& node) {
-  Json alternatives = Json::array();
+Schema choice_schema(const Node& node) {
+  Schema alternatives = Schema::array();
   if (node.string_shorthand) {
     std::vector<std::string> names;
     for (const Option& option : node.options) {
@@ -115,13 +115,13 @@ Json choice_schema(const Node& node) {
   }
   if (!node.number_shorthand.empty()) alternatives.push_back({{"type", "number"}});
   for (const Option& option : node.options) {
-    Json schema = object_schema(option.fields);
-    Json properties = {{node.discriminator, {{"enum", all_names(option)}}}};
+    Schema schema = object_schema(option.fields);
+    Schema properties = {{node.discriminator, {{"enum", all_names(option)}}}};
     properties.update(schema["properties"]);
     schema["properties"] = std::move(properties);
     schema["description"] = option.doc;
     if (option.name != node.fallback) {
-      Json needed = {node.discriminator};
+      Schema needed = {node.discriminator};
       if (schema.contains("required"))
         for (const auto& name : schema["required"]) needed.push_back(name);
       schema["required"] = std::move(needed);
@@ -131,7 +131,7 @@ Json choice_schema(const Node& node) {
   return {{"anyOf", std::move(alternatives)}};
 }
 
-Json schema_of(const Node& node) {
+Schema schema_of(const Node& node) {
   switch (node.kind) {
     case Node::Kind::leaf:
       return leaf_schema(node);
@@ -148,7 +148,7 @@ Json schema_of(const Node& node) {
 }  // namespace
 
 std::string config_schema() {
-  Json schema = {{"$schema", "http://json-schema.org/draft-07/schema#"}, {"title", "reluscope experiment"}};
+  Schema schema = {{"$schema", "http://json-schema.org/draft-07/schema#"}, {"title", "reluscope experiment"}};
   schema.update(schema_of(experiment_layout()));
   return schema.dump(2) + "\n";
 }

@@ -337,9 +337,6 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 Json findings_document(const std::vector<Finding>& findings) {
-  const auto number = [](std::optional<double> value) {
-    return value && std::isfinite(*value) ? Json(*value) : Json(nullptr);
-  };
   Json document = Json::array();
   for (const Finding& finding : findings)
     document.push_back({{"rule", finding.rule},
@@ -347,8 +344,8 @@ Json findings_document(const std::vector<Finding>& findings) {
                         {"layer", finding.layer ? Json(*finding.layer) : Json(nullptr)},
                         {"name", finding.name.empty() ? Json(nullptr) : Json(finding.name)},
                         {"step", finding.step ? Json(*finding.step) : Json(nullptr)},
-                        {"value", number(finding.value)},
-                        {"threshold", number(finding.threshold)},
+                        {"value", number_or_null(finding.value)},
+                        {"threshold", number_or_null(finding.threshold)},
                         {"sentence", finding.sentence},
                         {"remedies", finding.remedies}});
   return document;

@@ -11,6 +11,7 @@
 #include "trace/records.hpp"
 #include "util/format.hpp"
 #include "util/hash.hpp"
+#include "util/json_file.hpp"
 
 namespace reluscope {
 
@@ -18,22 +19,20 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-/// A number; null where there is none, or where it is not finite (then "not_finite" in the document names it).
-Json number(std::optional<double> value) { return value && std::isfinite(*value) ? Json(*value) : Json(nullptr); }
 Json count(std::optional<std::int64_t> value) { return value ? Json(*value) : Json(nullptr); }
 
 Json evaluation(const std::optional<Evaluation>& part) {
   if (!part) return nullptr;
-  return {{"loss", number(part->loss)}, {"accuracy", number(part->accuracy)}};
+  return {{"loss", number_or_null(part->loss)}, {"accuracy", number_or_null(part->accuracy)}};
 }
 
 Json gradient_noise(const NoiseAverage& average) {
   if (average.batches() == 0) return nullptr;
   const GradientNoise mean = average.mean();
   return {{"batches", average.batches()},
-          {"trace", number(mean.trace)},
-          {"signal", number(mean.signal)},
-          {"scale", number(mean.scale())}};
+          {"trace", number_or_null(mean.trace)},
+          {"signal", number_or_null(mean.signal)},
+          {"scale", number_or_null(mean.scale())}};
 }
 
 std::string host_name() {
@@ -99,12 +98,12 @@ std::string summary_json(const ExperimentSpec& spec, const RunSummary& summary, 
   document["verdict"] = verdict;
   document["steps"] = summary.steps;
   document["epochs"] = summary.epochs;
-  document["first_loss"] = number(summary.first_loss);
-  document["last_loss"] = number(summary.last_loss);
+  document["first_loss"] = number_or_null(summary.first_loss);
+  document["last_loss"] = number_or_null(summary.last_loss);
   document["train"] = evaluation(summary.train);
   document["test"] = evaluation(summary.test);
   document["gradient_noise"] = gradient_noise(summary.noise);
-  document["dead_fraction"] = number(summary.dead_fraction());
+  document["dead_fraction"] = number_or_null(summary.dead_fraction());
   document["collapsed"] = summary.collapsed ? Json(*summary.collapsed) : Json(nullptr);
   document["layers"] = Json::array();
   std::int64_t layer_number = 0;
@@ -121,8 +120,8 @@ std::string summary_json(const ExperimentSpec& spec, const RunSummary& summary, 
                                   {"revivals", layer.revivals},
                                   {"causes", layer.causes},
                                   {"saturated", count(layer.saturated)},
-                                  {"grad_norm_w_first", number(layer.grad_norm_first)},
-                                  {"grad_norm_w_last", number(layer.grad_norm_last)},
+                                  {"grad_norm_w_first", number_or_null(layer.grad_norm_first)},
+                                  {"grad_norm_w_last", number_or_null(layer.grad_norm_last)},
                                   {"role", role_name(layer.is_output ? Role::output : Role::hidden)},
                                   {"inherited", count(layer.inherited)}});
   document["findings"] = Json::parse(findings);

@@ -13,7 +13,7 @@ namespace reluscope {
 
 namespace {
 
-using Json = nlohmann::json;
+using Json = nlohmann::ordered_json;
 
 /// "/train/epochs, /seed": where two configs differ, the first few places.
 std::string differences(const std::string& left, const std::string& right) {

@@ -11,12 +11,11 @@
 #include "nn/network_pack.hpp"
 #include "optim/schedule.hpp"
 #include "probe/exact_census.hpp"
+#include "util/statistics.hpp"
 
 namespace reluscope {
 
 namespace {
-
-constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 
 /// What does not depend on the seed.
 struct Study {

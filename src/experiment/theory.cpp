@@ -11,6 +11,7 @@
 #include "nn/dense.hpp"
 #include "nn/gaussian_moments.hpp"
 #include "trace/table_writer.hpp"
+#include "util/json_file.hpp"
 #include "util/random.hpp"
 
 namespace reluscope {
@@ -367,7 +368,6 @@ std::string theory_csv(const Theory& theory) {
 
 std::string theory_json(const Theory& theory) {
   using Json = nlohmann::ordered_json;
-  const auto number = [](const std::optional<double>& value) { return value ? Json(*value) : Json(); };
   Json layers = Json::array();
   for (const TheoryRecord& row : theory_records(theory)) {
     Json object;
@@ -389,9 +389,9 @@ std::string theory_json(const Theory& theory) {
   Json document;
   document["layers"] = layers;
   document["hanin_sum"] = theory.hanin_sum;
-  document["gradient_moment_ratio"] = number(theory.gradient_moment_ratio);
-  document["born_dead"] = {{"lower_bound", number(theory.born_dead.lower)},
-                           {"upper_bound", number(theory.born_dead.upper)}};
+  document["gradient_moment_ratio"] = number_or_null(theory.gradient_moment_ratio);
+  document["born_dead"] = {{"lower_bound", number_or_null(theory.born_dead.lower)},
+                           {"upper_bound", number_or_null(theory.born_dead.upper)}};
   document["samples"] = theory.samples;
   if (theory.born_dead.sampled) {
     document["born_dead"]["sampled"] = theory.born_dead.sampled->value;

@@ -8,7 +8,6 @@ namespace reluscope {
 
 namespace {
 
-constexpr double kInfinity = std::numeric_limits<double>::infinity();
 /// Samples gathered at once.
 constexpr Index kChunk = 256;
 

@@ -21,6 +21,8 @@
 
 namespace reluscope {
 
+inline constexpr double kInfinity = std::numeric_limits<double>::infinity();
+
 /// u: 2^−24 or 2^−53.
 template <class T>
 inline constexpr double kRoundoff = 0.5 * static_cast<double>(std::numeric_limits<T>::epsilon());

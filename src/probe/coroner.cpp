@@ -12,7 +12,7 @@ namespace reluscope {
 namespace {
 
 /// Witnesses run at once.
-constexpr std::size_t kWitnesses = 64;
+constexpr std::size_t kWitnessesAtOnce = 64;
 
 /// The columns of some samples in a network.
 template <class T>
@@ -39,8 +39,8 @@ std::vector<Autopsy> examine(const Network<T>& before, const Network<T>& now, co
   std::vector<Autopsy> autopsies(deaths.size());
   if (deaths.empty()) return autopsies;
   ThreadPool alone(1);
-  SampleRunner<T> old_runner(before, dataset, alone, static_cast<Index>(kWitnesses));
-  SampleRunner<T> new_runner(now, dataset, alone, static_cast<Index>(kWitnesses));
+  SampleRunner<T> old_runner(before, dataset, alone, static_cast<Index>(kWitnessesAtOnce));
+  SampleRunner<T> new_runner(now, dataset, alone, static_cast<Index>(kWitnessesAtOnce));
   std::vector<std::size_t> order(deaths.size());
   std::iota(order.begin(), order.end(), std::size_t{0});
   std::stable_sort(order.begin(), order.end(),
@@ -51,7 +51,7 @@ std::vector<Autopsy> examine(const Network<T>& before, const Network<T>& now, co
     for (; next < order.size(); ++next) {
       const Index witness = deaths[order[next]].witness;
       if (samples.empty() || samples.back() != witness) {
-        if (samples.size() == kWitnesses) break;
+        if (samples.size() == kWitnessesAtOnce) break;
         samples.push_back(witness);
       }
       columns.emplace_back(order[next], static_cast<Index>(samples.size()) - 1);

@@ -20,13 +20,12 @@ namespace reluscope {
 
 namespace {
 
-constexpr double kInfinity = std::numeric_limits<double>::infinity();
 /// At most so many groups: what is kept per unit is one number for each.
 constexpr Index kMostGroups = 4096;
 /// Witnesses kept of a unit.
 constexpr std::size_t kWitnessesKept = 4;
 /// Witnesses run at once.
-constexpr std::size_t kWitnesses = 64;
+constexpr std::size_t kWitnessesRun = 64;
 /// Random samples run for units that were alive and have no witness left: some, and more if that is not enough. Bounds
 /// come after them, since they need a pass over the data's inputs once.
 constexpr std::array<std::size_t, 3> kLooks = {64, 192, 512};
@@ -287,9 +286,10 @@ class ExactCensus final : public Census<T> {
       }
       std::sort(samples.begin(), samples.end());
       samples.erase(std::unique(samples.begin(), samples.end()), samples.end());
-      for (std::size_t first = 0; first < samples.size(); first += kWitnesses) {
+      for (std::size_t first = 0; first < samples.size(); first += kWitnessesRun) {
         if (draft.open_layers() == 0) return;
-        const auto part = std::span<const Index>(samples).subspan(first, std::min(kWitnesses, samples.size() - first));
+        const auto part =
+            std::span<const Index>(samples).subspan(first, std::min(kWitnessesRun, samples.size() - first));
         run(whole(network), part, draft, Device::witness, draft.open_layers());
       }
     }

@@ -26,7 +26,7 @@ namespace reluscope {
 
 namespace {
 
-constexpr const char* kScript = "script.gp";
+constexpr const char* kScriptName = "script.gp";
 constexpr const char* kMessages = "messages";
 
 /// Name of a chart's file: gnuplot expands what its script says, so a path, which a user may have chosen, never stands
@@ -219,7 +219,7 @@ std::string run_gnuplot(const std::filesystem::path& directory) {
       std::_Exit(126);
     ::unsetenv("GNUTERM");
     restore_inherited_signals();
-    ::execlp("gnuplot", "gnuplot", "-d", kScript, static_cast<char*>(nullptr));
+    ::execlp("gnuplot", "gnuplot", "-d", kScriptName, static_cast<char*>(nullptr));
     std::_Exit(127);
   }
   int status = 0;
@@ -277,7 +277,7 @@ std::vector<DrawnChart> draw_charts(const std::vector<Chart>& charts) {
   if (charts.empty()) return drawn;
   const Scratch scratch;
   {
-    std::ofstream script(scratch.path() / kScript);
+    std::ofstream script(scratch.path() / kScriptName);
     for (std::size_t at = 0; at < charts.size(); ++at) write_chart(script, with_axis(charts[at]), svg_name(at));
     if (!script.flush()) throw IoError("cannot write into " + scratch.path().string());
   }

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "util/format.hpp"
+#include "util/json_file.hpp"
 
 namespace reluscope {
 
@@ -50,18 +51,17 @@ std::string comparison_table(const std::vector<Comparison>& rows, TableStyle sty
 
 std::string comparison_json(const std::vector<Comparison>& rows) {
   using Json = nlohmann::ordered_json;
-  const auto number = [](double value) { return std::isfinite(value) ? Json(value) : Json(nullptr); };
   Json document = Json::array();
   for (const Comparison& row : rows)
     document.push_back({{"metric", row.metric},
                         {"data", row.data.empty() ? Json(nullptr) : Json(row.data)},
                         {"variant", row.variant},
-                        {"median", number(row.median)},
+                        {"median", number_or_null(row.median)},
                         {"runs", row.runs},
                         {"failed", row.failed},
-                        {"difference", row.difference.count > 0 ? Json{{"median", number(row.difference.value)},
-                                                                       {"low", number(row.difference.low)},
-                                                                       {"high", number(row.difference.high)},
+                        {"difference", row.difference.count > 0 ? Json{{"median", number_or_null(row.difference.value)},
+                                                                       {"low", number_or_null(row.difference.low)},
+                                                                       {"high", number_or_null(row.difference.high)},
                                                                        {"pairs", row.difference.count}}
                                                                 : Json(nullptr)}});
   return document.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";

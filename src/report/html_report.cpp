@@ -21,7 +21,6 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 /// Points of a line that are drawn, and rows of the table under a chart: at most so many, and fewer where there are
 /// many lines, so that a page of a hundred layers stays small.
 constexpr std::size_t kPoints = 400;

@@ -11,6 +11,7 @@
 #include "util/error.hpp"
 #include "util/format.hpp"
 #include "util/hash.hpp"
+#include "util/json_file.hpp"
 #include "util/memory.hpp"
 
 namespace reluscope {
@@ -257,7 +258,6 @@ std::string inspection_text(const Inspection& inspection, TableStyle style) {
 
 std::string inspection_json(const Inspection& inspection) {
   using Json = nlohmann::ordered_json;
-  const auto number = [](std::optional<double> value) { return value ? Json(*value) : Json(nullptr); };
   Json document = {{"file", inspection.file},
                    {"format", file_format_name(inspection.facts.format)},
                    {"checkpoint", inspection.is_checkpoint},
@@ -273,9 +273,9 @@ std::string inspection_json(const Inspection& inspection) {
     document["arrays"].push_back({{"name", array.name},
                                   {"type", array.type},
                                   {"shape", array.shape},
-                                  {"min", number(array.min)},
-                                  {"max", number(array.max)},
-                                  {"mean", number(array.mean)},
+                                  {"min", number_or_null(array.min)},
+                                  {"max", number_or_null(array.max)},
+                                  {"mean", number_or_null(array.mean)},
                                   {"zeros", array.zeros},
                                   {"nan", array.nans},
                                   {"inf", array.infinities}});

@@ -6,6 +6,7 @@
 
 #include "report/compare_report.hpp"
 #include "util/format.hpp"
+#include "util/json_file.hpp"
 
 namespace reluscope {
 
@@ -37,22 +38,21 @@ std::int64_t free_of_findings(const Course& course, const std::vector<std::strin
                        [&](const Trial& trial) { return is_cured(trial, findings); });
 }
 
-Json number(double value) { return std::isfinite(value) ? Json(value) : Json(nullptr); }
-
 Json course_document(const Course& course, const Prescription& prescription) {
   return {{"remedies", course.treatment.remedies},
           {"changes", course.treatment.changes},
           {"seeds", course.trials.size()},
-          {"objective", number(course.median_objective(prescription.objective))},
-          {"dead_fraction", number(course.median_dead())},
+          {"objective", number_or_null(course.median_objective(prescription.objective))},
+          {"dead_fraction", number_or_null(course.median_dead())},
           {"cured", free_of_findings(course, prescription.findings)},
-          {"steps_per_second", number(course.steps_per_second())}};
+          {"steps_per_second", number_or_null(course.steps_per_second())}};
 }
 
 Json arm_document(const Arm& arm, const Prescription& prescription) {
   Json document = course_document(arm.course, prescription);
-  document["gain"] = {
-      {"median", number(arm.gain.value)}, {"low", number(arm.gain.low)}, {"high", number(arm.gain.high)}};
+  document["gain"] = {{"median", number_or_null(arm.gain.value)},
+                      {"low", number_or_null(arm.gain.low)},
+                      {"high", number_or_null(arm.gain.high)}};
   return document;
 }
 
@@ -112,7 +112,7 @@ std::string prescription_json(const Prescription& prescription, const std::strin
                                 {"original", arm_document(prescription.original, prescription)},
                                 {"treated", arm_document(prescription.treated, prescription)},
                                 {"control", arm_document(prescription.control, prescription)},
-                                {"cost", number(prescription.cost)}};
+                                {"cost", number_or_null(prescription.cost)}};
   return document.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 

@@ -8,12 +8,11 @@
 #include "util/error.hpp"
 #include "util/format.hpp"
 #include "util/hash.hpp"
+#include "util/statistics.hpp"
 
 namespace reluscope {
 
 namespace {
-
-constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 
 /// Cuts at commas outside of brackets, braces and quotes.
 std::vector<std::string> split_values(const std::string& text) {

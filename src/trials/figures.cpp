@@ -11,12 +11,11 @@
 #include "trace/run_directory.hpp"
 #include "trace/sink.hpp"
 #include "util/output_place.hpp"
+#include "util/statistics.hpp"
 
 namespace reluscope {
 
 namespace {
-
-constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 
 /// A run that failed has no end: the last census before it says what was alive then, and counts what came up to then.
 void add_units(const RunSummary& summary, Figures& figures) {

@@ -8,12 +8,12 @@
 #include "experiment/setup.hpp"
 #include "util/format.hpp"
 #include "util/random.hpp"
+#include "util/statistics.hpp"
 
 namespace reluscope {
 
 namespace {
 
-constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 /// Candidates this near to the best one in the objective are told apart by what else they do.
 constexpr double kAccuracyTie = 0.01;
 constexpr double kLossTie = 0.05;  // of what a constant output would get

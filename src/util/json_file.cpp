@@ -1,6 +1,7 @@
 #include "util/json_file.hpp"
 
 #include <cerrno>
+#include <cmath>
 #include <cstring>
 #include <functional>
 #include <set>
@@ -78,6 +79,10 @@ Json read_json_object(const std::filesystem::path& path) {
     throw DataError(path.string() + ": found more than " + format_bytes(kMostBytes) +
                     ", expected a JSON object of reluscope's");
   return parse_json_object(text, path.string());
+}
+
+nlohmann::ordered_json number_or_null(std::optional<double> value) {
+  return value && std::isfinite(*value) ? Json(*value) : Json(nullptr);
 }
 
 }  // namespace reluscope

@@ -3,6 +3,7 @@
 
 #include <filesystem>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -18,6 +19,9 @@ nlohmann::ordered_json parse_json_object(std::string_view text, const std::strin
 
 /// The same of a regular file. Throws DataError also where it cannot be read, or is above 64 MiB.
 nlohmann::ordered_json read_json_object(const std::filesystem::path& path);
+
+/// A number; null where there is none, or where it is not finite.
+nlohmann::ordered_json number_or_null(std::optional<double> value);
 
 /// A member of an object; `fallback` where it has none, or one of another kind.
 template <class V>

@@ -2,10 +2,13 @@
 // Robust summaries of small samples, and bootstrap intervals that are the same on every machine.
 
 #include <cstdint>
+#include <limits>
 #include <span>
 #include <vector>
 
 namespace reluscope {
+
+inline constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 
 /// NaN for no values; the mean of the two in the middle for an even count.
 double median(std::vector<double> values);

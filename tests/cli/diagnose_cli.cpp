@@ -7,12 +7,6 @@
 
 using namespace reluscope::test;
 
-namespace {
-
-bool contains(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
-
-}  // namespace
-
 TEST_CASE("a sick run: findings after it, in summary.json, and from its directory; exit code 3 where it is asked for") {
   const Workplace place;
   const auto run = place.shell("$R run $S/configs/born-dead.json --out sick");

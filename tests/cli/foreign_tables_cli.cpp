@@ -11,8 +11,6 @@ using namespace reluscope::test;
 
 namespace {
 
-bool contains(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
-
 /// The table without what stands in its columns, but for those that say what a row is about.
 std::string emptied(const std::string& text) {
   std::istringstream in(text);

@@ -24,8 +24,6 @@ struct Bench : Workplace {
   Bench() { write_file(path() / "c.json", kConfig); }
 };
 
-bool contains(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
-
 std::vector<std::string> lines_of(const std::string& text) {
   std::vector<std::string> lines;
   std::istringstream in(text);

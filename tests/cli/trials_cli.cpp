@@ -12,8 +12,6 @@ using namespace reluscope::test;
 
 namespace {
 
-bool contains(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
-
 /// A sweep of 240 short runs, some of which diverge.
 const char* const kSweep = R"({"name": "tiny",
   "config": {"name": "tiny", "seed": 1, "data": {"kind": "abs", "n_samples": 80, "n_features": 1},

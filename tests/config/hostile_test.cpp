@@ -8,8 +8,10 @@
 #include "config/config_error.hpp"
 #include "config/json_text.hpp"
 #include "config/load.hpp"
+#include "support/text.hpp"
 
 using namespace reluscope;
+using reluscope::test::contains;
 
 namespace {
 
@@ -22,8 +24,6 @@ std::string complaint(const std::string& text, const std::vector<std::string>& o
   } catch (const ConfigError& error) { return error.what(); }
   return "";
 }
-
-bool contains(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
 
 }  // namespace
 

@@ -18,7 +18,7 @@ RawData load_csv(const std::string& content, Settings settings = {}) {
   return load_raw_data("csv", settings, directory.path());
 }
 
-std::string load_error(const std::string& content, const Settings& settings = {}) {
+std::string csv_error(const std::string& content, const Settings& settings = {}) {
   return data_error([&] { load_csv(content, settings); });
 }
 
@@ -93,7 +93,7 @@ TEST_CASE("a header of numbers can be forced, and its names come before column n
 TEST_CASE("text in the label column alone is not taken for a header, unless numbers follow") {
   CHECK(load_csv("1,2,cat\n3,4,dog\n").train.count() == 2);
   CHECK(load_csv("0,1,label\n3,4,7\n5,6,8\n").train.count() == 2);
-  check_message(load_error("a,b,label\n1,2,0\n", {{"header", ParamValue(false)}}),
+  check_message(csv_error("a,b,label\n1,2,0\n", {{"header", ParamValue(false)}}),
                 {"line 1", "column 1", "\"a\"", "not a number"});
 }
 
@@ -131,9 +131,9 @@ TEST_CASE("several CSV target columns make a regression, in the order asked for"
   CHECK(as_double(data.train) == Matrix<double>{{1, 4}});
   CHECK(data.train.targets == Eigen::MatrixXd{{3, 6}, {2, 5}});
   check_message(
-      load_error("a,y1,y2\n1,2,3\n", {{"label_column", text_value("y1,y2")}, {"task", text_value("classification")}}),
+      csv_error("a,y1,y2\n1,2,3\n", {{"label_column", text_value("y1,y2")}, {"task", text_value("classification")}}),
       {"2 label columns", "classification has one"});
-  check_message(load_error("a,y\n1,2\n", {{"label_column", text_value("y,-1")}}), {"twice"});
+  check_message(csv_error("a,y\n1,2\n", {{"label_column", text_value("y,-1")}}), {"twice"});
 }
 
 TEST_CASE("CSV features are kept as float while that is exact, and turn to double with the first that needs it") {
@@ -187,52 +187,52 @@ TEST_CASE("CSV files are named as one file or as two, not both and not half") {
 }
 
 TEST_CASE("CSV faults are named with line and column") {
-  check_message(load_error("1,2,0\n3,4\n"), {"table.csv: line 2", "found 2 field(s)", "have 3"});
-  check_message(load_error("1,2,0\n3,4,1,9\n"), {"line 2", "found 4 field(s)"});
-  check_message(load_error("a,b,y\n1,2,0\n\n3,nan,1\n"), {"line 4", "column 2 \"b\"", "\"nan\"", "finite"});
-  check_message(load_error("1,2,0\n-inf,2,1\n"), {"line 2", "column 1", "finite"});
-  check_message(load_error("1,2,0\n3,,1\n"), {"line 2", "column 2", "missing"});
-  check_message(load_error("?,2,0\n3,4,1\n"), {"line 1", "column 1", "\"?\""});
-  check_message(load_error("1,2,0\n3,4x,1\n"), {"line 2", "column 2", "\"4x\"", "not a number"});
-  check_message(load_error("1;2,5;0\n3;4;1\n"), {"line 1", "\"2,5\"", "decimal point"});
-  check_message(load_error("1,2,0\n3,4,\n"), {"line 2", "column 3", "label is missing"});
-  check_message(load_error("1,2,0\n3,4,nan\n"), {"line 2", "column 3", "not a finite number"});
-  check_message(load_error("1,2,0.5\n3,4,1.5\n5,6,abc\n"), {"line 3", "column 3", "\"abc\"", "fraction"});
-  check_message(load_error("1,2,0.5\n3,4,abc\n", kRegression), {"line 2", "column 3", "\"abc\"", "regression"});
-  check_message(load_error("1,2,0\n3,1e999,0\n"), {"line 2", "column 2", "1e999"});
-  check_message(load_error(std::string("1,2,0\n3,\0\x01,0\n", 13)), {"line 2", "\\x00\\x01"});
+  check_message(csv_error("1,2,0\n3,4\n"), {"table.csv: line 2", "found 2 field(s)", "have 3"});
+  check_message(csv_error("1,2,0\n3,4,1,9\n"), {"line 2", "found 4 field(s)"});
+  check_message(csv_error("a,b,y\n1,2,0\n\n3,nan,1\n"), {"line 4", "column 2 \"b\"", "\"nan\"", "finite"});
+  check_message(csv_error("1,2,0\n-inf,2,1\n"), {"line 2", "column 1", "finite"});
+  check_message(csv_error("1,2,0\n3,,1\n"), {"line 2", "column 2", "missing"});
+  check_message(csv_error("?,2,0\n3,4,1\n"), {"line 1", "column 1", "\"?\""});
+  check_message(csv_error("1,2,0\n3,4x,1\n"), {"line 2", "column 2", "\"4x\"", "not a number"});
+  check_message(csv_error("1;2,5;0\n3;4;1\n"), {"line 1", "\"2,5\"", "decimal point"});
+  check_message(csv_error("1,2,0\n3,4,\n"), {"line 2", "column 3", "label is missing"});
+  check_message(csv_error("1,2,0\n3,4,nan\n"), {"line 2", "column 3", "not a finite number"});
+  check_message(csv_error("1,2,0.5\n3,4,1.5\n5,6,abc\n"), {"line 3", "column 3", "\"abc\"", "fraction"});
+  check_message(csv_error("1,2,0.5\n3,4,abc\n", kRegression), {"line 2", "column 3", "\"abc\"", "regression"});
+  check_message(csv_error("1,2,0\n3,1e999,0\n"), {"line 2", "column 2", "1e999"});
+  check_message(csv_error(std::string("1,2,0\n3,\0\x01,0\n", 13)), {"line 2", "\\x00\\x01"});
 }
 
 TEST_CASE("CSV quoting faults are named with the line") {
-  check_message(load_error("1,2,0\n3,\"4,1\n5,6,0\n"), {"line 2", "never closed"});
-  check_message(load_error("1,2,0\n3,4\"5,1\n"), {"line 2", "field 2", "quote in the middle"});
-  check_message(load_error("1,2,0\n3,\"4\"5,1\n"), {"line 2", "closing quote"});
+  check_message(csv_error("1,2,0\n3,\"4,1\n5,6,0\n"), {"line 2", "never closed"});
+  check_message(csv_error("1,2,0\n3,4\"5,1\n"), {"line 2", "field 2", "quote in the middle"});
+  check_message(csv_error("1,2,0\n3,\"4\"5,1\n"), {"line 2", "closing quote"});
 }
 
 TEST_CASE("CSV files without any sample are refused") {
-  check_message(load_error(""), {"table.csv", "empty"});
-  check_message(load_error("\xEF\xBB\xBF"), {"empty"});
-  check_message(load_error("\n \n\r\n"), {"nothing but blank lines"});
-  check_message(load_error("a,b,y\n"), {"line 1", "no sample"});
-  check_message(load_error("a,b,y\n", {{"header", ParamValue(true)}}), {"line 1", "no sample"});
-  check_message(load_error("1\n2\n"), {"line 1", "1 column(s)", "at least one feature"});
-  check_message(load_error(std::string("\xFF\xFE"
-                                       "1\0,\0",
-                                       6)),
+  check_message(csv_error(""), {"table.csv", "empty"});
+  check_message(csv_error("\xEF\xBB\xBF"), {"empty"});
+  check_message(csv_error("\n \n\r\n"), {"nothing but blank lines"});
+  check_message(csv_error("a,b,y\n"), {"line 1", "no sample"});
+  check_message(csv_error("a,b,y\n", {{"header", ParamValue(true)}}), {"line 1", "no sample"});
+  check_message(csv_error("1\n2\n"), {"line 1", "1 column(s)", "at least one feature"});
+  check_message(csv_error(std::string("\xFF\xFE"
+                                      "1\0,\0",
+                                      6)),
                 {"UTF-16"});
 }
 
 TEST_CASE("CSV label columns that are not there are refused with those that are") {
-  check_message(load_error("a,b,y\n1,2,0\n", {{"label_column", text_value("z")}}),
+  check_message(csv_error("a,b,y\n1,2,0\n", {{"label_column", text_value("z")}}),
                 {"\"z\"", "-3 to 2", "\"a\", \"b\", \"y\""});
-  check_message(load_error("1,2,0\n3,4,1\n", {{"label_column", text_value("3")}}), {"\"3\"", "-3 to 2", "no header"});
-  check_message(load_error("a,a,y\n1,2,0\n", {{"label_column", text_value("a")}}), {"two columns", "\"a\""});
+  check_message(csv_error("1,2,0\n3,4,1\n", {{"label_column", text_value("3")}}), {"\"3\"", "-3 to 2", "no header"});
+  check_message(csv_error("a,a,y\n1,2,0\n", {{"label_column", text_value("a")}}), {"two columns", "\"a\""});
 }
 
 TEST_CASE("a gzip CSV file cut off at any byte is refused") {
   const std::string packed = gzipped("1,2,0\n3,4,1\n5,6,0\n");
   for (std::size_t length = 0; length < packed.size(); ++length)
-    CHECK(contains(load_error(packed.substr(0, length)), "table.csv: "));
+    CHECK(contains(csv_error(packed.substr(0, length)), "table.csv: "));
 }
 
 TEST_CASE("members of a gzip file are read one after the other; what else follows is refused") {

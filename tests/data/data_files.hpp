@@ -16,9 +16,12 @@
 #include <vector>
 
 #include "data/sources.hpp"
+#include "support/text.hpp"
 #include "util/error.hpp"
 
 namespace reluscope {
+
+using test::contains;
 
 /// A directory that goes away with the object.
 class TempDirectory {
@@ -141,8 +144,6 @@ std::string data_error(Action&& action) {
   FAIL("no DataError was thrown");
   return {};
 }
-
-inline bool contains(const std::string& text, std::string_view part) { return text.find(part) != std::string::npos; }
 
 /// Every one of `parts` is in the message.
 inline void check_message(const std::string& message, std::initializer_list<std::string_view> parts) {

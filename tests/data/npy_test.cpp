@@ -13,7 +13,7 @@ using namespace reluscope;
 namespace {
 
 const std::string kFeatures = npy_bytes<float>("<f4", "(3, 2)", {1, 2, 3, 4, 5, -6.5F});
-const std::string kLabels = npy_bytes<std::int64_t>("<i8", "(3,)", {7, 4, 7});
+const std::string kThreeLabels = npy_bytes<std::int64_t>("<i8", "(3,)", {7, 4, 7});
 
 RawData load_npy(const std::string& features, const std::string& labels, Settings settings = {}) {
   const TempDirectory directory;
@@ -24,7 +24,7 @@ RawData load_npy(const std::string& features, const std::string& labels, Setting
   return load_raw_data("npy", settings, directory.path());
 }
 
-std::string load_error(const std::string& features, const std::string& labels = kLabels) {
+std::string npy_error(const std::string& features, const std::string& labels = kThreeLabels) {
   return data_error([&] { load_npy(features, labels); });
 }
 
@@ -44,13 +44,13 @@ std::string dictionary(const std::string& descr, const std::string& order, const
 }  // namespace
 
 TEST_CASE("NPY arrays become one column a sample, with sorted classes") {
-  const RawData data = load_npy(kFeatures, kLabels);
+  const RawData data = load_npy(kFeatures, kThreeLabels);
   CHECK(std::holds_alternative<Matrix<float>>(data.train.features));
   CHECK(as_double(data.train) == Matrix<double>{{1, 3, 5}, {2, 4, -6.5}});
   CHECK(data.task == Task::classification);
   CHECK(data.class_names == std::vector<std::string>{"4", "7"});
   CHECK(data.train.labels == std::vector<std::int32_t>{1, 0, 1});
-  const RawData packed = load_npy(gzipped(kFeatures), gzipped(kLabels));
+  const RawData packed = load_npy(gzipped(kFeatures), gzipped(kThreeLabels));
   CHECK(as_double(packed.train) == as_double(data.train));
 }
 
@@ -89,14 +89,15 @@ TEST_CASE("every plain NPY element type is read, little- and big-endian") {
 
 TEST_CASE("NPY versions 2 and 3, double quotes and another order of the keys are read") {
   for (const int version : {2, 3})
-    CHECK(load_npy(npy_bytes<float>("<f4", "(3, 2)", {1, 2, 3, 4, 5, 6}, false, version), kLabels).train.count() == 3);
+    CHECK(load_npy(npy_bytes<float>("<f4", "(3, 2)", {1, 2, 3, 4, 5, 6}, false, version), kThreeLabels).train.count() ==
+          3);
   const std::string odd = npy_header("{\"shape\":(3,2),\"descr\":\"<f4\",\"fortran_order\":False}");
-  CHECK(as_double(load_npy(odd + bytes_of<float>({1, 2, 3, 4, 5, 6}), kLabels).train) ==
+  CHECK(as_double(load_npy(odd + bytes_of<float>({1, 2, 3, 4, 5, 6}), kThreeLabels).train) ==
         Matrix<double>{{1, 3, 5}, {2, 4, 6}});
 }
 
 TEST_CASE("NPY arrays in Fortran order give the same features as in C order") {
-  CHECK(as_double(load_npy(npy_bytes<float>("<f4", "(3, 2)", {1, 3, 5, 2, 4, 6}, true), kLabels).train) ==
+  CHECK(as_double(load_npy(npy_bytes<float>("<f4", "(3, 2)", {1, 3, 5, 2, 4, 6}, true), kThreeLabels).train) ==
         Matrix<double>{{1, 3, 5}, {2, 4, 6}});
   // a[n][i][j] = 100 n + 10 i + j for shape (3, 2, 4), written with n running fastest.
   std::vector<double> c_order;
@@ -107,10 +108,10 @@ TEST_CASE("NPY arrays in Fortran order give the same features as in C order") {
   for (int j = 0; j < 4; ++j)
     for (int i = 0; i < 2; ++i)
       for (int n = 0; n < 3; ++n) fortran_order.push_back(100 * n + 10 * i + j);
-  const Matrix<double> expected = as_double(load_npy(npy_bytes("<f8", "(3, 2, 4)", c_order), kLabels).train);
+  const Matrix<double> expected = as_double(load_npy(npy_bytes("<f8", "(3, 2, 4)", c_order), kThreeLabels).train);
   CHECK(expected.rows() == 8);
   CHECK(expected(5, 2) == 211.0);
-  CHECK(as_double(load_npy(npy_bytes("<f8", "(3, 2, 4)", fortran_order, true), kLabels).train) == expected);
+  CHECK(as_double(load_npy(npy_bytes("<f8", "(3, 2, 4)", fortran_order, true), kThreeLabels).train) == expected);
 }
 
 TEST_CASE("NPY regression targets are 1-D, or samples × outputs in either order") {
@@ -119,7 +120,7 @@ TEST_CASE("NPY regression targets are 1-D, or samples × outputs in either order
   const Eigen::MatrixXd two = Eigen::MatrixXd{{1, 3, 5}, {2, 4, 6}};
   CHECK(targets(npy_bytes<double>("<f8", "(3, 2)", {1, 2, 3, 4, 5, 6})) == two);
   CHECK(targets(npy_bytes<double>("<f8", "(3, 2)", {1, 3, 5, 2, 4, 6}, true)) == two);
-  const RawData whole = load_npy(kFeatures, kLabels, {{"task", text_value("regression")}});
+  const RawData whole = load_npy(kFeatures, kThreeLabels, {{"task", text_value("regression")}});
   CHECK(whole.train.targets == Eigen::MatrixXd{{7, 4, 7}});
   CHECK(whole.class_names.empty());
 }
@@ -127,7 +128,7 @@ TEST_CASE("NPY regression targets are 1-D, or samples × outputs in either order
 TEST_CASE("separate NPY training and test files are read together") {
   const TempDirectory directory;
   directory.write("x", kFeatures);
-  directory.write("y", kLabels);
+  directory.write("y", kThreeLabels);
   directory.write("tx", npy_bytes<float>("<f4", "(1, 2)", {8, 9}));
   directory.write("ty", npy_bytes<std::int64_t>("<i8", "(1,)", {5}));
   Settings files = {{"train", text_value("x")}, {"train_labels", text_value("y")}, {"test", text_value("tx")}};
@@ -143,16 +144,16 @@ TEST_CASE("separate NPY training and test files are read together") {
 TEST_CASE("an NPY file cut off at any byte is refused, plain and gzip") {
   const std::string packed = gzipped(kFeatures);
   for (std::size_t length = 0; length < kFeatures.size(); ++length)
-    check_message(load_error(kFeatures.substr(0, length)), {"/x.npy: byte "});
+    check_message(npy_error(kFeatures.substr(0, length)), {"/x.npy: byte "});
   for (std::size_t length = 0; length < packed.size(); ++length)
-    check_message(load_error(packed.substr(0, length)), {"/x.npy: byte "});
-  for (std::size_t length = 0; length < kLabels.size(); ++length)
-    check_message(load_error(kFeatures, kLabels.substr(0, length)), {"/y.npy: byte "});
+    check_message(npy_error(packed.substr(0, length)), {"/x.npy: byte "});
+  for (std::size_t length = 0; length < kThreeLabels.size(); ++length)
+    check_message(npy_error(kFeatures, kThreeLabels.substr(0, length)), {"/y.npy: byte "});
 }
 
 TEST_CASE("NPY element types that are not plain real numbers are refused with advice") {
   const auto refused = [](const std::string& descr) {
-    return load_error(npy_header(dictionary(descr, "False", "(3, 2)")));
+    return npy_error(npy_header(dictionary(descr, "False", "(3, 2)")));
   };
   check_message(refused("'|O'"), {"\"|O\"", "Python objects", "astype('float32')"});
   check_message(refused("'<U5'"), {"\"<U5\"", "not supported"});
@@ -168,22 +169,22 @@ TEST_CASE("NPY headers that lie about the size are refused without allocating it
     for (const char* order : {"False", "True"}) {
       const std::string file = npy_header(dictionary("'<f8'", order, shape)) + "abcdefgh";
       CAPTURE(shape);
-      check_message(load_error(file), {"/x.npy: byte 128", "declares"});
+      check_message(npy_error(file), {"/x.npy: byte 128", "declares"});
       // Of gzip data the size is not known: other counts are told apart by the headers alone.
-      const std::string packed = load_error(gzipped(file));
+      const std::string packed = npy_error(gzipped(file));
       CHECK((contains(packed, "/x.npy: byte ") || contains(packed, "3 labels; both have to agree")));
     }
   }
-  check_message(load_error(npy_header(dictionary("'<f8'", "False", "(99999999999999999999, 1)"))), {"too large"});
+  check_message(npy_error(npy_header(dictionary("'<f8'", "False", "(99999999999999999999, 1)"))), {"too large"});
   std::string long_header = "\x93NUMPY\x02";
   long_header += std::string("\0\xff\xff\xff\xff", 5);
-  check_message(load_error(long_header), {"byte 8", "4294967295 bytes"});
+  check_message(npy_error(long_header), {"byte 8", "4294967295 bytes"});
 }
 
 TEST_CASE("malformed NPY headers are named with the byte") {
-  const auto refused = [](const std::string& text) { return load_error(npy_header(text)); };
-  check_message(load_error("PK\x03\x04 this is an npz archive"), {"byte 0", "not an NPY file", "PK\\x03"});
-  check_message(load_error(std::string("\x93NUMPY\x09\0\0\0", 10)), {"byte 6", "version 9"});
+  const auto refused = [](const std::string& text) { return npy_error(npy_header(text)); };
+  check_message(npy_error("PK\x03\x04 this is an npz archive"), {"byte 0", "not an NPY file", "PK\\x03"});
+  check_message(npy_error(std::string("\x93NUMPY\x09\0\0\0", 10)), {"byte 6", "version 9"});
   check_message(refused("hello"), {"byte 10", "'{' is needed"});
   check_message(refused("{'descr': '<f4'}"), {"descr, fortran_order and shape"});
   check_message(refused("{'descr': '<f4"), {"never closed"});
@@ -196,21 +197,21 @@ TEST_CASE("malformed NPY headers are named with the byte") {
 }
 
 TEST_CASE("NPY arrays of the wrong shape are refused") {
-  check_message(load_error(npy_bytes<float>("<f4", "(3,)", {1, 2, 3})), {"samples × features", "shape 3"});
-  check_message(load_error(npy_bytes<float>("<f4", "()", {1})), {"single number"});
-  check_message(load_error(npy_bytes<float>("<f4", "(0, 2)", {})), {"holds no data", "0 × 2"});
-  check_message(load_error(kFeatures, npy_bytes<float>("<f4", "(1, 1, 3)", {1, 2, 3})), {"one label a sample"});
-  check_message(load_error(kFeatures, npy_bytes<float>("<f4", "(2,)", {1, 2})),
+  check_message(npy_error(npy_bytes<float>("<f4", "(3,)", {1, 2, 3})), {"samples × features", "shape 3"});
+  check_message(npy_error(npy_bytes<float>("<f4", "()", {1})), {"single number"});
+  check_message(npy_error(npy_bytes<float>("<f4", "(0, 2)", {})), {"holds no data", "0 × 2"});
+  check_message(npy_error(kFeatures, npy_bytes<float>("<f4", "(1, 1, 3)", {1, 2, 3})), {"one label a sample"});
+  check_message(npy_error(kFeatures, npy_bytes<float>("<f4", "(2,)", {1, 2})),
                 {"x.npy (file) holds 3 samples", "y.npy (labels) holds 2 labels"});
-  check_message(load_error(kFeatures + "x"), {"more bytes follow"});
+  check_message(npy_error(kFeatures + "x"), {"more bytes follow"});
 }
 
 TEST_CASE("NPY values that are not finite are refused with sample and feature") {
-  check_message(load_error(npy_bytes<float>("<f4", "(3, 2)", {1, 2, 3, std::nanf(""), 5, 6})),
+  check_message(npy_error(npy_bytes<float>("<f4", "(3, 2)", {1, 2, 3, std::nanf(""), 5, 6})),
                 {"x.npy", "sample 1, feature 1", "nan"});
-  check_message(load_error(npy_bytes<double>("<f8", "(3, 2)", {1, 2, 3, 4, HUGE_VAL, 6}, true)),
+  check_message(npy_error(npy_bytes<double>("<f8", "(3, 2)", {1, 2, 3, 4, HUGE_VAL, 6}, true)),
                 {"sample 1, feature 1", "infinite"});
-  check_message(load_error(kFeatures, npy_bytes<double>("<f8", "(3,)", {1, -HUGE_VAL, 6})), {"y.npy", "sample 1"});
+  check_message(npy_error(kFeatures, npy_bytes<double>("<f8", "(3,)", {1, -HUGE_VAL, 6})), {"y.npy", "sample 1"});
 }
 
 TEST_CASE("the memory of NPY data is estimated from the headers alone") {

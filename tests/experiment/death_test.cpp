@@ -26,12 +26,12 @@ ExperimentSpec dying(const std::vector<std::string>& overrides) {
                           "test", ".", overrides);
 }
 
-struct Outcome {
+struct Lives {
   RunSummary summary;
   RecordMemory records;
 };
 
-void run(const ExperimentSpec& spec, Outcome& out, bool brute = false) {
+void run(const ExperimentSpec& spec, Lives& out, bool brute = false) {
   const Dataset dataset = load_dataset(spec.data, spec.seed);
   ThreadPool pool(1);
   RunControl control;
@@ -50,8 +50,8 @@ TEST_CASE("either engine finds the same units dead, at every census") {
         {"train.optimizer.momentum=0.8", "train.optimizer.lr=0.6"},
         {"train.optimizer.name=adam", "train.optimizer.lr=0.3", "record.census=step"}}) {
     const ExperimentSpec spec = dying(overrides);
-    Outcome exact;
-    Outcome brute;
+    Lives exact;
+    Lives brute;
     run(spec, exact);
     run(spec, brute, true);
     REQUIRE(exact.records.census_rows.size() == brute.records.census_rows.size());
@@ -82,8 +82,8 @@ TEST_CASE("either engine finds the same units dead, at every census") {
 }
 
 TEST_CASE("a death's date holds against a census at every step, and is exact where the unit stands still") {
-  Outcome sparse;
-  Outcome dense;
+  Lives sparse;
+  Lives dense;
   run(dying({}), sparse);
   run(dying({"record.census=step"}), dense);
   std::map<Place, std::vector<std::int64_t>> steps;  // of deaths, as the census at every step saw them
@@ -115,7 +115,7 @@ TEST_CASE("a death's date holds against a census at every step, and is exact whe
 }
 
 TEST_CASE("causes, locks and the outlook are told once for every unit, and agree with each other") {
-  Outcome out;
+  Lives out;
   run(dying({}), out);
   std::int64_t causes = 0;
   for (const LayerSummary& layer : out.summary.layers)
@@ -165,7 +165,7 @@ TEST_CASE("causes, locks and the outlook are told once for every unit, and agree
 }
 
 TEST_CASE("what needs the probe is measured when it is due, and at the end over everything") {
-  Outcome out;
+  Lives out;
   run(dying({"record.census=5", "record.probe_every=30", "record.probe=40"}), out);
   std::int64_t empty = 0;
   for (const CensusRecord& row : out.records.census_rows) {

@@ -18,8 +18,6 @@ using namespace reluscope::test;
 
 namespace {
 
-double relu(double z) { return z > 0 ? z : 0; }
-
 Matrix<double> random_points(Index features, Index samples, std::uint64_t seed) {
   Rng rng(seed, Purpose::generator);
   Matrix<double> points(features, samples);

@@ -16,8 +16,6 @@ using namespace reluscope::test;
 
 namespace {
 
-double relu(double z) { return z > 0 ? z : 0; }
-
 struct Fixture {
   Matrix<double> points;
   Dataset dataset;

@@ -10,6 +10,8 @@
 #include <sstream>
 #include <string>
 
+#include "support/text.hpp"
+
 namespace reluscope::test {
 
 inline std::string environment(const char* name) {

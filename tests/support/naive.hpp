@@ -10,6 +10,8 @@
 
 namespace reluscope::test {
 
+inline double relu(double z) { return z > 0 ? z : 0; }
+
 /// Pre-activations of each unit layer for all columns of `input`, by the definition z = W h + b with loops; `phi` is
 /// applied between layers, and the last layer's output is not activated.
 template <class T>

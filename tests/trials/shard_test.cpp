@@ -2,6 +2,7 @@
 #include <doctest/doctest.h>
 
 #include "support/command.hpp"
+#include "support/text.hpp"
 #include "trials/merge.hpp"
 #include "trials/shard.hpp"
 #include "util/error.hpp"
@@ -11,13 +12,13 @@ using namespace reluscope::test;
 
 namespace {
 
-const std::string kColumns = "job,id,seed,status";
+const std::string kShardHeader = "job,id,seed,status";
 
 /// A directory with sweep.json, and the shards of a sweep of 10 runs in 3 parts.
 void write_shards(const std::filesystem::path& directory, const std::string& jobs = "10") {
   write_file(directory / "sweep.json", R"({"sweep": "abc", "jobs": )" + jobs + R"(, "shard_format": 2})");
   for (int part = 0; part < 3; ++part) {
-    std::string text = seal_header(kColumns, "abc");
+    std::string text = seal_header(kShardHeader, "abc");
     for (int job = part; job < 10; job += 3) text += seal_row(std::to_string(job) + ",id,0,done", "abc");
     write_file(directory / ("shard-" + std::to_string(part + 1) + "-of-3.csv"), text);
   }
@@ -35,8 +36,6 @@ std::string refusal(const std::filesystem::path& directory) {
   } catch (const DataError& error) { return error.what(); }
   return "";
 }
-
-bool contains(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
 
 }  // namespace
 
@@ -63,7 +62,7 @@ TEST_CASE("shards: every job is in one of them, at its place") {
 TEST_CASE("shards are joined in the order of their runs, without their checksums") {
   const Workplace place;
   write_shards(place.path());
-  std::string expected = kColumns + "\n";
+  std::string expected = kShardHeader + "\n";
   for (int job = 0; job < 10; ++job) expected += std::to_string(job) + ",id,0,done\n";
   CHECK(merged(place.path()) == expected);
 }

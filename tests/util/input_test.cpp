@@ -8,11 +8,13 @@
 #include <string>
 
 #include "support/command.hpp"
+#include "support/text.hpp"
 #include "util/error.hpp"
 #include "util/json_file.hpp"
 #include "util/text_file.hpp"
 
 using namespace reluscope;
+using reluscope::test::contains;
 using reluscope::test::Workplace;
 using reluscope::test::write_file;
 
@@ -29,8 +31,6 @@ std::string refusal(Body body) {
 std::string refusal_of_json(const std::string& text) {
   return refusal([&] { parse_json_object(text, "m.json"); });
 }
-
-bool contains(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
 
 }  // namespace
 
