@@ -86,6 +86,8 @@ Choice parse_activation(const std::string& given) {
     const auto near = nearest_name(name, names);
     throw UsageError("there is no activation '" + name + "'" + (near ? "; did you mean '" + *near + "'?" : ""));
   }
+  if (entry->coupled)
+    throw UsageError(entry->name + " has no curve: each of its outputs depends on all pre-activations of the layer");
   Choice choice = default_choice(activation_table(), name);
   std::string_view rest = colon == std::string::npos ? std::string_view() : std::string_view(given).substr(colon + 1);
   while (!rest.empty()) {
@@ -103,7 +105,8 @@ int write_curves(const CurveOptions& options) {
                      ": further apart than any float64, give bounds that are nearer to each other");
   std::vector<std::string> wanted = options.activations;
   if (wanted.empty())
-    for (const ActivationEntry& entry : activation_table()) wanted.push_back(entry.name);
+    for (const ActivationEntry& entry : activation_table())
+      if (!entry.coupled) wanted.push_back(entry.name);
   std::vector<Choice> choices;
   choices.reserve(wanted.size());
   for (const std::string& given : wanted) choices.push_back(parse_activation(given));

@@ -213,8 +213,8 @@ int run_it(const RunOptions& options, bool quiet) {
   check_memory(spec);
   const Dataset dataset = load_dataset(spec.data, spec.seed);
   check_against_data(spec, dataset);
-  spdlog::info("{}: {} training and {} test samples, {} features", spec.data.source.name, dataset.train.count(),
-               dataset.test.count(), dataset.features());
+  spdlog::info("{}: {} training and {} test samples, {} features{}", spec.data.source.name, dataset.train.count(),
+               dataset.test.count(), dataset.features(), spec.data.reconstruct ? ", which are the targets too" : "");
   check_memory(spec, static_cast<std::uint64_t>(dataset.features()), static_cast<std::uint64_t>(dataset.train.count()));
   check_initial_weights(spec, dataset);
   if (!lock) {

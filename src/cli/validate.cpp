@@ -2,6 +2,7 @@
 #include <memory>
 
 #include "cli/commands.hpp"
+#include "config/hints.hpp"
 #include "config/load.hpp"
 #include "util/error.hpp"
 #include "util/format.hpp"
@@ -30,6 +31,9 @@ void add_validate(CommandLine& line) {
         std::cout << printable(spec.origin) << ": ok (" << spec.name << ": " << spec.network.layers.size()
                   << " layers, " << spec.data.source.name << " data, " << spec.loss.name << ", "
                   << spec.train.optimizer.name << ")\n";
+      for (const ConfigHint& hint : config_hints(spec))
+        if (!line.common.quiet)
+          std::cout << printable(spec.origin) << ": " << hint.pointer << ": hint: " << hint.sentence << '\n';
       return kDone;
     };
   });

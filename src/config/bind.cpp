@@ -68,6 +68,7 @@ DataSpec to_data(const Resolved& json) {
                    : normalize == "standard" ? Normalization::standard
                    : normalize == "none"     ? Normalization::none
                                              : Normalization::per_feature;
+  data.reconstruct = json.at("target") == "input";
   data.limit = maybe<std::int64_t>(json.at("limit"));
   data.test_fraction = json.at("test_fraction").get<double>();
   return data;
@@ -86,6 +87,9 @@ TrainSpec to_train(const Resolved& json) {
   train.warmup_start_factor = json.at("warmup_start_factor").get<double>();
   train.clip_norm = maybe<double>(json.at("clip_norm"));
   train.clip_value = maybe<double>(json.at("clip_value"));
+  const Resolved& penalty = json.at("penalty");
+  train.penalty = {penalty.at("l1_weights").get<double>(), penalty.at("l2_weights").get<double>(),
+                   penalty.at("l1_activations").get<double>()};
   return train;
 }
 
@@ -163,14 +167,19 @@ void check_combinations(const ExperimentSpec& spec, ConfigIssues& issues) {
     issues.push_back({pointer, "a dropout layer at the end", "a dense layer that gives the output", ""});
     return;
   }
-  const bool takes_logits = spec.loss.name == "cross_entropy" || spec.loss.name == "bce";
-  if (takes_logits && output->activation.name != "identity")
-    issues.push_back({pointer + "/activation", "\"" + output->activation.name + "\"",
-                      "identity on the last layer: " + spec.loss.name + " takes logits", ""});
+  if (spec.data.reconstruct && find_entry(loss_table(), spec.loss.name)->takes_classes)
+    issues.push_back({"/loss", "\"" + spec.loss.name + "\"",
+                      "mse, mae, huber or bce: with data.target \"input\" the targets are numbers, not classes", ""});
+  for (const std::string& key : find_entry(source_table(), spec.data.source.name)->label_keys)
+    if (!spec.data.reconstruct && spec.data.source.params.is_null(key))
+      issues.push_back({"/data/" + key, "nothing", "the file with the labels; without any, data.target \"input\"", ""});
   for (const LayerSpec& layer : spec.network.layers) {
     const auto* dense = std::get_if<DenseSpec>(&layer.kind);
     if (dense == nullptr) continue;
     const std::string place = "/network/layers/" + std::to_string(layer.config_index);
+    if (dense != output && find_entry(activation_table(), dense->activation.name)->coupled)
+      issues.push_back({place + "/activation", "\"" + dense->activation.name + "\" in a hidden layer",
+                        "another activation: it is for the last layer, the output", ""});
     if (dense->activation.name == "rrelu" &&
         dense->activation.params.number("lower") > dense->activation.params.number("upper"))
       issues.push_back({place + "/activation/lower", "lower > upper", "lower ≤ upper", ""});

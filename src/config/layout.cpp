@@ -72,6 +72,10 @@ Field data_section() {
                 "none; unit: to [0, 1] by one minimum and maximum (u8 images: /255); standard: one mean and standard "
                 "deviation; per_feature: one each. Statistics from the training part alone")
                .one_of({"none", "unit", "standard", "per_feature"})),
+      leaf(text("target", "labels",
+                "what the outputs are compared with: labels; input: the sample itself, as the network gets it (an "
+                "autoencoder); labels are then not needed")
+               .one_of({"labels", "input"})),
       leaf(unset("limit", ParamKind::integer, "use only the first N training samples; null: all").at_least(1)),
       leaf(number("test_fraction", 0.2, "share split off for testing (seeded) where there is no test file")
                .at_least(0)
@@ -81,8 +85,10 @@ Field data_section() {
 
 Field network_section() {
   const Param repeat = integer("repeat", 1, "this many such layers in a row").at_least(1).at_most(10000);
-  Field bias = choice("bias", "Initial biases; a number is short for constant", "name", bias_init_table(), "auto");
+  Field bias = choice("bias", "Initial biases; a number is short for constant, false for none", "name",
+                      bias_init_table(), "auto");
   bias.node.number_shorthand = "constant";
+  bias.node.false_shorthand = "none";
   const Param name = unset("name", ParamKind::text, "name in the traces; null: dense1, dense2, …");
   Option dense{"dense",
                {},
@@ -134,7 +140,16 @@ Field train_section() {
                 .at_most(kMostSteps)),
        leaf(number("warmup_start_factor", 0.0, "the rate's factor at the first warm-up step").at_least(0).at_most(1)),
        leaf(unset("clip_norm", ParamKind::number, "limit of the global L2 norm of the gradient; null: none").above(0)),
-       leaf(unset("clip_value", ParamKind::number, "limit of each gradient element; null: none").above(0))});
+       leaf(unset("clip_value", ParamKind::number, "limit of each gradient element; null: none").above(0)),
+       object(
+           "penalty", "What is added to the loss, and to its gradient",
+           {leaf(number("l1_weights", 0.0, "times Σ|w| over the weights of all layers, biases not").at_least(0)),
+            leaf(number("l2_weights", 0.0, "times Σ w² over the same (Keras' L2; PyTorch's weight_decay is twice it)")
+                     .at_least(0)),
+            leaf(number("l1_activations", 0.0,
+                        "times Σ|a| over the units of the hidden layers, mean over the batch (Keras' "
+                        "activity_regularizer)")
+                     .at_least(0))})});
 }
 
 Field record_section() {

@@ -37,6 +37,7 @@ struct Node {
   std::string fallback;           ///< the option meant where none is named; empty: one must be named
   bool string_shorthand = false;  ///< "relu" stands for {"name": "relu"}
   std::string number_shorthand;   ///< a number stands for this option with that "value"; empty: it does not
+  std::string false_shorthand;    ///< `false` stands for this option; empty: it does not
 };
 
 struct Field {

@@ -158,6 +158,8 @@ class Override {
     if (at.is_null()) at = Raw::object();
     if (node == nullptr || node->kind != Node::Kind::choice) return;
     if (at.is_string() && node->string_shorthand) at = Raw{{node->discriminator, at}};
+    if (at.is_boolean() && !at.get<bool>() && !node->false_shorthand.empty())
+      at = Raw{{node->discriminator, node->false_shorthand}};
     if (at.is_number() && !node->number_shorthand.empty())
       at = Raw{{node->discriminator, node->number_shorthand}, {"value", at}};
   }

@@ -266,6 +266,8 @@ class Resolver {
 
   Resolved choice(const Node& node, const Raw& raw, const std::string& pointer) {
     if (raw.is_string() && node.string_shorthand) return choose(node, Raw{{node.discriminator, raw}}, pointer, pointer);
+    if (raw.is_boolean() && !raw.get<bool>() && !node.false_shorthand.empty())
+      return choose(node, Raw{{node.discriminator, node.false_shorthand}}, pointer, pointer);
     if (raw.is_number() && !node.number_shorthand.empty())
       return choose(node, Raw{{node.discriminator, node.number_shorthand}, {"value", raw}}, pointer, pointer);
     if (!raw.is_object()) {

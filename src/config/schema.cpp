@@ -114,6 +114,7 @@ Schema choice_schema(const Node& node) {
     alternatives.push_back({{"enum", names}});
   }
   if (!node.number_shorthand.empty()) alternatives.push_back({{"type", "number"}});
+  if (!node.false_shorthand.empty()) alternatives.push_back({{"const", false}});
   for (const Option& option : node.options) {
     Schema schema = object_schema(option.fields);
     Schema properties = {{node.discriminator, {{"enum", all_names(option)}}}};

@@ -7,6 +7,7 @@
 
 #include "data/sources.hpp"
 #include "diagnose/diagnosis.hpp"
+#include "nn/penalty.hpp"
 #include "nn/spec.hpp"
 #include "util/param.hpp"
 
@@ -26,6 +27,7 @@ struct TrainSpec {
   double warmup_start_factor = 0.0;  ///< the rate's factor at step 0 of the warm-up, in [0, 1)
   std::optional<double> clip_norm;   ///< global L2 norm of all gradients
   std::optional<double> clip_value;  ///< each gradient element to [−v, v]
+  Penalty penalty;
 };
 
 /// When something is recorded: never, at every n-th step, at the ends of epochs, log-spaced (dense at the start), or

@@ -31,7 +31,8 @@ struct CsvTable {
 /// Reads one file from front to back.
 class CsvTableReader {
  public:
-  CsvTableReader(const std::filesystem::path& path, const CsvOptions& options) : records_(path, options.delimiter) {
+  CsvTableReader(const std::filesystem::path& path, const CsvOptions& options)
+      : records_(path, options.delimiter), wants_labels_(options.wants_labels) {
     read_start(options);
   }
 
@@ -72,7 +73,7 @@ class CsvTableReader {
       const int target = layout_.target_of[column];
       if (target < 0) {
         features_.add(parse_feature(fields[column], line, column));
-      } else {
+      } else if (wants_labels_) {
         targets_[static_cast<std::size_t>(target)].add(fields[column], [&] {
           return records_.name() + ": line " + std::to_string(line) + ": " + layout_.column_text(column);
         });
@@ -91,18 +92,24 @@ class CsvTableReader {
   }
 
   CsvRecords records_;
+  bool wants_labels_;
   CsvLayout layout_;
   GrowingFeatures features_;
   TargetColumns targets_;
   std::uint64_t samples_ = 0;
 };
 
-CsvOptions options_of(const ParamValues& params) {
+CsvOptions options_of(const ParamValues& params, bool wants_labels) {
   CsvOptions options;
   const std::string& delimiter = params.text("delimiter");
   if (delimiter != "auto") options.delimiter = delimiter == "tab" ? '\t' : delimiter.front();
   if (!params.is_null("header")) options.header = params.flag("header");
-  options.label_column = params.text("label_column");
+  options.wants_labels = wants_labels;
+  if (!params.is_null("label_column")) {
+    options.label_column = params.text("label_column");
+  } else if (wants_labels) {
+    options.label_column = "-1";
+  }
   return options;
 }
 
@@ -124,7 +131,7 @@ void require_same_columns(const CsvTable& train, const CsvTable& test, const Par
 
 RawData load(const ParamValues& params, const SourceContext& context) {
   const bool single = is_single_file(params, "csv", kSingleKeys, kSeparateKeys);
-  const CsvOptions options = options_of(params);
+  const CsvOptions options = options_of(params, context.wants_labels);
   const std::filesystem::path path = context.base_directory / params.text(single ? "file" : "train");
   RawData data;
   CsvTable train = CsvTableReader(path, options).read();
@@ -136,6 +143,7 @@ RawData load(const ParamValues& params, const SourceContext& context) {
     test_targets = std::move(test.targets);
   }
   data.train.features = std::move(train.features);
+  if (!context.wants_labels) return data;
   assign_targets(data, parse_task(params.text("task")), std::move(train.targets), std::move(test_targets),
                  path.string());
   return data;
@@ -180,9 +188,11 @@ SourceEntry csv_source() {
       unset("test", ParamKind::text, "test file"),
       unset("header", ParamKind::boolean,
             "whether the first line holds names; null: yes if it has text where a feature has to be a number"),
-      text("label_column", "-1",
-           "the labels: a column's name, or its number from 0, negative from the end; several for regression, with "
-           "commas between")
+      unset(
+          "label_column", ParamKind::text,
+          "the labels: a column's name, or its number from 0, negative from the end; several with commas between, for "
+          "regression or several labels a sample; null: the last column. With target \"input\" columns to leave out; "
+          "null: none")
           .or_integer(),
       task_param(),
       text("delimiter", "auto", "what stands between the fields; auto: whichever is most frequent in the first line")

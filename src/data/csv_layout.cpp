@@ -57,6 +57,7 @@ std::vector<std::string_view> split_list(std::string_view list) {
 }
 
 std::vector<std::size_t> find_labels(const CsvStart& start, const std::string& wanted) {
+  if (wanted.empty()) return {};
   // The whole text first: a name may hold a comma.
   if (const auto single = find_column(start, trimmed(wanted))) return {*single};
   std::vector<std::size_t> found;
@@ -90,7 +91,8 @@ std::string CsvLayout::column_text(std::size_t column) const {
 bool looks_like_header(const std::vector<std::string>& first, const std::vector<std::string>& second,
                        const std::string& label_column) {
   std::vector<std::size_t> labels;
-  for (const std::string_view word : split_list(label_column)) {
+  for (const std::string_view word :
+       label_column.empty() ? std::vector<std::string_view>() : split_list(label_column)) {
     const auto column = numbered_column(word, first.size());
     if (!column) return !parse_number(word);  // a name; a number out of range is refused later
     labels.push_back(*column);

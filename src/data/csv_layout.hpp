@@ -15,7 +15,8 @@ namespace reluscope {
 struct CsvOptions {
   char delimiter = 0;          ///< 0: found out
   std::optional<bool> header;  ///< nothing: found out
-  std::string label_column;    ///< a name, a number (negative: from the end), or several with commas between
+  std::string label_column;    ///< a name, a number (negative: from the end), several with commas between; empty: none
+  bool wants_labels = true;    ///< false: what stands in the label columns is not read
 };
 
 struct CsvLayout {

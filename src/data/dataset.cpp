@@ -90,7 +90,27 @@ Index Samples::features_count() const {
 }
 
 Index Dataset::outputs() const {
-  return task == Task::classification ? static_cast<Index>(class_names.size()) : train.targets.rows();
+  switch (task) {
+    case Task::classification:
+      return static_cast<Index>(class_names.size());
+    case Task::regression:
+      return train.targets.rows();
+    case Task::reconstruction:
+      return features();
+  }
+  return 0;
+}
+
+std::string_view task_name(Task task) {
+  switch (task) {
+    case Task::classification:
+      return "classification";
+    case Task::regression:
+      return "regression";
+    case Task::reconstruction:
+      return "reconstruction";
+  }
+  return "";
 }
 
 std::uint32_t Dataset::checksum() const { return add_part(add_part(0, train), test); }

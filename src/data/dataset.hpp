@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <span>
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
@@ -12,8 +13,9 @@
 
 namespace reluscope {
 
-/// What the targets are: a class index per sample, or real numbers.
-enum class Task { classification, regression };
+/// What the targets are: a class index per sample, real numbers, or the sample's own features as the network gets them.
+enum class Task { classification, regression, reconstruction };
+std::string_view task_name(Task task);
 
 /// One part of a data set. Features stay in the type they came in (u8 images stay u8) and are converted and
 /// normalised while a batch is gathered.
@@ -39,7 +41,7 @@ struct Dataset {
   Eigen::VectorXd scale;                 ///< from the training part alone
 
   [[nodiscard]] Index features() const { return train.features_count(); }
-  /// Regression: number of target values a sample; classification: number of classes.
+  /// Regression: number of target values a sample; classification: number of classes; reconstruction: of features.
   [[nodiscard]] Index outputs() const;
   /// CRC-32 (zlib's) over the raw features and targets of both parts, training part first.
   [[nodiscard]] std::uint32_t checksum() const;

@@ -12,6 +12,8 @@ namespace reluscope {
 std::vector<SourceEntry> plane_generators();
 /// Classes of vectors: classification, parity, sparse.
 std::vector<SourceEntry> class_generators();
+/// Several labels a sample: multilabel.
+std::vector<SourceEntry> label_generators();
 /// Real targets: regression, friedman1, abs, sin, teacher_student.
 std::vector<SourceEntry> regression_generators();
 

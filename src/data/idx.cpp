@@ -114,38 +114,49 @@ void require_same_count(const ParamValues& params, const char* images_key, const
                     std::to_string(labels.array.shape[0]) + " labels; both have to agree");
 }
 
-bool has_test_part(const ParamValues& params) {
+bool has_test_part(const ParamValues& params, bool wants_labels) {
   const bool images = !params.is_null("test_images");
-  if (images != !params.is_null("test_labels"))
+  if (wants_labels && images != !params.is_null("test_labels"))
     throw DataError(std::string("data of kind idx: test_images and test_labels go together, but only ") +
                     (images ? "test_images" : "test_labels") + " is given");
   return images;
 }
 
-RawData load(const ParamValues& params, const SourceContext& context) {
-  const bool with_test = has_test_part(params);
-  const auto path = [&](const char* key) { return context.base_directory / params.text(key); };
-  Opened train_labels = open_labels(path("labels"));
-  Opened train_images = open_images(path("images"));
-  require_same_count(params, "images", train_images, "labels", train_labels);
-  std::optional<Opened> other_labels;
-  std::optional<Opened> other_images;
-  if (with_test) {
-    other_labels = open_labels(path("test_labels"));
-    other_images = open_images(path("test_images"));
-    require_same_count(params, "test_images", *other_images, "test_labels", *other_labels);
+/// Images and the labels that go with them, where labels are wanted. Headers first: values may be many.
+struct OpenedPart {
+  Opened images;
+  std::optional<Opened> labels;
+
+  OpenedPart(const ParamValues& params, const SourceContext& context, const char* images_key, const char* labels_key)
+      : images(open_images(context.base_directory / params.text(images_key))) {
+    if (!context.wants_labels) return;
+    labels.emplace(open_labels(context.base_directory / params.text(labels_key)));
+    require_same_count(params, images_key, images, labels_key, *labels);
   }
+  [[nodiscard]] TargetColumns read_targets() {
+    TargetColumns columns;
+    columns.push_back(read_labels(std::move(*labels)));
+    return columns;
+  }
+};
+
+RawData load(const ParamValues& params, const SourceContext& context) {
+  OpenedPart train(params, context, "images", "labels");
+  std::optional<OpenedPart> test;
+  if (has_test_part(params, context.wants_labels)) test.emplace(params, context, "test_images", "test_labels");
 
   RawData data;
   TargetColumns labels;
-  labels.push_back(read_labels(std::move(train_labels)));
-  data.train.features = read_images(std::move(train_images));
   std::optional<TargetColumns> test_labels;
-  if (with_test) {
-    test_labels.emplace().push_back(read_labels(std::move(*other_labels)));
-    data.test.emplace().features = read_images(std::move(*other_images));
+  if (context.wants_labels) labels = train.read_targets();
+  data.train.features = read_images(std::move(train.images));
+  if (test) {
+    if (context.wants_labels) test_labels = test->read_targets();
+    data.test.emplace().features = read_images(std::move(test->images));
   }
-  assign_targets(data, Task::classification, std::move(labels), std::move(test_labels), path("labels").string());
+  if (context.wants_labels)
+    assign_targets(data, Task::classification, std::move(labels), std::move(test_labels),
+                   (context.base_directory / params.text("labels")).string());
   return data;
 }
 
@@ -185,13 +196,14 @@ SourceEntry idx_source() {
   entry.name = "idx";
   entry.aliases = {"mnist"};
   entry.params = {required("images", ParamKind::text, "training images: an IDX file, plain or gzip"),
-                  required("labels", ParamKind::text, "training labels: an IDX file with one dimension"),
+                  unset("labels", ParamKind::text, "training labels: an IDX file with one dimension"),
                   unset("test_images", ParamKind::text, "test images; without them test_fraction is split off"),
                   unset("test_labels", ParamKind::text, "test labels")};
   entry.doc = "images and labels in IDX files, as MNIST and Fashion-MNIST come (LeCun, Cortes, Burges)";
   entry.load = load;
   entry.estimate_bytes = estimate;
   entry.test_key = "test_images";
+  entry.label_keys = {"labels"};
   return entry;
 }
 

@@ -23,6 +23,9 @@ namespace {
 
 constexpr std::array<std::string_view, 2> kSingleKeys = {"file", "labels"};
 constexpr std::array<std::string_view, 4> kSeparateKeys = {"train", "train_labels", "test", "test_labels"};
+// Without labels.
+constexpr std::array<std::string_view, 1> kSingleFeatures = {"file"};
+constexpr std::array<std::string_view, 2> kSeparateFeatures = {"train", "test"};
 
 /// stored: samples × the other dimensions with the first running fastest. Returns features × samples, the other
 /// dimensions flattened in C order (the last running fastest).
@@ -109,35 +112,44 @@ void require_same_count(const ParamValues& params, std::string_view features_key
                     " labels; both have to agree");
 }
 
-RawData load(const ParamValues& params, const SourceContext& context) {
-  const bool single = is_single_file(params, "npy", kSingleKeys, kSeparateKeys);
-  const auto path = [&](std::string_view key) { return context.base_directory / params.text(key); };
-  const std::string_view features_key = single ? "file" : "train";
-  const std::string_view labels_key = single ? "labels" : "train_labels";
-  Opened labels = open_targets(path(labels_key));
-  Opened features = open_features(path(features_key));
-  require_same_count(params, features_key, features, labels_key, labels);
-  std::optional<Opened> test_labels;
-  std::optional<Opened> test_features;
-  if (!single) {
-    test_labels = open_targets(path("test_labels"));
-    test_features = open_features(path("test"));
-    require_same_count(params, "test", *test_features, "test_labels", *test_labels);
+/// Features and the labels that go with them, where labels are wanted. Headers first: values may be many.
+struct OpenedPart {
+  Opened features;
+  std::optional<Opened> labels;
+
+  OpenedPart(const ParamValues& params, const SourceContext& context, std::string_view features_key,
+             std::string_view labels_key)
+      : features(open_features(context.base_directory / params.text(features_key))) {
+    if (!context.wants_labels) return;
+    labels.emplace(open_targets(context.base_directory / params.text(labels_key)));
+    require_same_count(params, features_key, features, labels_key, *labels);
   }
+};
+
+RawData load(const ParamValues& params, const SourceContext& context) {
+  const bool labelled = context.wants_labels;
+  const bool single = labelled ? is_single_file(params, "npy", kSingleKeys, kSeparateKeys)
+                               : is_single_file(params, "npy", kSingleFeatures, kSeparateFeatures);
+  const std::string_view labels_key = single ? "labels" : "train_labels";
+  OpenedPart train(params, context, single ? "file" : "train", labels_key);
+  std::optional<OpenedPart> test;
+  if (!single) test.emplace(params, context, "test", "test_labels");
 
   RawData data;
-  TargetColumns targets = read_targets(std::move(labels));
-  data.train.features = read_array(std::move(features)).values;
+  TargetColumns targets;
   std::optional<TargetColumns> test_targets;
-  if (!single) {
-    test_targets = read_targets(std::move(*test_labels));
-    data.test.emplace().features = read_array(std::move(*test_features)).values;
-    if (test_targets->size() != targets.size())
-      throw DataError(params.text("test_labels") + " (test_labels) holds " + std::to_string(test_targets->size()) +
-                      " values a sample, but train_labels " + std::to_string(targets.size()));
+  if (labelled) targets = read_targets(std::move(*train.labels));
+  data.train.features = read_array(std::move(train.features)).values;
+  if (test) {
+    if (labelled) test_targets = read_targets(std::move(*test->labels));
+    data.test.emplace().features = read_array(std::move(test->features)).values;
   }
-  assign_targets(data, parse_task(params.text("task")), std::move(targets), std::move(test_targets),
-                 path(labels_key).string());
+  if (test_targets && test_targets->size() != targets.size())
+    throw DataError(params.text("test_labels") + " (test_labels) holds " + std::to_string(test_targets->size()) +
+                    " values a sample, but train_labels " + std::to_string(targets.size()));
+  if (labelled)
+    assign_targets(data, parse_task(params.text("task")), std::move(targets), std::move(test_targets),
+                   (context.base_directory / params.text(labels_key)).string());
   return data;
 }
 

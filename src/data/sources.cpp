@@ -23,7 +23,7 @@ namespace {
 
 std::vector<SourceEntry> all_sources() {
   std::vector<SourceEntry> table = {idx_source(), csv_source(), npy_source()};
-  for (const auto generators : {plane_generators, class_generators, regression_generators})
+  for (const auto generators : {plane_generators, class_generators, label_generators, regression_generators})
     for (SourceEntry& entry : generators()) table.push_back(std::move(entry));
   return table;
 }
@@ -33,6 +33,11 @@ void truncate(Samples& part, Index count) {
   std::visit([&](auto& matrix) { matrix.conservativeResize(matrix.rows(), count); }, part.features);
   if (!part.labels.empty()) part.labels.resize(static_cast<std::size_t>(count));
   if (part.targets.size() != 0) part.targets.conservativeResize(part.targets.rows(), count);
+}
+
+void forget_labels(Samples& part) {
+  part.labels = {};
+  part.targets = {};
 }
 
 /// Moves the columns of `matrix` at `taken` (ascending) into the result and closes the gaps, both in their old order:
@@ -100,7 +105,7 @@ void check(const DataSpec& spec) {
 RawData load_raw(const DataSpec& spec, std::uint64_t seed) {
   const SourceEntry* entry = find_entry(source_table(), spec.source.name);
   if (entry == nullptr) throw std::logic_error("no data kind called " + spec.source.name);
-  const SourceContext context{spec.base_directory, seed};
+  const SourceContext context{spec.base_directory, seed, !spec.reconstruct};
   try {
     return entry->load(spec.source.params, context);
   } catch (const std::bad_alloc&) {
@@ -129,6 +134,12 @@ std::uint64_t estimate_dataset_bytes(const DataSpec& spec, std::uint64_t seed) {
 Dataset load_dataset(const DataSpec& spec, std::uint64_t seed) {
   check(spec);
   RawData raw = load_raw(spec, seed);
+  if (spec.reconstruct) {
+    raw.task = Task::reconstruction;
+    raw.class_names.clear();
+    forget_labels(raw.train);
+    if (raw.test) forget_labels(*raw.test);
+  }
   Dataset dataset;
   dataset.task = raw.task;
   dataset.train = std::move(raw.train);

@@ -6,6 +6,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "data/dataset.hpp"
 #include "util/param.hpp"
@@ -24,6 +25,7 @@ struct RawData {
 struct SourceContext {
   std::filesystem::path base_directory;  ///< relative paths start here: the config file's directory
   std::uint64_t seed = 0;
+  bool wants_labels = true;  ///< false: there need not be any, and those that there are get lost
 };
 
 struct SourceEntry : Entry {
@@ -33,7 +35,8 @@ struct SourceEntry : Entry {
   /// room for 8 bytes a sample, to choose a test part, beside what stays. Throws DataError for a header that is
   /// malformed.
   std::uint64_t (*estimate_bytes)(const ParamValues& params, const SourceContext& context) = nullptr;
-  const char* test_key = nullptr;  ///< the parameter that names a test file; none: there can be none
+  const char* test_key = nullptr;            ///< the parameter that names a test file; none: there can be none
+  std::vector<std::string> label_keys = {};  ///< parameters that have to be set where labels are wanted
 };
 
 /// Every data kind. The entry's parameters are the keys of the config's `data` object besides `kind` and the common
@@ -46,6 +49,7 @@ enum class Normalization { none, unit, standard, per_feature };
 struct DataSpec {
   Choice source;  ///< which entry of the table, and its parameters
   Normalization normalize = Normalization::none;
+  bool reconstruct = false;              ///< `target: "input"`: the targets are the samples themselves, normalised
   std::optional<std::int64_t> limit;     ///< use only the first N training samples (of the file's order)
   double test_fraction = 0.2;            ///< split off when there is no test file; in [0, 1)
   std::filesystem::path base_directory;  ///< relative paths of the source start here

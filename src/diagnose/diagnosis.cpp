@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "diagnose/layers.hpp"
+#include "nn/loss.hpp"
 #include "trace/run_directory.hpp"
 #include "util/error.hpp"
 #include "util/input.hpp"
@@ -114,6 +115,17 @@ std::int64_t count_layers(const nlohmann::ordered_json& config) {
   return count;
 }
 
+/// The loss that a config describes; nothing where it is none of ours.
+std::optional<LossFacts> loss_of(const nlohmann::ordered_json& config) {
+  const auto loss = config.find("loss");
+  if (loss == config.end() || !loss->is_object()) return std::nullopt;
+  const LossEntry* entry = find_entry(loss_table(), member_or(*loss, "name", std::string()));
+  if (entry == nullptr) return std::nullopt;
+  Choice choice{entry->name, ParamValues(entry->params)};
+  if (takes_logits(choice)) choice.params.set("from_logits", member_or(*loss, "from_logits", true));
+  return LossFacts{entry->name, takes_logits(choice)};
+}
+
 /// What the manifest in `directory` says of the run that the tables are from.
 void note_origin(const std::filesystem::path& directory, RunTables& run) {
   run.from_elsewhere = true;
@@ -126,6 +138,7 @@ void note_origin(const std::filesystem::path& directory, RunTables& run) {
     if (layers < 1) return;
     run.from_elsewhere = false;
     run.output_layer = layers;
+    run.loss = loss_of(document["config"]);
   } catch (const DataError&) {
     // It is none of ours. Who needs more of it than this will say so.
   }
@@ -171,8 +184,9 @@ std::string_view severity_name(Severity severity) {
   return "";
 }
 
-RunTables take_tables(RecordMemory&& records) {
+RunTables take_tables(RecordMemory&& records, LossFacts loss) {
   RunTables tables;
+  tables.loss = std::move(loss);
   tables.steps.rows = std::move(records.steps);
   tables.layers.rows = std::move(records.layer_rows);
   tables.census.rows = std::move(records.census_rows);
@@ -299,6 +313,7 @@ std::optional<std::string> find_missing(const RunTables& run, const RuleEntry& r
       if (!has_column(run, column)) return column;
   }
   if (rule.needs_output && output_layers(run).empty()) return "output layer";
+  if (rule.needs_loss && !run.loss) return "loss";
   return std::nullopt;
 }
 

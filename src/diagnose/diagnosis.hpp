@@ -20,6 +20,12 @@ namespace reluscope {
 enum class Severity { info, warning, critical };
 std::string_view severity_name(Severity severity);
 
+/// What a run minimises.
+struct LossFacts {
+  std::string name;
+  bool takes_logits = false;  ///< it applies a sigmoid or softmax of its own
+};
+
 /// The tables of a run, as far as there are any.
 struct RunTables {
   TableRows<StepRecord> steps;
@@ -31,10 +37,11 @@ struct RunTables {
   bool from_elsewhere = false;
   /// The number of the output layer, where the manifest says it. `output_layers` (layers.hpp) is who to ask.
   std::optional<std::int64_t> output_layer;
+  std::optional<LossFacts> loss;
 };
 
 /// What a run has left in memory.
-RunTables take_tables(RecordMemory&& records);
+RunTables take_tables(RecordMemory&& records, LossFacts loss);
 
 /// Reads the CSV files of a run directory, or one of its tables (by its columns) from a single file. A layer without a
 /// name is called after its number.
@@ -72,6 +79,7 @@ struct RuleEntry : Entry {
   /// an optional one (records.hpp) it must see for itself.
   std::vector<std::string> needs;
   bool needs_output = false;          ///< it speaks of the output layer, which has to be known
+  bool needs_loss = false;            ///< and of the loss
   std::vector<std::string> remedies;  ///< names of remedies (trials/remedies.hpp)
   /// Adds what it finds; rule and remedies are filled in by the caller.
   void (*check)(const RunTables& run, const ParamValues& thresholds, std::vector<Finding>& findings) = nullptr;

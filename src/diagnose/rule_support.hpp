@@ -73,6 +73,8 @@ RuleEntry make_rule(std::string set, std::string name, std::vector<Param> thresh
                     std::vector<std::string> remedies, std::string doc,
                     void (*check)(const RunTables&, const ParamValues&, std::vector<Finding>&));
 
+/// The rules about the output layer and its loss (output_rules.cpp).
+std::vector<RuleEntry> output_rules();
 /// The rules of other tools (published_rules.cpp).
 std::vector<RuleEntry> published_rules();
 

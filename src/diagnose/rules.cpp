@@ -506,8 +506,8 @@ std::vector<RuleEntry> make_table() {
   table.push_back(rule("sparse-is-fine", {number("zero_fraction", 0.7, "share of activations that are 0").above(0)},
                        {"layers.zero_fraction", "layers.dead_max"}, {}, "many zeros and no dead unit: no fault",
                        check_sparse));
-  std::vector<RuleEntry> others = published_rules();
-  std::move(others.begin(), others.end(), std::back_inserter(table));
+  for (const auto more : {output_rules, published_rules})
+    for (RuleEntry& entry : more()) table.push_back(std::move(entry));
   return table;
 }
 

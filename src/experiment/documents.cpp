@@ -21,9 +21,20 @@ using Json = nlohmann::ordered_json;
 
 Json count(std::optional<std::int64_t> value) { return value ? Json(*value) : Json(nullptr); }
 
-Json evaluation(const std::optional<Evaluation>& part) {
+Json evaluation(const std::optional<Evaluation>& part, const Penalty& penalty) {
   if (!part) return nullptr;
-  return {{"loss", number_or_null(part->loss)}, {"accuracy", number_or_null(part->accuracy)}};
+  Json document = {{"loss", number_or_null(part->loss)},
+                   {"accuracy", number_or_null(part->accuracy)},
+                   {"exact_match", number_or_null(part->exact_match)},
+                   {"label_accuracy", nullptr},
+                   {"loss_parts", nullptr}};
+  if (part->exact_match) document["label_accuracy"] = part->label_accuracy;
+  if (penalty.any())
+    document["loss_parts"] = {{"data", number_or_null(part->parts.data)},
+                              {"l1_weights", number_or_null(part->parts.l1_weights)},
+                              {"l2_weights", number_or_null(part->parts.l2_weights)},
+                              {"l1_activations", number_or_null(part->parts.l1_activations)}};
+  return document;
 }
 
 Json gradient_noise(const NoiseAverage& average) {
@@ -59,12 +70,9 @@ std::string manifest_json(const ExperimentSpec& spec, const Dataset& dataset, co
   document["config_file"] = spec.origin;
   document["config_directory"] = std::filesystem::absolute(spec.directory).lexically_normal().string();
   document["config"] = Json::parse(spec.resolved_json);
-  document["data"] = {{"train_samples", dataset.train.count()},
-                      {"test_samples", dataset.test.count()},
-                      {"features", dataset.features()},
-                      {"outputs", dataset.outputs()},
-                      {"task", dataset.task == Task::classification ? "classification" : "regression"},
-                      {"crc32", hexadecimal(dataset.checksum(), 8)}};
+  document["data"] = {{"train_samples", dataset.train.count()}, {"test_samples", dataset.test.count()},
+                      {"features", dataset.features()},         {"outputs", dataset.outputs()},
+                      {"task", task_name(dataset.task)},        {"crc32", hexadecimal(dataset.checksum(), 8)}};
   document["build"] = {{"compiler", RELUSCOPE_COMPILER}, {"flags", RELUSCOPE_FLAGS}, {"gemm", gemm_text(spec)}};
   document["host"] = host_name();
   document["threads"] = facts.threads;
@@ -96,12 +104,13 @@ std::string summary_json(const ExperimentSpec& spec, const RunSummary& summary, 
   document["status"] = summary.failed ? "failed" : (summary.interrupted ? "interrupted" : "done");
   document["failure"] = summary.failed ? Json(summary.failure) : Json(nullptr);
   document["verdict"] = verdict;
+  document["target"] = spec.data.reconstruct ? "input" : "labels";
   document["steps"] = summary.steps;
   document["epochs"] = summary.epochs;
   document["first_loss"] = number_or_null(summary.first_loss);
   document["last_loss"] = number_or_null(summary.last_loss);
-  document["train"] = evaluation(summary.train);
-  document["test"] = evaluation(summary.test);
+  document["train"] = evaluation(summary.train, spec.train.penalty);
+  document["test"] = evaluation(summary.test, spec.train.penalty);
   document["gradient_noise"] = gradient_noise(summary.noise);
   document["dead_fraction"] = number_or_null(summary.dead_fraction());
   document["collapsed"] = summary.collapsed ? Json(*summary.collapsed) : Json(nullptr);

@@ -3,18 +3,21 @@
 #include <functional>
 #include <optional>
 #include <span>
+#include <vector>
 
 #include "data/dataset.hpp"
-#include "experiment/targets.hpp"
-#include "nn/network.hpp"
+#include "experiment/criterion.hpp"
 #include "util/thread_pool.hpp"
 
 namespace reluscope {
 
-/// Mean loss, and share classified correctly (absent for regression).
+/// Of one part of the data.
 struct Evaluation {
-  double loss = 0.0;
-  std::optional<double> accuracy;
+  double loss = 0.0;               ///< mean, with the penalties
+  LossParts parts;                 ///< what it is the sum of
+  std::optional<double> accuracy;  ///< share classified correctly, of several labels the mean share; absent otherwise
+  std::optional<double> exact_match;   ///< several labels: share of the samples with every label right
+  std::vector<double> label_accuracy;  ///< several labels: of each
 };
 
 /// Called after each piece of an evaluation pass.
@@ -24,8 +27,7 @@ using PassObserver = std::function<void(const NetworkState<T>& state, std::span<
 /// Evaluates the network (no dropout, rrelu with its mean slope) on a part of the data that holds samples. With an
 /// observer the pass has Measure::census.
 template <class T>
-Evaluation evaluate(const Network<T>& network, const Dataset& dataset, const Samples& part, const LossEntry& loss,
-                    const ParamValues& loss_params, const TargetPlan& targets, ThreadPool& pool,
-                    const PassObserver<T>& observer = {});
+Evaluation evaluate(const Network<T>& network, const Dataset& dataset, const Samples& part, const Criterion& criterion,
+                    ThreadPool& pool, const PassObserver<T>& observer = {});
 
 }  // namespace reluscope

@@ -72,11 +72,11 @@ std::vector<Matrix<T>> respond(const Network<T>& network, const Matrix<T>& input
   const Matrix<T>* below = &input;
   for (const std::size_t index : network.unit_layers()) {
     const Layer<T>& layer = network.layer(index);
-    const Matrix<T>& weight = layer.parameters()[0]->value;
+    const Matrix<T>& weight = layer.weights();
     Matrix<T> z = Matrix<T>::Zero(weight.rows(), below->cols());
     for (Index from = 0; from < weight.cols(); ++from)
       for (Index column = 0; column < z.cols(); ++column) z.col(column) += weight.col(from) * (*below)(from, column);
-    z.colwise() += layer.parameters()[1]->value.col(0);
+    if (const Parameter<T>* bias = layer.parameter(ParameterRole::bias)) z.colwise() += bias->value.col(0);
     layer.respond(z);
     all.push_back(std::move(z));
     below = &all.back();
@@ -193,15 +193,19 @@ PruneReport prune_network(const ExperimentSpec& spec, const std::filesystem::pat
     for (Index unit = 0; unit < units[layer]; ++unit) {
       const T constant = ranges.low[layer][unit];
       // Dead is not yet constant: relu6 may be 0 on one sample and 6 on another.
-      if (!removable[layer][static_cast<std::size_t>(unit)] || constant != ranges.high[layer][unit] || left == 1) {
+      const bool leaves =
+          removable[layer][static_cast<std::size_t>(unit)] && constant == ranges.high[layer][unit] && left > 1;
+      // Another constant than 0 moves into the biases above, if there are any. (No unit of the output leaves.)
+      Layer<T>* above = leaves ? &network.layer(network.unit_layers()[layer + 1]) : nullptr;
+      Parameter<T>* biases = leaves ? above->parameter(ParameterRole::bias) : nullptr;
+      if (!leaves || (constant != T(0) && biases == nullptr)) {
         kept[layer].push_back(unit);
         continue;
       }
       --left;
       if (constant == T(0)) continue;
       ++report.folded;
-      const std::vector<Parameter<T>*> above = network.layer(network.unit_layers()[layer + 1]).parameters();
-      above[1]->value.col(0) += above[0]->value.col(unit) * constant;
+      biases->value.col(0) += above->weights().col(unit) * constant;
     }
     report.layers.push_back({network.layer(network.unit_layers()[layer]).name(), units[layer], units[layer] - left});
   }

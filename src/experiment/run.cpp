@@ -61,13 +61,13 @@ class Run {
         dataset_(dataset),
         sink_(sink),
         pool_(pool),
-        loss_(*find_entry(loss_table(), spec.loss.name)),
         plan_(spec.train, dataset.train.count(), spec.seed),
         network_(initial_network<T>(spec, dataset.features(), spec.seed)),
-        targets_(plan_targets(loss_, dataset, network_.outputs())),
-        optimizer_(spec.train.optimizer, {spec.train.clip_norm, spec.train.clip_value}, network_.parameters()),
+        criterion_(criterion_of(spec, dataset)),
+        optimizer_(spec.train.optimizer, {spec.train.clip_norm, spec.train.clip_value}, spec.train.penalty,
+                   network_.parameters()),
         schedule_(spec.train.schedule, spec.train.warmup_steps, spec.train.warmup_start_factor),
-        step_(network_, dataset, loss_, spec.loss.params, targets_, optimizer_, plan_.largest_batch(), pool),
+        step_(network_, dataset, criterion_, optimizer_, plan_.largest_batch(), pool),
         control_(control),
         extent_(dataset, pool),
         lives_(unseen_units_stand_still()) {
@@ -80,7 +80,7 @@ class Run {
       options.samples = spec.record.probe;
       options.seed = spec.seed;
       probe_ = std::make_unique<ProbeSet<T>>(network_, dataset, options, pool);
-      prognosis_ = std::make_unique<Prognosis<T>>(network_, optimizer_, extent_);
+      prognosis_ = std::make_unique<Prognosis<T>>(network_, optimizer_, spec.train.penalty, extent_);
     }
     for (const std::size_t layer : network_.unit_layers()) {
       LayerSummary row;
@@ -271,8 +271,10 @@ class Run {
     const std::size_t first = network_.unit_layers().front();
     for (std::size_t below = 0; below < first; ++below)
       if (network_.layer(below).random_in_training()) return false;
-    return !network_.layer(first).activation()->learned_slope && optimizer_.stands_still(0) &&
-           optimizer_.stands_still(1);
+    // No layer below has parameters: those of the first one come first.
+    for (std::size_t which = 0; which < network_.layer(first).parameters().size(); ++which)
+      if (!optimizer_.stands_still(which)) return false;
+    return !network_.layer(first).activation()->learned_slope;
   }
 
   /// At the parameters before the update: a census if one is due, otherwise what the batch shows.
@@ -295,8 +297,8 @@ class Run {
   void note_slopes() {
     slope_means_.assign(network_.unit_layers().size(), std::nullopt);
     for (std::size_t at = 0; at < slope_means_.size(); ++at)
-      for (const Parameter<T>* parameter : network_.layer(network_.unit_layers()[at]).parameters())
-        if (parameter->name == "slope") slope_means_[at] = static_cast<double>(parameter->value.mean());
+      if (const Parameter<T>* slope = network_.layer(network_.unit_layers()[at]).parameter(ParameterRole::slope))
+        slope_means_[at] = static_cast<double>(slope->value.mean());
   }
 
   StepRecord step_record(std::int64_t step, std::size_t samples, double lr, bool updated) const {
@@ -305,7 +307,7 @@ class Run {
     row.step = step;
     row.epoch = plan_.epoch(step);
     row.loss = result.loss;
-    if (dataset_.task == Task::classification) row.accuracy = result.correct / static_cast<double>(samples);
+    if (classifies(criterion_.targets)) row.accuracy = result.correct / static_cast<double>(samples);
     row.lr = lr;
     row.grad_norm = std::sqrt(result.total.gradient_square);
     row.param_norm = std::sqrt(result.total.value_square);
@@ -350,7 +352,8 @@ class Run {
   LayerRecord layer_record(std::size_t at, std::int64_t step, bool updated) {
     const std::size_t layer = network_.unit_layers()[at];
     const LayerStatistics seen = step_.statistics(layer);
-    const std::vector<SweepSums>& sums = step_.result().layers[layer];
+    const SweepSums& weights = step_.result().of(layer, ParameterRole::weight);
+    const SweepSums& biases = step_.result().of(layer, ParameterRole::bias);
     LayerSummary& summary = summary_.layers[at];
     LayerRecord row;
     row.step = step;
@@ -369,19 +372,18 @@ class Run {
     row.a_rms = seen.a_rms;
     row.a_max = seen.a_max;
     row.delta_rms = seen.delta_rms;
-    row.grad_norm_w = std::sqrt(sums[0].gradient_square);
-    row.grad_norm_b = std::sqrt(sums[1].gradient_square);
-    row.grad_max = std::max(sums[0].gradient_max, sums[1].gradient_max);
-    row.weight_norm = std::sqrt(sums[0].value_square);
+    const Parameter<T>* bias = network_.layer(layer).parameter(ParameterRole::bias);
+    row.grad_norm_w = std::sqrt(weights.gradient_square);
+    if (bias != nullptr) row.grad_norm_b = std::sqrt(biases.gradient_square);
+    row.grad_max = std::max(weights.gradient_max, biases.gradient_max);
+    row.weight_norm = std::sqrt(weights.value_square);
+    // Weights and biases: learned slopes are not counted.
+    const auto elements =
+        static_cast<double>(network_.layer(layer).weights().size() + (bias == nullptr ? Index{0} : bias->value.size()));
+    row.grad_mean = (weights.gradient_abs + biases.gradient_abs) / elements;
+    row.grad_zero_fraction = (weights.gradient_zeros + biases.gradient_zeros) / elements;
     SweepSums all;
-    Index elements = 0;
-    for (std::size_t parameter = 0; parameter < sums.size(); ++parameter) {
-      all += sums[parameter];
-      // Weights and biases: learned slopes are not counted.
-      if (parameter < 2) elements += network_.layer(layer).parameters()[parameter]->value.size();
-    }
-    row.grad_mean = (sums[0].gradient_abs + sums[1].gradient_abs) / static_cast<double>(elements);
-    row.grad_zero_fraction = (sums[0].gradient_zeros + sums[1].gradient_zeros) / static_cast<double>(elements);
+    for (const SweepSums& one : step_.result().layers[layer]) all += one;
     row.update_ratio = updated ? std::sqrt(all.update_square / all.value_square) : 0.0;
     row.slope_mean = slope_means_[at];
     if (spec_.record.monitors) {
@@ -565,7 +567,7 @@ class Run {
     progress.step = step;
     progress.total_steps = plan_.total_steps();
     progress.loss = step_.result().loss;
-    if (dataset_.task == Task::classification)
+    if (classifies(criterion_.targets))
       progress.accuracy = step_.result().correct / static_cast<double>(plan_.batch(step - 1).size());
     progress.dead_fraction = summary_.dead_fraction();
     sink_.progress(progress);
@@ -597,15 +599,13 @@ class Run {
           probe_->add(network_, state, shards);
         };
       }
-      summary_.train =
-          evaluate(network_, dataset_, dataset_.train, loss_, spec_.loss.params, targets_, pool_, observer);
+      summary_.train = evaluate(network_, dataset_, dataset_.train, criterion_, pool_, observer);
       if (census_) {
         last_probe_ = probe_->finish_all(network_);
         final_probe_ = true;
         take_census(summary_.steps, nullptr);
       }
-      if (dataset_.test.count() > 0)
-        summary_.test = evaluate(network_, dataset_, dataset_.test, loss_, spec_.loss.params, targets_, pool_);
+      if (dataset_.test.count() > 0) summary_.test = evaluate(network_, dataset_, dataset_.test, criterion_, pool_);
     }
     for (std::size_t at = 0; at < lives_.layers().size(); ++at) sink_.units(unit_records(at));
     if (census_) summary_.census = census_->work();
@@ -674,10 +674,9 @@ class Run {
   const Dataset& dataset_;
   RecordSink& sink_;
   ThreadPool& pool_;
-  const LossEntry& loss_;
   BatchPlan plan_;
   Network<T> network_;
-  TargetPlan targets_;
+  Criterion criterion_;
   Optimizer<T> optimizer_;
   Schedule schedule_;
   TrainingStep<T> step_;

@@ -34,6 +34,17 @@ constexpr std::uint64_t kArraysPerParameter = 5;
 /// Copies of a parameter in a checkpoint: the value, that of the last census, the optimiser's state.
 constexpr std::uint64_t kCopiesInCheckpoint = 5;
 
+/// Whether the network gets nothing outside [0, 1] in training, but for what rounding does.
+bool inputs_are_probabilities(const Dataset& dataset) {
+  constexpr double kRounding = 1e-6;
+  Matrix<double> sample(dataset.features(), 1);
+  for (Index index = 0; index < dataset.train.count(); ++index) {
+    gather<double>(dataset, dataset.train, std::span(&index, 1), sample);
+    if (sample.minCoeff() < -kRounding || sample.maxCoeff() > 1.0 + kRounding) return false;
+  }
+  return true;
+}
+
 std::string pointer_of(const LayerSpec& layer, const std::string& key) {
   return "/network/layers/" + std::to_string(layer.config_index) + "/" + key;
 }
@@ -61,12 +72,17 @@ void check_against_data(const ExperimentSpec& spec, const Dataset& dataset) {
     issues.push_back({"/loss", "cross_entropy", "mse, mae or huber: the data's targets are numbers, not classes", ""});
   } else {
     if (outputs != dataset.outputs())
-      wrong_units(std::to_string(dataset.outputs()) + ": one output per target of the data");
+      wrong_units(std::to_string(dataset.outputs()) + (dataset.task == Task::reconstruction
+                                                           ? ": one output per feature of the data"
+                                                           : ": one output per target of the data"));
     const auto outside = [](const Eigen::MatrixXd& targets) {
       return targets.size() > 0 && (targets.minCoeff() < 0.0 || targets.maxCoeff() > 1.0);
     };
     if (loss.takes_probabilities && (outside(dataset.train.targets) || outside(dataset.test.targets)))
       issues.push_back({"/loss", "bce", "mse, mae or huber: the data has targets outside [0, 1]", ""});
+    if (loss.takes_probabilities && dataset.task == Task::reconstruction && !inputs_are_probabilities(dataset))
+      issues.push_back({"/loss", "bce", "mse, mae or huber: the inputs, which are the targets, are outside [0, 1]",
+                        "data.normalize=unit brings them there"});
   }
   if (!issues.empty()) throw ConfigError(spec.origin, std::move(issues));
 }

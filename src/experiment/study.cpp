@@ -21,16 +21,14 @@ namespace {
 struct Study {
   const ExperimentSpec& spec;
   const Dataset& dataset;
-  const LossEntry& loss;
-  TargetPlan targets;
+  Criterion criterion;
   Schedule schedule;
   std::int64_t steps;
 
   Study(const ExperimentSpec& experiment, const Dataset& data, std::optional<std::int64_t> wanted)
       : spec(experiment),
         dataset(data),
-        loss(*find_entry(loss_table(), experiment.loss.name)),
-        targets(plan_targets(loss, data, std::get<DenseSpec>(experiment.network.layers.back().kind).units)),
+        criterion(criterion_of(experiment, data)),
         schedule(experiment.train.schedule, experiment.train.warmup_steps, experiment.train.warmup_start_factor),
         steps(wanted.value_or(BatchPlan(experiment.train, data.train.count(), 0).total_steps())) {}
 
@@ -61,9 +59,8 @@ StudyOutcome run_alone(const Study& study, std::uint64_t seed) {
   }
   BatchPlan plan(study.spec.train, study.dataset.train.count(), seed);
   Optimizer<T> optimizer(study.spec.train.optimizer, {study.spec.train.clip_norm, study.spec.train.clip_value},
-                         network.parameters());
-  TrainingStep<T> training(network, study.dataset, study.loss, study.spec.loss.params, study.targets, optimizer,
-                           plan.largest_batch(), alone);
+                         study.spec.train.penalty, network.parameters());
+  TrainingStep<T> training(network, study.dataset, study.criterion, optimizer, plan.largest_batch(), alone);
   for (std::int64_t step = 0; step < study.steps; ++step) {
     training.compute(plan.batch(step), {true, Measure::nothing, seed, static_cast<std::uint64_t>(step)});
     outcome.last_loss = training.result().loss;
@@ -86,7 +83,7 @@ class PackRun {
         batch_(BatchPlan(study.spec.train, study.dataset.train.count(), 0).largest_batch()),
         state_(pack_.make_state(study.steps == 0 ? kShardColumns : std::max(batch_, kShardColumns))),
         gathered_(pack_.inputs(), state_.batch * pack_.kNetworks),
-        targets_(study.targets, pack_.outputs(), state_.batch * pack_.kNetworks),
+        targets_(study.criterion.targets, pack_.outputs(), state_.batch * pack_.kNetworks),
         outputs_(pack_.outputs(), state_.batch * pack_.kNetworks),
         losses_(state_.batch * pack_.kNetworks) {
     for (const Parameter<T>* parameter : pack_.parameters())
@@ -144,7 +141,7 @@ class PackRun {
     std::vector<BatchPlan> plans;
     for (std::size_t lane = 0; lane < kNetworks; ++lane)
       plans.emplace_back(study_.spec.train, study_.dataset.train.count(), seeds[std::min(lane, seeds.size() - 1)]);
-    Optimizer<T> optimizer(study_.spec.train.optimizer, {std::nullopt, study_.spec.train.clip_value},
+    Optimizer<T> optimizer(study_.spec.train.optimizer, {std::nullopt, study_.spec.train.clip_value}, {},
                            pack_.parameters());
     for (std::int64_t step = 0; step < study_.steps; ++step) {
       const Index batch = gather_batch(plans, step);
@@ -174,7 +171,7 @@ class PackRun {
       T* row = reinterpret_cast<T*>(state_.input.data() + feature * state_.batch);
       for (Index column = 0; column < columns; ++column) row[column] = gathered_(feature, column);
     }
-    targets_.gather(study_.dataset.train, order_, 0);
+    targets_.gather(study_.dataset.train, order_, 0, gathered_.leftCols(columns));
     return batch;
   }
 
@@ -188,8 +185,8 @@ class PackRun {
     for (Index unit = 0; unit < pack_.outputs(); ++unit)
       outputs_.row(unit).head(columns) = row_of(last.output, unit).transpose();
     auto outputs = outputs_.leftCols(columns);
-    study_.loss.evaluate(study_.spec.loss.params, outputs, targets_.columns(0, columns),
-                         std::span(losses_.data(), static_cast<std::size_t>(columns)), outputs);
+    study_.criterion.loss.evaluate(study_.criterion.loss_params, outputs, targets_.columns(0, columns),
+                                   std::span(losses_.data(), static_cast<std::size_t>(columns)), outputs);
     for (Index unit = 0; unit < pack_.outputs(); ++unit)
       row_of(last.delta, unit) = outputs_.row(unit).head(columns).transpose();
     for (std::size_t lane = 0; lane < outcomes.size(); ++lane) {
@@ -254,8 +251,8 @@ bool is_born_dead(std::span<const Index> dead, std::span<const Index> units) {
 
 bool runs_in_packs(const ExperimentSpec& spec, const Dataset& dataset) {
   const Index batch = std::min<Index>(spec.train.batch_size, dataset.train.count());
-  // Clipping by norm needs a norm of each network, which a sweep over the pack does not have.
-  return !spec.train.clip_norm && !spec.network.init_from &&
+  // Clipping by norm needs a norm of each network, which a sweep over the pack does not have; nor has it penalties.
+  return !spec.train.clip_norm && !spec.train.penalty.any() && !spec.network.init_from &&
          NetworkPack<float>::fits(spec.network, dataset.features(), batch);
 }
 

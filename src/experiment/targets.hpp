@@ -15,33 +15,50 @@ enum class TargetCoding {
   classes,  ///< a class index per sample
   binary,   ///< two classes, one output: 0 or 1
   one_hot,  ///< one output per class
+  labels,   ///< several labels a sample, each of them 0 or 1
   values,   ///< regression
+  inputs,   ///< the sample itself
 };
 
 struct TargetPlan {
   TargetCoding coding = TargetCoding::classes;
-  double threshold = 0.0;  ///< binary: an output above it names class 1
+  double threshold = 0.0;  ///< binary, labels: an output above it says 1
 };
 
+/// Whether outputs name classes or labels, so that they can be right.
+inline bool classifies(const TargetPlan& plan) {
+  return plan.coding != TargetCoding::values && plan.coding != TargetCoding::inputs;
+}
+
 /// The coding that fits loss, data and outputs. Whether they fit at all, check_against_data() (setup.hpp) has said.
-TargetPlan plan_targets(const LossEntry& loss, const Dataset& dataset, Index outputs);
+/// `output`: the activation of the output layer.
+TargetPlan plan_targets(const Choice& loss, const Choice& output, const Dataset& dataset, Index outputs);
 
 /// The targets of one batch.
 template <class T>
 class TargetBatch {
  public:
   TargetBatch(const TargetPlan& plan, Index outputs, Index batch);
-  /// Fills columns [first, first + samples.size()).
-  void gather(const Samples& part, std::span<const Index> samples, Index first);
+  /// Fills columns [first, first + samples.size()). `inputs`: these samples as the network gets them.
+  void gather(const Samples& part, std::span<const Index> samples, Index first,
+              const Eigen::Ref<const Matrix<T>>& inputs);
   [[nodiscard]] Targets<T> columns(Index first, Index count) const;
-  /// Whether `output` names the class of column `column`; false for regression.
-  [[nodiscard]] bool is_correct(const Eigen::Ref<const Vector<T>>& output, Index column) const;
-  [[nodiscard]] bool classifies() const { return plan_.coding != TargetCoding::values; }
+  [[nodiscard]] bool classifies() const { return reluscope::classifies(plan_); }
+  [[nodiscard]] bool several_labels() const { return plan_.coding == TargetCoding::labels; }
+  /// How right `output` is about column `column`, in [0, 1]: of several labels the share that is; 0 where there is
+  /// nothing to be right about.
+  [[nodiscard]] double share_right(const Eigen::Ref<const Vector<T>>& output, Index column) const;
+  /// With several labels: whether this one is right.
+  [[nodiscard]] bool is_right(T output, Index label, Index column) const {
+    return (output > static_cast<T>(plan_.threshold)) == (values_(label, column) == T(1));
+  }
 
  private:
+  [[nodiscard]] bool has_classes() const { return classifies() && !several_labels(); }
+
   TargetPlan plan_;
   Matrix<T> values_;                   ///< outputs × batch
-  std::vector<std::int32_t> classes_;  ///< one per column; empty for regression
+  std::vector<std::int32_t> classes_;  ///< one per column; empty unless there is one class a sample
 };
 
 }  // namespace reluscope

@@ -106,14 +106,35 @@ Norms measure_norms(const Dataset& dataset) {
 /// E[(∂L/∂z)²] of the output layer for each group, where its pre-activations are N(mean, variances[group]).
 std::vector<double> output_delta_square(const ExperimentSpec& spec, const Dataset& dataset, const UnitLayer& last,
                                         const Norms& norms, const std::vector<double>& variances) {
-  const LossEntry& loss = *find_entry(loss_table(), spec.loss.name);
-  const TargetPlan plan = plan_targets(loss, dataset, last.spec->units);
+  const Criterion criterion = criterion_of(spec, dataset);
+  const Index units = last.spec->units;
+  const auto kernel = last.activation->make<double>(last.spec->activation.params);
   std::vector<double> sums(variances.size());
   std::vector<double> counts(variances.size());
-  Matrix<double> z(last.spec->units, 1);
-  Matrix<double> a(last.spec->units, 1);
-  Matrix<double> d(last.spec->units, 1);
-  TargetBatch<double> target(plan, last.spec->units, 1);
+  Matrix<double> z(units, 1);
+  Matrix<double> a(units, 1);
+  Matrix<double> input(dataset.features(), 1);
+  const Vector<double> no_bias = Vector<double>::Zero(units);
+  const Vector<double> slopes =
+      Vector<double>::Constant(units, last.activation->negative_slope(last.spec->activation.params));
+  Vector<double> delta_sum(units);
+  Vector<double> slope_sum(units);
+  ForwardCall<double> forward;
+  forward.units = forward.stride = units;
+  forward.columns = 1;
+  forward.z = z.data();
+  forward.a = a.data();
+  forward.bias = no_bias.data();
+  forward.slopes = slopes.data();
+  BackwardCall<double> backward;
+  backward.units = backward.stride = units;
+  backward.columns = 1;
+  backward.saved = z.data();
+  backward.delta = a.data();
+  backward.delta_sum = delta_sum.data();
+  backward.slopes = slopes.data();
+  backward.slope_sum = slope_sum.data();
+  TargetBatch<double> target(criterion.targets, units, 1);
   double lost = 0.0;
   Rng rng(spec.seed, Purpose::probe, 1);
   const auto repeats = std::max<Index>(1, kLossSamples / static_cast<Index>(norms.samples.size()));
@@ -121,12 +142,14 @@ std::vector<double> output_delta_square(const ExperimentSpec& spec, const Datase
     for (std::size_t at = 0; at < norms.samples.size(); ++at) {
       const std::size_t group = norms.group_of(at);
       for (double& value : z.reshaped()) value = last.moments.bias.mean + std::sqrt(variances[group]) * rng.normal();
-      evaluate_activation(last.spec->activation, std::span(z.data(), static_cast<std::size_t>(z.size())),
-                          std::span(a.data(), static_cast<std::size_t>(a.size())),
-                          std::span(d.data(), static_cast<std::size_t>(d.size())));
-      target.gather(dataset.train, std::span(norms.samples).subspan(at, 1), 0);
-      loss.evaluate(spec.loss.params, a, target.columns(0, 1), std::span(&lost, 1), a);
-      sums[group] += a.cwiseProduct(d).squaredNorm() / static_cast<double>(z.size());
+      kernel->forward(forward);
+      const auto sample = std::span(norms.samples).subspan(at, 1);
+      if (criterion.targets.coding == TargetCoding::inputs) gather<double>(dataset, dataset.train, sample, input);
+      target.gather(dataset.train, sample, 0, input);
+      // ∂L/∂a takes the place of a, and becomes ∂L/∂z.
+      criterion.loss.evaluate(criterion.loss_params, a, target.columns(0, 1), std::span(&lost, 1), a);
+      kernel->backward(backward);
+      sums[group] += a.squaredNorm() / static_cast<double>(units);
       counts[group] += 1.0;
     }
   for (std::size_t group = 0; group < sums.size(); ++group) sums[group] /= counts[group];
@@ -153,12 +176,14 @@ void predict_layers(const ExperimentSpec& spec, const Dataset& dataset, const st
     moments.emplace_back();
     for (std::size_t group = 0; group < groups; ++group) {
       variances[group] = layer.moments.weight.variance * inputs[group] / layer.kept + layer.moments.bias.variance;
+      if (at + 1 == layers.size()) continue;  // nothing reads what the output yields
       moments.back().push_back(second_moments(layer.spec->activation, mean, variances[group]));
       inputs[group] = static_cast<double>(layer.spec->units) * moments.back().back().value;
     }
     theory.layers[at].q = mean_of(variances) + mean * mean;
   }
-  if (!covered) return;
+  // A penalty on activations adds to ∂L/∂a in every hidden layer, and is no part of the theory.
+  if (!covered || spec.train.penalty.l1_activations != 0.0) return;
   std::vector<double> delta_square = output_delta_square(spec, dataset, layers.back(), norms, variances);
   for (std::size_t at = layers.size(); at-- > 0;) {
     if (at + 1 < layers.size()) {
@@ -225,10 +250,9 @@ Measurement measure_fresh(const ExperimentSpec& spec, const Dataset& dataset, st
     sample = static_cast<Index>(rng.below(static_cast<std::uint64_t>(dataset.train.count())));
   ThreadPool alone(1);
   Network<T> network = initial_network<T>(spec, dataset.features(), seed);
-  const LossEntry& loss = *find_entry(loss_table(), spec.loss.name);
-  Optimizer<T> optimizer(spec.train.optimizer, {}, network.parameters());
-  TrainingStep<T> step(network, dataset, loss, spec.loss.params, plan_targets(loss, dataset, network.outputs()),
-                       optimizer, static_cast<Index>(samples.size()), alone);
+  Optimizer<T> optimizer(spec.train.optimizer, {}, spec.train.penalty, network.parameters());
+  TrainingStep<T> step(network, dataset, criterion_of(spec, dataset), optimizer, static_cast<Index>(samples.size()),
+                       alone);
   step.compute(samples, {true, Measure::batch, seed, 0});
   Measurement measurement;
   for (const std::size_t layer : network.unit_layers()) {

@@ -20,32 +20,27 @@ double count_operations(Network<T>& network, Index batch) {
 }  // namespace
 
 template <class T>
-TrainingStep<T>::TrainingStep(Network<T>& network, const Dataset& dataset, const LossEntry& loss,
-                              const ParamValues& loss_params, const TargetPlan& targets, Optimizer<T>& optimizer,
-                              Index largest_batch, ThreadPool& pool)
+TrainingStep<T>::TrainingStep(Network<T>& network, const Dataset& dataset, const Criterion& criterion,
+                              Optimizer<T>& optimizer, Index largest_batch, ThreadPool& pool)
     : network_(network),
       dataset_(dataset),
-      loss_(loss),
-      loss_params_(loss_params),
+      criterion_(criterion),
       optimizer_(optimizer),
       operations_(count_operations(network, largest_batch)),
       pool_(operations_ >= kWorthSharing ? pool : alone_),
       state_(network, largest_batch),
-      targets_(targets, network.outputs(), largest_batch),
+      targets_(criterion.targets, network.outputs(), largest_batch),
       losses_(largest_batch),
       input_square_(largest_batch),
       activity_(network, true),
+      places_(parameter_places(network)),
       full_shards_(cut_into_shards(largest_batch)) {
   correct_.resize(full_shards_.size());
-  std::size_t parameter = 0;
-  for (std::size_t layer = 0; layer < network.depth(); ++layer) {
-    first_parameter_.push_back(parameter);
-    const std::size_t count = network.layer(layer).parameters().size();
-    parameter += count;
-    result_.layers.emplace_back(count);
-    network.layer(layer).append_tiles(layer, tiles_);
-  }
+  activation_sum_.resize(full_shards_.size());
+  result_.layers.resize(network.depth());
+  for (std::size_t layer = 0; layer < network.depth(); ++layer) network.layer(layer).append_tiles(layer, tiles_);
   tile_sums_.resize(tiles_.size());
+  loss_squares_.resize(tiles_.size());
   // Tiles start on whole blocks, so that threads never share a cache line.
   Index all_tiles = 0;
   for (const Tile& tile : tiles_) {
@@ -74,24 +69,36 @@ void TrainingStep<T>::compute(std::span<const Index> samples, const Pass& pass) 
     const auto part = samples.subspan(static_cast<std::size_t>(shard.first), static_cast<std::size_t>(shard.count));
     auto input = state_.input().middleCols(shard.first, shard.count);
     gather<T>(dataset_, dataset_.train, part, input);
-    targets_.gather(dataset_.train, part, shard.first);
+    targets_.gather(dataset_.train, part, shard.first, input);
     if (pass.measure == Measure::batch)
       input_square_.segment(shard.first, shard.count) = input.colwise().squaredNorm().transpose();
     state_.forward(network_, shard, pass);
     const auto output = last.output.middleCols(shard.first, shard.count);
-    loss_.evaluate(loss_params_, output, targets_.columns(shard.first, shard.count),
-                   std::span(losses_.data() + shard.first, static_cast<std::size_t>(shard.count)),
-                   last.delta.middleCols(shard.first, shard.count));
+    criterion_.loss.evaluate(criterion_.loss_params, output, targets_.columns(shard.first, shard.count),
+                             std::span(losses_.data() + shard.first, static_cast<std::size_t>(shard.count)),
+                             last.delta.middleCols(shard.first, shard.count));
     double correct = 0.0;
     for (Index column = 0; column < shard.count; ++column)
-      if (targets_.is_correct(output.col(column), shard.first + column)) correct += 1.0;
+      correct += targets_.share_right(output.col(column), shard.first + column);
     correct_[static_cast<std::size_t>(index)] = correct;
-    state_.backward(network_, shard, pass);
+    const double l1_activations = criterion_.penalty.l1_activations;
+    if (l1_activations != 0.0)
+      activation_sum_[static_cast<std::size_t>(index)] = activation_sum(network_, state_, shard);
+    state_.backward(network_, shard, pass, l1_activations);
   });
+  measured_ = pass.measure == Measure::batch;
   if (pass.measure != Measure::nothing) activity_.collect(network_, state_, shards_, samples);
-  result_.loss = 0.0;
-  for (Index column = 0; column < batch_; ++column) result_.loss += static_cast<double>(losses_[column]);
-  result_.loss /= static_cast<double>(batch_);
+  const auto samples_count = static_cast<double>(batch_);
+  double loss = 0.0;
+  for (Index column = 0; column < batch_; ++column) loss += static_cast<double>(losses_[column]);
+  result_.parts = weight_penalty(criterion_.penalty, network_);
+  result_.parts.data = loss / samples_count;
+  if (criterion_.penalty.l1_activations != 0.0) {
+    double sum = 0.0;
+    for (std::size_t shard = 0; shard < shards_.size(); ++shard) sum += activation_sum_[shard];
+    result_.parts.l1_activations = criterion_.penalty.l1_activations * sum / samples_count;
+  }
+  result_.loss = result_.parts.total();
   result_.correct = 0.0;
   for (std::size_t shard = 0; shard < shards_.size(); ++shard) result_.correct += correct_[shard];
 }
@@ -107,13 +114,18 @@ void TrainingStep<T>::run_tiles(bool update) {
     network_.layer(tile.layer)
         .gradient(state_.input_of(tile.layer), state_.layer(tile.layer), batch_, static_cast<Index>(shards_.size()),
                   tile, gradient);
+    if (tile.role == ParameterRole::weight && criterion_.penalty.on_weights()) {
+      const Index count = tile.end - tile.begin;
+      if (measured_) loss_squares_[at] = optimizer_.measure(gradient, count).gradient_square;
+      add_weight_penalty(criterion_.penalty, network_.layer(tile.layer).weights().data() + tile.begin, count, gradient);
+    }
     tile_sums_[at] = update ? sweep(tile, gradient) : optimizer_.measure(gradient, tile.end - tile.begin);
   });
 }
 
 template <class T>
 SweepSums TrainingStep<T>::sweep(const Tile& tile, const T* gradient) {
-  return optimizer_.sweep(first_parameter_[tile.layer] + tile.parameter, tile.begin, tile.end, gradient);
+  return optimizer_.sweep(places_[tile.layer][place_of(tile.role)], tile.begin, tile.end, gradient);
 }
 
 template <class T>
@@ -132,9 +144,9 @@ void TrainingStep<T>::apply(double lr, bool update) {
   }
   if (update) network_.parameters_changed();
   result_.total = SweepSums();
-  for (auto& layer : result_.layers) std::fill(layer.begin(), layer.end(), SweepSums());
+  for (auto& layer : result_.layers) layer.fill(SweepSums());
   for (std::size_t at = 0; at < tiles_.size(); ++at) {
-    result_.layers[tiles_[at].layer][tiles_[at].parameter] += tile_sums_[at];
+    result_.layers[tiles_[at].layer][place_of(tiles_[at].role)] += tile_sums_[at];
     result_.total += tile_sums_[at];
   }
 }
@@ -156,10 +168,19 @@ GradientNoise TrainingStep<T>::noise() const {
   double batch = 0.0;
   for (const std::size_t layer : network_.unit_layers()) {
     const Vector<T>& input_square = layer == 0 ? input_square_ : state_.layer(layer - 1).output_square;
-    samples += sample_gradient_square_sum(state_.layer(layer), input_square, batch_);
-    batch += result_.layers[layer][0].gradient_square + result_.layers[layer][1].gradient_square;
+    const bool has_bias = network_.layer(layer).parameter(ParameterRole::bias) != nullptr;
+    samples += sample_gradient_square_sum(state_.layer(layer), input_square, has_bias, batch_);
+    batch += result_.of(layer, ParameterRole::weight).gradient_square +
+             result_.of(layer, ParameterRole::bias).gradient_square;
   }
-  return gradient_noise(samples / static_cast<double>(batch_), batch, batch_);
+  double sample_mean = samples / static_cast<double>(batch_);
+  if (criterion_.penalty.on_weights()) {
+    // Every sample's gradient g has the penalty's p on top: the mean of ‖g + p‖² is that of ‖g‖² and, with G the
+    // batch's gradient, ‖G + p‖² − ‖G‖².
+    for (std::size_t at = 0; at < tiles_.size(); ++at)
+      if (tiles_[at].role == ParameterRole::weight) sample_mean += tile_sums_[at].gradient_square - loss_squares_[at];
+  }
+  return gradient_noise(sample_mean, batch, batch_);
 }
 
 template <class T>
@@ -169,7 +190,8 @@ NonFinite TrainingStep<T>::find_non_finite() const {
     // With a finite loss the parameters have been updated since, from the gradient that is looked for below.
     if (!loss_is_finite)
       for (const Parameter<T>* parameter : network_.layer(layer).parameters())
-        if (!parameter->value.allFinite()) return {layer, "the " + parameter->name + " parameters"};
+        if (!parameter->value.allFinite())
+          return {layer, "the " + std::string(parameter_name(parameter->role)) + " parameters"};
     const LayerState<T>& state = state_.layer(layer);
     if (!state.output.leftCols(batch_).allFinite() || !state.saved.leftCols(batch_).allFinite())
       return {layer, "the activations"};

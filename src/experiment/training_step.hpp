@@ -9,8 +9,7 @@
 #include <vector>
 
 #include "data/dataset.hpp"
-#include "experiment/targets.hpp"
-#include "nn/loss.hpp"
+#include "experiment/criterion.hpp"
 #include "nn/network.hpp"
 #include "optim/optimizer.hpp"
 #include "probe/activity.hpp"
@@ -21,10 +20,15 @@ namespace reluscope {
 
 /// What every step yields.
 struct StepResult {
-  double loss = 0.0;                           ///< mean over the batch
-  double correct = 0.0;                        ///< samples classified correctly
-  std::vector<std::vector<SweepSums>> layers;  ///< [layer][parameter]
-  SweepSums total;                             ///< over all parameters
+  double loss = 0.0;     ///< mean over the batch, with the penalties
+  LossParts parts;       ///< what it is the sum of
+  double correct = 0.0;  ///< samples classified correctly; a sample of several labels counts as the share of them
+  std::vector<ByRole<SweepSums>> layers;  ///< [layer]; zeros for what a layer does not have
+  SweepSums total;                        ///< over all parameters
+
+  [[nodiscard]] const SweepSums& of(std::size_t layer, ParameterRole role) const {
+    return layers[layer][place_of(role)];
+  }
 };
 
 /// Where something stopped being finite.
@@ -37,8 +41,8 @@ template <class T>
 class TrainingStep {
  public:
   /// All references must outlive the step.
-  TrainingStep(Network<T>& network, const Dataset& dataset, const LossEntry& loss, const ParamValues& loss_params,
-               const TargetPlan& targets, Optimizer<T>& optimizer, Index largest_batch, ThreadPool& pool);
+  TrainingStep(Network<T>& network, const Dataset& dataset, const Criterion& criterion, Optimizer<T>& optimizer,
+               Index largest_batch, ThreadPool& pool);
 
   /// Forward, loss, backward for these training samples. With Measure::batch the layers' statistics are taken.
   void compute(std::span<const Index> samples, const Pass& pass);
@@ -66,27 +70,29 @@ class TrainingStep {
 
   Network<T>& network_;
   const Dataset& dataset_;
-  const LossEntry& loss_;
-  const ParamValues& loss_params_;
+  Criterion criterion_;
   Optimizer<T>& optimizer_;
   double operations_;
   ThreadPool alone_{1};
   ThreadPool& pool_;  ///< the run's, or `alone_` where the step is too small to share
   NetworkState<T> state_;
   TargetBatch<T> targets_;
-  Vector<T> losses_;             ///< per column
-  Vector<T> input_square_;       ///< ‖x‖² per column, when measured
-  std::vector<double> correct_;  ///< per shard
+  Vector<T> losses_;                    ///< per column
+  Vector<T> input_square_;              ///< ‖x‖² per column, when measured
+  std::vector<double> correct_;         ///< per shard
+  std::vector<double> activation_sum_;  ///< per shard, with a penalty on activations
   BatchActivity<T> activity_;
   std::vector<Tile> tiles_;
   std::vector<SweepSums> tile_sums_;
-  std::vector<Index> tile_offsets_;  ///< of each tile's gradient, where all are kept
+  std::vector<double> loss_squares_;  ///< ‖gradient of the loss alone‖² of each tile that a penalty adds to
+  bool measured_ = false;             ///< the last compute() was with Measure::batch
+  std::vector<Index> tile_offsets_;   ///< of each tile's gradient, where all are kept
   Index largest_tile_ = 0;
-  Vector<T> gradients_;                       ///< of all tiles, or of the tile that each thread is at
-  std::vector<std::size_t> first_parameter_;  ///< of each layer, in the optimiser's list
-  std::vector<Shard> full_shards_;            ///< of the largest batch
-  std::vector<Shard> short_shards_;           ///< of the last short batch seen
-  std::span<const Shard> shards_;             ///< of the present batch
+  Vector<T> gradients_;                      ///< of all tiles, or of the tile that each thread is at
+  std::vector<ByRole<std::size_t>> places_;  ///< of each layer's parameters, in the optimiser's list
+  std::vector<Shard> full_shards_;           ///< of the largest batch
+  std::vector<Shard> short_shards_;          ///< of the last short batch seen
+  std::span<const Shard> shards_;            ///< of the present batch
   Index batch_ = 0;
   StepResult result_;
 };

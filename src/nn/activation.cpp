@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "nn/activation_kernel.hpp"
+#include "nn/softmax.hpp"
 #include "util/random.hpp"
 
 namespace reluscope {
@@ -384,6 +385,20 @@ ActivationEntry entry(std::string name, std::vector<std::string> aliases, std::v
   return row;
 }
 
+ActivationEntry softmax_entry() {
+  ActivationEntry row;
+  row.name = "softmax";
+  row.doc = "exp(z)/Σ exp(z) over the units of the output layer (Bridle 1990); nowhere else";
+  row.make_float = [](const ParamValues&) { return make_softmax_kernel<float>(); };
+  row.make_double = [](const ParamValues&) { return make_softmax_kernel<double>(); };
+  row.negative_slope = no_slope;
+  row.shape = [](const ParamValues&) -> ActivationShape { return {.lowest = 0.0}; };
+  row.kinks = [](const ParamValues&) { return std::vector<double>(); };
+  row.negative_slope_square = [](const ParamValues&) -> std::optional<double> { return std::nullopt; };
+  row.coupled = true;
+  return row;
+}
+
 std::vector<ActivationEntry> make_table() {
   std::vector<ActivationEntry> table;
   table.push_back(entry<Identity>("identity", {"linear"}, {}, "z: no activation"));
@@ -426,6 +441,7 @@ std::vector<ActivationEntry> make_table() {
   table.push_back(entry<Relu6>("relu6", {}, {}, "min(max(0, z), 6): dead on both sides (Krizhevsky 2010)"));
   table.push_back(
       entry<Hardswish>("hardswish", {"hard_swish"}, {}, "z·relu6(z + 3)/6: dead for z ≤ −3 (Howard et al. 2019)"));
+  table.push_back(softmax_entry());
   return table;
 }
 

@@ -132,7 +132,8 @@ struct ActivationEntry : Entry {
   /// Where φ is z for z > 0 and slope·z otherwise: E[slope²], over the draws where the slope is random.
   std::optional<double> (*negative_slope_square)(const ParamValues&) = nullptr;
   bool learned_slope = false;
-  bool random = false;  ///< draws random numbers in training (rrelu)
+  bool random = false;   ///< draws random numbers in training (rrelu)
+  bool coupled = false;  ///< each output depends on all units' z (softmax): of the output layer alone, and no curve
 
   template <class T>
   std::unique_ptr<ActivationKernel<T>> make(const ParamValues& values) const {
@@ -144,10 +145,11 @@ struct ActivationEntry : Entry {
   }
 };
 
-/// relu, leaky_relu, prelu, elu, … with PyTorch's defaults.
+/// relu, leaky_relu, prelu, elu, … with PyTorch's defaults, and softmax.
 std::span<const ActivationEntry> activation_table();
 
-/// a = φ(z) and d = φ'(z) for each z: evaluation mode, and for prelu the initial slope (`reluscope curves`).
+/// a = φ(z) and d = φ'(z) for each z: evaluation mode, and for prelu the initial slope (`reluscope curves`). Not for
+/// one that is coupled.
 void evaluate_activation(const Choice& choice, std::span<const double> z, std::span<double> a, std::span<double> d);
 
 }  // namespace reluscope

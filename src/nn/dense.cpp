@@ -12,6 +12,8 @@ constexpr Index kTileElements = 1 << 16;
 
 }  // namespace
 
+bool has_bias(const DenseSpec& spec) { return spec.bias_init.name != "none"; }
+
 InitContext init_context(const DenseSpec& spec, Index inputs, std::uint64_t seed, std::uint64_t index) {
   InitContext context;
   context.fan_in = inputs;
@@ -28,16 +30,17 @@ Dense<T>::Dense(const std::string& name, const DenseSpec& spec, Index inputs, st
       activation_(find_entry(activation_table(), spec.activation.name)),
       shape_(activation_->shape(spec.activation.params)),
       kernel_(activation_->make<T>(spec.activation.params)),
+      has_bias_(has_bias(spec)),
       index_(index) {
   const InitContext context = init_context(spec, inputs, seed, index);
   InitialParameters initial;
   draw_initial_parameters(spec.weight_init, spec.bias_init, context, initial);
-  weight_ = {"weight", initial.weights.template cast<T>(), true};
-  bias_ = {"bias", initial.bias.template cast<T>(), true};
+  weight_ = {ParameterRole::weight, initial.weights.template cast<T>(), true};
+  bias_ = {ParameterRole::bias, initial.bias.template cast<T>(), true};
   if (activation_->learned_slope) {
     const Index count = spec.activation.params.text("slopes") == "unit" ? spec.units : 1;
     const T start = static_cast<T>(context.negative_slope);
-    slope_ = {"slope", Matrix<T>::Constant(count, 1, start), spec.activation.params.flag("weight_decay")};
+    slope_ = {ParameterRole::slope, Matrix<T>::Constant(count, 1, start), spec.activation.params.flag("weight_decay")};
     unit_slopes_ = Vector<T>::Constant(spec.units, start);
   }
 }
@@ -55,10 +58,16 @@ std::unique_ptr<Layer<T>> Dense<T>::select(const std::vector<Index>& inputs, con
 }
 
 template <class T>
-std::vector<Parameter<T>*> Dense<T>::parameters() {
-  std::vector<Parameter<T>*> all = {&weight_, &bias_};
-  if (activation_->learned_slope) all.push_back(&slope_);
-  return all;
+Parameter<T>* Dense<T>::parameter(ParameterRole role) {
+  switch (role) {
+    case ParameterRole::weight:
+      return &weight_;
+    case ParameterRole::bias:
+      return has_bias_ ? &bias_ : nullptr;
+    case ParameterRole::slope:
+      return activation_->learned_slope ? &slope_ : nullptr;
+  }
+  return nullptr;
 }
 
 template <class T>
@@ -136,7 +145,7 @@ template <class T>
 void Dense<T>::gradient(const Matrix<T>& input, const LayerState<T>& state, Index batch, Index shards, const Tile& tile,
                         T* out) const {
   const T scale = T(1) / static_cast<T>(batch);
-  if (tile.parameter == 0) {
+  if (tile.role == ParameterRole::weight) {
     // ∂L/∂W = δ hᵀ / batch; a tile is a range of whole columns of W, one column per input.
     const Index units = outputs();
     const Index first = tile.begin / units;
@@ -149,7 +158,7 @@ void Dense<T>::gradient(const Matrix<T>& input, const LayerState<T>& state, Inde
   gradient.setZero();
   for (Index shard = 0; shard < shards; ++shard) {
     const ShardSums<T>& sums = state.shards[static_cast<std::size_t>(shard)];
-    if (tile.parameter == 1) {
+    if (tile.role == ParameterRole::bias) {
       gradient += sums.delta_sum;
     } else if (gradient.size() == outputs()) {
       gradient += sums.slope_sum;
@@ -165,9 +174,10 @@ void Dense<T>::append_tiles(std::size_t layer, std::vector<Tile>& tiles) const {
   const Index units = outputs();
   const Index columns_per_tile = std::max<Index>(1, kTileElements / units);
   for (Index first = 0; first < inputs(); first += columns_per_tile)
-    tiles.push_back({layer, 0, first * units, std::min(first + columns_per_tile, inputs()) * units});
-  tiles.push_back({layer, 1, 0, units});
-  if (activation_->learned_slope) tiles.push_back({layer, 2, 0, slope_.value.size()});
+    tiles.push_back(
+        {layer, ParameterRole::weight, first * units, std::min(first + columns_per_tile, inputs()) * units});
+  if (has_bias_) tiles.push_back({layer, ParameterRole::bias, 0, units});
+  if (activation_->learned_slope) tiles.push_back({layer, ParameterRole::slope, 0, slope_.value.size()});
 }
 
 template class Dense<float>;

@@ -6,10 +6,14 @@
 
 namespace reluscope {
 
+/// Whether the layer has biases at all.
+bool has_bias(const DenseSpec& spec);
+
 /// What the initialisers of a dense layer are told; (seed, index) name its streams.
 InitContext init_context(const DenseSpec& spec, Index inputs, std::uint64_t seed, std::uint64_t index);
 
-/// a = φ(W h + b). Parameters: weight (units × inputs), bias (units), and for prelu slope (units, or 1).
+/// a = φ(W h + b). Parameters: weight (units × inputs), bias (units) unless it has none, and for prelu slope (units,
+/// or 1).
 template <class T>
 class Dense final : public Layer<T> {
  public:
@@ -22,8 +26,8 @@ class Dense final : public Layer<T> {
   [[nodiscard]] std::unique_ptr<Layer<T>> clone() const override { return std::make_unique<Dense<T>>(*this); }
   [[nodiscard]] std::unique_ptr<Layer<T>> select(const std::vector<Index>& inputs,
                                                  const std::vector<Index>& outputs) const override;
-  using Layer<T>::parameters;
-  [[nodiscard]] std::vector<Parameter<T>*> parameters() override;
+  using Layer<T>::parameter;
+  [[nodiscard]] Parameter<T>* parameter(ParameterRole role) override;
   [[nodiscard]] ActivationShape shape() const override { return shape_; }
   void respond(Matrix<T>& z) const override;
   [[nodiscard]] bool random_in_training() const override { return activation_->random; }
@@ -42,7 +46,8 @@ class Dense final : public Layer<T> {
   ActivationShape shape_;
   std::shared_ptr<const ActivationKernel<T>> kernel_;
   Parameter<T> weight_;
-  Parameter<T> bias_;
+  Parameter<T> bias_;  ///< zeros that nobody sees, unless the layer has one
+  bool has_bias_;
   Parameter<T> slope_;     ///< empty unless the activation learns one
   Vector<T> unit_slopes_;  ///< slope_ spread over the units
   std::uint64_t index_;

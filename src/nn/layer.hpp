@@ -61,7 +61,7 @@ struct LayerState {
 /// Elements [begin, end) of a layer's parameter, for one task of the gradient and update phase.
 struct Tile {
   std::size_t layer = 0;
-  std::size_t parameter = 0;  ///< index in the layer's parameters()
+  ParameterRole role = ParameterRole::weight;
   Index begin = 0;
   Index end = 0;
 };
@@ -82,11 +82,23 @@ class Layer {
   [[nodiscard]] virtual Index outputs() const = 0;
   /// Whether the layer has units to watch, and which activation they have.
   [[nodiscard]] virtual const ActivationEntry* activation() const { return nullptr; }
-  /// Always in the same order; the first one is the weight matrix, if any.
-  [[nodiscard]] virtual std::vector<Parameter<T>*> parameters() { return {}; }
-  [[nodiscard]] std::vector<const Parameter<T>*> parameters() const {
-    const auto mutable_ones = const_cast<Layer<T>*>(this)->parameters();
-    return {mutable_ones.begin(), mutable_ones.end()};
+  /// The parameter of this role, or nullptr where the layer has none. A layer with units has weights (outputs ×
+  /// inputs).
+  [[nodiscard]] virtual Parameter<T>* parameter(ParameterRole role) {
+    (void)role;
+    return nullptr;
+  }
+  [[nodiscard]] const Parameter<T>* parameter(ParameterRole role) const {
+    return const_cast<Layer<T>*>(this)->parameter(role);
+  }
+  /// All that it has, in the order of the roles.
+  [[nodiscard]] std::vector<Parameter<T>*> parameters() { return collect(*this); }
+  [[nodiscard]] std::vector<const Parameter<T>*> parameters() const { return collect(*this); }
+  /// Of a layer with units: the weights, and what a unit's bias is: 0 where there is none.
+  [[nodiscard]] const Matrix<T>& weights() const { return parameter(ParameterRole::weight)->value; }
+  [[nodiscard]] T bias_of(Index unit) const {
+    const Parameter<T>* bias = parameter(ParameterRole::bias);
+    return bias == nullptr ? T(0) : bias->value(unit, 0);
   }
   /// Of a layer with units: what its activation is like.
   [[nodiscard]] virtual ActivationShape shape() const { return {}; }
@@ -120,6 +132,14 @@ class Layer {
   Layer(const Layer&) = default;
 
  private:
+  template <class Self>
+  static auto collect(Self& layer) {
+    std::vector<decltype(layer.parameter(ParameterRole::weight))> all;
+    for (std::size_t role = 0; role < kParameterRoles; ++role)
+      if (auto* parameter = layer.parameter(static_cast<ParameterRole>(role))) all.push_back(parameter);
+    return all;
+  }
+
   std::string name_;
 };
 

@@ -2,6 +2,7 @@
 
 #include <cmath>
 #include <limits>
+#include <optional>
 
 #include "nn/block.hpp"
 
@@ -82,21 +83,69 @@ void huber(const ParamValues& params, const Eigen::Ref<const Matrix<T>>& outputs
   });
 }
 
-/// max(y, 0) − y t + log(1 + exp(−|y|)): stable for every logit y.
+/// Of logits: max(y, 0) − y t + log(1 + exp(−|y|)), stable for every y.
 template <class T>
-void bce(const ParamValues& /*params*/, const Eigen::Ref<const Matrix<T>>& outputs, const Targets<T>& targets,
-         std::span<T> losses, Eigen::Ref<Matrix<T>> delta) {
-  mean_over_outputs<T>(outputs, targets, losses, delta, [](Block<T> y, Block<T> t) -> Term<T> {
-    const Block<T> zero{};
-    const Block<T> positive = y < T(0) ? zero : y;
-    return {positive - y * t + log1p_block(exp_block(-abs_block(y))), sigmoid_block(y) - t};
-  });
+Term<T> bce_of_logit(Block<T> y, Block<T> t) {
+  const Block<T> zero{};
+  const Block<T> positive = y < T(0) ? zero : y;
+  return {positive - y * t + log1p_block(exp_block(-abs_block(y))), sigmoid_block(y) - t};
 }
 
-/// log Σ exp(y) − y_class, with the maximum taken out of the sum; gradient softmax(y) − onehot.
+/// Of probabilities: −t log p − (1 − t) log(1 − p) with both logarithms ≥ −100, and (p − t)/max(p(1 − p), 1e-12), as
+/// PyTorch's BCELoss. That refuses what lies outside [0, 1]; here it counts as the nearest end, with a derivative of 0,
+/// as where Keras clips.
 template <class T>
-void cross_entropy(const ParamValues& /*params*/, const Eigen::Ref<const Matrix<T>>& outputs, const Targets<T>& targets,
+Term<T> bce_of_probability(Block<T> p, Block<T> t) {
+  const Block<T> zero{};
+  const Block<T> one = fill_block(T(1));
+  const Block<T> floor = fill_block(T(-100));
+  const Block<T> inside = min_block(max_block(p, zero), one);  // a NaN stays
+  const Block<T> log_p = max_block(log_block(inside), floor);
+  const Block<T> log_q = max_block(log_block(one - inside), floor);
+  const Block<T> slope = (inside - t) / max_block(inside * (one - inside), fill_block(T(1e-12)));
+  const Block<T> above = p < T(0) ? zero : slope;
+  return {-t * log_p - (one - t) * log_q, p > T(1) ? zero : above};
+}
+
+template <class T>
+void bce(const ParamValues& params, const Eigen::Ref<const Matrix<T>>& outputs, const Targets<T>& targets,
+         std::span<T> losses, Eigen::Ref<Matrix<T>> delta) {
+  if (params.flag("from_logits")) {
+    mean_over_outputs<T>(outputs, targets, losses, delta, bce_of_logit<T>);
+  } else {
+    mean_over_outputs<T>(outputs, targets, losses, delta, bce_of_probability<T>);
+  }
+}
+
+/// Of probabilities: −log of q = p_class / Σ p, with q clipped to [1e-7, 1 − 1e-7] and a derivative of 0 where it is,
+/// as Keras' categorical_crossentropy. Outputs whose sum is 0 give a NaN there and here.
+template <class T>
+void cross_entropy_of_probabilities(const Eigen::Ref<const Matrix<T>>& outputs, const Targets<T>& targets,
+                                    std::span<T> losses, Eigen::Ref<Matrix<T>> delta) {
+  constexpr T kLeast = T(1e-7);
+  constexpr T kMost = T(1) - kLeast;
+  for (Index column = 0; column < outputs.cols(); ++column) {
+    const auto label = static_cast<Index>(targets.classes[static_cast<std::size_t>(column)]);
+    T sum = T(0);
+    for (Index row = 0; row < outputs.rows(); ++row) sum += outputs(row, column);
+    const T chosen = outputs(label, column);
+    const T share = chosen / sum;
+    const T clipped = share < kLeast ? kLeast : (share > kMost ? kMost : share);  // a NaN stays
+    losses[static_cast<std::size_t>(column)] = -log_block(fill_block(clipped))[0];
+    const bool moves = !(share < kLeast) && !(share > kMost);
+    delta.col(column).setConstant(moves ? T(1) / sum : T(0));
+    if (moves) delta(label, column) -= T(1) / chosen;
+  }
+}
+
+/// Of logits: log Σ exp(y) − y_class, with the maximum taken out of the sum; gradient softmax(y) − onehot.
+template <class T>
+void cross_entropy(const ParamValues& params, const Eigen::Ref<const Matrix<T>>& outputs, const Targets<T>& targets,
                    std::span<T> losses, Eigen::Ref<Matrix<T>> delta) {
+  if (!params.flag("from_logits")) {
+    cross_entropy_of_probabilities<T>(outputs, targets, losses, delta);
+    return;
+  }
   const Index rows = outputs.rows();
   for (Index column = 0; column < outputs.cols(); ++column) {
     const T* y = &outputs.coeffRef(0, column);
@@ -118,6 +167,8 @@ void cross_entropy(const ParamValues& /*params*/, const Eigen::Ref<const Matrix<
     gradient[label] -= T(1);
   }
 }
+
+constexpr const char* kFromLogits = "from_logits";
 
 LossEntry entry(std::string name, std::vector<std::string> aliases, std::vector<Param> params, std::string doc) {
   LossEntry row;
@@ -141,11 +192,18 @@ std::vector<LossEntry> make_table() {
   add(entry("huber", {}, {number("delta", 1.0, "where the quadratic turns linear").above(0)},
             "quadratic within ±delta, linear outside (Huber 1964)"),
       huber<float>, huber<double>);
-  add(entry("bce", {"bce_with_logits"}, {}, "binary cross entropy of σ(y), computed from the logits y"), bce<float>,
-      bce<double>)
+  const auto from_logits = [](const char* own) {
+    return boolean(kFromLogits, true,
+                   std::string("true: outputs are logits, the loss applies a ") + own +
+                       " of its own; false: they are probabilities");
+  };
+  add(entry("bce", {"bce_with_logits", "binary_crossentropy"}, {from_logits("sigmoid")},
+            "binary cross entropy of σ(y); from probabilities with logarithms ≥ −100, as PyTorch's BCELoss"),
+      bce<float>, bce<double>)
       .takes_probabilities = true;
-  add(entry("cross_entropy", {}, {}, "cross entropy of softmax(y), computed from the logits y"), cross_entropy<float>,
-      cross_entropy<double>)
+  add(entry("cross_entropy", {"categorical_crossentropy"}, {from_logits("softmax")},
+            "cross entropy of softmax(y); from probabilities scaled to a sum of 1 and clipped at 1e-7, as Keras"),
+      cross_entropy<float>, cross_entropy<double>)
       .takes_classes = true;
   return table;
 }
@@ -156,5 +214,18 @@ std::span<const LossEntry> loss_table() {
   static const std::vector<LossEntry> table = make_table();
   return table;
 }
+
+namespace {
+
+std::optional<bool> from_logits(const Choice& loss) {
+  for (const auto& [name, value] : loss.params.all())
+    if (name == kFromLogits) return std::get<bool>(value);
+  return std::nullopt;
+}
+
+}  // namespace
+
+bool takes_logits(const Choice& loss) { return from_logits(loss) == true; }
+bool takes_network_probabilities(const Choice& loss) { return from_logits(loss) == false; }
 
 }  // namespace reluscope

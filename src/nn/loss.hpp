@@ -40,7 +40,13 @@ struct LossEntry : Entry {
   }
 };
 
-/// mse, mae, huber, bce (from logits), cross_entropy (from logits), as PyTorch defines them.
+/// mse, mae, huber, as PyTorch defines them. bce and cross_entropy: from logits as PyTorch does; from probabilities
+/// (from_logits false) bce as PyTorch's BCELoss, cross_entropy as Keras' categorical_crossentropy.
 std::span<const LossEntry> loss_table();
+
+/// Whether the loss applies a sigmoid or softmax of its own to what the network yields.
+bool takes_logits(const Choice& loss);
+/// Whether it wants probabilities.
+bool takes_network_probabilities(const Choice& loss);
 
 }  // namespace reluscope

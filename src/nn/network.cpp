@@ -5,6 +5,7 @@
 
 #include "nn/dense.hpp"
 #include "nn/dropout.hpp"
+#include "nn/penalty.hpp"
 
 namespace reluscope {
 
@@ -74,6 +75,18 @@ void Network<T>::parameters_changed() {
   for (const auto& layer : layers_) layer->parameters_changed();
 }
 
+template <class T>
+std::vector<ByRole<std::size_t>> parameter_places(const Network<T>& network) {
+  std::vector<ByRole<std::size_t>> places(network.depth());
+  std::size_t next = 0;
+  for (std::size_t layer = 0; layer < network.depth(); ++layer) {
+    places[layer].fill(kNowhere);
+    for (const Parameter<T>* parameter : network.layer(layer).parameters())
+      places[layer][place_of(parameter->role)] = next++;
+  }
+  return places;
+}
+
 std::vector<Shard> cut_into_shards(Index columns) {
   std::vector<Shard> shards;
   for (Index first = 0; first < columns; first += kShardColumns)
@@ -96,13 +109,20 @@ void NetworkState<T>::forward(const Network<T>& network, const Shard& shard, con
 }
 
 template <class T>
-void NetworkState<T>::backward(const Network<T>& network, const Shard& shard, const Pass& pass) {
-  for (std::size_t index = layers_.size(); index-- > 0;)
-    network.layer(index).backward(layers_[index], shard, pass, index == 0 ? nullptr : &layers_[index - 1].delta);
+void NetworkState<T>::backward(const Network<T>& network, const Shard& shard, const Pass& pass, double l1_activations) {
+  for (std::size_t index = layers_.size(); index-- > 0;) {
+    LayerState<T>* below = index == 0 ? nullptr : &layers_[index - 1];
+    network.layer(index).backward(layers_[index], shard, pass, below == nullptr ? nullptr : &below->delta);
+    if (l1_activations != 0.0 && below != nullptr && network.layer(index - 1).activation() != nullptr)
+      add_activation_penalty<T>(l1_activations, below->output.middleCols(shard.first, shard.count),
+                                below->delta.middleCols(shard.first, shard.count));
+  }
 }
 
 template class Network<float>;
 template class Network<double>;
+template std::vector<ByRole<std::size_t>> parameter_places(const Network<float>&);
+template std::vector<ByRole<std::size_t>> parameter_places(const Network<double>&);
 template class NetworkState<float>;
 template class NetworkState<double>;
 

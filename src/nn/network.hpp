@@ -31,7 +31,7 @@ class Network {
   [[nodiscard]] Layer<T>& layer(std::size_t index) { return *layers_[index]; }
   /// Indices of the layers that have units, from the input side: the ℓ-th of them (from 1) is "layer ℓ" in traces.
   [[nodiscard]] const std::vector<std::size_t>& unit_layers() const { return unit_layers_; }
-  /// All parameters, layer by layer.
+  /// All parameters, layer by layer, in the order of their roles.
   [[nodiscard]] std::vector<Parameter<T>*> parameters();
   [[nodiscard]] std::vector<const Parameter<T>*> parameters() const;
   /// To be called after parameters were changed, before the next forward.
@@ -43,6 +43,11 @@ class Network {
   std::vector<std::unique_ptr<Layer<T>>> layers_;
   std::vector<std::size_t> unit_layers_;
 };
+
+/// Where each layer's parameters are in parameters(), by role; kNowhere for those that it does not have.
+inline constexpr std::size_t kNowhere = static_cast<std::size_t>(-1);
+template <class T>
+std::vector<ByRole<std::size_t>> parameter_places(const Network<T>& network);
 
 /// How a batch of `columns` is cut into shards: a function of the batch alone, so that results do not depend on the
 /// number of threads.
@@ -70,8 +75,9 @@ class NetworkState {
   }
   /// Runs them through the first `layers` layers.
   void forward(const Network<T>& network, const Shard& shard, const Pass& pass, std::size_t layers);
-  /// From ∂L/∂output in the last layer's delta down to the first layer.
-  void backward(const Network<T>& network, const Shard& shard, const Pass& pass);
+  /// From ∂L/∂output in the last layer's delta down to the first layer. `l1_activations`: of the penalty on what the
+  /// hidden layers with units yield (penalty.hpp).
+  void backward(const Network<T>& network, const Shard& shard, const Pass& pass, double l1_activations = 0.0);
 
  private:
   Matrix<T> input_;

@@ -12,8 +12,8 @@ bool NetworkPack<T>::fits(const NetworkSpec& spec, Index inputs, Index batch) {
   for (const LayerSpec& layer : spec.layers) {
     const auto* dense = std::get_if<DenseSpec>(&layer.kind);
     if (dense == nullptr || dense->activation.name == "rrelu") return false;
-    if (find_entry(activation_table(), dense->activation.name)->learned_slope &&
-        dense->activation.params.text("slopes") != "unit")
+    const ActivationEntry& activation = *find_entry(activation_table(), dense->activation.name);
+    if (activation.coupled || (activation.learned_slope && dense->activation.params.text("slopes") != "unit"))
       return false;
     if (!is_small_product(dense->units, columns, inputs) || !is_small_product(inputs, columns, dense->units) ||
         !is_small_product(dense->units, inputs, batch))
@@ -32,10 +32,11 @@ NetworkPack<T>::NetworkPack(NetworkSpec spec, Index inputs) : spec_(std::move(sp
     packed.units = packed.spec->units;
     packed.activation = find_entry(activation_table(), packed.spec->activation.name);
     packed.kernel = packed.activation->template make<T>(packed.spec->activation.params);
-    packed.weight = {"weight", Matrix<T>(kNetworks, packed.units * inputs), true};
-    packed.bias = {"bias", Matrix<T>(kNetworks, packed.units), true};
+    packed.weight = {ParameterRole::weight, Matrix<T>(kNetworks, packed.units * inputs), true};
+    packed.bias = {ParameterRole::bias, Matrix<T>(kNetworks, packed.units), true};
     if (packed.activation->learned_slope)
-      packed.slope = {"slope", Matrix<T>(kNetworks, packed.units), packed.spec->activation.params.flag("weight_decay")};
+      packed.slope = {ParameterRole::slope, Matrix<T>(kNetworks, packed.units),
+                      packed.spec->activation.params.flag("weight_decay")};
     inputs = packed.units;
     layers_.push_back(std::move(packed));
   }
@@ -65,7 +66,7 @@ std::vector<Parameter<T>*> NetworkPack<T>::parameters() {
   std::vector<Parameter<T>*> all;
   for (PackedLayer& layer : layers_) {
     all.push_back(&layer.weight);
-    all.push_back(&layer.bias);
+    if (has_bias(*layer.spec)) all.push_back(&layer.bias);
     if (layer.activation->learned_slope) all.push_back(&layer.slope);
   }
   return all;
@@ -191,7 +192,7 @@ void NetworkPack<T>::gradients(const PackState<T>& state, Index batch, Index sha
     product.columns = batch;
     product.scale = scale;
     pack_gradient(product);
-    add_shards(values.delta_sum, layer.units);
+    if (has_bias(*layer.spec)) add_shards(values.delta_sum, layer.units);
     if (layer.activation->learned_slope) add_shards(values.slope_sum, layer.units);
   }
 }

@@ -41,7 +41,7 @@ class NetworkPack {
   static constexpr int kNetworks = kLanes<T>;
 
   /// Whether such networks can be packed for batches of so many columns: dense layers only, no random slopes, no slope
-  /// shared by a layer's units, and every product small (gemm_small.hpp).
+  /// shared by a layer's units, no softmax, and every product small (gemm_small.hpp).
   static bool fits(const NetworkSpec& spec, Index inputs, Index batch);
 
   /// Call draw() before anything else.

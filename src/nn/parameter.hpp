@@ -1,15 +1,27 @@
 #pragma once
 
-#include <string>
+#include <array>
+#include <cstdint>
+#include <string_view>
 
 #include "nn/matrix.hpp"
 
 namespace reluscope {
 
+/// What a parameter is to its layer.
+enum class ParameterRole : std::uint8_t { weight, bias, slope };
+inline constexpr std::size_t kParameterRoles = 3;
+inline constexpr std::array<std::string_view, kParameterRoles> kParameterNames = {"weight", "bias", "slope"};
+/// Something for each role.
+template <class V>
+using ByRole = std::array<V, kParameterRoles>;
+constexpr std::size_t place_of(ParameterRole role) { return static_cast<std::size_t>(role); }
+constexpr std::string_view parameter_name(ParameterRole role) { return kParameterNames[place_of(role)]; }
+
 /// A trained array. Its gradient is made tile by tile and used up at once (training_step.hpp).
 template <class T>
 struct Parameter {
-  std::string name;  ///< "weight", "bias" or "slope"
+  ParameterRole role = ParameterRole::weight;
   Matrix<T> value;
   bool decays = true;  ///< whether weight_decay applies
 };

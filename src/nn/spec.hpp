@@ -16,7 +16,7 @@ struct DenseSpec {
   Index units = 1;
   Choice activation;   ///< from activation_table()
   Choice weight_init;  ///< from weight_init_table()
-  Choice bias_init;    ///< from bias_init_table(); "auto": what goes with the weights' initialiser
+  Choice bias_init;    ///< from bias_init_table(); "auto": what goes with the weights' initialiser; "none": no biases
 };
 
 struct DropoutSpec {

@@ -8,8 +8,9 @@
 namespace reluscope {
 
 template <class T>
-Optimizer<T>::Optimizer(const Choice& choice, const Clipping& clipping, std::vector<Parameter<T>*> parameters)
-    : clipping_(clipping), parameters_(std::move(parameters)), base_lr_(choice.params.number("lr")) {
+Optimizer<T>::Optimizer(const Choice& choice, const Clipping& clipping, const Penalty& penalty,
+                        std::vector<Parameter<T>*> parameters)
+    : clipping_(clipping), penalty_(penalty), parameters_(std::move(parameters)), base_lr_(choice.params.number("lr")) {
   const OptimizerEntry* entry = find_entry(optimizer_table(), choice.name);
   if constexpr (std::is_same_v<T, float>) {
     rule_ = entry->make_float(choice.params);
@@ -46,6 +47,18 @@ SweepSums Optimizer<T>::measure(const T* gradient, Index count) {
   lanes.flush_into(sums);
   sums.gradient_zeros -= lanes_beyond<T>(count);
   return sums;
+}
+
+template <class T>
+std::optional<double> Optimizer<T>::shrink(std::size_t which, const RatesAhead& rates) const {
+  const Parameter<T>& parameter = *parameters_[which];
+  double l2 = 0.0;
+  if (parameter.role == ParameterRole::weight && penalty_.on_weights()) {
+    // L1 moves every weight by the same distance, and past 0. A limit on each element breaks the common factor.
+    if (penalty_.l1_weights != 0.0 || clipping_.value) return std::nullopt;
+    l2 = 2.0 * penalty_.l2_weights;
+  }
+  return rule_->shrink(parameter.decays, l2, rates);
 }
 
 template <class T>

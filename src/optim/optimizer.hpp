@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "nn/parameter.hpp"
+#include "nn/penalty.hpp"
 #include "optim/update_rule.hpp"
 
 namespace reluscope {
@@ -23,7 +24,10 @@ struct Clipping {
 template <class T>
 class Optimizer {
  public:
-  Optimizer(const Choice& choice, const Clipping& clipping, std::vector<Parameter<T>*> parameters);
+  /// `penalty`: what is in the gradients of weights besides the loss's. The optimiser does not add it, but has to know
+  /// how parameters coast.
+  Optimizer(const Choice& choice, const Clipping& clipping, const Penalty& penalty,
+            std::vector<Parameter<T>*> parameters);
 
   /// Starts the next step with this learning rate.
   void begin_step(double lr);
@@ -37,9 +41,7 @@ class Optimizer {
   SweepSums sweep(std::size_t which, Index begin, Index end, const T* gradient);
 
   /// How parameter `which` coasts (UpdateRule): the factor, and each element's rest.
-  [[nodiscard]] std::optional<double> shrink(std::size_t which, const RatesAhead& rates) const {
-    return rule_->shrink(parameters_[which]->decays, rates);
-  }
+  [[nodiscard]] std::optional<double> shrink(std::size_t which, const RatesAhead& rates) const;
   [[nodiscard]] double rest(std::size_t which, const RatesAhead& rates, Index element) const;
   /// Whether a gradient of 0 leaves a parameter as it is at once: no momentum, no decay.
   [[nodiscard]] bool stands_still(std::size_t which) const {
@@ -60,6 +62,7 @@ class Optimizer {
  private:
   std::unique_ptr<UpdateRule<T>> rule_;
   Clipping clipping_;
+  Penalty penalty_;
   std::vector<Parameter<T>*> parameters_;
   std::vector<std::vector<Matrix<T>>> state_;  ///< [parameter][array], each of the parameter's shape
   StepFactors factors_;

@@ -70,7 +70,8 @@ Block<T> clamp_block(Block<T> x, T limit) {
 /// rule.
 ///   bool has_momentum() const;
 ///   double rest(const StepFactors&, const RatesAhead&, const double* state) const;
-///   std::optional<double> decay_shrink(const RatesAhead&) const;  // of what decays, where weight_decay is not 0
+///   std::optional<double> decay_shrink(double l2, double decoupled, const RatesAhead&) const;  // not both 0
+/// with a gradient of l2·θ, and of a decoupled decay the weight_decay.
 template <class T, class Rule>
 class SweptRule final : public UpdateRule<T> {
   static_assert(std::is_final_v<Rule>, "a rule derived from another would inherit what that one answers");
@@ -120,8 +121,12 @@ class SweptRule final : public UpdateRule<T> {
   [[nodiscard]] StepFactors next(const StepFactors& previous, std::int64_t steps, double lr) const override {
     return rule_.next(previous, steps, lr);
   }
-  [[nodiscard]] std::optional<double> shrink(bool decays, const RatesAhead& rates) const override {
-    return decays && rule_.weight_decay != 0.0 ? rule_.decay_shrink(rates) : 1.0;
+  [[nodiscard]] std::optional<double> shrink(bool decays, double l2, const RatesAhead& rates) const override {
+    const double decay = decays ? rule_.weight_decay : 0.0;
+    const double decoupled = Rule::kDecoupledDecay ? decay : 0.0;
+    const double coupled = l2 + (Rule::kDecoupledDecay ? 0.0 : decay);
+    if (coupled == 0.0 && decoupled == 0.0) return 1.0;
+    return rule_.decay_shrink(coupled, decoupled, rates);
   }
   [[nodiscard]] double rest(const StepFactors& factors, const RatesAhead& rates, const T* state) const override {
     double values[Rule::kMaxState] = {};

@@ -58,19 +58,19 @@ struct Sgd final : PlainRule {
   }
   [[nodiscard]] int state_count() const { return momentum == 0.0 ? 0 : 1; }
   [[nodiscard]] bool has_momentum() const { return momentum != 0.0; }
-  /// With g = λθ alone. μ = 0: θ ← (1 − lr λ) θ. μ > 0: the recurrence is linear, so θ_k = α_k θ_0 + β_k v_0. While
-  /// the ratio u = v/θ of the first part is in [0, U], it becomes (μu + λ)/(1 − lr(μu + λ)), which is at most U again
-  /// if U is the smaller root of lr μ U² − (1 − μ − lr λ) U + λ = 0 for the largest lr; so α shrinks by 1 − lr(μU + λ)
-  /// a step at most. β starts from 0, falls by at most Σ lr μ^k, and from where its v turns it is a part of the first
-  /// kind, which only shrinks: |β| ≤ lr μ/(1 − μ).
-  [[nodiscard]] std::optional<double> decay_shrink(const RatesAhead& rates) const {
-    if (momentum == 0.0) return product_shrink(weight_decay, rates);
+  /// With g = λθ alone, λ ≤ l2 in each step. μ = 0: θ ← (1 − lr λ) θ. μ > 0: the recurrence is linear, so θ_k = α_k θ_0
+  /// + β_k v_0. While the ratio u = v/θ of the first part is in [0, U], it becomes (μu + λ)/(1 − lr(μu + λ)), which is
+  /// at most U again if U is the smaller root of lr μ U² − (1 − μ − lr λ) U + λ = 0 for the largest lr; so α shrinks by
+  /// 1 − lr(μU + λ) a step at most. β starts from 0, falls by at most Σ lr μ^k, and from where its v turns it is a part
+  /// of the first kind, which only shrinks: |β| ≤ lr μ/(1 − μ).
+  [[nodiscard]] std::optional<double> decay_shrink(double l2, double /*decoupled*/, const RatesAhead& rates) const {
+    if (momentum == 0.0) return product_shrink(l2, rates);
     if (nesterov || dampening != 0.0 || rates.largest == 0.0) return std::nullopt;
-    const double slope = 1.0 - momentum - rates.largest * weight_decay;
-    const double discriminant = slope * slope - 4.0 * rates.largest * momentum * weight_decay;
+    const double slope = 1.0 - momentum - rates.largest * l2;
+    const double discriminant = slope * slope - 4.0 * rates.largest * momentum * l2;
     if (!(slope > 0.0 && discriminant >= 0.0)) return std::nullopt;
     const double ratio = (slope - std::sqrt(discriminant)) / (2.0 * rates.largest * momentum);
-    return product_shrink((momentum * ratio + weight_decay) * (1.0 + 1e-6), rates);
+    return product_shrink((momentum * ratio + l2) * (1.0 + 1e-6), rates);
   }
   [[nodiscard]] double rest(const StepFactors& /*factors*/, const RatesAhead& rates, const double* state) const {
     return momentum == 0.0 ? 0.0 : momentum_rest(momentum, rates, state[0]);
@@ -138,7 +138,10 @@ struct Adam final : AdamMoments {
   [[nodiscard]] double rest(const StepFactors& factors, const RatesAhead& rates, const double* state) const {
     return moments_rest(factors, rates, state);
   }
-  [[nodiscard]] static std::optional<double> decay_shrink(const RatesAhead& /*rates*/) { return kOwnPace; }
+  [[nodiscard]] static std::optional<double> decay_shrink(double /*l2*/, double /*decoupled*/,
+                                                          const RatesAhead& /*rates*/) {
+    return kOwnPace;
+  }
 };
 
 /// Adam with decoupled weight decay θ ← θ − lr·λ θ. Loshchilov & Hutter 2019, algorithm 2.
@@ -149,8 +152,8 @@ struct AdamW final : AdamMoments {
   [[nodiscard]] double rest(const StepFactors& factors, const RatesAhead& rates, const double* state) const {
     return moments_rest(factors, rates, state);
   }
-  [[nodiscard]] std::optional<double> decay_shrink(const RatesAhead& rates) const {
-    return product_shrink(weight_decay, rates);
+  [[nodiscard]] static std::optional<double> decay_shrink(double l2, double decoupled, const RatesAhead& rates) {
+    return l2 == 0.0 ? product_shrink(decoupled, rates) : kOwnPace;
   }
 };
 
@@ -171,7 +174,10 @@ struct RmsProp final : PlainRule {
   [[nodiscard]] double rest(const StepFactors& /*factors*/, const RatesAhead& rates, const double* state) const {
     return momentum == 0.0 ? 0.0 : momentum_rest(momentum, rates, state[centered ? 2 : 1]);
   }
-  [[nodiscard]] static std::optional<double> decay_shrink(const RatesAhead& /*rates*/) { return kOwnPace; }
+  [[nodiscard]] static std::optional<double> decay_shrink(double /*l2*/, double /*decoupled*/,
+                                                          const RatesAhead& /*rates*/) {
+    return kOwnPace;
+  }
   template <class T>
   Block<T> step(const StepFactors& factors, Block<T> value, Block<T> g, Block<T>* state) const {
     const T a = static_cast<T>(alpha);
@@ -209,7 +215,10 @@ struct Adagrad final : PlainRule {
                                    const double* /*state*/) {
     return 0.0;
   }
-  [[nodiscard]] static std::optional<double> decay_shrink(const RatesAhead& /*rates*/) { return kOwnPace; }
+  [[nodiscard]] static std::optional<double> decay_shrink(double /*l2*/, double /*decoupled*/,
+                                                          const RatesAhead& /*rates*/) {
+    return kOwnPace;
+  }
   [[nodiscard]] StepFactors next(const StepFactors& previous, std::int64_t steps, double lr) const {
     return PlainRule::next(previous, steps, lr / (1.0 + static_cast<double>(steps) * lr_decay));
   }

@@ -57,11 +57,12 @@ class UpdateRule {
   [[nodiscard]] virtual int state_count() const = 0;
   /// The factors of the step after `factors`' one, for this lr. `steps` is the number of updates made before.
   [[nodiscard]] virtual StepFactors next(const StepFactors& previous, std::int64_t steps, double lr) const = 0;
-  /// Parameters whose gradient is exactly 0 in every step to come still *coast*: on what momentum is left, and on
-  /// weight decay. If each element then stays s·θ + r, with one factor s ∈ [shrink, 1] for all elements and all steps
-  /// and |r| ≤ rest(element): shrink. nullopt where there is no such factor (L2 decay through adaptive rates moves
-  /// every element at its own pace, and past 0).
-  [[nodiscard]] virtual std::optional<double> shrink(bool decays, const RatesAhead& rates) const = 0;
+  /// Parameters whose loss gradient is exactly 0 in every step to come still *coast*: on what momentum is left, on
+  /// weight decay, and on an L2 penalty, by which their gradient is at most `l2`·θ, with one factor for all elements of
+  /// a step. If each element then stays s·θ + r, with one factor s ∈ [shrink, 1] for all elements and all steps and |r|
+  /// ≤ rest(element): shrink. nullopt where there is no such factor (L2 decay through adaptive rates moves every
+  /// element at its own pace, and past 0).
+  [[nodiscard]] virtual std::optional<double> shrink(bool decays, double l2, const RatesAhead& rates) const = 0;
   /// `state`: of one element. `factors`: of the last step.
   [[nodiscard]] virtual double rest(const StepFactors& factors, const RatesAhead& rates, const T* state) const = 0;
   /// Whether updates go on when the gradient is 0.

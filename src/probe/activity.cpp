@@ -13,6 +13,7 @@ BatchActivity<T>::BatchActivity(const Network<T>& network, bool training) {
     }
     if (training && network.layer(layer).random_in_training()) exact = false;
   }
+  exact_outputs_ = exact;
 }
 
 template <class T>
@@ -20,7 +21,7 @@ void BatchActivity<T>::collect(const Network<T>& network, const NetworkState<T>&
                                std::span<const Index> batch) {
   samples = batch;
   outputs_differ = false;
-  if (exact_layers == layers.size())
+  if (exact_outputs_ && exact_layers == layers.size())
     for (std::size_t column = 1; column < samples.size() && !outputs_differ; ++column)
       outputs_differ = (state.output().col(static_cast<Index>(column)).array() != state.output().col(0).array()).any();
   for (std::size_t at = 0; at < exact_layers; ++at) {

@@ -39,6 +39,9 @@ struct BatchActivity {
   /// Takes in the shards of a pass with Measure::activity or Measure::batch over `batch`, which must outlive its use.
   void collect(const Network<T>& network, const NetworkState<T>& state, std::span<const Shard> shards,
                std::span<const Index> batch);
+
+ private:
+  bool exact_outputs_ = false;  ///< what the whole network yields is exact too: its last layer is not random either
 };
 
 }  // namespace reluscope

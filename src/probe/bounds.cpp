@@ -44,11 +44,6 @@ double norm_from(T square, Index terms, bool moved) {
 }
 
 template <class T>
-const Matrix<T>& weights_of(const Layer<T>& layer) {
-  return layer.parameters()[0]->value;
-}
-
-template <class T>
 Eigen::VectorXd row_norms(const Matrix<T>& weights) {
   Eigen::Array<T, Eigen::Dynamic, 1> squares = Eigen::Array<T, Eigen::Dynamic, 1>::Zero(weights.rows());
   for (Index input = 0; input < weights.cols(); ++input) squares += weights.col(input).array().square();
@@ -134,8 +129,7 @@ DataExtent measure_extent(const Dataset& dataset, ThreadPool& pool) {
 
 template <class T>
 PreActivationBox bound_pre_activations(const Layer<T>& layer, const Box& inputs) {
-  const Matrix<T>& weights = weights_of(layer);
-  const auto& bias = layer.parameters()[1]->value;
+  const Matrix<T>& weights = layer.weights();
   using Array = Eigen::Array<T, Eigen::Dynamic, 1>;
   Array low = Array::Zero(weights.rows());
   Array high = low;
@@ -157,7 +151,7 @@ PreActivationBox bound_pre_activations(const Layer<T>& layer, const Box& inputs)
   box.z.high.resize(weights.rows());
   box.at_most_bias.resize(static_cast<std::size_t>(weights.rows()));
   for (Index unit = 0; unit < weights.rows(); ++unit) {
-    const double b = static_cast<double>(bias(unit, 0));
+    const double b = static_cast<double>(layer.bias_of(unit));
     const double slack = relative_slack<T>(weights.cols()) * (std::abs(b) + static_cast<double>(size[unit])) * 1.001 +
                          tiny<T>(weights.cols());
     box.z.low[unit] = b + static_cast<double>(low[unit]) - slack;
@@ -214,10 +208,8 @@ bool dead_between(const ActivationShape& shape, double low, double high) {
 
 template <class T>
 UnitMotion measure_motion(const Layer<T>& from, const Layer<T>& to) {
-  const auto before = from.parameters();
-  const auto now = to.parameters();
-  const Matrix<T>& old_weights = before[0]->value;
-  const Matrix<T>& new_weights = now[0]->value;
+  const Matrix<T>& old_weights = from.weights();
+  const Matrix<T>& new_weights = to.weights();
   using Array = Eigen::Array<T, Eigen::Dynamic, 1>;
   Array squares = Array::Zero(new_weights.rows());
   Array largest = squares;
@@ -232,23 +224,24 @@ UnitMotion measure_motion(const Layer<T>& from, const Layer<T>& to) {
     // A NaN in the sum must not be taken for "did not move".
     motion.weights[unit] =
         norm_from<T>(squares[unit], new_weights.cols(), !(largest[unit] == T(0) && squares[unit] == T(0)));
-  const auto distance = [](const Matrix<T>& left, const Matrix<T>& right) {
-    Eigen::VectorXd apart = (left.template cast<double>() - right.template cast<double>()).cwiseAbs().col(0);
-    return Eigen::VectorXd(apart * (1.0 + 4.0 * kRoundoff<double>));
+  // How far each element of what the layer has of this role has moved; 0 where it has none.
+  const auto distance = [&](ParameterRole role) -> Eigen::VectorXd {
+    const Parameter<T>* now = to.parameter(role);
+    if (now == nullptr) return Eigen::VectorXd::Zero(new_weights.rows());
+    const Matrix<T>& before = from.parameter(role)->value;
+    const Eigen::VectorXd apart =
+        (now->value.template cast<double>() - before.template cast<double>()).cwiseAbs().col(0);
+    return apart * (1.0 + 4.0 * kRoundoff<double>);
   };
-  motion.bias = distance(now[1]->value, before[1]->value);
-  motion.slope = Eigen::VectorXd::Zero(new_weights.rows());
-  if (now.size() > 2) {
-    const Eigen::VectorXd apart = distance(now[2]->value, before[2]->value);
-    for (Index unit = 0; unit < motion.slope.size(); ++unit) motion.slope[unit] = apart[apart.size() == 1 ? 0 : unit];
-  }
+  motion.bias = distance(ParameterRole::bias);
+  motion.slope = distance(ParameterRole::slope);
+  if (motion.slope.size() == 1) motion.slope = Eigen::VectorXd::Constant(new_weights.rows(), motion.slope[0]);
   return motion;
 }
 
 template <class T>
 Eigen::VectorXd bound_z_drift(const Layer<T>& now, const UnitMotion& motion, const InputDrift& input) {
-  const Matrix<T>& weights = weights_of(now);
-  const auto& bias = now.parameters()[1]->value;
+  const Matrix<T>& weights = now.weights();
   const bool input_still = (input.element.array() == 0.0).all();
   const Eigen::VectorXd from_input =
       input_still ? Eigen::VectorXd(Eigen::VectorXd::Zero(weights.rows())) : weighted_sum<T>(weights, input.element);
@@ -262,7 +255,7 @@ Eigen::VectorXd bound_z_drift(const Layer<T>& now, const UnitMotion& motion, con
     if (norms.size() == 0) norms = row_norms<T>(weights);
     // Of both computed values: Σ|w_j h_j| ≤ ‖w‖‖h‖ before, and now with w and h as far off as they may be.
     const double size_before = (norms[unit] + motion.weights[unit]) * input.norm + motion.bias[unit];
-    const double size = 2.0 * (size_before + std::abs(static_cast<double>(bias(unit, 0)))) + from_input[unit];
+    const double size = 2.0 * (size_before + std::abs(static_cast<double>(now.bias_of(unit)))) + from_input[unit];
     const double slack = relative_slack<T>(weights.cols()) * size + 2.0 * tiny<T>(weights.cols());
     const double moved = motion.weights[unit] == 0.0 ? 0.0 : motion.weights[unit] * input.norm;
     const double bound = (moved + from_input[unit] + motion.bias[unit] + slack) * (1.0 + 1e-12);
@@ -276,7 +269,6 @@ Eigen::VectorXd bound_a_drift(const Layer<T>& now, const UnitMotion& motion, con
                               const Eigen::VectorXd& z_drift) {
   const ActivationShape shape = now.shape();
   const bool learned_slope = now.activation()->learned_slope;
-  const auto parameters = now.parameters();
   Eigen::VectorXd norms;
   Eigen::VectorXd drift(z_drift.size());
   for (Index unit = 0; unit < drift.size(); ++unit) {
@@ -284,13 +276,12 @@ Eigen::VectorXd bound_a_drift(const Layer<T>& now, const UnitMotion& motion, con
       drift[unit] = 0.0;
       continue;
     }
-    if (norms.size() == 0) norms = row_norms<T>(weights_of(now));
-    const double reach =
-        norms[unit] * input.norm + std::abs(static_cast<double>(parameters[1]->value(unit, 0))) + z_drift[unit];
+    if (norms.size() == 0) norms = row_norms<T>(now.weights());
+    const double reach = norms[unit] * input.norm + std::abs(static_cast<double>(now.bias_of(unit))) + z_drift[unit];
     double steepest = shape.lipschitz;
     double from_slope = 0.0;
     if (learned_slope) {
-      const Matrix<T>& slopes = parameters[2]->value;
+      const Matrix<T>& slopes = now.parameter(ParameterRole::slope)->value;
       const double slope = std::abs(static_cast<double>(slopes(slopes.size() == 1 ? 0 : unit, 0)));
       steepest = std::max(steepest, slope + motion.slope[unit]);
       from_slope = motion.slope[unit] * (reach + z_drift[unit]);

@@ -61,14 +61,14 @@ std::vector<Autopsy> examine(const Network<T>& before, const Network<T>& now, co
     for (const auto& [which, column] : columns) {
       const std::size_t layer = now.unit_layers()[deaths[which].layer];
       const auto unit = static_cast<Index>(deaths[which].unit);
-      const auto old_parameters = before.layer(layer).parameters();
-      const auto new_parameters = now.layer(layer).parameters();
-      const Eigen::VectorXd old_weights = old_parameters[0]->value.row(unit).template cast<double>();
-      const Eigen::VectorXd new_weights = new_parameters[0]->value.row(unit).template cast<double>();
+      const Layer<T>& old_layer = before.layer(layer);
+      const Layer<T>& new_layer = now.layer(layer);
+      const Eigen::VectorXd old_weights = old_layer.weights().row(unit).template cast<double>();
+      const Eigen::VectorXd new_weights = new_layer.weights().row(unit).template cast<double>();
       const Eigen::VectorXd old_input = input_of_layer(old_runner, layer, column);
       const Eigen::VectorXd new_input = input_of_layer(new_runner, layer, column);
-      const auto old_bias = static_cast<double>(old_parameters[1]->value(unit, 0));
-      const auto new_bias = static_cast<double>(new_parameters[1]->value(unit, 0));
+      const auto old_bias = static_cast<double>(old_layer.bias_of(unit));
+      const auto new_bias = static_cast<double>(new_layer.bias_of(unit));
       Autopsy& autopsy = autopsies[which];
       autopsy.own_weights = (new_weights - old_weights).dot(old_input);
       autopsy.own_bias = new_bias - old_bias;

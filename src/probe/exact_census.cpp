@@ -373,7 +373,6 @@ class ExactCensus final : public Census<T> {
       const Layer<T>& layer = network.layer(network.unit_layers()[boxed]);
       const ActivationShape shape = layer.shape();
       const PreActivationBox bound = bound_pre_activations(layer, box);
-      const auto& bias = layer.parameters()[1]->value;
       for (std::size_t unit = 0; unit < books_[boxed].units.size(); ++unit) {
         const auto index = static_cast<Index>(unit);
         auto& verdict = draft.units[boxed][unit];
@@ -381,7 +380,7 @@ class ExactCensus final : public Census<T> {
         const double low = bound.z.low[index];
         const double high = bound.z.high[index];
         if (!dead_between(shape, low, high)) continue;
-        const bool by_sign = bound.at_most_bias[unit] && static_cast<double>(bias(index, 0)) <= shape.dead_below;
+        const bool by_sign = bound.at_most_bias[unit] && static_cast<double>(layer.bias_of(index)) <= shape.dead_below;
         verdict = {State::dead, by_sign ? Device::sign : Device::interval, -1,
                    std::max(shape.dead_below - high, low - shape.dead_above)};
       }

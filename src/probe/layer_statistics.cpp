@@ -64,10 +64,12 @@ MonitorStatistics monitor_statistics(const LayerState<T>& state, Index batch) {
 }
 
 template <class T>
-double sample_gradient_square_sum(const LayerState<T>& state, const Vector<T>& input_square, Index batch) {
+double sample_gradient_square_sum(const LayerState<T>& state, const Vector<T>& input_square, bool has_bias,
+                                  Index batch) {
+  const double of_bias = has_bias ? 1.0 : 0.0;
   double sum = 0.0;
   for (Index column = 0; column < batch; ++column)
-    sum += static_cast<double>(state.delta_square[column]) * (static_cast<double>(input_square[column]) + 1.0);
+    sum += static_cast<double>(state.delta_square[column]) * (static_cast<double>(input_square[column]) + of_bias);
   return sum;
 }
 
@@ -96,7 +98,7 @@ template LayerStatistics layer_statistics(const LayerState<float>&, Index, Index
 template LayerStatistics layer_statistics(const LayerState<double>&, Index, Index, Index);
 template MonitorStatistics monitor_statistics(const LayerState<float>&, Index);
 template MonitorStatistics monitor_statistics(const LayerState<double>&, Index);
-template double sample_gradient_square_sum(const LayerState<float>&, const Vector<float>&, Index);
-template double sample_gradient_square_sum(const LayerState<double>&, const Vector<double>&, Index);
+template double sample_gradient_square_sum(const LayerState<float>&, const Vector<float>&, bool, Index);
+template double sample_gradient_square_sum(const LayerState<double>&, const Vector<double>&, bool, Index);
 
 }  // namespace reluscope

@@ -37,9 +37,11 @@ template <class T>
 MonitorStatistics monitor_statistics(const LayerState<T>& state, Index batch);
 
 /// Σ over the batch of the squared norm of a sample's own gradient in a dense layer's weights and biases:
-/// ‖δ hᵀ‖² + ‖δ‖² = ‖δ‖² (‖h‖² + 1) (Goodfellow 2015). `input_square`: ‖h‖² of each column.
+/// ‖δ hᵀ‖² + ‖δ‖² = ‖δ‖² (‖h‖² + 1) (Goodfellow 2015); without biases the 1 is not there. `input_square`: ‖h‖² of each
+/// column.
 template <class T>
-double sample_gradient_square_sum(const LayerState<T>& state, const Vector<T>& input_square, Index batch);
+double sample_gradient_square_sum(const LayerState<T>& state, const Vector<T>& input_square, bool has_bias,
+                                  Index batch);
 
 /// Noise and signal of a gradient: tr(Σ), the variance of a single sample's gradient, summed over the parameters, and
 /// ‖G‖², the squared norm of the expected gradient.

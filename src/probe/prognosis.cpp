@@ -34,44 +34,56 @@ std::string_view lock_name(Lock lock) {
 }
 
 template <class T>
-Prognosis<T>::Prognosis(const Network<T>& network, const Optimizer<T>& optimizer, LazyExtent<T>& extent)
-    : network_(network), optimizer_(optimizer), extent_(extent) {
-  std::size_t parameter = 0;
+Prognosis<T>::Prognosis(const Network<T>& network, const Optimizer<T>& optimizer, const Penalty& penalty,
+                        LazyExtent<T>& extent)
+    : network_(network), optimizer_(optimizer), penalised_activations_(penalty.l1_activations != 0.0), extent_(extent) {
+  const std::vector<ByRole<std::size_t>> places = parameter_places(network);
   bool random = false;
   for (std::size_t layer = 0; layer < network.depth(); ++layer) {
     if (network.layer(layer).activation() != nullptr) {
-      first_parameter_.push_back(parameter);
+      places_.push_back(places[layer]);
       random_before_.push_back(random);
       const auto units = static_cast<std::size_t>(network.layer(layer).outputs());
       locks_.emplace_back(units);
       patience_.emplace_back(units);
     }
     random = random || network.layer(layer).random_in_training();
-    parameter += network.layer(layer).parameters().size();
   }
+}
+
+template <class T>
+std::optional<double> Prognosis<T>::shrink(std::size_t layer, ParameterRole role, const RatesAhead& rates) const {
+  const std::size_t place = places_[layer][place_of(role)];
+  return place == kNowhere ? std::optional(1.0) : optimizer_.shrink(place, rates);
+}
+
+template <class T>
+double Prognosis<T>::rest(std::size_t layer, ParameterRole role, const RatesAhead& rates, Index element) const {
+  const std::size_t place = places_[layer][place_of(role)];
+  return place == kNowhere ? 0.0 : optimizer_.rest(place, rates, element);
 }
 
 template <class T>
 std::optional<typename Prognosis<T>::Coasting> Prognosis<T>::coasting(std::size_t layer, Index unit,
                                                                       const RatesAhead& rates) const {
-  const std::size_t first = first_parameter_[layer];
-  const std::optional<double> weights = optimizer_.shrink(first, rates);
-  const std::optional<double> bias = optimizer_.shrink(first + 1, rates);
-  if (!weights || weights != bias) return std::nullopt;
-  const auto parameters = network_.layer(network_.unit_layers()[layer]).parameters();
-  const Matrix<T>& w = parameters[0]->value;
+  const std::optional<double> weights = shrink(layer, ParameterRole::weight, rates);
+  const std::optional<double> bias = shrink(layer, ParameterRole::bias, rates);
+  if (!weights || !bias) return std::nullopt;
+  const Layer<T>& at = network_.layer(network_.unit_layers()[layer]);
+  const Matrix<T>& w = at.weights();
   Coasting result;
-  result.shrink = *weights;
-  result.still = *weights == 1.0;
+  result.shrink_weights = *weights;
+  result.shrink_bias = *bias;
+  result.still = *weights == 1.0 && *bias == 1.0;
   double square = 0.0;
   for (Index input = 0; input < w.cols(); ++input) {
-    const double rest = optimizer_.rest(first, rates, input * w.rows() + unit);
-    square += rest * rest;
-    result.still = result.still && is_still<T>(static_cast<double>(w(unit, input)), rest);
+    const double moved = rest(layer, ParameterRole::weight, rates, input * w.rows() + unit);
+    square += moved * moved;
+    result.still = result.still && is_still<T>(static_cast<double>(w(unit, input)), moved);
   }
   result.weights = std::sqrt(square) * (1.0 + 1e-9);
-  result.bias = optimizer_.rest(first + 1, rates, unit);
-  result.still = result.still && is_still<T>(static_cast<double>(parameters[1]->value(unit, 0)), result.bias);
+  result.bias = rest(layer, ParameterRole::bias, rates, unit);
+  result.still = result.still && is_still<T>(static_cast<double>(at.bias_of(unit)), result.bias);
   return result;
 }
 
@@ -81,19 +93,27 @@ bool Prognosis<T>::stays_dead(std::size_t layer, Index unit, const Coasting& coa
   if (coasting.still) return margin >= 0.0;
   const Layer<T>& at = network_.layer(network_.unit_layers()[layer]);
   const ActivationShape shape = at.shape();
-  const auto parameters = at.parameters();
-  const double weights = parameters[0]->value.row(unit).template cast<double>().norm();
-  const double size = weights * norm + std::abs(static_cast<double>(parameters[1]->value(unit, 0)));
+  const auto bias = static_cast<double>(at.bias_of(unit));
+  const double weights = at.weights().row(unit).template cast<double>().norm();
+  const double size = weights * norm + std::abs(bias);
   const double moved = coasting.weights * norm + coasting.bias;
-  const double roundings = 2.0 * (steps + static_cast<double>(parameters[0]->value.cols()) + 8.0);
+  const double roundings = 2.0 * (steps + static_cast<double>(at.inputs()) + 8.0);
   const double slack =
       roundings * kRoundoff<T> * (size + moved) * 1.01 + static_cast<double>(std::numeric_limits<T>::min()) * roundings;
-  if (coasting.shrink == 1.0) return margin >= moved + slack;
+  if (coasting.shrink_weights == 1.0 && coasting.shrink_bias == 1.0) return margin >= moved + slack;
   // With decay the distance to 0 shrinks, so the side of the dead region matters.
   if (shape.dead_above < ActivationShape::kNowhereAbove) return false;
   const double highest = shape.dead_below - margin;  // of z now
-  const auto after = [&](double s) { return s * highest + moved + slack <= shape.dead_below; };
-  return after(1.0) && after(coasting.shrink);
+  // Linear in both factors: the largest is at a corner. Where they are one factor, two corners are never reached.
+  const bool one_factor = coasting.shrink_weights == coasting.shrink_bias || !at.parameter(ParameterRole::bias);
+  const auto after = [&](double s_weights, double s_bias) {
+    // The side of the bias alone may round otherwise than their sum.
+    const double z = one_factor ? s_weights * highest : s_weights * (highest - bias) + s_bias * bias;
+    const double rounded = one_factor ? 0.0 : 4.0 * kRoundoff<double> * (std::abs(highest) + 2.0 * std::abs(bias));
+    return z + rounded + moved + slack <= shape.dead_below;
+  };
+  if (!after(1.0, 1.0) || !after(coasting.shrink_weights, coasting.shrink_bias)) return false;
+  return one_factor || (after(coasting.shrink_weights, 1.0) && after(1.0, coasting.shrink_bias));
 }
 
 template <class T>
@@ -102,33 +122,33 @@ bool Prognosis<T>::keeps_sign(std::size_t layer, Index unit, const RatesAhead& r
   if (network_.layer(network_.unit_layers()[layer - 1]).shape().lowest < 0.0) return false;
   const Layer<T>& at = network_.layer(network_.unit_layers()[layer]);
   const double dead_below = at.shape().dead_below;
-  const std::size_t first = first_parameter_[layer];
-  const auto parameters = at.parameters();
-  const auto bias = static_cast<double>(parameters[1]->value(unit, 0));
+  const auto bias = static_cast<double>(at.bias_of(unit));
   if (!(bias <= dead_below)) return false;
-  const std::optional<double> shrink = optimizer_.shrink(first, rates);
-  if (!shrink || shrink != optimizer_.shrink(first + 1, rates)) return false;
+  const std::optional<double> shrink_weights = shrink(layer, ParameterRole::weight, rates);
+  const std::optional<double> shrink_bias = shrink(layer, ParameterRole::bias, rates);
+  if (!shrink_weights || !shrink_bias) return false;
   const double rounding = 2.0 * rates.steps * kRoundoff<T>;
   // s·θ + r, with a rounding of each update.
-  const auto highest = [&](double value, double rest, double s) {
-    return rest == 0.0 ? s * value : s * value + rest + rounding * (std::abs(value) + rest);
+  const auto highest = [&](double value, double moved, double s) {
+    return moved == 0.0 ? s * value : s * value + moved + rounding * (std::abs(value) + moved);
   };
-  const double bias_rest = optimizer_.rest(first + 1, rates, unit);
-  const bool bias_moves = !(is_still<T>(bias, bias_rest) && *shrink == 1.0);
+  const double bias_rest = rest(layer, ParameterRole::bias, rates, unit);
+  const bool bias_moves = !(is_still<T>(bias, bias_rest) && *shrink_bias == 1.0);
   if (bias_moves) {
     // Multiplying by factors below 1 cannot lift a bias above 0, but it can lift it above a dead region that ends
     // below.
     const double slack = dead_below < 0.0 ? rounding * std::abs(bias) : 0.0;
-    if (highest(bias, bias_rest, 1.0) + slack > dead_below || highest(bias, bias_rest, *shrink) + slack > dead_below)
+    if (highest(bias, bias_rest, 1.0) + slack > dead_below ||
+        highest(bias, bias_rest, *shrink_bias) + slack > dead_below)
       return false;
   }
-  const Matrix<T>& w = parameters[0]->value;
+  const Matrix<T>& w = at.weights();
   for (Index input = 0; input < w.cols(); ++input) {
     const auto value = static_cast<double>(w(unit, input));
     if (!(value <= 0.0)) return false;
-    const double rest = optimizer_.rest(first, rates, input * w.rows() + unit);
-    if (is_still<T>(value, rest) && *shrink == 1.0) continue;
-    if (highest(value, rest, 1.0) > 0.0 || highest(value, rest, *shrink) > 0.0) return false;
+    const double moved = rest(layer, ParameterRole::weight, rates, input * w.rows() + unit);
+    if (is_still<T>(value, moved) && *shrink_weights == 1.0) continue;
+    if (highest(value, moved, 1.0) > 0.0 || highest(value, moved, *shrink_weights) > 0.0) return false;
   }
   return true;
 }
@@ -170,24 +190,23 @@ std::size_t Prognosis<T>::wholly_dead_layers(const CensusResult& census) const {
   for (std::size_t at = census.layers.size(); at-- > 0;)
     // Learned slopes get a gradient of their own even where they are exactly 0.
     if (!random_before_[at] && !network_.layer(network_.unit_layers()[at]).activation()->learned_slope &&
-        census.layers[at].dead() == static_cast<std::int64_t>(census.layers[at].units.size()))
+        census.layers[at].dead() == static_cast<std::int64_t>(census.layers[at].units.size()) &&
+        !(penalised_activations_ && at > 0))
       return at + 1;
   return 0;
 }
 
 template <class T>
 bool Prognosis<T>::all_still(std::size_t layers, const RatesAhead& rates) const {
-  for (std::size_t at = 0; at < layers; ++at) {
-    const auto parameters = network_.layer(network_.unit_layers()[at]).parameters();
-    for (std::size_t which = 0; which < parameters.size(); ++which) {
-      const std::size_t index = first_parameter_[at] + which;
-      if (optimizer_.shrink(index, rates) != 1.0) return false;
-      const Matrix<T>& value = parameters[which]->value;
+  for (std::size_t at = 0; at < layers; ++at)
+    for (const Parameter<T>* parameter : network_.layer(network_.unit_layers()[at]).parameters()) {
+      const std::size_t place = places_[at][place_of(parameter->role)];
+      if (optimizer_.shrink(place, rates) != 1.0) return false;
+      const Matrix<T>& value = parameter->value;
       for (Index element = 0; element < value.size(); ++element)
-        if (!is_still<T>(static_cast<double>(value.data()[element]), optimizer_.rest(index, rates, element)))
+        if (!is_still<T>(static_cast<double>(value.data()[element]), optimizer_.rest(place, rates, element)))
           return false;
     }
-  }
   return true;
 }
 

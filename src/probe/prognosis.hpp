@@ -6,19 +6,22 @@
 // their order, so its own weights and bias get a gradient of exactly 0 as long as it stays dead (δ = ∂L/∂a · φ' = 0 and
 // 0·h = 0; clipping scales 0). They move by what the optimiser does without a gradient alone: each element coasts to
 // s·θ + r with one factor s in [shrink, 1], |r| ≤ rest (UpdateRule::shrink and rest in optim/optimizer.hpp, where the
-// argument for each optimiser stands). No momentum and no decay: s = 1 and r = 0, nothing moves at all. L2 decay
-// through adaptive rates (adam, rmsprop, adagrad) has no such s, and nothing is locked. A prelu slope gets a gradient
-// even where the unit is dead (slope exactly 0), and nothing is locked either. That holds in training passes only if
-// they see what the census saw: where dropout or a random slope comes before the layer, D is not what it is trained on,
-// and only certificates count that cover the inputs dropout can make of D.
+// argument for each optimiser stands). No momentum and no decay: s = 1 and r = 0, nothing moves at all. Weights and
+// biases may shrink by factors of their own (an L2 penalty is on weights alone). L2 decay through adaptive rates (adam,
+// rmsprop, adagrad) has no such s, nor has an L1 penalty on weights, and nothing is locked. A prelu slope gets a
+// gradient even where the unit is dead (slope exactly 0), and nothing is locked either. That holds in training passes
+// only if they see what the census saw: where dropout or a random slope comes before the layer, D is not what it is
+// trained on, and only certificates count that cover the inputs dropout can make of D.
 //
 //   domain  First layer. Over the box of D (with dropout before it, widened to [0, 1/(1 − p)] times its values) z stays
-//           in the dead region by interval bounds: z ≤ τ − m. Coasting turns that into z ≤ s(τ − m) + ‖r‖H + |r_b|
-//           with H the largest norm in the box, and it is locked if that is ≤ τ for every s in [shrink, 1].
+//           in the dead region by interval bounds: z ≤ τ − m. So w·x ≤ τ − m − b, and coasting turns z into at most
+//           s_w(τ − m − b) + s_b b + ‖r‖H + |r_b| with H the largest norm in the box. It is locked if that is ≤ τ for
+//           every s_w and s_b in their [shrink, 1]; where both are one s, for every s.
 //   frozen  First layer, no dropout before it: the same with m from the census and H over D.
 //           Or: part of or below a wholly dead layer that no dropout precedes. Then every gradient from that layer down
 //           is exactly 0 as long as it stays wholly dead; if none of their parameters moves by a bit any more, all
-//           their pre-activations are frozen.
+//           their pre-activations are frozen. (Not below it where activations are penalised: that is a gradient of
+//           their own.)
 //   sign    Inputs that are never negative (the layer before has φ ≥ 0; dropout keeps that), no weight above 0, and a
 //           bias in the dead region: z ≤ τ whatever the layers before do. Coasting must keep the signs:
 //           s·w + r ≤ 0, s·b + r ≤ τ.
@@ -49,7 +52,7 @@ template <class T>
 class Prognosis {
  public:
   /// All references must outlive it.
-  Prognosis(const Network<T>& network, const Optimizer<T>& optimizer, LazyExtent<T>& extent);
+  Prognosis(const Network<T>& network, const Optimizer<T>& optimizer, const Penalty& penalty, LazyExtent<T>& extent);
 
   /// Looks for certificates for the dead units of this census, taken at `step` and the network's present parameters.
   /// Locks are for good. A unit that has none is not looked at again at once, but after 1, 2, 4 … 64 steps.
@@ -78,7 +81,8 @@ class Prognosis {
     }
   };
   struct Coasting {
-    double shrink = 1.0;
+    double shrink_weights = 1.0;
+    double shrink_bias = 1.0;
     double weights = 0.0;  ///< ‖r‖ of the unit's weights
     double bias = 0.0;
     bool still = false;  ///< no parameter of the unit moves by a bit
@@ -91,6 +95,9 @@ class Prognosis {
   };
 
   [[nodiscard]] Domain bound_domain();
+  /// Of a layer's parameter of this role; 1 and 0 where it has none.
+  [[nodiscard]] std::optional<double> shrink(std::size_t layer, ParameterRole role, const RatesAhead& rates) const;
+  [[nodiscard]] double rest(std::size_t layer, ParameterRole role, const RatesAhead& rates, Index element) const;
   [[nodiscard]] std::optional<Coasting> coasting(std::size_t layer, Index unit, const RatesAhead& rates) const;
   [[nodiscard]] bool stays_dead(std::size_t layer, Index unit, const Coasting& coasting, double margin, double norm,
                                 double steps) const;
@@ -101,9 +108,10 @@ class Prognosis {
 
   const Network<T>& network_;
   const Optimizer<T>& optimizer_;
+  bool penalised_activations_;
   LazyExtent<T>& extent_;
-  std::vector<std::size_t> first_parameter_;  ///< of each layer with units, in the optimiser's list
-  std::vector<bool> random_before_;           ///< of each layer with units
+  std::vector<ByRole<std::size_t>> places_;  ///< of the parameters of each layer with units, in the optimiser's list
+  std::vector<bool> random_before_;          ///< of each layer with units
   std::vector<std::vector<Lock>> locks_;
   std::vector<std::vector<Patience>> patience_;
   Patience frozen_patience_;

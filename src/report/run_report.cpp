@@ -50,7 +50,10 @@ std::string final_figures(const RunSummary& summary) {
   const auto append = [&text](const char* name, const std::optional<Evaluation>& part) {
     if (!part) return;
     text += std::string("; ") + name + " loss " + format_short(part->loss);
+    if (part->parts.total() != part->parts.data) text += " (" + format_short(part->parts.data) + " without penalties)";
     if (part->accuracy) text += std::string(", accuracy ") + format_fixed(100.0 * *part->accuracy, 2) + " %";
+    if (part->exact_match)
+      text += std::string(" of the labels, all of them right on ") + format_fixed(100.0 * *part->exact_match, 2) + " %";
   };
   append("training", summary.train);
   append("test", summary.test);

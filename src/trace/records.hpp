@@ -53,8 +53,9 @@ struct StepRecord {
     return std::tuple{
         Column{"step", &StepRecord::step, "updates made before this measurement"},
         Column{"epoch", &StepRecord::epoch, "epochs completed"},
-        Column{"loss", &StepRecord::loss, "mean loss of the batch"},
-        Column{"accuracy", &StepRecord::accuracy, "share of the batch classified correctly; empty for regression"},
+        Column{"loss", &StepRecord::loss, "mean loss of the batch, with the penalties"},
+        Column{"accuracy", &StepRecord::accuracy,
+               "share of the batch classified correctly, of several labels the mean share; empty for regression"},
         Column{"lr", &StepRecord::lr, "learning rate of the update that follows"},
         Column{"grad_norm", &StepRecord::grad_norm, "L2 norm of the gradient over all parameters, before clipping"},
         Column{"grad_noise", &StepRecord::grad_noise,
@@ -88,7 +89,7 @@ struct LayerRecord {
   double a_rms = 0.0;
   double a_max = 0.0;
   double grad_norm_w = 0.0;
-  double grad_norm_b = 0.0;
+  std::optional<double> grad_norm_b;
   double grad_max = 0.0;
   double grad_mean = 0.0;
   double grad_zero_fraction = 0.0;
@@ -123,7 +124,8 @@ struct LayerRecord {
         Column{"a_rms", &LayerRecord::a_rms, "root mean square of the activations"},
         Column{"a_max", &LayerRecord::a_max, "largest |activation|"},
         Column{"grad_norm_w", &LayerRecord::grad_norm_w, "L2 norm of ∂L/∂W, before clipping"},
-        Column{"grad_norm_b", &LayerRecord::grad_norm_b, "L2 norm of ∂L/∂b, before clipping"},
+        Column{"grad_norm_b", &LayerRecord::grad_norm_b,
+               "L2 norm of ∂L/∂b, before clipping; empty for a layer without biases"},
         Column{"grad_max", &LayerRecord::grad_max, "largest |element| of ∂L/∂W and ∂L/∂b"},
         Column{"delta_rms", &LayerRecord::delta_rms, "RMS of ∂L/∂z of each sample's own loss"},
         Column{"weight_norm", &LayerRecord::weight_norm, "L2 norm of W, before the update"},

@@ -24,11 +24,12 @@ std::vector<ParameterPlace> places(const Network<T>& network) {
   for (std::size_t index = 0; index < network.depth(); ++index) {
     const Layer<T>& layer = network.layer(index);
     for (const Parameter<T>* parameter : layer.parameters()) {
-      const bool slope = parameter->name == "slope";
+      const bool slope = parameter->role == ParameterRole::slope;
       ParameterPlace& row = all.emplace_back();
-      row.name = "layers." + std::to_string(place + (slope ? 1 : 0)) + (slope ? ".weight" : "." + parameter->name);
+      row.name = "layers." + std::to_string(place + (slope ? 1 : 0)) +
+                 (slope ? ".weight" : "." + std::string(parameter_name(parameter->role)));
       row.shape = {parameter->value.rows()};
-      if (parameter->name == "weight") row.shape.push_back(parameter->value.cols());
+      if (parameter->role == ParameterRole::weight) row.shape.push_back(parameter->value.cols());
     }
     const bool has_module = layer.activation() != nullptr && layer.activation()->name != "identity";
     place += has_module ? 2 : 1;

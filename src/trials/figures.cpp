@@ -8,6 +8,7 @@
 #include "experiment/documents.hpp"
 #include "experiment/setup.hpp"
 #include "experiment/theory.hpp"
+#include "nn/loss.hpp"
 #include "trace/run_directory.hpp"
 #include "trace/sink.hpp"
 #include "util/output_place.hpp"
@@ -123,7 +124,8 @@ Trial run_trial(const ExperimentSpec& spec, const Dataset& dataset, const std::a
   add_units(summary, figures);
   if (!summary.failed) figures.collapsed = summary.collapsed;
   add_gradients(records.steps, figures);
-  trial.diagnosis = diagnose(take_tables(std::move(records)), spec.thresholds);
+  trial.diagnosis =
+      diagnose(take_tables(std::move(records), {spec.loss.name, takes_logits(spec.loss)}), spec.thresholds);
   figures.findings = list_findings(trial.diagnosis);
   if (directory) {
     directory->write_summary(summary_json(spec, summary, "", findings_json(trial.diagnosis.findings)));

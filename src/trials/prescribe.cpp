@@ -162,12 +162,28 @@ std::size_t pick(const std::vector<Course>& ranked, Objective objective, int rou
   return chosen;
 }
 
+/// Of a target, the mean over all of them.
+double target_variance(const Dataset& dataset) {
+  if (dataset.task != Task::reconstruction) {
+    const Eigen::MatrixXd& targets = dataset.train.targets;
+    return (targets.colwise() - targets.rowwise().mean()).squaredNorm() / static_cast<double>(targets.size());
+  }
+  Matrix<double> sample(dataset.features(), 1);
+  Eigen::VectorXd sum = Eigen::VectorXd::Zero(dataset.features());
+  Eigen::VectorXd square = sum;
+  for (Index index = 0; index < dataset.train.count(); ++index) {
+    gather<double>(dataset, dataset.train, std::span(&index, 1), sample);
+    sum += sample.col(0);
+    square += sample.col(0).cwiseAbs2();
+  }
+  const auto count = static_cast<double>(dataset.train.count());
+  return (square / count - (sum / count).cwiseAbs2()).cwiseMax(0.0).mean();
+}
+
 /// About what the best constant output gets: ln of the number of classes, or the spread of the targets.
 double unskilled_loss(const ExperimentSpec& spec, const Dataset& dataset) {
   if (dataset.task == Task::classification) return std::log(static_cast<double>(std::max<Index>(2, dataset.outputs())));
-  const Eigen::MatrixXd& targets = dataset.train.targets;
-  const double variance =
-      (targets.colwise() - targets.rowwise().mean()).squaredNorm() / static_cast<double>(targets.size());
+  const double variance = target_variance(dataset);
   return spec.loss.name == "mse" ? variance : std::sqrt(variance);
 }
 

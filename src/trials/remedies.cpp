@@ -5,6 +5,7 @@
 
 #include "experiment/batches.hpp"
 #include "nn/activation.hpp"
+#include "nn/loss.hpp"
 #include "util/format.hpp"
 
 namespace reluscope {
@@ -67,7 +68,7 @@ Changes to_weights(const ExperimentSpec& spec, const std::string& name) {
 Changes to_bias(const ExperimentSpec& spec, double bias) {
   if (spec.network.init_from) return {};
   return in_hidden_layers(spec, "init.bias", format_number(bias), [&](const DenseSpec& dense) {
-    if (dense.weight_init.name == "rai") return false;  // draws its own
+    if (dense.weight_init.name == "rai" || dense.bias_init.name == "none") return false;  // draws its own, has none
     return dense.bias_init.name != "constant" || dense.bias_init.params.number("value") != bias;
   });
 }
@@ -149,6 +150,20 @@ Changes larger_batch(const ExperimentSpec& spec, const Dataset& dataset) {
   return batch > spec.train.batch_size ? Changes{"train.batch_size=" + std::to_string(batch)} : Changes{};
 }
 
+Changes linear_output(const ExperimentSpec& spec, const Dataset& /*data*/) {
+  const LayerSpec& last = spec.network.layers.back();
+  const std::string& now = std::get<DenseSpec>(last.kind).activation.name;
+  const bool other_arrays = find_entry(activation_table(), now)->learned_slope;
+  if (now == "identity" || (spec.network.init_from && other_arrays)) return {};
+  const auto is_repeated = [&](const LayerSpec& layer) { return layer.config_index == last.config_index; };
+  if (std::count_if(spec.network.layers.begin(), spec.network.layers.end(), is_repeated) > 1) return {};
+  return {"network.layers." + std::to_string(last.config_index) + ".activation=identity"};
+}
+
+Changes loss_on_probabilities(const ExperimentSpec& spec, const Dataset& /*data*/) {
+  return takes_logits(spec.loss) ? Changes{"loss.from_logits=false"} : Changes{};
+}
+
 std::vector<RemedyEntry> make_table() {
   std::vector<RemedyEntry> table;
   const auto add = [&table](const char* name, const char* doc, auto changes) {
@@ -178,6 +193,8 @@ std::vector<RemedyEntry> make_table() {
   add("standardize", "each input feature with mean 0 and standard deviation 1", standardize);
   add("wider", "hidden layers four times as wide", wider);
   add("larger_batch", "batches four times as large", larger_batch);
+  add("linear_output", "an output layer without an activation", linear_output);
+  add("loss_on_probabilities", "a loss that takes the outputs for probabilities", loss_on_probabilities);
   return table;
 }
 

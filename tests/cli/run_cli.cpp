@@ -6,6 +6,7 @@
 
 #include "nn/activation.hpp"
 #include "support/command.hpp"
+#include "support/specs.hpp"
 
 using namespace reluscope::test;
 
@@ -320,7 +321,7 @@ TEST_CASE("curves writes z, a and the derivative") {
         "activation,z,a,derivative\nrelu,-1,0,0\nrelu,0,0,0\nrelu,1,1,1\n"
         "leaky_relu:negative_slope=0.5,-1,-0.5,0.5\nleaky_relu:negative_slope=0.5,0,0,0.5\n"
         "leaky_relu:negative_slope=0.5,1,1,1\n");
-  CHECK(lines_of(bench.shell("$R curves --points 2").out).size() == 1 + 2 * reluscope::activation_table().size());
+  CHECK(lines_of(bench.shell("$R curves --points 2").out).size() == 1 + 2 * hidden_activations().size());
 }
 
 TEST_CASE("completion scripts know the commands and their options") {
@@ -333,4 +334,96 @@ TEST_CASE("completion scripts know the commands and their options") {
   CHECK(bash.out == "--threads\ncurves\n");
   CHECK(contains(bench.shell("$R completion zsh").out, "#compdef reluscope"));
   CHECK(contains(bench.shell("$R completion fish").out, "complete -c reluscope"));
+}
+
+TEST_CASE("validate hints at outputs and losses that do not go together, and all of them run") {
+  const Bench bench;
+  struct Pair {
+    const char* change;
+    const char* hint;
+  };
+  for (const Pair& one :
+       {Pair{"network.layers.1.activation=sigmoid", "did you mean bce, or loss.from_logits=false?"},
+        Pair{"network.layers.1.activation=softmax", "did you mean identity here, or"},
+        Pair{"network.layers.1.activation=relu", "logits of any size and sign: did you mean identity?"},
+        Pair{"loss.from_logits=false", "which identity does not yield: did you mean softmax"}, Pair{"loss=mse", ""}}) {
+    CAPTURE(one.change);
+    const auto told = bench.shell(std::string("$R validate c.json ") + one.change);
+    CHECK(told.exit_code == 0);
+    CHECK(contains(told.out, "c.json: ok"));
+    CHECK(contains(told.out, "/network/layers/1/activation: hint: ") == (*one.hint != '\0'));
+    CHECK(contains(told.out, one.hint));
+    if (std::string(one.change) == "loss.from_logits=false")
+      continue;  // negative outputs as probabilities: not for long
+    CHECK(bench.shell(std::string("$R run c.json -q --force ") + one.change).exit_code == 0);
+  }
+  const auto told = bench.shell("$R run c.json --force network.layers.1.activation=softmax");
+  CHECK(contains(told.out,
+                 "warning: double-softmax: Layer 'dense2' ends in a softmax, and the loss (cross_entropy on logits)"));
+  CHECK(contains(told.out, "no class can get more than 73.1 %"));
+  CHECK(contains(bench.shell("$R diagnose runs/small").out, "double-softmax"));
+  CHECK(contains(bench.shell("$R validate c.json network.layers.0.activation=softmax").err, "in a hidden layer"));
+  const auto single =
+      bench.shell("$R validate c.json network.layers.1.activation=softmax network.layers.1.units=1 loss=mse");
+  CHECK(contains(single.out, "softmax over a single unit is 1 for every sample"));
+}
+
+TEST_CASE("an autoencoder needs no labels, and its summary names the target") {
+  const Bench bench;
+  write_file(bench.path() / "t.csv", "0.1,0.9,x\n0.4,0.2,y\n0.7,0.5,x\n0.3,0.8,z\n");
+  const std::string line =
+      "$R run c.json -q --force --json 'data={\"kind\": \"csv\", \"file\": \"t.csv\", \"target\": "
+      "\"input\", \"test_fraction\": 0, \"label_column\": LABEL}' loss=mse";
+  const auto with = [&](const std::string& label, const std::string& more = "") {
+    std::string text = line;
+    return bench.shell(text.replace(text.find("LABEL"), 5, label) + more);
+  };
+  const auto run = with("-1");
+  REQUIRE(run.exit_code == 0);
+  const auto summary = nlohmann::json::parse(run.out);
+  CHECK(summary["target"] == "input");
+  CHECK(summary["train"]["accuracy"].is_null());
+  CHECK(summary["train"]["loss_parts"].is_null());
+  CHECK(contains(with("null").err, "column 3"));  // every column is a feature, and that one is text
+  CHECK(contains(with("-1", " network.layers.1.units=3").err, "2: one output per feature of the data"));
+  CHECK(contains(with("-1", " loss=cross_entropy").err, "with data.target"));
+  CHECK(with("-1", " loss=bce").exit_code == 0);
+  CHECK(contains(with("-1", " loss=bce data.normalize=standard").err, "data.normalize=unit brings them there"));
+}
+
+TEST_CASE("several labels: accuracy of each and of all; penalties: the parts of the loss") {
+  const Bench bench;
+  const auto run = bench.shell(
+      "$R run c.json --json 'data={\"kind\": \"multilabel\", \"n_classes\": 2}' loss=bce "
+      "train.penalty.l2_weights=0.01");
+  REQUIRE(run.exit_code == 0);
+  const auto train = nlohmann::json::parse(run.out)["train"];
+  REQUIRE(train["label_accuracy"].size() == 2);
+  const double mean = (train["label_accuracy"][0].get<double>() + train["label_accuracy"][1].get<double>()) / 2.0;
+  CHECK(train["accuracy"].get<double>() == doctest::Approx(mean));
+  CHECK(train["exact_match"].get<double>() <= train["accuracy"].get<double>());
+  const auto& parts = train["loss_parts"];
+  CHECK(parts["l2_weights"].get<double>() > 0.0);
+  CHECK(parts["l1_weights"] == 0.0);
+  CHECK(train["loss"].get<double>() ==
+        doctest::Approx(parts["data"].get<double>() + parts["l2_weights"].get<double>()));
+  const auto shown = bench.shell("$R run c.json --force 'data={\"kind\": \"multilabel\", \"n_classes\": 2}' loss=bce");
+  CHECK(contains(shown.out, "% of the labels, all of them right on"));
+}
+
+TEST_CASE("a layer without biases has no array of them, no gradient norm, and can be pruned") {
+  const Bench bench;
+  const std::string line =
+      "$R run c.json --force --save-weights network.layers.0.units=40 network.layers.0.init.weights=he_normal ";
+  REQUIRE(bench.shell(line + "network.layers.0.init.bias=false network.layers.1.init.bias=none").exit_code == 0);
+  const auto held = bench.shell("$R inspect runs/small/weights.safetensors");
+  CHECK(contains(held.out, "layers.0.weight"));
+  CHECK_FALSE(contains(held.out, "bias"));
+  CHECK(bench.shell("$R prune runs/small --units dead --out p").exit_code == 0);
+  CHECK(bench.shell("$R run p/network.json -q --out again").exit_code == 0);
+  const auto empty = bench.shell(
+      "python3 -c \"import csv; print({row['grad_norm_b'] for row in "
+      "csv.DictReader(open('runs/small/layers.csv'))})\"");
+  CHECK(empty.out == "{''}\n");
+  CHECK(contains(bench.shell("$R validate c.json network.layers.0.init.bias=true").err, "/network/layers/0/init/bias"));
 }

@@ -95,7 +95,11 @@ Json json_of(const TrainSpec& train) {
           {"warmup_steps", train.warmup_steps},
           {"warmup_start_factor", train.warmup_start_factor},
           {"clip_norm", json_of(train.clip_norm)},
-          {"clip_value", json_of(train.clip_value)}};
+          {"clip_value", json_of(train.clip_value)},
+          {"penalty",
+           {{"l1_weights", train.penalty.l1_weights},
+            {"l2_weights", train.penalty.l2_weights},
+            {"l1_activations", train.penalty.l1_activations}}}};
 }
 
 Json json_of(const RecordSpec& record) {
@@ -113,6 +117,7 @@ Json json_of(const ExperimentSpec& spec) {
   Json data = json_of(spec.data.source, "kind");
   data["directory"] = spec.data.base_directory.string();
   data["normalize"] = word_of(spec.data.normalize);
+  data["target"] = spec.data.reconstruct ? "input" : "labels";
   data["limit"] = json_of(spec.data.limit);
   data["test_fraction"] = spec.data.test_fraction;
   Json network = {{"layers", Json::array()},

@@ -190,6 +190,55 @@ void check_sparse(const Made& made) {
     CHECK(scores(made.label(sample), sample) >= scores.col(sample).maxCoeff() - 1e-9);
 }
 
+/// Mean of a Poisson number that is drawn again outside [least, most].
+double mean_of_poisson(double mean, std::int64_t least, std::int64_t most) {
+  double weight = std::exp(-mean);
+  double all = 0.0;
+  double sum = 0.0;
+  for (std::int64_t number = 0; number <= most; ++number) {
+    if (number >= least) all += weight;
+    if (number >= least) sum += weight * static_cast<double>(number);
+    weight *= mean / static_cast<double>(number + 1);
+  }
+  return sum / all;
+}
+
+void check_multilabel(const Made& made) {
+  const Eigen::MatrixXd& labels = made.raw.train.targets;
+  const Index topics = made.params.integer("n_classes");
+  const bool may_be_empty = made.params.flag("allow_unlabeled");
+  CHECK(labels.rows() == topics);
+  CHECK(((labels.array() == 0.0) || (labels.array() == 1.0)).all());
+  CHECK((made.x.array() == made.x.array().floor()).all());
+  CHECK(made.x.colwise().sum().minCoeff() >= 1.0);
+  CHECK(made.x.colwise().sum().mean() == doctest::Approx(made.params.number("length")).epsilon(0.05).scale(0.0));
+  CHECK((labels.colwise().sum().minCoeff() == 0.0) == may_be_empty);
+  CHECK(labels.colwise().sum().mean() ==
+        doctest::Approx(mean_of_poisson(made.params.number("n_labels"), may_be_empty ? 0 : 1, topics))
+            .epsilon(0.1)
+            .scale(0.0));
+  // What the topics are, and how much a word is used in each, comes from the seed.
+  Rng structure = stream(kContext, Stream::structure);
+  Eigen::VectorXd frequency(topics);
+  for (double& one : frequency) one = structure.uniform();
+  Matrix<double> use(made.x.rows(), topics);
+  for (double& one : use.reshaped()) one = structure.uniform();
+  for (Index topic = 0; topic < topics; ++topic) use.col(topic) /= use.col(topic).sum();
+  Index often = 0;
+  Index seldom = 0;
+  CHECK(frequency.maxCoeff(&often) > 1.5 * frequency.minCoeff(&seldom));
+  CHECK(labels.row(often).sum() > labels.row(seldom).sum());
+  // Pearson's statistic of the counts, against their mean.
+  double statistic = 0.0;
+  for (Index sample = 0; sample < made.count(); ++sample) {
+    Eigen::VectorXd share = use * labels.col(sample);
+    if (share.sum() == 0.0) share.setOnes();
+    const Eigen::VectorXd expected = share / share.sum() * made.x.col(sample).sum();
+    statistic += ((made.x.col(sample) - expected).array().square() / expected.array()).sum();
+  }
+  CHECK(statistic / static_cast<double>(made.count() * (made.x.rows() - 1)) == doctest::Approx(1.0).epsilon(0.1));
+}
+
 const std::map<std::string, void (*)(const Made&)> kDefinitions = {{"moons", check_moons},
                                                                    {"circles", check_circles},
                                                                    {"blobs", check_blobs},
@@ -198,6 +247,7 @@ const std::map<std::string, void (*)(const Made&)> kDefinitions = {{"moons", che
                                                                    {"classification", check_classification},
                                                                    {"parity", check_parity},
                                                                    {"sparse", check_sparse},
+                                                                   {"multilabel", check_multilabel},
                                                                    {"regression", check_regression},
                                                                    {"friedman1", check_friedman1},
                                                                    {"abs", check_abs},
@@ -221,7 +271,7 @@ bool has_noise(const SourceEntry& entry) {
 }  // namespace
 
 TEST_CASE("every generator makes what its definition says, for every one of its parameters") {
-  for (const auto& generators : {plane_generators(), class_generators(), regression_generators()})
+  for (const auto& generators : {plane_generators(), class_generators(), label_generators(), regression_generators()})
     for (const SourceEntry& entry : generators) {
       CAPTURE(entry.name);
       REQUIRE_MESSAGE(kDefinitions.count(entry.name) == 1, "no definition here for the data " << entry.name);

@@ -42,7 +42,7 @@ double deviation_between(const Matrix<double>& noisy, const Matrix<double>& clea
 }  // namespace
 
 TEST_CASE("every generator makes the shapes it promises, all finite, and fits its own estimate") {
-  for (const auto& generators : {plane_generators(), class_generators(), regression_generators()}) {
+  for (const auto& generators : {plane_generators(), class_generators(), label_generators(), regression_generators()}) {
     for (const SourceEntry& entry : generators) {
       CAPTURE(entry.name);
       const RawData data = make_data(entry.name, {{"n_samples", whole(57)}});
@@ -72,7 +72,7 @@ TEST_CASE("every generator makes the shapes it promises, all finite, and fits it
 }
 
 TEST_CASE("a generator gives the same data for the same seed and other data for another") {
-  for (const auto& generators : {plane_generators(), class_generators(), regression_generators()}) {
+  for (const auto& generators : {plane_generators(), class_generators(), label_generators(), regression_generators()}) {
     for (const SourceEntry& entry : generators) {
       CAPTURE(entry.name);
       const RawData first = make_data(entry.name, {}, 5);

@@ -193,3 +193,54 @@ TEST_CASE("more data than the memory holds are refused with the figure") {
   check_message(data_error([&] { load_dataset(spec, 1); }), {"not enough memory", "sparse", "B"});
 }
 #endif
+
+TEST_CASE(
+    "where the sample is the target, every kind of file loads without labels, and what there is of them is left") {
+  const TempDirectory directory;
+  directory.write("images", idx_bytes<std::uint8_t>(0x08, {3, 2}, {1, 2, 3, 4, 5, 6}));
+  directory.write("x.npy", npy_bytes<float>("<f4", "(3, 2)", {1, 2, 3, 4, 5, 6}));
+  directory.write("plain.csv", "1,2\n3,4\n5,6\n");
+  directory.write("named.csv", "a,label,b\n1,?,2\n3,cat,4\n5,,6\n");
+  struct Case {
+    const char* kind;
+    Settings settings;
+  };
+  const std::vector<Case> cases = {
+      {"idx", {{"images", text_value("images")}}},
+      {"idx", {{"images", text_value("images")}, {"labels", text_value("there is none")}}},
+      {"npy", {{"file", text_value("x.npy")}}},
+      {"npy", {{"train", text_value("x.npy")}, {"test", text_value("x.npy")}}},
+      {"csv", {{"file", text_value("plain.csv")}}},
+      {"csv", {{"train", text_value("plain.csv")}, {"test", text_value("plain.csv")}}},
+      {"csv", {{"file", text_value("named.csv")}, {"label_column", text_value("label")}}},
+  };
+  for (const Case& one : cases) {
+    CAPTURE(one.kind);
+    DataSpec spec;
+    spec.source = source_choice(one.kind, one.settings);
+    spec.base_directory = directory.path();
+    spec.test_fraction = 0.0;
+    spec.reconstruct = true;
+    const Dataset dataset = load_dataset(spec, 1);
+    CHECK(dataset.task == Task::reconstruction);
+    CHECK(as_double(dataset.train) == Matrix<double>{{1, 3, 5}, {2, 4, 6}});
+    CHECK(dataset.train.labels.empty());
+    CHECK(dataset.train.targets.size() == 0);
+    CHECK(dataset.class_names.empty());
+    CHECK(dataset.outputs() == 2);
+  }
+  // A generator's labels and targets go as well; without that, a table's last column is its label.
+  for (const char* kind : {"moons", "abs"}) {
+    DataSpec spec;
+    spec.source = source_choice(kind, {});
+    spec.reconstruct = true;
+    const Dataset dataset = load_dataset(spec, 1);
+    CHECK(dataset.train.labels.empty());
+    CHECK(dataset.test.labels.empty());
+    CHECK(dataset.outputs() == dataset.features());
+  }
+  DataSpec labelled;
+  labelled.source = source_choice("csv", {{"file", text_value("plain.csv")}});
+  labelled.base_directory = directory.path();
+  CHECK(load_dataset(labelled, 1).features() == 1);
+}

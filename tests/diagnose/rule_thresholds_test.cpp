@@ -255,10 +255,20 @@ std::vector<Pair> published_pairs() {
   };
 }
 
+std::vector<Pair> output_pairs() {
+  const auto output = [](const char* activation) {
+    return [=](HealthyTables& run) {
+      run.each_row(HealthyTables::kLayers, [=](LayerRecord& row) { row.activation = activation; });
+    };
+  };
+  return {{"double-softmax", "", output("softmax"), output("tanh")},
+          {"double-softmax", "", output("sigmoid"), output("identity")}};
+}
+
 const std::vector<Pair>& all_pairs() {
   static const std::vector<Pair> pairs = [] {
     std::vector<Pair> all;
-    for (const auto& make : {death_pairs, gradient_pairs, size_pairs, loss_pairs, published_pairs})
+    for (const auto& make : {death_pairs, gradient_pairs, size_pairs, loss_pairs, output_pairs, published_pairs})
       for (Pair& one : make()) all.push_back(std::move(one));
     return all;
   }();

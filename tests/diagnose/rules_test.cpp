@@ -40,6 +40,7 @@ struct Healthy {
         run.layers.rows.push_back(record);
       }
     }
+    run.loss = LossFacts{"cross_entropy", true};
     for (const std::int64_t step : {0, 20, 40})
       for (std::int64_t layer = 1; layer <= 3; ++layer) {
         CensusRecord record;

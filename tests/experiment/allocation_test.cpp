@@ -21,11 +21,13 @@ std::int64_t allocations_of_later_steps(const NetworkSpec& spec, const Clipping&
   for (double& value : points.reshaped()) value = rng.normal();
   const Dataset dataset = dataset_of(points);
   Network<T> network(spec, 20, 1);
-  Optimizer<T> adam(optimizer("adam"), clipping, network.parameters());
+  const Penalty penalty{1e-4, 1e-4, 1e-4};
+  Optimizer<T> adam(optimizer("adam"), clipping, penalty, network.parameters());
   ThreadPool pool(threads);
   const Choice ce = loss("cross_entropy");
-  TrainingStep<T> step(network, dataset, *find_entry(loss_table(), ce.name), ce.params, {TargetCoding::classes, 0.0},
-                       adam, 200, pool);
+  TrainingStep<T> step(network, dataset,
+                       {*find_entry(loss_table(), ce.name), ce.params, {TargetCoding::classes, 0.0}, penalty}, adam,
+                       200, pool);
   std::vector<Index> samples(200);
   for (std::size_t at = 0; at < samples.size(); ++at) samples[at] = static_cast<Index>(at);
   double measured = 0.0;

@@ -51,7 +51,7 @@ std::vector<StudyOutcome> both_ways(const ExperimentSpec& spec, std::size_t coun
 }  // namespace
 
 TEST_CASE("a pack has the bits of its networks trained one by one: every activation that can be packed") {
-  for (const ActivationEntry& entry : activation_table()) {
+  for (const ActivationEntry& entry : hidden_activations()) {
     if (entry.name == "rrelu") continue;
     CAPTURE(entry.name);
     std::vector<std::string> overrides = {"network.layers.0.activation=" + entry.name};

@@ -142,7 +142,7 @@ TEST_CASE("every activation agrees with its textbook formula in float64") {
   for (const double x : {-40.0, -1e-3, -1e-9, 1e-9, 1e-3, 25.0, 40.0}) z.push_back(x);
   std::vector<double> a(z.size());
   std::vector<double> d(z.size());
-  for (const ActivationEntry& entry : activation_table())
+  for (const ActivationEntry& entry : hidden_activations())
     for (const Choice& choice : variants_of(entry)) {
       const Naive naive = naive_of(choice);
       evaluate_activation(choice, z, a, d);
@@ -157,7 +157,7 @@ TEST_CASE("every activation agrees with its textbook formula in float64") {
 }
 
 TEST_CASE("the slope that initialisers are told is that of a function that is linear below 0, else 0") {
-  for (const ActivationEntry& entry : activation_table())
+  for (const ActivationEntry& entry : hidden_activations())
     for (const Choice& choice : variants_of(entry)) {
       CAPTURE(entry.name);
       const Naive naive = naive_of(choice);
@@ -180,7 +180,7 @@ TEST_CASE("the shape that bounds rely on is that of the function, and it is comp
                                         activation("celu", {{"alpha", 0.5}}),
                                         activation("gelu", {{"approximate", "tanh"}})};
   std::vector<Choice> choices;
-  for (const ActivationEntry& entry : activation_table()) choices.push_back(activation(entry.name));
+  for (const ActivationEntry& entry : hidden_activations()) choices.push_back(activation(entry.name));
   choices.insert(choices.end(), variants.begin(), variants.end());
   for (const Choice& choice : choices) {
     CAPTURE(choice.name);
@@ -261,7 +261,7 @@ TEST_CASE("a NaN passes through every activation, in both precisions") {
     CHECK(std::isfinite(a[0]));
     CHECK(std::isfinite(a[2]));
   };
-  for (const ActivationEntry& entry : activation_table()) {
+  for (const ActivationEntry& entry : hidden_activations()) {
     check(0.0F, activation(entry.name));
     check(0.0, activation(entry.name));
   }
@@ -335,4 +335,96 @@ TEST_CASE("rrelu draws its slopes from U(lower, upper), by column and unit alone
   CHECK(all.mean() == doctest::Approx(11.0 / 48.0).epsilon(0.01));
   CHECK(slopes_of(64, 10, 5) == all.middleCols(64, 10));
   CHECK(slopes_of(0, 200, 6) != all);
+}
+
+namespace {
+
+/// softmax over `units` units of 130 columns, which are no shard's size: the whole call, and what it leaves.
+template <class T>
+struct SoftmaxRun {
+  Matrix<T> z, saved, a;
+  Vector<T> bias;
+
+  explicit SoftmaxRun(Index units) : z(units, 130), a(units, 130), bias(units) {
+    Rng rng(9, Purpose::generator);
+    for (T& value : z.reshaped()) value = static_cast<T>(4.0 * rng.normal());
+    for (T& value : bias) value = static_cast<T>(rng.normal());
+    saved = z;
+    find_entry(activation_table(), "softmax")->make<T>({})->forward(call());
+  }
+  ForwardCall<T> call() {
+    ForwardCall<T> call;
+    call.units = call.stride = z.rows();
+    call.columns = z.cols();
+    call.z = saved.data();
+    call.a = a.data();
+    call.bias = bias.data();
+    return call;
+  }
+};
+
+}  // namespace
+
+TEST_CASE("softmax is exp(z)/sum over the units, and its backward multiplies by the whole Jacobian") {
+  const auto check = [](auto zero, double tolerance) {
+    using T = decltype(zero);
+    for (const Index units : {1, 2, 10, 16, 35}) {
+      SoftmaxRun<T> run(units);
+      CAPTURE(units);
+      const Matrix<double> z = (run.z.colwise() + run.bias).template cast<double>();
+      Matrix<double> expected = z.array().exp().matrix();
+      for (Index column = 0; column < z.cols(); ++column) expected.col(column) /= expected.col(column).sum();
+      CHECK((run.a.template cast<double>() - expected).cwiseAbs().maxCoeff() <= tolerance);
+      Matrix<T> delta(units, 130);
+      Rng rng(10, Purpose::generator);
+      for (T& value : delta.reshaped()) value = static_cast<T>(rng.normal());
+      const Matrix<double> given = delta.template cast<double>();
+      Vector<T> sums(units);
+      BackwardCall<T> back;
+      back.units = back.stride = units;
+      back.columns = 130;
+      back.saved = run.saved.data();
+      back.delta = delta.data();
+      back.delta_sum = sums.data();
+      find_entry(activation_table(), "softmax")->make<T>({})->backward(back);
+      Vector<double> total = Vector<double>::Zero(units);
+      for (Index column = 0; column < 130; ++column) {
+        const Vector<double> a = expected.col(column);
+        const Matrix<double> jacobian = Matrix<double>(a.asDiagonal()) - a * a.transpose();
+        const Vector<double> want = jacobian * given.col(column);
+        CHECK((delta.col(column).template cast<double>() - want).cwiseAbs().maxCoeff() <= 8.0 * tolerance);
+        total += want;
+      }
+      CHECK((sums.template cast<double>() - total).cwiseAbs().maxCoeff() <= 1000.0 * tolerance);
+    }
+  };
+  check(0.0F, 1e-6);
+  check(0.0, 1e-14);
+}
+
+TEST_CASE("softmax of huge numbers is finite, a NaN spoils its column alone, and what is measured is the diagonal") {
+  Matrix<float> z(3, 3);
+  z << 1000.0F, -1000.0F, 1.0F, 0.0F, -1001.0F, std::numeric_limits<float>::quiet_NaN(), -1000.0F, -1002.0F, 0.0F;
+  Matrix<float> a(3, 3);
+  const Vector<float> bias = Vector<float>::Zero(3);
+  CensusSums<float> sums;
+  sums.resize(3);
+  ForwardCall<float> call;
+  call.units = call.columns = call.stride = 3;
+  call.z = z.data();
+  call.a = a.data();
+  call.bias = bias.data();
+  find_entry(activation_table(), "softmax")->make<float>({})->forward(call);
+  CHECK(a.col(0) == Eigen::Vector3f(1.0F, 0.0F, 0.0F));
+  CHECK(a.col(1).sum() == doctest::Approx(1.0));
+  CHECK(a(0, 1) == doctest::Approx(0.66524096));
+  for (Index unit = 0; unit < 3; ++unit) CHECK(std::isnan(a(unit, 2)));
+  z << 1.0F, 0.0F, 0.0F, 0.0F, 0.0F, 0.0F, 0.0F, 0.0F, 0.0F;
+  call.census = &sums;
+  find_entry(activation_table(), "softmax")->make<float>({})->forward(call);
+  const float e = std::exp(1.0F);
+  CHECK(sums.steepest[0] == doctest::Approx(e / (e + 2) * 2 / (e + 2)));
+  CHECK(sums.steepest[1] == doctest::Approx(2.0 / 9.0));
+  CHECK(sums.active[2] == 3.0F);
+  CHECK(sums.margin[0] == -std::numeric_limits<float>::infinity());
 }

@@ -48,7 +48,7 @@ const std::map<std::string, std::vector<Case>>& cases() {
 
 template <class Check>
 void for_each_case(Check check) {
-  for (const ActivationEntry& entry : activation_table()) {
+  for (const ActivationEntry& entry : hidden_activations()) {
     CAPTURE(entry.name);
     REQUIRE(cases().count(entry.name) == 1);
     int number = 0;

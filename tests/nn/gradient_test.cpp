@@ -74,16 +74,11 @@ struct Bench {
     std::vector<Matrix<double>> all;
     for (const Parameter<double>* parameter : network.parameters())
       all.emplace_back(parameter->value.rows(), parameter->value.cols());
-    std::vector<std::size_t> first_of_layer;
-    std::size_t count = 0;
-    for (std::size_t layer = 0; layer < network.depth(); ++layer) {
-      first_of_layer.push_back(count);
-      count += network.layer(layer).parameters().size();
-    }
+    const std::vector<ByRole<std::size_t>> places = parameter_places(network);
     for (const Tile& tile : tiles)
       network.layer(tile.layer)
           .gradient(state.input_of(tile.layer), state.layer(tile.layer), kBatch, static_cast<Index>(shards.size()),
-                    tile, all[first_of_layer[tile.layer] + tile.parameter].data() + tile.begin);
+                    tile, all[places[tile.layer][place_of(tile.role)]].data() + tile.begin);
     return all;
   }
 
@@ -115,7 +110,7 @@ struct Bench {
 }  // namespace
 
 TEST_CASE("gradients of every layer, activation and loss agree with central differences") {
-  for (const ActivationEntry& entry : activation_table()) {
+  for (const ActivationEntry& entry : hidden_activations()) {
     for (const LossEntry& loss_entry : loss_table()) {
       NetworkSpec spec;
       spec.layers = {dense("a", 7, activation(entry.name)), dropout("drop", 0.3), dense("b", 6, activation(entry.name)),
@@ -127,6 +122,34 @@ TEST_CASE("gradients of every layer, activation and loss agree with central diff
       CHECK(error <= 1e-6);
     }
   }
+}
+
+TEST_CASE("gradients of every output with every loss, on logits and on probabilities") {
+  for (const ActivationEntry& entry : activation_table())
+    for (const LossEntry& loss_entry : loss_table())
+      for (const Choice& chosen : variants_of(loss_entry)) {
+        // Outputs that are no probabilities are clipped, or have a sum of about 0: not smooth, and no number to
+        // compare.
+        if (takes_network_probabilities(chosen) && entry.name != "softmax" && entry.name != "sigmoid") continue;
+        NetworkSpec spec;
+        spec.layers = {dense("a", 6, activation("tanh")), dense("out", kOutputs, activation(entry.name))};
+        Bench bench(spec, chosen);
+        CAPTURE(entry.name);
+        CAPTURE(loss_entry.name);
+        CHECK(bench.worst_relative_error() <= 1e-6);
+      }
+}
+
+TEST_CASE("a layer without biases has no parameter for them, and the right gradients") {
+  NetworkSpec spec;
+  spec.layers = {dense("a", 7, activation("prelu"), weights("he_normal"), biases("none")),
+                 dense("b", 6, activation("elu"), weights("he_normal"), biases("none")),
+                 dense("out", kOutputs, activation("softmax"))};
+  Bench bench(spec, loss("mse"));
+  CHECK(bench.network.parameters().size() == 5);  // W and slopes, W, W and b
+  CHECK(bench.network.layer(0).parameter(ParameterRole::bias) == nullptr);
+  CHECK(bench.network.layer(0).bias_of(3) == 0.0);
+  CHECK(bench.worst_relative_error() <= 1e-6);
 }
 
 TEST_CASE("gradients hold for other parameters of the activations") {

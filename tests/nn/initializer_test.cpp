@@ -118,6 +118,7 @@ const std::set<std::string> kWeightsBias = {"pytorch", "rai"};
 const std::map<std::string, std::function<Distribution(const ParamValues&)>>& bias_formulas() {
   using P = const ParamValues&;
   static const std::map<std::string, std::function<Distribution(P)>> all = {
+      {"none", [](P) { return normal(0.0); }},  // nothing: what a sum would add of it
       {"zeros", [](P) { return normal(0.0); }},
       {"constant", [](P p) { return normal(0.0, p.number("value")); }},
       {"normal", [](P p) { return normal(p.number("std") * p.number("std"), p.number("mean")); }},

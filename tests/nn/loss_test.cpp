@@ -38,15 +38,16 @@ const std::map<std::string, Formula>& formulas() {
          const double error = std::abs(y - t);
          return error <= bend ? 0.5 * error * error : bend * (error - 0.5 * bend);
        })},
-      {"bce", mean_of([](P, double y, double t) {
-         const double p = 1.0 / (1.0 + std::exp(-y));
+      {"bce", mean_of([](P params, double y, double t) {
+         const double p = params.flag("from_logits") ? 1.0 / (1.0 + std::exp(-y)) : y;
          return -t * std::log(p) - (1.0 - t) * std::log(1.0 - p);
        })},
       {"cross_entropy",
-       [](P, const Vector<double>& y, const Vector<double>&, int label) {
+       [](P params, const Vector<double>& y, const Vector<double>&, int label) {
+         const auto weight = [&](double one) { return params.flag("from_logits") ? std::exp(one) : one; };
          double sum = 0.0;
-         for (const double one : y) sum += std::exp(one);
-         return -std::log(std::exp(y[label]) / sum);
+         for (const double one : y) sum += weight(one);
+         return -std::log(weight(y[label]) / sum);
        }},
   };
   return all;
@@ -76,12 +77,12 @@ Evaluated evaluate(const Choice& choice, const Matrix<double>& y, const Matrix<d
 TEST_CASE("every loss, and its gradient, agrees with its definition") {
   Rng rng(4, Purpose::generator);
   for (const Index rows : {2, 10, 16, 35}) {
-    Matrix<double> y(rows, 9);
+    Matrix<double> values(rows, 9);
     Matrix<double> t(rows, 9);
     std::vector<std::int32_t> labels;
     for (Index column = 0; column < 9; ++column) {
       for (Index row = 0; row < rows; ++row) {
-        y(row, column) = 3.0 * rng.normal();
+        values(row, column) = 3.0 * rng.normal();
         t(row, column) = rng.uniform();
       }
       labels.push_back(static_cast<std::int32_t>(rng.below(static_cast<std::uint64_t>(rows))));
@@ -89,6 +90,8 @@ TEST_CASE("every loss, and its gradient, agrees with its definition") {
     for (const LossEntry& entry : loss_table())
       for (const Choice& choice : variants_of(entry)) {
         CAPTURE(entry.name);
+        const bool logits = !takes_network_probabilities(choice);
+        const Matrix<double> y = logits ? values : Matrix<double>((values.array().abs() + 0.1) / 20.0);
         const Evaluated out = evaluate(choice, y, t, labels);
         for (Index column = 0; column < 9; ++column) {
           const auto at = [&](Index row, double step) {
@@ -118,14 +121,61 @@ TEST_CASE("cross entropy and bce are stable for huge logits") {
   CHECK(bce.delta.allFinite());
 }
 
+TEST_CASE("bce on probabilities is PyTorch's BCELoss at the ends, and of what lies outside the nearest end") {
+  const Settings probabilities = {{"from_logits", false}};
+  Matrix<double> p(1, 6);
+  Matrix<double> t(1, 6);
+  p << 0.0, 1.0, 0.0, -0.2, 1.5, 1e-50;
+  t << 1.0, 1.0, 0.25, 1.0, 0.0, 1.0;
+  const Evaluated out = evaluate(loss("bce", probabilities), p, t, {});
+  CHECK(out.losses[0] == 100.0);  // log 0 counts as -100
+  CHECK(out.losses[1] == 0.0);
+  CHECK(out.losses[2] == 25.0);
+  CHECK(out.losses[3] == 100.0);
+  CHECK(out.losses[4] == 100.0);
+  CHECK(out.losses[5] == 100.0);    // log 1e-50 is -115
+  CHECK(out.delta(0, 0) == -1e12);  // (p - t) / max(p (1 - p), 1e-12)
+  CHECK(out.delta(0, 2) == -0.25e12);
+  CHECK(out.delta(0, 3) == 0.0);
+  CHECK(out.delta(0, 4) == 0.0);
+}
+
+TEST_CASE("cross entropy on probabilities scales them to a sum of 1 and clips at 1e-7, as Keras does") {
+  const Settings probabilities = {{"from_logits", false}};
+  Matrix<double> p(2, 4);
+  p << 0.2, 0.0, 3.0, -0.1,  //
+      0.6, 1.0, 1.0, 0.4;
+  const Evaluated out = evaluate(loss("cross_entropy", probabilities), p, p, {0, 0, 0, 0});
+  CHECK(out.losses[0] == doctest::Approx(std::log(4.0)).epsilon(1e-14));
+  CHECK(out.losses[1] == doctest::Approx(-std::log(1e-7)).epsilon(1e-14));
+  CHECK(out.losses[2] == doctest::Approx(-std::log(0.75)).epsilon(1e-14));
+  CHECK(out.losses[3] == doctest::Approx(-std::log(1e-7)).epsilon(1e-14));
+  CHECK(out.delta(0, 0) == doctest::Approx(1.0 / 0.8 - 1.0 / 0.2).epsilon(1e-14));
+  CHECK(out.delta(1, 0) == doctest::Approx(1.0 / 0.8).epsilon(1e-14));
+  for (const Index clipped : {1, 3}) CHECK((out.delta.col(clipped).array() == 0.0).all());
+  // Nothing to divide by: no number, as in Keras.
+  const Matrix<double> nothing = Matrix<double>::Zero(2, 1);
+  CHECK(std::isnan(evaluate(loss("cross_entropy", probabilities), nothing, nothing, {0}).losses[0]));
+}
+
+TEST_CASE("which losses apply a sigmoid or softmax of their own") {
+  CHECK(takes_logits(loss("bce")));
+  CHECK(takes_logits(loss("cross_entropy")));
+  CHECK_FALSE(takes_logits(loss("bce", {{"from_logits", false}})));
+  CHECK(takes_network_probabilities(loss("cross_entropy", {{"from_logits", false}})));
+  CHECK_FALSE(takes_logits(loss("mse")));
+  CHECK_FALSE(takes_network_probabilities(loss("mse")));
+}
+
 TEST_CASE("a NaN output gives a NaN loss") {
   Matrix<double> y = Matrix<double>::Zero(3, 1);
   y(1, 0) = std::numeric_limits<double>::quiet_NaN();
   const Matrix<double> t = Matrix<double>::Zero(3, 1);
-  for (const LossEntry& entry : loss_table()) {
-    CAPTURE(entry.name);
-    CHECK(std::isnan(evaluate(loss(entry.name), y, t, {0}).losses[0]));
-  }
+  for (const LossEntry& entry : loss_table())
+    for (const Choice& choice : variants_of(entry)) {
+      CAPTURE(entry.name);
+      CHECK(std::isnan(evaluate(choice, y, t, {1}).losses[0]));
+    }
 }
 
 TEST_CASE("with one output, samples side by side give the bits of samples far apart") {

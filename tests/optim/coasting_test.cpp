@@ -51,7 +51,9 @@ double rate_at(int step) { return kRate * (step % 3 == 0 ? 1.0 : 0.6); }
 template <class T>
 class Coast {
  public:
-  Coast(const Choice& choice, bool decays) : optimizer_(choice, {}, parameters(decays)) {
+  /// `l2`: of a penalty, whose gradient 2·l2·θ is all that there is.
+  Coast(const Choice& choice, bool decays, double l2)
+      : l2_(l2), optimizer_(choice, {}, {0.0, l2, 0.0}, parameters(decays)) {
     for (Index element = 0; element < kElements; ++element)
       parameter_.value(element, 0) = static_cast<T>((element % 2 == 0 ? 1.0 : -1.0) * std::exp2(element % 9 - 4));
     Matrix<T> gradient(kElements, 1);
@@ -68,9 +70,9 @@ class Coast {
     for (Index element = 0; element < kElements; ++element) rest.push_back(optimizer_.rest(0, rates, element));
   }
 
-  /// One more step without a gradient.
+  /// One more step without a gradient of the loss.
   const Matrix<T>& go_on() {
-    move(Matrix<T>::Zero(kElements, 1), kWarm + steps_++);
+    move(Matrix<T>(static_cast<T>(2.0 * l2_) * parameter_.value), kWarm + steps_++);
     return parameter_.value;
   }
 
@@ -90,6 +92,7 @@ class Coast {
     optimizer_.sweep(0, 0, kElements, gradient.data());
   }
 
+  double l2_;
   Parameter<T> parameter_;
   Optimizer<T> optimizer_;
   int steps_ = 0;
@@ -115,9 +118,9 @@ Factors factors_of(const Coast<T>& coast, const Matrix<T>& value, double roundin
 }
 
 template <class T>
-void check(const Choice& choice, bool decays) {
+void check(const Choice& choice, bool decays, double l2) {
   const double rounding = kCoasting * static_cast<double>(std::numeric_limits<T>::epsilon());
-  Coast<T> coast(choice, decays);
+  Coast<T> coast(choice, decays, l2);
   Matrix<T> value = coast.start;
   bool moved = false;
   for (int step = 0; step < kCoasting; ++step) {
@@ -158,7 +161,10 @@ TEST_CASE_TEMPLATE("what an optimiser answers of parameters without a gradient i
       CAPTURE(variant);
       for (const bool decays : {true, false}) {
         CAPTURE(decays);
-        check<T>(optimizer(entry.name, settings), decays);
+        for (const double l2 : {0.0, 0.005}) {
+          CAPTURE(l2);
+          check<T>(optimizer(entry.name, settings), decays, l2);
+        }
       }
       ++variant;
     }

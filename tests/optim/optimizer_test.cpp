@@ -40,7 +40,7 @@ void check(const Choice& choice, const std::function<Rule()>& make_rule, double 
     expected.push_back(parameter.value.data()[element]);
     rules.push_back(make_rule());
   }
-  Optimizer<double> optimizer(choice, {}, {&parameter});
+  Optimizer<double> optimizer(choice, {}, {}, {&parameter});
   for (int step = 0; step < kSteps; ++step) {
     for (Index element = 0; element < parameter.value.size(); ++element)
       gradient.data()[element] = gradient_at(element, step);
@@ -132,7 +132,7 @@ TEST_CASE("every optimiser follows its formula, for every one of its parameters 
           choice, [&] { return formulas().at(entry.name)(choice.params, 0.05); }, 0.05);
       Parameter<double> parameter;
       parameter.value.resize(1, 1);
-      CHECK(Optimizer<double>(choice, {}, {&parameter}).base_lr() == choice.params.number("lr"));
+      CHECK(Optimizer<double>(choice, {}, {}, {&parameter}).base_lr() == choice.params.number("lr"));
     }
   }
 }
@@ -158,7 +158,7 @@ TEST_CASE("a sweep's sums agree with naive ones, before clipping, over many bloc
     gradient.data()[at] = static_cast<float>(10.0 * rng.normal());
   }
   const Matrix<float> before = parameter.value;
-  Optimizer<float> optimizer(test::optimizer("sgd"), {std::nullopt, 0.5}, {&parameter});
+  Optimizer<float> optimizer(test::optimizer("sgd"), {std::nullopt, 0.5}, {}, {&parameter});
   optimizer.begin_step(0.1);
   const SweepSums sums = optimizer.sweep(0, 0, parameter.value.size(), gradient.data());
   const Matrix<double> g = gradient.cast<double>();
@@ -176,7 +176,7 @@ TEST_CASE("clipping by norm scales the whole gradient by norm / (‖g‖ + 1e-6)
     Parameter<double> parameter;
     parameter.value = Matrix<double>::Zero(2, 1);
     const double gradient[] = {3.0, 4.0};
-    Optimizer<double> optimizer(test::optimizer("sgd"), {limit, std::nullopt}, {&parameter});
+    Optimizer<double> optimizer(test::optimizer("sgd"), {limit, std::nullopt}, {}, {&parameter});
     REQUIRE(optimizer.needs_global_norm());
     optimizer.begin_step(1.0);
     optimizer.set_global_norm(std::sqrt(optimizer.measure(gradient, 2).gradient_square));

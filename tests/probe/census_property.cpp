@@ -39,13 +39,16 @@ void run(const RandomExperiment& one, std::uint64_t seed, Tally& tally) {
   const std::string loss_name = one.dataset.task == Task::classification ? "cross_entropy" : "mse";
   const Choice chosen = loss(loss_name);
   const LossEntry& entry = *find_entry(loss_table(), loss_name);
-  Optimizer<T> optimizer(one.optimizer, one.clipping, network.parameters());
-  TrainingStep<T> step(network, one.dataset, entry, chosen.params, plan_targets(entry, one.dataset, network.outputs()),
-                       optimizer, one.batch, pool);
+  Optimizer<T> optimizer(one.optimizer, one.clipping, one.penalty, network.parameters());
+  const Choice& output = std::get<DenseSpec>(one.network.layers.back().kind).activation;
+  TrainingStep<T> step(
+      network, one.dataset,
+      {entry, chosen.params, plan_targets(chosen, output, one.dataset, network.outputs()), one.penalty}, optimizer,
+      one.batch, pool);
   LazyExtent<T> extent(one.dataset, pool);
   const auto exact = make_exact_census(network, one.dataset, extent, pool, seed);
   const auto brute = make_brute_census(network, one.dataset, extent, pool);
-  Prognosis<T> prognosis(network, optimizer, extent);
+  Prognosis<T> prognosis(network, optimizer, one.penalty, extent);
   // Rates may change on the way.
   const Schedule schedule(choose(schedule_table(), rng.uniform() < 0.5 ? "constant" : "cosine"),
                           static_cast<std::int64_t>(rng.below(10)), 0.1);

@@ -267,9 +267,9 @@ TEST_CASE("a planted unit in layer 2 revives at the step that arithmetic by hand
   const Dataset dataset = regression_of(Matrix<double>::Ones(1, 1), Matrix<double>::Constant(1, 1, 3.0));
   ThreadPool pool(1);
   const Choice mse = loss("mse");
-  Optimizer<double> sgd(optimizer("sgd"), {}, network.parameters());
-  TrainingStep<double> step(network, dataset, *find_entry(loss_table(), "mse"), mse.params, {TargetCoding::values, 0.0},
-                            sgd, 1, pool);
+  Optimizer<double> sgd(optimizer("sgd"), {}, {}, network.parameters());
+  TrainingStep<double> step(
+      network, dataset, {*find_entry(loss_table(), "mse"), mse.params, {TargetCoding::values, 0.0}, {}}, sgd, 1, pool);
   LazyExtent<double> extent(dataset, pool);
   const auto census = make_exact_census(network, dataset, extent, pool, 0);
 
@@ -359,4 +359,24 @@ TEST_CASE("a part of the network gives the bits of the whole") {
     for (Index sample = 0; sample < 100; ++sample)
       CHECK(part_runner.state().layer(1).output(static_cast<Index>(row), sample) ==
             whole_runner.state().layer(1).output(kept[1][row], sample));
+}
+
+TEST_CASE("outputs that differ by a random slope alone are those of a collapsed network") {
+  NetworkSpec spec;
+  spec.layers = {dense("dead", 4, activation("relu"), weights("zeros"), biases("constant", {{"value", -1.0}})),
+                 dense("out", 1, activation("rrelu"), weights("zeros"), biases("constant", {{"value", -1.0}}))};
+  Network<double> network(spec, 2, 0);
+  Matrix<double> points = Matrix<double>::Random(2, 30);
+  const Dataset dataset = regression_of(points, Matrix<double>::Zero(1, 30));
+  ThreadPool pool(1);
+  const Choice mse = loss("mse");
+  Optimizer<double> sgd(optimizer("sgd"), {}, {}, network.parameters());
+  TrainingStep<double> step(
+      network, dataset, {*find_entry(loss_table(), "mse"), mse.params, {TargetCoding::values, 0.0}, {}}, sgd, 30, pool);
+  std::vector<Index> samples(30);
+  std::iota(samples.begin(), samples.end(), Index{0});
+  step.compute(samples, {true, Measure::activity, 0, 0});
+  CHECK_FALSE(step.activity().outputs_differ);
+  LazyExtent<double> extent(dataset, pool);
+  CHECK(make_exact_census(network, dataset, extent, pool, 0)->take(network, &step.activity()).collapsed);
 }

@@ -21,6 +21,7 @@ struct Fixture {
   Dataset dataset;
   NetworkSpec spec;
   std::vector<Index> samples;
+  Penalty penalty;
 
   explicit Fixture(Index batch) : points(4, 150) {
     Rng rng(8, Purpose::generator);
@@ -49,9 +50,11 @@ struct Measured {
   Measured(const Fixture& fixture, int threads) : network(fixture.spec, 4, 5) {
     ThreadPool pool(threads);
     const Choice ce = loss("cross_entropy");
-    Optimizer<T> sgd(optimizer("sgd"), {}, network.parameters());
-    TrainingStep<T> step(network, fixture.dataset, *find_entry(loss_table(), "cross_entropy"), ce.params,
-                         {TargetCoding::classes, 0.0}, sgd, static_cast<Index>(fixture.samples.size()), pool);
+    Optimizer<T> sgd(optimizer("sgd"), {}, fixture.penalty, network.parameters());
+    TrainingStep<T> step(
+        network, fixture.dataset,
+        {*find_entry(loss_table(), "cross_entropy"), ce.params, {TargetCoding::classes, 0.0}, fixture.penalty}, sgd,
+        static_cast<Index>(fixture.samples.size()), pool);
     step.compute(fixture.samples, {true, Measure::batch, 0, 0});
     step.apply(0.1, false);
     for (const std::size_t layer : network.unit_layers()) layers.push_back(step.statistics(layer));
@@ -231,4 +234,26 @@ TEST_CASE("the running average is that of the batches, each counting 0.99 times 
   CHECK(average.batches() == 2);
   CHECK(average.mean().trace == doctest::Approx((0.99 * 8.0 + 2.0) / 1.99).epsilon(1e-14));
   CHECK(average.mean().signal == doctest::Approx((0.99 * 2.0 - 1.0) / 1.99).epsilon(1e-14));
+}
+
+TEST_CASE("with penalties and without biases, the noise is that of whole gradients, sample by sample") {
+  Fixture fixture(40);
+  fixture.penalty = {0.02, 0.03, 0.04};
+  std::get<DenseSpec>(fixture.spec.layers[1].kind).bias_init = biases("none");
+  const auto square_of = [](const Measured<double>& measured) {
+    double sum = 0.0;
+    for (const std::size_t layer : measured.network.unit_layers())
+      for (const ParameterRole role : {ParameterRole::weight, ParameterRole::bias})
+        sum += measured.result.of(layer, role).gradient_square;
+    return sum;
+  };
+  const Measured<double> whole(fixture, 1);
+  double mean = 0.0;
+  for (const Index sample : std::vector<Index>(fixture.samples)) {
+    fixture.samples = {sample};
+    mean += square_of(Measured<double>(fixture, 1)) / 40.0;
+  }
+  const GradientNoise expected = gradient_noise(mean, square_of(whole), 40);
+  CHECK(whole.noise.trace == doctest::Approx(expected.trace).epsilon(1e-10));
+  CHECK(whole.noise.signal == doctest::Approx(expected.signal).epsilon(1e-10));
 }

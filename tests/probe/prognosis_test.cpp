@@ -35,15 +35,15 @@ NetworkSpec two_layers(const Choice& phi = activation("relu"), bool with_dropout
 
 /// Trains a network for some steps, with a census and a prognosis at each.
 struct Bench {
-  Bench(const NetworkSpec& spec, const Choice& rule)
+  Bench(const NetworkSpec& spec, const Choice& rule, const Penalty& penalty = {})
       : dataset(points_of(3, 60)),
         network(spec, 3, 4),
-        optimizer(rule, {}, network.parameters()),
-        step(network, dataset, *find_entry(loss_table(), "mse"), mse.params, {TargetCoding::values, 0.0}, optimizer, 20,
-             pool),
+        optimizer(rule, {}, penalty, network.parameters()),
+        step(network, dataset, {*find_entry(loss_table(), "mse"), mse.params, {TargetCoding::values, 0.0}, penalty},
+             optimizer, 20, pool),
         extent(dataset, pool),
         census(make_exact_census(network, dataset, extent, pool, 0)),
-        prognosis(network, optimizer, extent) {}
+        prognosis(network, optimizer, penalty, extent) {}
 
   void look() {
     const CensusResult result = census->take(network, nullptr);
@@ -144,6 +144,54 @@ TEST_CASE("decoupled and sgd's own decay shrink weight and bias together: the lo
     bench.look();
     CHECK(bench.lock(0, 2) == Lock::domain);
   }
+}
+
+TEST_CASE("an L2 penalty shrinks the weights of a dead unit and leaves its bias: the lock allows for that") {
+  const Penalty l2{0.0, 0.05, 0.0};
+  Bench bench(two_layers(), optimizer("sgd"), l2);
+  bench.bias(0).value(2, 0) = -100.0F;  // z = w x + b comes nearer to b, which is dead
+  bench.look();
+  CHECK(bench.lock(0, 2) == Lock::domain);
+  const float before = bench.weight(0).value(2, 1);
+  bench.train(50);
+  CHECK(std::abs(bench.weight(0).value(2, 1)) < 0.98F * std::abs(before));  // it moves all the same
+  // Dead by its weights alone, with a bias that is alive: as they shrink, z goes to b.
+  Bench revived(two_layers(), optimizer("sgd"), l2);
+  auto& points = std::get<Matrix<double>>(revived.dataset.train.features);
+  CHECK(points.cols() == 60);
+  revived.weight(0).value.row(2).setZero();
+  revived.bias(0).value(2, 0) = 0.5F;
+  revived.look();
+  CHECK(revived.lock(0, 2) == Lock::none);
+  // Through adaptive rates, or where L1 pushes every weight by the same distance, nothing is sure.
+  for (const char* rule : {"adam", "adamw"}) {
+    Bench adaptive(two_layers(), optimizer(rule), l2);
+    adaptive.bias(0).value(2, 0) = -100.0F;
+    adaptive.look();
+    CHECK(adaptive.lock(0, 2) == Lock::none);
+  }
+  Bench l1(two_layers(), optimizer("sgd"), {1e-3, 0.0, 0.0});
+  l1.bias(0).value(2, 0) = -100.0F;
+  l1.look();
+  CHECK(l1.lock(0, 2) == Lock::none);
+}
+
+TEST_CASE(
+    "a penalty on activations moves what lies below a wholly dead layer: only that layer's units stay as they are") {
+  const auto wholly_dead = [](const Penalty& penalty) {
+    auto bench = std::make_unique<Bench>(two_layers(), optimizer("sgd"), penalty);
+    bench->bias(1).value.setConstant(-20.0F);
+    bench->look();
+    return bench;
+  };
+  CHECK(wholly_dead({})->lock(1, 0) == Lock::frozen);
+  const auto bench = wholly_dead({0.0, 0.0, 0.01});
+  CHECK(bench->lock(1, 0) == Lock::none);
+  const Matrix<float> before = bench->weight(0).value;
+  const Matrix<float> own = bench->weight(1).value;
+  bench->train(3);
+  CHECK(bench->weight(0).value != before);
+  CHECK(bench->weight(1).value == own);
 }
 
 TEST_CASE("dropout before the first layer: the box is what dropout can make of the data") {

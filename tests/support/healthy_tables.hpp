@@ -17,6 +17,7 @@ struct HealthyTables : RunTables {
 
   explicit HealthyTables(std::int64_t rows = 100) {
     steps.present = layers.present = census.present = units.present = true;
+    loss = LossFacts{"cross_entropy", true};
     for (std::int64_t step = 0; step < rows; ++step) {
       const std::int64_t epoch = 4 * step / rows;
       StepRecord row;

@@ -20,13 +20,11 @@ std::vector<Matrix<double>> naive_preactivations(Network<T>& network, const Matr
   std::vector<Matrix<double>> all;
   Matrix<double> h = input;
   for (const std::size_t layer : network.unit_layers()) {
-    const auto parameters = network.layer(layer).parameters();
-    const Matrix<double> w = parameters[0]->value.template cast<double>();
-    const Matrix<double> b = parameters[1]->value.template cast<double>();
+    const Matrix<double> w = network.layer(layer).weights().template cast<double>();
     Matrix<double> z(w.rows(), h.cols());
     for (Index unit = 0; unit < w.rows(); ++unit)
       for (Index sample = 0; sample < h.cols(); ++sample) {
-        double sum = b(unit, 0);
+        auto sum = static_cast<double>(network.layer(layer).bias_of(unit));
         for (Index input_at = 0; input_at < w.cols(); ++input_at) sum += w(unit, input_at) * h(input_at, sample);
         z(unit, sample) = sum;
       }

@@ -13,13 +13,15 @@ struct RandomExperiment {
   Dataset dataset;
   Choice optimizer;
   Clipping clipping;
+  Penalty penalty;
   bool random_layers = false;  ///< dropout or rrelu
   double lr = 0.01;
   Index batch = 8;
   Index threads = 1;
 };
 
-/// Depth 1 to 6 hidden layers of 1 to 64 units; every activation, optimiser, dropout, decay, clipping; rates, biases
+/// Depth 1 to 6 hidden layers of 1 to 64 units; every activation and output, optimiser, dropout, decay, penalty,
+/// clipping; with and without biases; rates, biases
 /// and data from tame to absurd, with repeated and constant samples.
 inline RandomExperiment draw_experiment(std::uint64_t seed) {
   Rng rng(seed, Purpose::generator, 77);
@@ -41,7 +43,7 @@ inline RandomExperiment draw_experiment(std::uint64_t seed) {
   if (chance(0.03)) points = points.col(0).replicate(1, samples).eval();
 
   // Half of all layers are relu: it is what dies.
-  const auto names = activation_table();
+  const auto names = hidden_activations();
   const auto draw_activation = [&] {
     if (chance(0.5)) return activation("relu");
     const std::string name = names[rng.below(names.size())].name;
@@ -96,6 +98,16 @@ inline RandomExperiment draw_experiment(std::uint64_t seed) {
   if (chance(0.1)) one.clipping.value = log_uniform(0.01, 1.0);
   one.lr = rule == "sgd" ? log_uniform(1e-3, 2.0) : log_uniform(1e-4, 0.3);
   one.batch = std::min<Index>(samples, static_cast<Index>(log_uniform(1.0, 100.0)));
+  // Outputs of every kind, layers without biases, penalties.
+  auto& output = std::get<DenseSpec>(one.network.layers.back().kind);
+  const auto outputs = activation_table();
+  if (chance(0.3)) output.activation = activation(outputs[rng.below(outputs.size())].name);
+  for (LayerSpec& layer : one.network.layers)
+    if (auto* some = std::get_if<DenseSpec>(&layer.kind); some != nullptr && chance(0.1))
+      some->bias_init = biases("none");
+  if (chance(0.1)) one.penalty.l1_weights = log_uniform(1e-4, 0.1);
+  if (chance(0.2)) one.penalty.l2_weights = log_uniform(1e-4, 0.1);
+  if (chance(0.15)) one.penalty.l1_activations = log_uniform(1e-4, 0.3);
   for (const LayerSpec& layer : one.network.layers) {
     const auto* one_dense = std::get_if<DenseSpec>(&layer.kind);
     one.random_layers = one.random_layers || one_dense == nullptr || one_dense->activation.name == "rrelu";

@@ -63,6 +63,14 @@ inline Choice all_changed(const Entry& entry) {
   return changed;
 }
 
+/// The activations that hidden layers can have: those of which an output depends on its own z alone.
+inline std::vector<ActivationEntry> hidden_activations() {
+  std::vector<ActivationEntry> entries;
+  for (const ActivationEntry& entry : activation_table())
+    if (!entry.coupled) entries.push_back(entry);
+  return entries;
+}
+
 inline Choice activation(const std::string& name, const Settings& settings = {}) {
   return choose(activation_table(), name, settings);
 }

@@ -7,6 +7,7 @@
 #include "diagnose/diagnosis.hpp"
 #include "experiment/run.hpp"
 #include "experiment/setup.hpp"
+#include "nn/loss.hpp"
 
 namespace reluscope::test {
 
@@ -15,7 +16,7 @@ inline RunTables run_tables(const ExperimentSpec& spec) {
   RecordMemory records;
   ThreadPool pool(1);
   run_experiment(spec, dataset, records, pool);
-  return take_tables(std::move(records));
+  return take_tables(std::move(records), {spec.loss.name, takes_logits(spec.loss)});
 }
 
 /// The finding of this rule, or nullptr.
