@@ -47,12 +47,13 @@ void TargetBatch<T>::gather(const Samples& part, std::span<const Index> samples,
     values_.middleCols(first, static_cast<Index>(samples.size())) = inputs;
     return;
   }
+  if (!has_classes()) {
+    for (std::size_t at = 0; at < samples.size(); ++at)
+      values_.col(first + static_cast<Index>(at)) = part.targets.col(samples[at]).cast<T>();
+    return;
+  }
   for (std::size_t at = 0; at < samples.size(); ++at) {
     const Index column = first + static_cast<Index>(at);
-    if (!has_classes()) {
-      values_.col(column) = part.targets.col(samples[at]).cast<T>();
-      continue;
-    }
     const std::int32_t label = part.labels[static_cast<std::size_t>(samples[at])];
     classes_[static_cast<std::size_t>(column)] = label;
     if (plan_.coding == TargetCoding::binary) values_(0, column) = static_cast<T>(label);

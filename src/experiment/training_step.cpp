@@ -78,8 +78,9 @@ void TrainingStep<T>::compute(std::span<const Index> samples, const Pass& pass) 
                              std::span(losses_.data() + shard.first, static_cast<std::size_t>(shard.count)),
                              last.delta.middleCols(shard.first, shard.count));
     double correct = 0.0;
-    for (Index column = 0; column < shard.count; ++column)
-      correct += targets_.share_right(output.col(column), shard.first + column);
+    if (targets_.classifies())
+      for (Index column = 0; column < shard.count; ++column)
+        correct += targets_.share_right(output.col(column), shard.first + column);
     correct_[static_cast<std::size_t>(index)] = correct;
     const double l1_activations = criterion_.penalty.l1_activations;
     if (l1_activations != 0.0)
