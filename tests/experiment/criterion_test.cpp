@@ -92,6 +92,19 @@ NetworkSpec three_layers(Index outputs, const char* output = "identity") {
   return spec;
 }
 
+/// What each layer with units yields for these inputs, in evaluation.
+std::vector<Matrix<double>> respond(const Network<double>& network, const Matrix<double>& input) {
+  std::vector<Matrix<double>> all;
+  for (const std::size_t index : network.unit_layers()) {
+    const Layer<double>& layer = network.layer(index);
+    Matrix<double> z = layer.weights() * (all.empty() ? input : all.back());
+    for (Index unit = 0; unit < z.rows(); ++unit) z.row(unit).array() += layer.bias_of(unit);
+    layer.respond(z);
+    all.push_back(z);
+  }
+  return all;
+}
+
 void check_gradients(Bench& bench) {
   const std::vector<Matrix<double>> analytic = bench.gradients();
   constexpr double kStep = 1e-5;
@@ -133,17 +146,10 @@ TEST_CASE("every penalty is in the loss and in the gradients, by itself and with
       absolute += bench.network.layer(layer).weights().cwiseAbs().sum();
       square += bench.network.layer(layer).weights().squaredNorm();
     }
-    Matrix<double> h = points;
+    const std::vector<Matrix<double>> yields = respond(bench.network, points);
     double activations = 0.0;
-    for (const std::size_t layer : bench.network.unit_layers()) {
-      const Layer<double>& one = bench.network.layer(layer);
-      Matrix<double> z = one.weights() * h;
-      for (Index unit = 0; unit < z.rows(); ++unit) z.row(unit).array() += one.bias_of(unit);
-      one.respond(z);
-      h = z;
-      if (layer != bench.network.unit_layers().back()) activations += h.cwiseAbs().sum();
-    }
-    const double data = (h - targets).squaredNorm() / static_cast<double>(targets.size());
+    for (std::size_t layer = 0; layer + 1 < yields.size(); ++layer) activations += yields[layer].cwiseAbs().sum();
+    const double data = (yields.back() - targets).squaredNorm() / static_cast<double>(targets.size());
     CHECK(parts.data == doctest::Approx(data).epsilon(1e-12));
     CHECK(parts.l1_weights == doctest::Approx(penalty.l1_weights * absolute).epsilon(1e-12));
     CHECK(parts.l2_weights == doctest::Approx(penalty.l2_weights * square).epsilon(1e-12));
@@ -186,15 +192,8 @@ TEST_CASE("the sample itself as the target: a plain sum over what the network go
     Bench bench(dataset, three_layers(5), loss(name), {});
     CHECK(bench.criterion.targets.coding == TargetCoding::inputs);
     check_gradients(bench);
-    Matrix<double> h = ((std::get<Matrix<double>>(dataset.train.features).array() - 0.25) * 2.0).matrix();
-    const Matrix<double> x = h;
-    for (const std::size_t layer : bench.network.unit_layers()) {
-      Matrix<double> z = bench.network.layer(layer).weights() * h;
-      for (Index unit = 0; unit < z.rows(); ++unit) z.row(unit).array() += bench.network.layer(layer).bias_of(unit);
-      bench.network.layer(layer).respond(z);
-      h = z;
-    }
-    const Matrix<double> error = h - x;
+    const Matrix<double> x = ((std::get<Matrix<double>>(dataset.train.features).array() - 0.25) * 2.0).matrix();
+    const Matrix<double> error = respond(bench.network, x).back() - x;
     const double sum = std::string(name) == "mse" ? error.squaredNorm() : error.cwiseAbs().sum();
     CHECK(bench.loss() == doctest::Approx(sum / static_cast<double>(x.size())).epsilon(1e-12));
     CHECK(bench.step.result().correct == 0.0);
@@ -217,14 +216,8 @@ TEST_CASE("several labels: of each, of all of them, and the mean, by counting") 
     CHECK(bench.criterion.targets.coding == TargetCoding::labels);
     CHECK(bench.criterion.targets.threshold == one.threshold);
     const Evaluation seen = evaluate(bench.network, bench.dataset, bench.dataset.train, bench.criterion, bench.pool);
-    Matrix<double> h = points;
-    for (const std::size_t layer : bench.network.unit_layers()) {
-      Matrix<double> z = bench.network.layer(layer).weights() * h;
-      for (Index unit = 0; unit < z.rows(); ++unit) z.row(unit).array() += bench.network.layer(layer).bias_of(unit);
-      bench.network.layer(layer).respond(z);
-      h = z;
-    }
-    const auto right = ((h.array() > one.threshold) == (labels.array() == 1.0)).cast<double>().eval();
+    const Matrix<double> outputs = respond(bench.network, points).back();
+    const auto right = ((outputs.array() > one.threshold) == (labels.array() == 1.0)).cast<double>().eval();
     REQUIRE(seen.label_accuracy.size() == 3);
     for (Index label = 0; label < 3; ++label)
       CHECK(seen.label_accuracy[static_cast<std::size_t>(label)] == doctest::Approx(right.row(label).mean()));

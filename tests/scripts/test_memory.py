@@ -35,11 +35,12 @@ def hidden(units, **more):
 
 
 def experiment(data, layers, optimizer=None, **more):
-    outputs = 1 if data["kind"] == "abs" else 2
+    reconstructs = data.get("target") == "input"
+    outputs = data["n_features"] if reconstructs else 1 if data["kind"] == "abs" else 2
     train = {"steps": 3, **more.pop("train", {})}
     if optimizer:
         train["optimizer"] = optimizer
-    if outputs == 1:
+    if outputs == 1 or reconstructs:
         more["loss"] = "mse"
     return {"data": data, "network": {"layers": [*layers, {"units": outputs}]}, "train": train, **more}
 
@@ -68,6 +69,9 @@ CASES = {
     "many parameters in float64": experiment(moons(1000), [hidden(1200), hidden(1200)], ADAM, precision="float64"),
     "a large batch": experiment(moons(40_000), [hidden(400), hidden(400)], train={"batch_size": 40_000}),
     "a deep network": experiment(moons(1000), [hidden(150, repeat=80)], ADAM),
+    "an autoencoder with penalties": experiment(
+        {"kind": "classification", "n_samples": 4000, "n_features": 2000, "target": "input"}, [hidden(300)], ADAM,
+        train={"batch_size": 4000, "penalty": {"l1_weights": 1e-4, "l2_weights": 1e-4, "l1_activations": 1e-4}}),
     "a probe of all samples": experiment(moons(60_000), [hidden(300), hidden(300)], record={"probe": "all"}),
 }
 
