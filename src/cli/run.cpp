@@ -272,6 +272,7 @@ int run_it(const RunOptions& options, bool quiet) {
     summary = run_experiment(spec, dataset, out.all, pool, control);
     sentence = verdict(summary);
     tables = read_back(path);
+    note_end(tables, spec, summary);
     diagnosis = diagnose(tables, spec.thresholds);
     document = summary_json(spec, summary, sentence, findings_json(diagnosis.findings));
     if (facts.save_weights) write_safetensors(path / RunDirectory::kWeights, weights);

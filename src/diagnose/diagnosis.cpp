@@ -3,9 +3,11 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <limits>
 #include <nlohmann/json.hpp>
 
 #include "diagnose/layers.hpp"
+#include "diagnose/rule_support.hpp"
 #include "nn/loss.hpp"
 #include "trace/run_directory.hpp"
 #include "util/error.hpp"
@@ -144,6 +146,34 @@ void note_origin(const std::filesystem::path& directory, RunTables& run) {
   }
 }
 
+/// How the run did on one part, by its summary; nothing where that does not say so.
+std::optional<PartFacts> part_of(const nlohmann::ordered_json& summary, const char* name) {
+  const auto part = summary.find(name);
+  if (part == summary.end() || !part->is_object()) return std::nullopt;
+  const auto number = [&](const nlohmann::ordered_json& object, const char* key) {
+    return member_or(object, key, std::numeric_limits<double>::quiet_NaN());
+  };
+  PartFacts facts{number(*part, "loss"), number(*part, "constant_loss"), number(*part, "gain"),
+                  number(*part, "gain_error")};
+  const auto parts = part->find("loss_parts");
+  if (parts != part->end() && parts->is_object()) facts.loss = number(*parts, "data");
+  if (!std::isfinite(facts.loss + facts.constant_loss + facts.gain)) return std::nullopt;
+  return facts;
+}
+
+/// What the summary in `directory` says of the run that the tables are from.
+void note_end(const std::filesystem::path& directory, RunTables& run) {
+  const std::filesystem::path path = directory / RunDirectory::kSummary;
+  if (run.from_elsewhere || !has_own_file(path)) return;
+  try {
+    const nlohmann::ordered_json summary = read_json_object(path);
+    run.train = part_of(summary, "train");
+    run.test = part_of(summary, "test");
+  } catch (const DataError&) {
+    // As with the manifest.
+  }
+}
+
 /// Which table a lone file is: the one of whose columns it has most.
 void read_lone_table(const std::filesystem::path& path, RunTables& run) {
   CsvRecords csv(path, ',');
@@ -184,9 +214,8 @@ std::string_view severity_name(Severity severity) {
   return "";
 }
 
-RunTables take_tables(RecordMemory&& records, LossFacts loss) {
+RunTables take_tables(RecordMemory&& records) {
   RunTables tables;
-  tables.loss = std::move(loss);
   tables.steps.rows = std::move(records.steps);
   tables.layers.rows = std::move(records.layer_rows);
   tables.census.rows = std::move(records.census_rows);
@@ -204,6 +233,7 @@ RunTables read_run(const std::filesystem::path& path) {
     read_if_there(path / "units.csv", run.units);
     read_if_there(path / "theory.csv", run.theory);
     note_origin(path, run);
+    note_end(path, run);
   } else {
     read_lone_table(path, run);
     // A table of a run directory, or a stranger that may lie anywhere.
@@ -314,6 +344,7 @@ std::optional<std::string> find_missing(const RunTables& run, const RuleEntry& r
   }
   if (rule.needs_output && output_layers(run).empty()) return "output layer";
   if (rule.needs_loss && !run.loss) return "loss";
+  if (rule.needs_end && !run.train) return "the loss over the training set at the end (summary.json)";
   return std::nullopt;
 }
 
@@ -322,6 +353,7 @@ std::optional<std::string> find_missing(const RunTables& run, const RuleEntry& r
 Diagnosis diagnose(const RunTables& run, const Thresholds& thresholds, std::string_view set) {
   Diagnosis diagnosis;
   const bool drawn = !starts_from_file(run);
+  const bool learned = has_learned(run);
   for (const RuleEntry& rule : rule_table()) {
     if (rule.set != set) continue;
     std::optional<std::string> missing = find_missing(run, rule);
@@ -337,6 +369,7 @@ Diagnosis diagnose(const RunTables& run, const Thresholds& thresholds, std::stri
     rule.check(part ? *part : run, given == thresholds.end() ? ParamValues(rule.params) : given->second, found);
     for (Finding& finding : found) {
       finding.rule = rule.name;
+      if (rule.mild_if_learned && learned) finding.severity = Severity::info;
       for (const std::string& remedy : rule.remedies)
         if (drawn || !needs_drawn_weights(remedy)) finding.remedies.push_back(remedy);
       diagnosis.findings.push_back(std::move(finding));

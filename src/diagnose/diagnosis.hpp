@@ -26,6 +26,14 @@ struct LossFacts {
   bool takes_logits = false;  ///< it applies a sigmoid or softmax of its own
 };
 
+/// How a run did on one part of its data, at its end (`train` and `test` in summary.json).
+struct PartFacts {
+  double loss = 0.0;           ///< without penalties
+  double constant_loss = 0.0;  ///< of the best constant output
+  double gain = 0.0;           ///< what the network is better by, mean over the samples
+  double gain_error = 0.0;     ///< its standard error
+};
+
 /// The tables of a run, as far as there are any.
 struct RunTables {
   TableRows<StepRecord> steps;
@@ -38,10 +46,12 @@ struct RunTables {
   /// The number of the output layer, where the manifest says it. `output_layers` (layers.hpp) is who to ask.
   std::optional<std::int64_t> output_layer;
   std::optional<LossFacts> loss;
+  std::optional<PartFacts> train;  ///< absent where the run has not ended, or failed
+  std::optional<PartFacts> test;
 };
 
-/// What a run has left in memory.
-RunTables take_tables(RecordMemory&& records, LossFacts loss);
+/// What a run has left in memory: its records. The rest of RunTables is for the caller to fill in.
+RunTables take_tables(RecordMemory&& records);
 
 /// Reads the CSV files of a run directory, or one of its tables (by its columns) from a single file. A layer without a
 /// name is called after its number.
@@ -78,8 +88,11 @@ struct RuleEntry : Entry {
   /// Columns it cannot do without, as table.column. It is given the rows alone in which all of them were measured; of
   /// an optional one (records.hpp) it must see for itself.
   std::vector<std::string> needs;
-  bool needs_output = false;          ///< it speaks of the output layer, which has to be known
-  bool needs_loss = false;            ///< and of the loss
+  bool needs_output = false;  ///< it speaks of the output layer, which has to be known
+  bool needs_loss = false;    ///< and of the loss
+  bool needs_end = false;     ///< and of how the run did at its end
+  /// What it warns of is information where the network has learned all the same.
+  bool mild_if_learned = false;
   std::vector<std::string> remedies;  ///< names of remedies (trials/remedies.hpp)
   /// Adds what it finds; rule and remedies are filled in by the caller.
   void (*check)(const RunTables& run, const ParamValues& thresholds, std::vector<Finding>& findings) = nullptr;

@@ -28,6 +28,17 @@ double median_at_start(const Rows<R>& rows, Get get, double share) {
   return median(values);
 }
 
+/// Standard errors by which the network has to be better than the best constant output, for more than chance: 99 % of a
+/// normal distribution lie within so many.
+inline constexpr double kErrorsOfChance = 2.58;
+/// Whether it is, by the paired differences of the single samples.
+inline bool is_better(const PartFacts& part, double errors = kErrorsOfChance) {
+  const double error = std::isnan(part.gain_error) ? 0.0 : part.gain_error;  // a single sample
+  return part.gain > errors * error;
+}
+/// Whether the network has learned its training set. False also where that is not known.
+inline bool has_learned(const RunTables& run) { return run.train && is_better(*run.train); }
+
 inline std::string percent(double share) { return format_fixed(100.0 * share, 1) + " %"; }
 
 /// The row's step, where it says it.

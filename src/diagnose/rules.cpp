@@ -40,9 +40,10 @@ void check_dead_on_arrival(const RunTables& run, const ParamValues& limits, std:
       return;
     }
     if (share < limits.number("notice")) continue;
-    const bool many = share >= limits.number("fraction");
+    const char* fraction = has_learned(run) ? "learned_fraction" : "fraction";
+    const bool many = share >= limits.number(fraction);
     findings.push_back(
-        at_layer(many ? Severity::warning : Severity::info, first, share, limits.number(many ? "fraction" : "notice"),
+        at_layer(many ? Severity::warning : Severity::info, first, share, limits.number(many ? fraction : "notice"),
                  percent(share) + " of the units of layer '" + first.name + "' are dead " +
                      (inherited ? "in the weights that training started from." : "before the first update.")));
   }
@@ -232,11 +233,14 @@ const Rows<LayerRecord>* find_silent_output(const RunTables& run,
 
 void check_zero_gradient(const RunTables& run, const ParamValues& /*limits*/, std::vector<Finding>& findings) {
   const auto layers = by_layer(run.layers.rows);
-  if (const Rows<LayerRecord>* output = find_silent_output(run, layers))
-    findings.push_back(
-        at_layer(Severity::critical, *output->front(), 0.0, 0.0,
-                 "The loss has no gradient at the output, at any recorded step: look at the loss and the "
-                 "output layer (a softmax over one unit has none), not at the hidden units."));
+  const Rows<LayerRecord>* output = find_silent_output(run, layers);
+  if (output == nullptr) return;
+  // A dead output is named as such (output_rules.cpp).
+  for (const CensusRecord& row : run.census.rows)
+    if (measured(row, &CensusRecord::layer) == output->front()->layer && is_extinct(row)) return;
+  findings.push_back(at_layer(Severity::critical, *output->front(), 0.0, 0.0,
+                              "The loss has no gradient at the output, at any recorded step: look at the loss and the "
+                              "output layer (a softmax over one unit has none), not at the hidden units."));
 }
 
 /// The ratio of averages, as the noise scale is to be taken (McCandlish et al. 2018, appendix A.1).
@@ -284,6 +288,16 @@ void check_update_ratio(const RunTables& run, const ParamValues& limits, std::ve
       findings.push_back(at_layer(Severity::warning, *rows.front(), usual, limits.number("largest"),
                                   "Updates of layer '" + rows.front()->name + "' are " + format_short(usual) +
                                       " of its parameters a step: the learning rate is too large for it."));
+    // A median hides the one step that threw a network out.
+    const LayerRecord* wildest = rows.front();
+    for (std::size_t at = 0; at < first_part(rows, limits.number("start")); ++at)
+      if (rows[at]->update_ratio > wildest->update_ratio) wildest = rows[at];
+    if (!(usual > limits.number("largest")) && run.train && !has_learned(run) &&
+        wildest->update_ratio > limits.number("single"))
+      findings.push_back(at_layer(Severity::warning, *wildest, wildest->update_ratio, limits.number("single"),
+                                  "The update" + at_step_text(*wildest) + " changed layer '" + wildest->name + "' by " +
+                                      format_short(wildest->update_ratio) +
+                                      " times the size of its parameters: the learning rate is too large for it."));
     const auto steps = static_cast<double>(step_of(*rows.back()).value_or(0) + 1);
     double fastest = 0.0;
     for (const LayerRecord* row : rows) fastest = std::max(fastest, row->update_ratio);
@@ -422,13 +436,15 @@ std::vector<RuleEntry> make_table() {
   // The likeliest first: prescribe tries them in this order, and drops the last ones where the budget is short.
   const std::vector<std::string> calmer = {"smaller_lr", "leaky_relu",  "warmup", "clip_norm", "much_smaller_lr",
                                            "adam",       "no_momentum", "elu",    "prelu"};
-  std::vector<RuleEntry> table;
+  // The output and the loss first: what is wrong there explains the rest.
+  std::vector<RuleEntry> table = output_rules();
   table.push_back(rule(
       "dead-on-arrival",
       {number("notice", 0.25,
               "born dead units of a layer: worth a note. With one input feature and no biases "
               "a quarter of the second layer is expected to be (census.md)"),
-       number("fraction", 0.5, "the same: a warning").above(0)},
+       number("fraction", 0.5, "the same: a warning").above(0),
+       number("learned_fraction", 0.75, "the same where the network has learned all the same").above(0)},
       {"census.born_dead", "census.units", "census.step"},
       {"positive_bias", "he_normal", "leaky_relu", "elu", "rai", "wider", "standardize", "prelu", "gelu"},
       "units, or a whole layer, dead before the first update, in drawn weights (Lu et al. 2019) or those of a file",
@@ -463,6 +479,7 @@ std::vector<RuleEntry> make_table() {
            {number("growth", 100.0, "a_rms, as a multiple of the first layer's or of the start's").above(1)},
            {"layers.a_rms"}, {"he_normal", "recipe", "glorot_normal", "smaller_lr", "standardize", "much_smaller_lr"},
            "activations grow with depth or in training", check_exploding_activation));
+  table.back().mild_if_learned = true;
   table.push_back(rule(
       "poor-initialisation",
       {number("growth", 20.0, "mean z² of the last hidden layer over the first, or its inverse").above(1),
@@ -470,6 +487,7 @@ std::vector<RuleEntry> make_table() {
       {"layers.z_mean", "layers.z_std", "layers.step"},
       {"he_normal", "recipe", "glorot_normal", "positive_bias", "rai"},
       "signals grow or die out with depth before the first update, or leave the band of theory", check_initialisation));
+  table.back().mild_if_learned = true;
   table.push_back(rule("saturation",
                        {number("fraction", 0.5, "saturated units that are not dead, as a share of a layer").above(0)},
                        {"census.saturated", "census.dead", "census.units"},
@@ -481,6 +499,7 @@ std::vector<RuleEntry> make_table() {
   table.push_back(rule(
       "update-ratio",
       {number("largest", 0.3, "median ‖Δθ‖/‖θ‖ at the start").above(0),
+       number("single", 3.0, "the largest at the start, of a network that has learned nothing").above(0),
        number("smallest", 1e-8, "the same, too small (SageMaker Debugger: 1e-8)").above(0),
        number("travel", 1e-3, "the largest one times the steps, of a run of 100 or more: too little in all").above(0),
        start_share()},
@@ -506,8 +525,7 @@ std::vector<RuleEntry> make_table() {
   table.push_back(rule("sparse-is-fine", {number("zero_fraction", 0.7, "share of activations that are 0").above(0)},
                        {"layers.zero_fraction", "layers.dead_max"}, {}, "many zeros and no dead unit: no fault",
                        check_sparse));
-  for (const auto more : {output_rules, published_rules})
-    for (RuleEntry& entry : more()) table.push_back(std::move(entry));
+  for (RuleEntry& entry : published_rules()) table.push_back(std::move(entry));
   return table;
 }
 

@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "nn/gemm.hpp"
+#include "nn/loss.hpp"
 #include "trace/records.hpp"
 #include "util/format.hpp"
 #include "util/hash.hpp"
@@ -28,6 +29,9 @@ Json evaluation(const std::optional<Evaluation>& part, const Penalty& penalty) {
                    {"exact_match", number_or_null(part->exact_match)},
                    {"label_accuracy", nullptr},
                    {"loss_parts", nullptr}};
+  document["constant_loss"] = number_or_null(part->constant_loss);
+  document["gain"] = number_or_null(part->gain);
+  document["gain_error"] = number_or_null(part->gain_error);
   if (part->exact_match) document["label_accuracy"] = part->label_accuracy;
   if (penalty.any())
     document["loss_parts"] = {{"data", number_or_null(part->parts.data)},
@@ -135,6 +139,16 @@ std::string summary_json(const ExperimentSpec& spec, const RunSummary& summary, 
                                   {"inherited", count(layer.inherited)}});
   document["findings"] = Json::parse(findings);
   return dump(document);
+}
+
+void note_end(RunTables& tables, const ExperimentSpec& spec, const RunSummary& summary) {
+  tables.loss = LossFacts{spec.loss.name, takes_logits(spec.loss)};
+  const auto facts_of = [](const std::optional<Evaluation>& part) -> std::optional<PartFacts> {
+    if (!part || !std::isfinite(part->loss + part->constant_loss + part->gain)) return std::nullopt;
+    return PartFacts{part->parts.data, part->constant_loss, part->gain, part->gain_error};
+  };
+  tables.train = facts_of(summary.train);
+  tables.test = facts_of(summary.test);
 }
 
 std::string utc_now() {

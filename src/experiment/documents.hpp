@@ -6,6 +6,7 @@
 
 #include "config/spec.hpp"
 #include "data/dataset.hpp"
+#include "diagnose/diagnosis.hpp"
 #include "experiment/run.hpp"
 #include "trace/checkpoint.hpp"
 
@@ -31,6 +32,9 @@ Checkpoint checkpoint_identity(const ExperimentSpec& spec, const Dataset& datase
 /// Final figures. The same spec, data and build give the same bytes. `findings` is a JSON array.
 std::string summary_json(const ExperimentSpec& spec, const RunSummary& summary, const std::string& verdict,
                          const std::string& findings);
+
+/// What rules read besides the tables, from a run that is still in memory; it is what they find in its summary later.
+void note_end(RunTables& tables, const ExperimentSpec& spec, const RunSummary& summary);
 
 /// The present time, ISO 8601 in UTC.
 std::string utc_now();

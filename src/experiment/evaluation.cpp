@@ -1,11 +1,29 @@
 #include "experiment/evaluation.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <numeric>
+
+#include "experiment/baseline.hpp"
+#include "util/statistics.hpp"
 
 namespace reluscope {
 
 namespace {
+
+/// Mean and variance of numbers that come one by one (Welford 1962).
+struct Spread {
+  double count = 0.0;
+  double mean = 0.0;
+  double squares = 0.0;
+  void add(double value) {
+    count += 1.0;
+    const double before = value - mean;
+    mean += before / count;
+    squares += before * (value - mean);
+  }
+  [[nodiscard]] double error_of_mean() const { return count > 1.0 ? std::sqrt(squares / (count - 1.0) / count) : kNaN; }
+};
 
 /// What is counted of right answers.
 struct Counts {
@@ -42,6 +60,9 @@ Evaluation evaluate(const Network<T>& network, const Dataset& dataset, const Sam
   if (observer) pass.measure = Measure::census;
   Counts counts;
   if (batch.several_labels()) counts.label.resize(static_cast<std::size_t>(network.outputs()));
+  const ConstantBaseline constant(criterion, dataset, part);
+  double constant_sum = 0.0;
+  Spread gains;
   double loss_sum = 0.0;
   double activations = 0.0;
   for (Index first = 0; first < part.count(); first += chunk) {
@@ -63,8 +84,13 @@ Evaluation evaluate(const Network<T>& network, const Dataset& dataset, const Sam
         activation_sums[static_cast<std::size_t>(index)] = activation_sum(network, state, shard);
     });
     if (observer) observer(state, shards);
+    const Targets<T> targets = batch.columns(0, columns);
     for (Index column = 0; column < columns; ++column) {
-      loss_sum += static_cast<double>(losses[column]);
+      const auto loss = static_cast<double>(losses[column]);
+      const double of_constant = constant.loss_of(targets, column);
+      loss_sum += loss;
+      constant_sum += of_constant;
+      gains.add(of_constant - loss);
       counts.add<T>(batch, last.output.col(column), column);
     }
     if (l1_activations != 0.0)
@@ -76,6 +102,9 @@ Evaluation evaluate(const Network<T>& network, const Dataset& dataset, const Sam
   result.parts.data = loss_sum / count;
   if (l1_activations != 0.0) result.parts.l1_activations = l1_activations * activations / count;
   result.loss = result.parts.total();
+  result.constant_loss = constant_sum / count;
+  result.gain = gains.mean;
+  result.gain_error = gains.error_of_mean();
   if (batch.classifies()) result.accuracy = counts.share / count;
   if (batch.several_labels())  // counted, not added up from shares
     result.accuracy = std::accumulate(counts.label.begin(), counts.label.end(), 0.0) /

@@ -18,6 +18,9 @@ struct Evaluation {
   std::optional<double> accuracy;  ///< share classified correctly, of several labels the mean share; absent otherwise
   std::optional<double> exact_match;   ///< several labels: share of the samples with every label right
   std::vector<double> label_accuracy;  ///< several labels: of each
+  double constant_loss = 0.0;          ///< mean loss of the constant output that is best on this part (baseline.hpp)
+  double gain = 0.0;                   ///< mean over the samples of that loss minus the network's, penalties left out
+  double gain_error = 0.0;  ///< its standard error, from the differences of the single samples; NaN for one sample
 };
 
 /// Called after each piece of an evaluation pass.

@@ -33,6 +33,10 @@ TargetPlan plan_targets(const Choice& loss, const Choice& output, const Dataset&
   return {TargetCoding::binary, threshold};
 }
 
+Index outputs_of(const TargetPlan& plan, const Dataset& dataset) {
+  return plan.coding == TargetCoding::binary ? 1 : dataset.outputs();
+}
+
 template <class T>
 TargetBatch<T>::TargetBatch(const TargetPlan& plan, Index outputs, Index batch) : plan_(plan) {
   // Class targets leave the values unused; one row keeps the columns addressable.

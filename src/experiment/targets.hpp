@@ -34,6 +34,9 @@ inline bool classifies(const TargetPlan& plan) {
 /// `output`: the activation of the output layer.
 TargetPlan plan_targets(const Choice& loss, const Choice& output, const Dataset& dataset, Index outputs);
 
+/// Numbers that the targets of a sample are: one a class where the loss takes classes.
+Index outputs_of(const TargetPlan& plan, const Dataset& dataset);
+
 /// The targets of one batch.
 template <class T>
 class TargetBatch {

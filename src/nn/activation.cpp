@@ -63,10 +63,16 @@ Shape scaled_negative(double lipschitz, double scale, double lowest) {
   if (scale == 0.0) return {.lipschitz = lipschitz, .dead_below = 0.0, .lowest = 0.0};
   return {.lipschitz = lipschitz, .lowest = lowest};
 }
+/// The same of functions that are linear there.
+Shape leaky(double slope) {
+  Shape shape = scaled_negative(std::max(1.0, slope), slope, kNowhere);
+  shape.saturates = slope == 0.0;
+  return shape;
+}
 
 struct Identity : NeverDead {
   explicit Identity(const ParamValues& /*params*/) {}
-  [[nodiscard]] static Shape shape() { return {}; }
+  [[nodiscard]] static Shape shape() { return {.saturates = false}; }
   [[nodiscard]] static std::vector<double> kinks() { return {}; }
   [[nodiscard]] static double negative_slope_square() { return 1.0; }
   template <class T>
@@ -106,7 +112,7 @@ Response<T> two_slopes(Block<T> z, Block<T> slope) {
 struct LeakyRelu {
   static constexpr bool kLearnedSlope = false;
   explicit LeakyRelu(const ParamValues& params) : negative_slope(params.number("negative_slope")) {}
-  [[nodiscard]] Shape shape() const { return scaled_negative(std::max(1.0, negative_slope), negative_slope, kNowhere); }
+  [[nodiscard]] Shape shape() const { return leaky(negative_slope); }
   [[nodiscard]] static std::vector<double> kinks() { return {0.0}; }
   [[nodiscard]] double negative_slope_square() const { return negative_slope * negative_slope; }
   template <class T>
@@ -124,7 +130,7 @@ struct LeakyRelu {
 struct Prelu {
   static constexpr bool kLearnedSlope = true;
   explicit Prelu(const ParamValues& params) : init(params.number("init")) {}
-  [[nodiscard]] static Shape shape() { return {}; }
+  [[nodiscard]] static Shape shape() { return {.saturates = false}; }
   [[nodiscard]] static std::vector<double> kinks() { return {0.0}; }
   [[nodiscard]] double negative_slope_square() const { return init * init; }
   template <class T>
@@ -144,7 +150,7 @@ struct Prelu {
 struct Rrelu {
   static constexpr bool kLearnedSlope = false;
   explicit Rrelu(const ParamValues& params) : lower(params.number("lower")), upper(params.number("upper")) {}
-  [[nodiscard]] Shape shape() const { return scaled_negative(std::max(1.0, upper), upper, kNowhere); }
+  [[nodiscard]] Shape shape() const { return leaky(upper); }
   [[nodiscard]] static std::vector<double> kinks() { return {0.0}; }
   [[nodiscard]] double negative_slope_square() const { return (lower * lower + lower * upper + upper * upper) / 3.0; }
   template <class T>

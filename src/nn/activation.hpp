@@ -114,6 +114,7 @@ struct ActivationShape {
   double dead_above = kNowhereAbove;  ///< φ'(z) = 0 for all z ≥ this
   double lowest = kNowhereBelow;      ///< φ is never below this
   double valley = kNowhereBelow;      ///< φ falls up to about here and rises from here on; −∞: it only rises
+  bool saturates = true;              ///< φ' comes near 0 somewhere; a leaky slope, however small, is one to learn by
   static constexpr double kNowhereBelow = -std::numeric_limits<double>::infinity();
   static constexpr double kNowhereAbove = std::numeric_limits<double>::infinity();
   /// Whether a unit with this function can die at all (a learned slope of exactly 0 aside).

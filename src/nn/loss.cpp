@@ -1,5 +1,6 @@
 #include "nn/loss.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <optional>
@@ -168,6 +169,64 @@ void cross_entropy(const ParamValues& params, const Eigen::Ref<const Matrix<T>>&
   }
 }
 
+// ---- the best constants
+
+double mean_of(const ParamValues& /*params*/, std::span<double> targets) {
+  double sum = 0.0;
+  for (const double target : targets) sum += target;
+  return sum / static_cast<double>(targets.size());
+}
+
+double median_of(const ParamValues& /*params*/, std::span<double> targets) {
+  const auto middle = targets.begin() + static_cast<std::ptrdiff_t>(targets.size() / 2);
+  std::nth_element(targets.begin(), middle, targets.end());
+  if (targets.size() % 2 == 1) return *middle;
+  return 0.5 * (*middle + *std::max_element(targets.begin(), middle));
+}
+
+/// Where the derivative Σ clamp(c − t, ±delta) is 0: Newton's method, on a function that is linear between its bends,
+/// from the median, within an interval that shrinks around the root.
+double huber_center(const ParamValues& params, std::span<double> targets) {
+  constexpr int kSteps = 100;
+  const double bend = params.number("delta");
+  const auto [least, most] = std::minmax_element(targets.begin(), targets.end());
+  double low = *least;
+  double high = *most;
+  double center = median_of(params, targets);
+  for (int step = 0; step < kSteps && low < high; ++step) {
+    double slope = 0.0;
+    double inside = 0.0;
+    for (const double target : targets) {
+      const double error = center - target;
+      slope += std::clamp(error, -bend, bend);
+      inside += std::abs(error) <= bend ? 1.0 : 0.0;
+    }
+    if (slope == 0.0) break;
+    (slope > 0.0 ? high : low) = center;
+    const double next = inside > 0.0 ? center - slope / inside : 0.5 * (low + high);
+    if (next == center) break;
+    center = next > low && next < high ? next : 0.5 * (low + high);
+  }
+  return center;
+}
+
+double square_error(const ParamValues& /*params*/, double constant, double target) {
+  return (constant - target) * (constant - target);
+}
+double absolute_error(const ParamValues& /*params*/, double constant, double target) {
+  return std::abs(constant - target);
+}
+double huber_error(const ParamValues& params, double constant, double target) {
+  const double bend = params.number("delta");
+  const double size = std::abs(constant - target);
+  return size > bend ? bend * (size - 0.5 * bend) : 0.5 * size * size;
+}
+/// −t log p − (1 − t) log(1 − p), where 0 log 0 is 0.
+double entropy_error(const ParamValues& /*params*/, double constant, double target) {
+  const double yes = target == 0.0 ? 0.0 : -target * std::log(constant);
+  return yes + (target == 1.0 ? 0.0 : -(1.0 - target) * std::log1p(-constant));
+}
+
 constexpr const char* kFromLogits = "from_logits";
 
 LossEntry entry(std::string name, std::vector<std::string> aliases, std::vector<Param> params, std::string doc) {
@@ -187,20 +246,29 @@ std::vector<LossEntry> make_table() {
     table.push_back(std::move(row));
     return table.back();
   };
-  add(entry("mse", {"mean_squared_error"}, {}, "mean over the outputs of (y − t)²"), mse<float>, mse<double>);
-  add(entry("mae", {"l1"}, {}, "mean over the outputs of |y − t|"), mae<float>, mae<double>);
-  add(entry("huber", {}, {number("delta", 1.0, "where the quadratic turns linear").above(0)},
-            "quadratic within ±delta, linear outside (Huber 1964)"),
-      huber<float>, huber<double>);
+  const auto constant = [](LossEntry& row, auto best, auto cost) {
+    row.best_constant = best;
+    row.loss_of_constant = cost;
+  };
+  constant(add(entry("mse", {"mean_squared_error"}, {}, "mean over the outputs of (y − t)²"), mse<float>, mse<double>),
+           mean_of, square_error);
+  constant(add(entry("mae", {"l1"}, {}, "mean over the outputs of |y − t|"), mae<float>, mae<double>), median_of,
+           absolute_error);
+  constant(add(entry("huber", {}, {number("delta", 1.0, "where the quadratic turns linear").above(0)},
+                     "quadratic within ±delta, linear outside (Huber 1964)"),
+               huber<float>, huber<double>),
+           huber_center, huber_error);
   const auto from_logits = [](const char* own) {
     return boolean(kFromLogits, true,
                    std::string("true: outputs are logits, the loss applies a ") + own +
                        " of its own; false: they are probabilities");
   };
-  add(entry("bce", {"bce_with_logits", "binary_crossentropy"}, {from_logits("sigmoid")},
-            "binary cross entropy of σ(y); from probabilities with logarithms ≥ −100, as PyTorch's BCELoss"),
-      bce<float>, bce<double>)
-      .takes_probabilities = true;
+  LossEntry& bits =
+      add(entry("bce", {"bce_with_logits", "binary_crossentropy"}, {from_logits("sigmoid")},
+                "binary cross entropy of σ(y); from probabilities with logarithms ≥ −100, as PyTorch's BCELoss"),
+          bce<float>, bce<double>);
+  bits.takes_probabilities = true;
+  constant(bits, mean_of, entropy_error);
   add(entry("cross_entropy", {"categorical_crossentropy"}, {from_logits("softmax")},
             "cross entropy of softmax(y); from probabilities scaled to a sum of 1 and clipped at 1e-7, as Keras"),
       cross_entropy<float>, cross_entropy<double>)

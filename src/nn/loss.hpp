@@ -21,6 +21,11 @@ struct LossEntry : Entry {
   bool takes_classes = false;
   /// Needs target values in [0, 1] (bce).
   bool takes_probabilities = false;
+  /// Of a loss on values: the constant that is best for these targets of one output (which it may reorder), and what
+  /// the constant costs for one of them. For bce a probability, whatever the outputs are. The best constant of
+  /// cross_entropy are the shares of the classes.
+  double (*best_constant)(const ParamValues&, std::span<double> targets) = nullptr;
+  double (*loss_of_constant)(const ParamValues&, double constant, double target) = nullptr;
   /// losses[c] = the loss of column c; delta (outputs × columns) = its gradient with respect to the outputs.
   /// One column is one sample. `delta` may be the same memory as `outputs`.
   void (*evaluate_float)(const ParamValues&, const Eigen::Ref<const Matrix<float>>& outputs,

@@ -20,8 +20,12 @@ std::int64_t LayerProbe::dormant() const {
 }
 
 template <class T>
-ProbeSet<T>::Totals::Totals(std::size_t units)
-    : margin(units, std::numeric_limits<double>::infinity()), active(units), steepest(units), a_abs(units) {}
+ProbeSet<T>::Totals::Totals(std::size_t units, bool may_saturate)
+    : saturates(may_saturate),
+      margin(units, std::numeric_limits<double>::infinity()),
+      active(units),
+      steepest(units),
+      a_abs(units) {}
 
 template <class T>
 void ProbeSet<T>::Totals::add(const CensusSums<T>& sums) {
@@ -54,7 +58,8 @@ template <class T>
 void ProbeSet<T>::start_all(const Network<T>& network) {
   totals_.clear();
   for (const std::size_t layer : network.unit_layers())
-    totals_.emplace_back(static_cast<std::size_t>(network.layer(layer).outputs()));
+    totals_.emplace_back(static_cast<std::size_t>(network.layer(layer).outputs()),
+                         network.layer(layer).shape().saturates);
 }
 
 template <class T>
@@ -109,7 +114,8 @@ std::vector<LayerProbe> ProbeSet<T>::judge(Index samples) const {
     for (std::size_t unit = 0; unit < layer.units.size(); ++unit) {
       UnitProbe& seen = layer.units[unit];
       seen.margin = sums.margin[unit];
-      seen.saturated = sums.steepest[unit] <= options_.saturation_epsilon;
+      // What is dead is saturated too.
+      seen.saturated = sums.steepest[unit] <= options_.saturation_epsilon && (sums.saturates || seen.margin >= 0.0);
       seen.activation_rate = sums.active[unit] / count;
       seen.mean_abs = sums.a_abs[unit] / count;
       seen.dormant = seen.mean_abs <= options_.dormant_tau * mean_abs;

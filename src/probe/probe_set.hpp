@@ -60,8 +60,9 @@ class ProbeSet {
  private:
   /// Sums of one layer, in double.
   struct Totals {
+    bool saturates;  ///< a derivative near 0 is no leaky slope
     std::vector<double> margin, active, steepest, a_abs;
-    explicit Totals(std::size_t units);
+    Totals(std::size_t units, bool may_saturate);
     void add(const CensusSums<T>& sums);
   };
   [[nodiscard]] std::vector<LayerProbe> judge(Index samples) const;

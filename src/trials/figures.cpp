@@ -8,7 +8,6 @@
 #include "experiment/documents.hpp"
 #include "experiment/setup.hpp"
 #include "experiment/theory.hpp"
-#include "nn/loss.hpp"
 #include "trace/run_directory.hpp"
 #include "trace/sink.hpp"
 #include "util/output_place.hpp"
@@ -124,8 +123,9 @@ Trial run_trial(const ExperimentSpec& spec, const Dataset& dataset, const std::a
   add_units(summary, figures);
   if (!summary.failed) figures.collapsed = summary.collapsed;
   add_gradients(records.steps, figures);
-  trial.diagnosis =
-      diagnose(take_tables(std::move(records), {spec.loss.name, takes_logits(spec.loss)}), spec.thresholds);
+  RunTables tables = take_tables(std::move(records));
+  note_end(tables, spec, summary);
+  trial.diagnosis = diagnose(tables, spec.thresholds);
   figures.findings = list_findings(trial.diagnosis);
   if (directory) {
     directory->write_summary(summary_json(spec, summary, "", findings_json(trial.diagnosis.findings)));

@@ -6,8 +6,10 @@
 #include <filesystem>
 
 #include "config/load.hpp"
+#include "support/command.hpp"
 #include "support/tables.hpp"
 #include "trace/weights.hpp"
+#include "util/random.hpp"
 
 using namespace reluscope;
 using reluscope::test::find_rule;
@@ -186,4 +188,66 @@ TEST_CASE("a monitor's columns are empty unless they are asked for, and its rule
   const Diagnosis diagnosis = diagnose(run, {}, "deepdiagnosis");
   REQUIRE(diagnosis.skipped.size() == 1);
   CHECK(diagnosis.skipped[0].missing == "layers.nonpositive_fraction");
+}
+
+namespace {
+
+/// A line with targets from −2 to 2, under an output that a config may give any activation.
+RunTables line_under(const std::string& output, const std::string& more = "") {
+  return run_tables(experiment(R"({
+    "seed": 3, "data": {"kind": "regression", "n_samples": 200, "n_features": 2, "n_informative": 2, "bias": -400},
+    "network": {"layers": [{"units": 16, "activation": "tanh"}, {"units": 1, "activation": ")" +
+                               output + R"("}]},
+    "loss": "mse", "train": {"steps": 300, "batch_size": 32, "optimizer": {"name": "adam", "lr": 0.5}},
+    "record": {"every": 5, "census": 50})" +
+                               more + "}"));
+}
+
+}  // namespace
+
+TEST_CASE("a relu on a regression output whose targets lie below 0 dies; without it the network learns") {
+  const RunTables sick = line_under("relu");
+  const Diagnosis found = diagnose(sick);
+  REQUIRE(find_rule(found, "dead-output") != nullptr);
+  CHECK(find_rule(found, "dead-output")->severity == Severity::critical);
+  CHECK(find_rule(found, "dead-output")->layer == 2);
+  CHECK(find_rule(found, "dead-output")->remedies.front() == "linear_output");
+  CHECK(find_rule(found, "no-better-than-constant") != nullptr);
+  CHECK(find_rule(found, "zero-gradient") == nullptr);  // it is named already
+  const Diagnosis twin = diagnose(line_under("identity"));
+  for (const char* rule : {"dead-output", "saturated-output", "no-better-than-constant"}) {
+    CAPTURE(rule);
+    CHECK(find_rule(twin, rule) == nullptr);
+  }
+}
+
+TEST_CASE("a sigmoid on a regression output whose targets lie far outside its range saturates") {
+  const Diagnosis found = diagnose(line_under("sigmoid"));
+  REQUIRE(find_rule(found, "saturated-output") != nullptr);
+  CHECK(find_rule(found, "saturated-output")->layer == 2);
+  CHECK(find_rule(found, "no-better-than-constant") != nullptr);
+}
+
+TEST_CASE("weak data: a network that has learned the little that there is to learn is better than a constant") {
+  // y = 0.15 x + noise: the loss comes to 0.98 of the constant's.
+  std::string table;
+  Rng rng(3, Purpose::generator);
+  for (int row = 0; row < 1500; ++row) {
+    const double x = rng.normal();
+    table += std::to_string(x) + "," + std::to_string(0.15 * x + rng.normal()) + "\n";
+  }
+  const reluscope::test::Workplace place;
+  reluscope::test::write_file(place.path() / "weak.csv", table);
+  const auto diagnosed = [&](const char* rate) {
+    const RunTables run =
+        run_tables(parse_experiment(R"({
+      "data": {"kind": "csv", "file": "weak.csv", "task": "regression", "test_fraction": 0},
+      "network": {"layers": [{"units": 8, "activation": "relu", "init": {"weights": "he_normal"}}, {"units": 1}]},
+      "loss": "mse", "train": {"epochs": 30, "batch_size": 50, "optimizer": {"name": "adam", "lr": 0.002}}})",
+                                    "test", place.path(), std::vector{std::string("train.optimizer.lr=") + rate}));
+    CHECK(run.train->loss > 0.9 * run.train->constant_loss);
+    return diagnose(run);
+  };
+  CHECK(find_rule(diagnosed("0.002"), "no-better-than-constant") == nullptr);
+  CHECK(find_rule(diagnosed("1e-9"), "no-better-than-constant") != nullptr);
 }

@@ -216,6 +216,10 @@ TEST_CASE(
       "train": {"epochs": 15, "batch_size": 32},
       "record": {"every": 2, "census": "epoch", "monitors": true}})",
                                                       "test", ".", std::vector{"train.optimizer.lr=" + rate}));
+    // What is in no table.
+    run.loss.reset();
+    run.train.reset();
+    run.test.reset();
     const std::set<std::string> before = all_findings(run);
     CHECK(before.contains("dying-units@1") == (rate == "4"));
     // Of a sick run fewer rows may well show another sickness; of a healthy one no selection does.

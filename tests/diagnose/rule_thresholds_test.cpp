@@ -54,6 +54,7 @@ constexpr std::int64_t kMany = 51, kFew = 49, kLong = 1000;
 std::vector<Pair> death_pairs() {
   const auto born = [](HealthyTables& run, std::int64_t units) {
     run.census_row(0, 2).born_dead = run.census_row(0, 2).dead = units;
+    run.train.reset();  // whether it has learned is not known
   };
   const auto dead = [](HealthyTables& run, std::int64_t units) { run.census_row(1, 2).dead = units; };
   // A quarter is born dead: that counts for how many there are, not for how many died.
@@ -261,7 +262,35 @@ std::vector<Pair> output_pairs() {
       run.each_row(HealthyTables::kLayers, [=](LayerRecord& row) { row.activation = activation; });
     };
   };
-  return {{"double-softmax", "", output("softmax"), output("tanh")},
+  const auto gain = [](HealthyTables& run, double value) {
+    run.train->gain = value;
+    run.train->gain_error = 0.5;
+  };
+  const auto held_out = [](HealthyTables& run, double value) { run.test->gain = value; };
+  const auto unlearned = [](auto set) {
+    return [=](HealthyTables& run, auto value) {
+      run.train->gain = 0.0;
+      set(run, value);
+    };
+  };
+  const auto output_row = [](std::int64_t at) {
+    return [=](HealthyTables& run) -> CensusRecord& { return run.census_row(at, HealthyTables::kLayers); };
+  };
+  const auto dead_output = [=](HealthyTables& run, std::int64_t units) { output_row(2)(run).dead = units; };
+  const auto saturated_output = [=](HealthyTables& run, std::int64_t units) { output_row(2)(run).saturated = units; };
+  const auto one_update = [](HealthyTables& run, double ratio) { run.row(4, 2).update_ratio = ratio; };
+  const auto born = [](HealthyTables& run, std::int64_t units) { run.census_row(0, 2).born_dead = units; };
+  return {pair_of("no-better-than-constant", "errors", 1.28, 1.30, gain),
+          pair_of("no-better-than-constant", "errors", 0.051, 0.052, held_out),
+          pair_of("dead-output", "", std::int64_t{1}, std::int64_t{0}, dead_output),
+          pair_of("saturated-output", "fraction", std::int64_t{501}, std::int64_t{499}, unlearned(saturated_output)),
+          {"saturated-output", "", [=](HealthyTables& run) { unlearned(saturated_output)(run, 900); },
+           [=](HealthyTables& run) { saturated_output(run, 900); }},
+          pair_of("update-ratio", "single", 3.01, 2.99, unlearned(one_update)),
+          {"update-ratio", "", [=](HealthyTables& run) { unlearned(one_update)(run, 90.0); },
+           [=](HealthyTables& run) { one_update(run, 90.0); }},
+          pair_of("dead-on-arrival", "learned_fraction", std::int64_t{751}, std::int64_t{749}, born),
+          {"double-softmax", "", output("softmax"), output("tanh")},
           {"double-softmax", "", output("sigmoid"), output("identity")}};
 }
 

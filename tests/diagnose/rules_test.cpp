@@ -41,6 +41,7 @@ struct Healthy {
       }
     }
     run.loss = LossFacts{"cross_entropy", true};
+    run.train = PartFacts{0.05, 2.3, 2.25, 0.01};
     for (const std::int64_t step : {0, 20, 40})
       for (std::int64_t layer = 1; layer <= 3; ++layer) {
         CensusRecord record;
@@ -95,6 +96,8 @@ TEST_CASE("dead-on-arrival: some units, or a whole layer and not its victims") {
   REQUIRE(run.find("dead-on-arrival") != nullptr);
   CHECK(run.find("dead-on-arrival")->severity == Severity::info);
   run.census(0, 1).born_dead = run.census(0, 1).dead = 5;
+  CHECK(run.find("dead-on-arrival")->severity == Severity::info);  // it has learned all the same
+  run.run.train->gain = 0.01;
   CHECK(run.find("dead-on-arrival")->severity == Severity::warning);
   Healthy extinct;
   for (const std::size_t layer : {1U, 2U})

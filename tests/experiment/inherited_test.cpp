@@ -107,7 +107,7 @@ TEST_CASE("the same deaths in drawn weights are born, and the initialiser is to 
   CHECK(count_events(records, "inherited") == 0);
   for (const LayerRecord& row : records.layer_rows) CHECK(row.from_file == false);
   CHECK(verdict(summary).find("from birth") != std::string::npos);
-  const Diagnosis diagnosis = diagnose(take_tables(std::move(records), {"mse", false}));
+  const Diagnosis diagnosis = diagnose(take_tables(std::move(records)));
   CHECK(find_rule(diagnosis, "dead-on-arrival")->sentence.find("from birth") != std::string::npos);
   CHECK(offers(diagnosis, "he_normal"));
   CHECK(offers(diagnosis, "wider"));
@@ -120,7 +120,7 @@ TEST_CASE("no rule speaks of birth or of an initialiser where the weights came f
     RecordMemory records;
     const RunSummary summary = net.run(records);
     CHECK(verdict(summary).find("birth") == std::string::npos);
-    const Diagnosis diagnosis = diagnose(take_tables(std::move(records), {"mse", false}));
+    const Diagnosis diagnosis = diagnose(take_tables(std::move(records)));
     const Finding* arrival = find_rule(diagnosis, "dead-on-arrival");
     REQUIRE(arrival != nullptr);
     CHECK(arrival->severity == (dead == 4 ? Severity::info : (dead == 7 ? Severity::warning : Severity::critical)));

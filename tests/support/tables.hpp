@@ -5,9 +5,9 @@
 
 #include "config/spec.hpp"
 #include "diagnose/diagnosis.hpp"
+#include "experiment/documents.hpp"
 #include "experiment/run.hpp"
 #include "experiment/setup.hpp"
-#include "nn/loss.hpp"
 
 namespace reluscope::test {
 
@@ -15,8 +15,10 @@ inline RunTables run_tables(const ExperimentSpec& spec) {
   const Dataset dataset = load_dataset(spec.data, spec.seed);
   RecordMemory records;
   ThreadPool pool(1);
-  run_experiment(spec, dataset, records, pool);
-  return take_tables(std::move(records), {spec.loss.name, takes_logits(spec.loss)});
+  const RunSummary summary = run_experiment(spec, dataset, records, pool);
+  RunTables tables = take_tables(std::move(records));
+  note_end(tables, spec, summary);
+  return tables;
 }
 
 /// The finding of this rule, or nullptr.
