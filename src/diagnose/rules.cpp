@@ -40,7 +40,10 @@ void check_dead_on_arrival(const RunTables& run, const ParamValues& limits, std:
       return;
     }
     if (share < limits.number("notice")) continue;
-    const char* fraction = has_learned(run) ? "learned_fraction" : "fraction";
+    // Where the network has learned all the same, what is lost may have been to spare, unless next to nothing is left.
+    const bool spare =
+        has_learned(run) && static_cast<double>(first.units - dead_at_start(first)) >= limits.number("left");
+    const char* fraction = spare ? "learned_fraction" : "fraction";
     const bool many = share >= limits.number(fraction);
     findings.push_back(
         at_layer(many ? Severity::warning : Severity::info, first, share, limits.number(many ? fraction : "notice"),
@@ -444,7 +447,8 @@ std::vector<RuleEntry> make_table() {
               "born dead units of a layer: worth a note. With one input feature and no biases "
               "a quarter of the second layer is expected to be (census.md)"),
        number("fraction", 0.5, "the same: a warning").above(0),
-       number("learned_fraction", 0.75, "the same where the network has learned all the same").above(0)},
+       number("learned_fraction", 0.75, "the same where the network has learned all the same").above(0),
+       number("left", 20, "and where so many units of the layer are left").at_least(0)},
       {"census.born_dead", "census.units", "census.step"},
       {"positive_bias", "he_normal", "leaky_relu", "elu", "rai", "wider", "standardize", "prelu", "gelu"},
       "units, or a whole layer, dead before the first update, in drawn weights (Lu et al. 2019) or those of a file",

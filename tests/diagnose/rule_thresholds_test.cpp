@@ -280,6 +280,10 @@ std::vector<Pair> output_pairs() {
   const auto saturated_output = [=](HealthyTables& run, std::int64_t units) { output_row(2)(run).saturated = units; };
   const auto one_update = [](HealthyTables& run, double ratio) { run.row(4, 2).update_ratio = ratio; };
   const auto born = [](HealthyTables& run, std::int64_t units) { run.census_row(0, 2).born_dead = units; };
+  const auto few_left = [](HealthyTables& run, std::int64_t left) {
+    run.census_row(0, 2).units = 2 * left + 2;
+    run.census_row(0, 2).born_dead = left + 2;
+  };
   return {pair_of("no-better-than-constant", "errors", 1.28, 1.30, gain),
           pair_of("no-better-than-constant", "errors", 0.051, 0.052, held_out),
           pair_of("dead-output", "", std::int64_t{1}, std::int64_t{0}, dead_output),
@@ -289,6 +293,7 @@ std::vector<Pair> output_pairs() {
           pair_of("update-ratio", "single", 3.01, 2.99, unlearned(one_update)),
           {"update-ratio", "", [=](HealthyTables& run) { unlearned(one_update)(run, 90.0); },
            [=](HealthyTables& run) { one_update(run, 90.0); }},
+          pair_of("dead-on-arrival", "left", std::int64_t{19}, std::int64_t{20}, few_left),
           pair_of("dead-on-arrival", "learned_fraction", std::int64_t{751}, std::int64_t{749}, born),
           {"double-softmax", "", output("softmax"), output("tanh")},
           {"double-softmax", "", output("sigmoid"), output("identity")}};
