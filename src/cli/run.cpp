@@ -12,6 +12,7 @@
 #include "cli/findings.hpp"
 #include "config/load.hpp"
 #include "experiment/documents.hpp"
+#include "experiment/features.hpp"
 #include "experiment/resume.hpp"
 #include "experiment/run.hpp"
 #include "experiment/setup.hpp"
@@ -239,7 +240,10 @@ int run_it(const RunOptions& options, bool quiet) {
   ThreadPool pool(facts.threads);  // before anything is written: there may be too few
   Outputs out;
   open_outputs(out, options, wishes, std::move(*lock), manifest_json(spec, dataset, facts), from, quiet);
-  if (from == nullptr) out.directory->write_theory(theory_csv(predict(spec, dataset)));
+  if (from == nullptr) {
+    out.directory->write_features(features_csv(describe_features(dataset)));
+    out.directory->write_theory(theory_csv(predict(spec, dataset)));
+  }
 
   const auto training = std::chrono::steady_clock::now();
   const std::atomic<int>& stop = watch_stop_signals();

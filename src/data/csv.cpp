@@ -23,7 +23,8 @@ constexpr std::array<std::string_view, 1> kSingleKeys = {"file"};
 constexpr std::array<std::string_view, 2> kSeparateKeys = {"train", "test"};
 
 struct CsvTable {
-  std::vector<std::string> header;  ///< empty without one
+  std::vector<std::string> header;         ///< empty without one
+  std::vector<std::string> feature_names;  ///< the header without the label columns
   FeatureMatrix features;
   TargetColumns targets;
 };
@@ -39,7 +40,11 @@ class CsvTableReader {
   CsvTable read() {
     while (records_.next()) add_sample(records_.fields(), records_.line());
     if (samples_ == 0) records_.fail_at(records_.line(), "there is a header but no sample after it");
-    return {std::move(layout_.header), features_.finish(static_cast<Index>(layout_.features())), std::move(targets_)};
+    std::vector<std::string> names;
+    for (std::size_t column = 0; column < layout_.header.size(); ++column)
+      if (layout_.target_of[column] < 0) names.push_back(layout_.header[column]);
+    return {std::move(layout_.header), std::move(names), features_.finish(static_cast<Index>(layout_.features())),
+            std::move(targets_)};
   }
 
  private:
@@ -143,6 +148,7 @@ RawData load(const ParamValues& params, const SourceContext& context) {
     test_targets = std::move(test.targets);
   }
   data.train.features = std::move(train.features);
+  data.feature_names = std::move(train.feature_names);
   if (!context.wants_labels) return data;
   assign_targets(data, parse_task(params.text("task")), std::move(train.targets), std::move(test_targets),
                  path.string());

@@ -35,10 +35,11 @@ struct Samples {
 struct Dataset {
   Task task = Task::classification;
   Samples train;
-  Samples test;                          ///< may hold no samples
-  std::vector<std::string> class_names;  ///< classification: index → label as the file has it
-  Eigen::VectorXd shift;                 ///< normalisation x' = (x − shift) · scale, one number a feature,
-  Eigen::VectorXd scale;                 ///< from the training part alone
+  Samples test;                            ///< may hold no samples
+  std::vector<std::string> class_names;    ///< classification: index → label as the file has it
+  std::vector<std::string> feature_names;  ///< as the file has them; empty where it has none
+  Eigen::VectorXd shift;                   ///< normalisation x' = (x − shift) · scale, one number a feature,
+  Eigen::VectorXd scale;                   ///< from the training part alone
 
   [[nodiscard]] Index features() const { return train.features_count(); }
   /// Regression: number of target values a sample; classification: number of classes; reconstruction: of features.

@@ -144,6 +144,7 @@ Dataset load_dataset(const DataSpec& spec, std::uint64_t seed) {
   dataset.task = raw.task;
   dataset.train = std::move(raw.train);
   dataset.class_names = std::move(raw.class_names);
+  dataset.feature_names = std::move(raw.feature_names);
   if (spec.limit && *spec.limit < dataset.train.count()) truncate(dataset.train, static_cast<Index>(*spec.limit));
   if (raw.test) {
     dataset.test = std::move(*raw.test);

@@ -17,8 +17,9 @@ namespace reluscope {
 struct RawData {
   Task task = Task::classification;
   Samples train;
-  std::optional<Samples> test;           ///< given by a separate test file; otherwise split off
-  std::vector<std::string> class_names;  ///< classification
+  std::optional<Samples> test;             ///< given by a separate test file; otherwise split off
+  std::vector<std::string> class_names;    ///< classification
+  std::vector<std::string> feature_names;  ///< where the file has names
 };
 
 /// What a source may need besides its own parameters.

@@ -42,6 +42,7 @@ bool has_column(const RunTables& run, const std::string& name) {
   if (table == "layers") return has_values(run.layers, column);
   if (table == "census") return has_values(run.census, column);
   if (table == "units") return has_values(run.units, column);
+  if (table == "features") return has_values(run.features, column);
   throw std::logic_error("a rule needs the unknown table " + table);
 }
 
@@ -169,6 +170,12 @@ void note_end(const std::filesystem::path& directory, RunTables& run) {
     const nlohmann::ordered_json summary = read_json_object(path);
     run.train = part_of(summary, "train");
     run.test = part_of(summary, "test");
+    if (const auto targets = summary.find("targets"); targets != summary.end() && targets->is_object()) {
+      const auto number = [&](const char* key) {
+        return member_or(*targets, key, std::numeric_limits<double>::quiet_NaN());
+      };
+      run.targets = TargetFacts{number("mean"), number("std"), number("min"), number("max")};
+    }
   } catch (const DataError&) {
     // As with the manifest.
   }
@@ -190,7 +197,9 @@ void read_lone_table(const std::filesystem::path& path, RunTables& run) {
   const int layers = count(LayerRecord::columns());
   const int census = count(CensusRecord::columns());
   const int most = std::max({steps, layers, census});
-  if (count(UnitRecord::columns()) > most || count(TheoryRecord::columns()) > most) return;  // nothing to diagnose
+  if (count(UnitRecord::columns()) > most || count(TheoryRecord::columns()) > most ||
+      count(FeatureRecord::columns()) > most)
+    return;  // nothing to diagnose
   if (layers >= steps && layers >= census) {
     run.layers = read_table<LayerRecord>(path);
   } else if (census >= steps) {
@@ -232,6 +241,7 @@ RunTables read_run(const std::filesystem::path& path) {
     read_if_there(path / "census.csv", run.census);
     read_if_there(path / "units.csv", run.units);
     read_if_there(path / "theory.csv", run.theory);
+    read_if_there(path / "features.csv", run.features);
     note_origin(path, run);
     note_end(path, run);
   } else {
@@ -339,12 +349,13 @@ std::optional<std::string> find_missing(const RunTables& run, const RuleEntry& r
   for (const std::string& name : rule.needs) {
     const std::string table = name.substr(0, name.find('.'));
     // Where rows are about layers, they have to say about which one.
-    for (const std::string& column : {name, table == "steps" ? name : table + ".layer"})
+    const bool of_layers = table != "steps" && table != "features";
+    for (const std::string& column : {name, of_layers ? table + ".layer" : name})
       if (!has_column(run, column)) return column;
   }
   if (rule.needs_output && output_layers(run).empty()) return "output layer";
   if (rule.needs_loss && !run.loss) return "loss";
-  if (rule.needs_end && !run.train) return "the loss over the training set at the end (summary.json)";
+  if (rule.needs_end && !run.train) return "train.gain in summary.json";
   return std::nullopt;
 }
 
@@ -356,6 +367,8 @@ Diagnosis diagnose(const RunTables& run, const Thresholds& thresholds, std::stri
   const bool learned = has_learned(run);
   for (const RuleEntry& rule : rule_table()) {
     if (rule.set != set) continue;
+    // A run of ours that has not ended, or failed, has no end to speak of.
+    if (rule.needs_end && !run.train && !run.from_elsewhere) continue;
     std::optional<std::string> missing = find_missing(run, rule);
     const std::optional<RunTables> part = missing ? std::nullopt : measured_part(run, rule);
     // Each column has cells, but no row may have all of them.

@@ -34,6 +34,14 @@ struct PartFacts {
   double gain_error = 0.0;     ///< its standard error
 };
 
+/// A regression's targets, all outputs together (`targets` in summary.json).
+struct TargetFacts {
+  double mean = 0.0;
+  double std = 0.0;
+  double min = 0.0;
+  double max = 0.0;
+};
+
 /// The tables of a run, as far as there are any.
 struct RunTables {
   TableRows<StepRecord> steps;
@@ -41,6 +49,7 @@ struct RunTables {
   TableRows<CensusRecord> census;
   TableRows<UnitRecord> units;
   TableRows<TheoryRecord> theory;
+  TableRows<FeatureRecord> features;
   /// No manifest of ours stands beside the files that they were read from.
   bool from_elsewhere = false;
   /// The number of the output layer, where the manifest says it. `output_layers` (layers.hpp) is who to ask.
@@ -48,6 +57,7 @@ struct RunTables {
   std::optional<LossFacts> loss;
   std::optional<PartFacts> train;  ///< absent where the run has not ended, or failed
   std::optional<PartFacts> test;
+  std::optional<TargetFacts> targets;  ///< of a regression
 };
 
 /// What a run has left in memory: its records. The rest of RunTables is for the caller to fill in.

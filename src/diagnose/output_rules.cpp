@@ -1,4 +1,4 @@
-// Rules about the output layer and the loss that reads it.
+// Rules about the output layer and the loss that reads it, and what came of it all.
 #include <cmath>
 
 #include "diagnose/rule_support.hpp"
@@ -113,16 +113,6 @@ void check_better_than_constant(const RunTables& run, const ParamValues& limits,
 
 std::vector<RuleEntry> output_rules() {
   std::vector<RuleEntry> table;
-  table.push_back(make_rule(
-      kOwnRules, "no-better-than-constant",
-      {number("errors", 2.58,
-              "standard errors by which the mean loss has to be better: 99 % of a normal distribution lie "
-              "within so many")
-           .above(0)},
-      {"steps.loss"}, {"smaller_lr", "adam", "standardize", "recipe", "larger_lr", "linear_output", "he_normal"},
-      "the network is no better than a constant output, by the paired differences of the single samples",
-      check_better_than_constant));
-  table.back().needs_end = true;
   table.push_back(make_rule(kOwnRules, "dead-output", {}, {"census.dead", "census.units"},
                             {"linear_output", "smaller_lr", "he_normal", "adam"},
                             "units of the output that are dead: one value for every sample, and no gradient",
@@ -142,6 +132,21 @@ std::vector<RuleEntry> output_rules() {
                             check_double_softmax));
   table.back().needs_output = true;
   table.back().needs_loss = true;
+  return table;
+}
+
+std::vector<RuleEntry> learning_rules() {
+  std::vector<RuleEntry> table;
+  table.push_back(make_rule(
+      kOwnRules, "no-better-than-constant",
+      {number("errors", 2.58,
+              "standard errors by which the mean loss has to be better: 99 % of a normal distribution lie "
+              "within so many")
+           .above(0)},
+      {"steps.loss"}, {"smaller_lr", "adam", "standardize", "recipe", "larger_lr", "linear_output", "he_normal"},
+      "the network is no better than a constant output, by the paired differences of the single samples",
+      check_better_than_constant));
+  table.back().needs_end = true;
   return table;
 }
 

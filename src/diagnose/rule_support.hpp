@@ -84,8 +84,12 @@ RuleEntry make_rule(std::string set, std::string name, std::vector<Param> thresh
                     std::vector<std::string> remedies, std::string doc,
                     void (*check)(const RunTables&, const ParamValues&, std::vector<Finding>&));
 
+/// The rules about the data (data_rules.cpp).
+std::vector<RuleEntry> data_rules();
 /// The rules about the output layer and its loss (output_rules.cpp).
 std::vector<RuleEntry> output_rules();
+/// Whether the network has learned anything: the sum of it all, after what may explain it (output_rules.cpp).
+std::vector<RuleEntry> learning_rules();
 /// The rules of other tools (published_rules.cpp).
 std::vector<RuleEntry> published_rules();
 

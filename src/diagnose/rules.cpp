@@ -439,8 +439,50 @@ std::vector<RuleEntry> make_table() {
   // The likeliest first: prescribe tries them in this order, and drops the last ones where the budget is short.
   const std::vector<std::string> calmer = {"smaller_lr", "leaky_relu",  "warmup", "clip_norm", "much_smaller_lr",
                                            "adam",       "no_momentum", "elu",    "prelu"};
-  // The output and the loss first: what is wrong there explains the rest.
-  std::vector<RuleEntry> table = output_rules();
+  // The cause before its symptoms: the data, the output and the loss, the initialisation, the rate, death, the rest.
+  std::vector<RuleEntry> table = data_rules();
+  for (RuleEntry& entry : output_rules()) table.push_back(std::move(entry));
+  table.push_back(rule("zero-gradient", {}, {"layers.delta_rms"}, {},
+                       "the loss itself has no gradient: hidden units are not to blame", check_zero_gradient));
+  table.back().needs_output = true;
+  table.push_back(rule(
+      "poor-initialisation",
+      {number("growth", 20.0, "mean z² of the last hidden layer over the first, or its inverse").above(1),
+       number("theory", 10.0, "mean z² at step 0 over what theory predicts, or its inverse: worth a note").above(1)},
+      {"layers.z_mean", "layers.z_std", "layers.step"},
+      {"he_normal", "recipe", "glorot_normal", "positive_bias", "rai"},
+      "signals grow or die out with depth before the first update, or leave the band of theory", check_initialisation));
+  table.back().mild_if_learned = true;
+  table.push_back(
+      rule("vanishing-gradient",
+           {number("ratio", 1e-3, "delta RMS of the first layer over the last (AUTOTRAINER: 1e-3)").above(0),
+            number("explodes", 1e3, "the same ratio above which it explodes").above(1), start_share()},
+           {"layers.delta_rms"}, {"he_normal", "recipe", "glorot_normal", "relu", "elu", "adam", "leaky_relu", "gelu"},
+           "the loss gradient shrinks, or grows, on its way to the first layer", check_vanishing_gradient));
+  table.push_back(rule(
+      "exploding-gradient",
+      {number("growth", 100.0, "norm, as a multiple of its median at the start").above(1), start_share(),
+       number("theory", 100.0, "delta RMS at step 0, as a multiple of what theory predicts").above(1)},
+      {"steps.grad_norm", "steps.loss"},
+      {"smaller_lr", "clip_norm", "he_normal", "recipe", "glorot_normal", "much_smaller_lr", "warmup", "standardize"},
+      "the gradient's norm leaves its usual size, or theory's, or is not finite", check_exploding_gradient));
+  table.push_back(
+      rule("exploding-activation",
+           {number("growth", 100.0, "a_rms, as a multiple of the first layer's or of the start's").above(1)},
+           {"layers.a_rms"}, {"he_normal", "recipe", "glorot_normal", "smaller_lr", "standardize", "much_smaller_lr"},
+           "activations grow with depth or in training", check_exploding_activation));
+  table.back().mild_if_learned = true;
+  table.push_back(rule(
+      "update-ratio",
+      {number("largest", 0.3, "median ‖Δθ‖/‖θ‖ at the start").above(0),
+       number("single", 3.0, "the largest at the start, of a network that has learned nothing").above(0),
+       number("smallest", 1e-8, "the same, too small (SageMaker Debugger: 1e-8)").above(0),
+       number("travel", 1e-3, "the largest one times the steps, of a run of 100 or more: too little in all").above(0),
+       start_share()},
+      {"layers.update_ratio"}, {"smaller_lr", "adam", "warmup", "standardize", "larger_lr", "much_smaller_lr"},
+      "updates are too large or too small for the parameters", check_update_ratio));
+  table.push_back(rule("unchanged-weights", {}, {"layers.update_ratio"}, {"larger_lr", "adam"},
+                       "a layer's parameters never change", check_unchanged_weights));
   table.push_back(rule(
       "dead-on-arrival",
       {number("notice", 0.25,
@@ -453,6 +495,8 @@ std::vector<RuleEntry> make_table() {
       {"positive_bias", "he_normal", "leaky_relu", "elu", "rai", "wider", "standardize", "prelu", "gelu"},
       "units, or a whole layer, dead before the first update, in drawn weights (Lu et al. 2019) or those of a file",
       check_dead_on_arrival));
+  table.push_back(rule("collapsed-network", {}, {"census.dead", "census.units"}, calmer,
+                       "a hidden layer is wholly dead at the end: the output is constant", check_collapsed));
   table.push_back(rule(
       "dying-units",
       {number("notice", 0.1, "units that died, as a share of a layer: worth a note (keras-contrib: 10 %)"),
@@ -460,57 +504,11 @@ std::vector<RuleEntry> make_table() {
        number("critical_fraction", 0.8, "dead share that is critical")},
       {"census.dead", "census.units", "census.born_dead"}, calmer,
       "units die in training; with the cause that prevails", check_dying_units));
-  table.push_back(rule("collapsed-network", {}, {"census.dead", "census.units"}, calmer,
-                       "a hidden layer is wholly dead at the end: the output is constant", check_collapsed));
-  table.push_back(rule("zero-gradient", {}, {"layers.delta_rms"}, {},
-                       "the loss itself has no gradient: hidden units are not to blame", check_zero_gradient));
-  table.back().needs_output = true;
-  table.push_back(rule(
-      "exploding-gradient",
-      {number("growth", 100.0, "norm, as a multiple of its median at the start").above(1), start_share(),
-       number("theory", 100.0, "delta RMS at step 0, as a multiple of what theory predicts").above(1)},
-      {"steps.grad_norm", "steps.loss"},
-      {"smaller_lr", "clip_norm", "he_normal", "recipe", "glorot_normal", "much_smaller_lr", "warmup", "standardize"},
-      "the gradient's norm leaves its usual size, or theory's, or is not finite", check_exploding_gradient));
-  table.push_back(
-      rule("vanishing-gradient",
-           {number("ratio", 1e-3, "delta RMS of the first layer over the last (AUTOTRAINER: 1e-3)").above(0),
-            number("explodes", 1e3, "the same ratio above which it explodes").above(1), start_share()},
-           {"layers.delta_rms"}, {"he_normal", "recipe", "glorot_normal", "relu", "elu", "adam", "leaky_relu", "gelu"},
-           "the loss gradient shrinks, or grows, on its way to the first layer", check_vanishing_gradient));
-  table.push_back(
-      rule("exploding-activation",
-           {number("growth", 100.0, "a_rms, as a multiple of the first layer's or of the start's").above(1)},
-           {"layers.a_rms"}, {"he_normal", "recipe", "glorot_normal", "smaller_lr", "standardize", "much_smaller_lr"},
-           "activations grow with depth or in training", check_exploding_activation));
-  table.back().mild_if_learned = true;
-  table.push_back(rule(
-      "poor-initialisation",
-      {number("growth", 20.0, "mean z² of the last hidden layer over the first, or its inverse").above(1),
-       number("theory", 10.0, "mean z² at step 0 over what theory predicts, or its inverse: worth a note").above(1)},
-      {"layers.z_mean", "layers.z_std", "layers.step"},
-      {"he_normal", "recipe", "glorot_normal", "positive_bias", "rai"},
-      "signals grow or die out with depth before the first update, or leave the band of theory", check_initialisation));
-  table.back().mild_if_learned = true;
   table.push_back(rule("saturation",
                        {number("fraction", 0.5, "saturated units that are not dead, as a share of a layer").above(0)},
                        {"census.saturated", "census.dead", "census.units"},
                        {"glorot_normal", "standardize", "zero_bias", "smaller_lr", "relu", "elu", "leaky_relu", "gelu"},
                        "units with next to no derivative on every probe sample", check_saturation));
-  table.push_back(rule("dormant-layer", {number("fraction", 0.5, "dormant units that are not dead").above(0)},
-                       {"census.dormant", "census.dead", "census.units"}, {"smaller_lr", "leaky_relu"},
-                       "most of a layer contributes next to nothing (Sokar et al. 2023)", check_dormant));
-  table.push_back(rule(
-      "update-ratio",
-      {number("largest", 0.3, "median ‖Δθ‖/‖θ‖ at the start").above(0),
-       number("single", 3.0, "the largest at the start, of a network that has learned nothing").above(0),
-       number("smallest", 1e-8, "the same, too small (SageMaker Debugger: 1e-8)").above(0),
-       number("travel", 1e-3, "the largest one times the steps, of a run of 100 or more: too little in all").above(0),
-       start_share()},
-      {"layers.update_ratio"}, {"smaller_lr", "adam", "warmup", "standardize", "larger_lr", "much_smaller_lr"},
-      "updates are too large or too small for the parameters", check_update_ratio));
-  table.push_back(rule("unchanged-weights", {}, {"layers.update_ratio"}, {"larger_lr", "adam"},
-                       "a layer's parameters never change", check_unchanged_weights));
   table.push_back(rule("loss-not-decreasing", {number("share", 0.95, "final loss, as a share of the first").above(0)},
                        {"steps.loss"},
                        {"smaller_lr", "adam", "larger_lr", "standardize", "he_normal", "recipe", "glorot_normal"},
@@ -523,12 +521,16 @@ std::vector<RuleEntry> make_table() {
   table.push_back(rule("noisy-gradient", {number("samples", 1e4, "noise scale in samples").above(0), start_share()},
                        {"steps.grad_trace", "steps.grad_signal"}, {"larger_batch"},
                        "gradients are mostly noise (McCandlish et al. 2018)", check_noisy_gradient));
+  table.push_back(rule("dormant-layer", {number("fraction", 0.5, "dormant units that are not dead").above(0)},
+                       {"census.dormant", "census.dead", "census.units"}, {"smaller_lr", "leaky_relu"},
+                       "most of a layer contributes next to nothing (Sokar et al. 2023)", check_dormant));
   table.push_back(rule("bias-shift", {number("share", 0.9, "|mean a| over RMS a").above(0)},
                        {"layers.a_mean", "layers.a_rms"}, {"elu"},
                        "a layer's activations hardly differ from their mean (Clevert et al. 2016)", check_bias_shift));
   table.push_back(rule("sparse-is-fine", {number("zero_fraction", 0.7, "share of activations that are 0").above(0)},
                        {"layers.zero_fraction", "layers.dead_max"}, {}, "many zeros and no dead unit: no fault",
                        check_sparse));
+  for (RuleEntry& entry : learning_rules()) table.push_back(std::move(entry));
   for (RuleEntry& entry : published_rules()) table.push_back(std::move(entry));
   return table;
 }

@@ -1,8 +1,9 @@
 #include "experiment/baseline.hpp"
 
 #include <algorithm>
-#include <cmath>
 #include <numeric>
+
+#include "util/portable_math.hpp"
 
 namespace reluscope {
 
@@ -59,7 +60,7 @@ ConstantBaseline::ConstantBaseline(const Criterion& criterion, const Dataset& da
 template <class T>
 double ConstantBaseline::loss_of(const Targets<T>& targets, Index column) const {
   if (criterion_.loss.takes_classes)
-    return -std::log(constants_[static_cast<std::size_t>(targets.classes[static_cast<std::size_t>(column)])]);
+    return -portable_log(constants_[static_cast<std::size_t>(targets.classes[static_cast<std::size_t>(column)])]);
   double sum = 0.0;
   for (std::size_t output = 0; output < constants_.size(); ++output)
     sum += criterion_.loss.loss_of_constant(criterion_.loss_params, constants_[output],

@@ -115,6 +115,12 @@ std::string summary_json(const ExperimentSpec& spec, const RunSummary& summary, 
   document["last_loss"] = number_or_null(summary.last_loss);
   document["train"] = evaluation(summary.train, spec.train.penalty);
   document["test"] = evaluation(summary.test, spec.train.penalty);
+  document["targets"] = nullptr;
+  if (const auto& targets = summary.targets)
+    document["targets"] = {{"mean", number_or_null(targets->mean)},
+                           {"std", number_or_null(targets->std)},
+                           {"min", number_or_null(targets->min)},
+                           {"max", number_or_null(targets->max)}};
   document["gradient_noise"] = gradient_noise(summary.noise);
   document["dead_fraction"] = number_or_null(summary.dead_fraction());
   document["collapsed"] = summary.collapsed ? Json(*summary.collapsed) : Json(nullptr);
@@ -149,6 +155,7 @@ void note_end(RunTables& tables, const ExperimentSpec& spec, const RunSummary& s
   };
   tables.train = facts_of(summary.train);
   tables.test = facts_of(summary.test);
+  tables.targets = summary.targets;
 }
 
 std::string utc_now() {

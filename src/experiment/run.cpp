@@ -7,6 +7,7 @@
 #include <memory>
 
 #include "experiment/batches.hpp"
+#include "experiment/features.hpp"
 #include "experiment/initial_network.hpp"
 #include "experiment/training_step.hpp"
 #include "optim/schedule.hpp"
@@ -82,6 +83,7 @@ class Run {
       probe_ = std::make_unique<ProbeSet<T>>(network_, dataset, options, pool);
       prognosis_ = std::make_unique<Prognosis<T>>(network_, optimizer_, spec.train.penalty, extent_);
     }
+    summary_.targets = describe_targets(dataset);
     for (const std::size_t layer : network_.unit_layers()) {
       LayerSummary row;
       row.name = network_.layer(layer).name();

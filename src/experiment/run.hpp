@@ -11,6 +11,7 @@
 
 #include "config/spec.hpp"
 #include "data/dataset.hpp"
+#include "diagnose/diagnosis.hpp"
 #include "experiment/evaluation.hpp"
 #include "probe/census.hpp"
 #include "probe/layer_statistics.hpp"
@@ -42,16 +43,17 @@ struct LayerSummary {
 /// How a run ended.
 struct RunSummary {
   bool failed = false;
-  bool interrupted = false;         ///< stopped by a signal, at the end of a step
-  std::string failure;              ///< what became non-finite, at which step and layer; empty unless failed
-  std::int64_t steps = 0;           ///< updates made
-  std::int64_t epochs = 0;          ///< epochs completed
-  double first_loss = 0.0;          ///< of the first batch
-  double last_loss = 0.0;           ///< of the last batch
-  std::optional<Evaluation> train;  ///< at the end, over the whole training part; absent if failed
-  std::optional<Evaluation> test;   ///< absent without a test part
-  std::optional<bool> collapsed;    ///< the output is constant over the training set; absent without a census
-  NoiseAverage noise;               ///< of the gradient, over the recorded steps
+  bool interrupted = false;            ///< stopped by a signal, at the end of a step
+  std::string failure;                 ///< what became non-finite, at which step and layer; empty unless failed
+  std::int64_t steps = 0;              ///< updates made
+  std::int64_t epochs = 0;             ///< epochs completed
+  double first_loss = 0.0;             ///< of the first batch
+  double last_loss = 0.0;              ///< of the last batch
+  std::optional<Evaluation> train;     ///< at the end, over the whole training part; absent if failed
+  std::optional<Evaluation> test;      ///< absent without a test part
+  std::optional<bool> collapsed;       ///< the output is constant over the training set; absent without a census
+  NoiseAverage noise;                  ///< of the gradient, over the recorded steps
+  std::optional<TargetFacts> targets;  ///< of a regression: what the training part has to say
   std::vector<LayerSummary> layers;
   CensusWork census;  ///< what the censuses cost
 

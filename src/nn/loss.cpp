@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "nn/block.hpp"
+#include "util/portable_math.hpp"
 
 namespace reluscope {
 
@@ -223,8 +224,8 @@ double huber_error(const ParamValues& params, double constant, double target) {
 }
 /// −t log p − (1 − t) log(1 − p), where 0 log 0 is 0.
 double entropy_error(const ParamValues& /*params*/, double constant, double target) {
-  const double yes = target == 0.0 ? 0.0 : -target * std::log(constant);
-  return yes + (target == 1.0 ? 0.0 : -(1.0 - target) * std::log1p(-constant));
+  const double yes = target == 0.0 ? 0.0 : -target * portable_log(constant);
+  return yes + (target == 1.0 ? 0.0 : -(1.0 - target) * portable_log(1.0 - constant));
 }
 
 constexpr const char* kFromLogits = "from_logits";

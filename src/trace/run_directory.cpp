@@ -25,6 +25,7 @@ constexpr const char* kCensus = "census.csv";
 constexpr const char* kUnits = "units.csv";
 constexpr const char* kEvents = "events.jsonl";
 constexpr const char* kTheory = "theory.csv";
+constexpr const char* kFeatures = "features.csv";
 
 constexpr std::array kFiles = {RunDirectory::kManifest,
                                RunDirectory::kCheckpoint,
@@ -35,7 +36,8 @@ constexpr std::array kFiles = {RunDirectory::kManifest,
                                kCensus,
                                kUnits,
                                kEvents,
-                               kTheory};
+                               kTheory,
+                               kFeatures};
 
 void remove_file(const std::filesystem::path& path) {
   std::error_code error;
@@ -194,6 +196,8 @@ void RunDirectory::remove_checkpoint(const std::filesystem::path& directory) {
 void RunDirectory::write_manifest(const std::string& json) const { write_file_atomically(path() / kManifest, json); }
 
 void RunDirectory::write_theory(const std::string& csv) const { write_file_atomically(path() / kTheory, csv); }
+
+void RunDirectory::write_features(const std::string& csv) const { write_file_atomically(path() / kFeatures, csv); }
 
 void RunDirectory::write_summary(const std::string& json) {
   sync();

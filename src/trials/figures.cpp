@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "experiment/documents.hpp"
+#include "experiment/features.hpp"
 #include "experiment/setup.hpp"
 #include "experiment/theory.hpp"
 #include "trace/run_directory.hpp"
@@ -98,6 +99,7 @@ Trial run_trial(const ExperimentSpec& spec, const Dataset& dataset, const std::a
     RunDirectory::refuse_inputs(keep, input_files(spec));
     directory = std::make_shared<RunDirectory>(RunLock(keep), manifest_json(spec, dataset, facts));
     sink.add(directory);
+    directory->write_features(features_csv(describe_features(dataset)));
     directory->write_theory(theory_csv(predict(spec, dataset)));
   }
   ThreadPool alone(1);
@@ -125,6 +127,8 @@ Trial run_trial(const ExperimentSpec& spec, const Dataset& dataset, const std::a
   add_gradients(records.steps, figures);
   RunTables tables = take_tables(std::move(records));
   note_end(tables, spec, summary);
+  tables.features.rows = describe_features(dataset);
+  tables.features.present = true;
   trial.diagnosis = diagnose(tables, spec.thresholds);
   figures.findings = list_findings(trial.diagnosis);
   if (directory) {

@@ -34,7 +34,7 @@ std::vector<std::string> lines_of(const std::string& text) {
 
 }  // namespace
 
-TEST_CASE("a run writes its eight files and prints a table and a verdict") {
+TEST_CASE("a run writes its nine files and prints a table and a verdict") {
   const Bench bench;
   const auto run = bench.shell("$R run c.json");
   CHECK(run.exit_code == 0);
@@ -42,7 +42,7 @@ TEST_CASE("a run writes its eight files and prints a table and a verdict") {
   CHECK(contains(run.out, "dead %"));
   CHECK(contains(run.out, "No dead unit"));
   for (const char* file : {"manifest.json", "steps.csv", "layers.csv", "census.csv", "units.csv", "events.jsonl",
-                           "theory.csv", "summary.json"}) {
+                           "theory.csv", "features.csv", "summary.json"}) {
     CAPTURE(file);
     CHECK(std::filesystem::exists(bench.path() / "runs/small" / file));
   }
@@ -384,6 +384,7 @@ TEST_CASE("an autoencoder needs no labels, and its summary names the target") {
   CHECK(summary["target"] == "input");
   CHECK(summary["train"]["accuracy"].is_null());
   CHECK(summary["train"]["loss_parts"].is_null());
+  CHECK(contains(read_file(bench.path() / "runs/small/features.csv"), "\n0,,0.375,"));  // no header: no name
   CHECK(contains(with("null").err, "column 3"));  // every column is a feature, and that one is text
   CHECK(contains(with("-1", " network.layers.1.units=3").err, "2: one output per feature of the data"));
   CHECK(contains(with("-1", " loss=cross_entropy").err, "with data.target"));

@@ -81,8 +81,10 @@ TEST_CASE("a softmax over one unit: every gradient is 0, and no hidden unit is t
   REQUIRE(find_rule(ours, "zero-gradient") != nullptr);
   CHECK(find_rule(ours, "zero-gradient")->severity == Severity::critical);
   CHECK(find_rule(ours, "zero-gradient")->layer == 3);
+  // The only class explains it.
+  CHECK(find_rule(ours, "nothing-to-learn") != nullptr);
   CHECK(std::count_if(ours.findings.begin(), ours.findings.end(),
-                      [](const Finding& finding) { return finding.severity >= Severity::warning; }) == 1);
+                      [](const Finding& finding) { return finding.severity >= Severity::warning; }) == 2);
   CHECK(find_rule(diagnose(run, {}, "sagemaker"), "sagemaker-vanishing-gradient") != nullptr);
 }
 
@@ -250,4 +252,31 @@ TEST_CASE("weak data: a network that has learned the little that there is to lea
   };
   CHECK(find_rule(diagnosed("0.002"), "no-better-than-constant") == nullptr);
   CHECK(find_rule(diagnosed("1e-9"), "no-better-than-constant") != nullptr);
+}
+
+TEST_CASE("inputs and targets of another size than 1 are named first; standardised, the same network learns") {
+  const auto blobs = [](const char* normalize) {
+    return diagnose(run_tables(parse_experiment(R"({
+      "seed": 2, "data": {"kind": "blobs", "n_samples": 400, "n_features": 4, "center_box": [900, 1000]},
+      "network": {"layers": [{"units": 16, "activation": "tanh"}, {"units": 3}]},
+      "train": {"epochs": 20, "batch_size": 32, "optimizer": {"name": "sgd", "lr": 0.05}}})",
+                                                "test", ".", std::vector<std::string>{normalize})));
+  };
+  const Diagnosis sick = blobs("data.normalize=none");
+  REQUIRE_FALSE(sick.findings.empty());
+  CHECK(sick.findings.front().rule == "unscaled-inputs");
+  CHECK(sick.findings.front().severity == Severity::warning);
+  CHECK(sick.findings.front().remedies.front() == "standardize");
+  const Diagnosis twin = blobs("data.normalize=per_feature");
+  CHECK(find_rule(twin, "unscaled-inputs") == nullptr);
+  CHECK(find_rule(twin, "no-better-than-constant") == nullptr);
+  const auto regression = [](const char* bias) {
+    return diagnose(run_tables(parse_experiment(R"({
+      "seed": 2, "data": {"kind": "regression", "n_samples": 200, "n_features": 2, "n_informative": 2},
+      "network": {"layers": [{"units": 16, "activation": "relu"}, {"units": 1}]},
+      "loss": "mse", "train": {"epochs": 5, "batch_size": 32, "optimizer": {"name": "sgd", "lr": 1e-7}}})",
+                                                "test", ".", std::vector<std::string>{bias})));
+  };
+  CHECK(regression("data.bias=5000").findings.front().rule == "unscaled-targets");
+  CHECK(find_rule(regression("data.bias=0"), "unscaled-targets") == nullptr);
 }

@@ -299,10 +299,49 @@ std::vector<Pair> output_pairs() {
           {"double-softmax", "", output("sigmoid"), output("identity")}};
 }
 
+std::vector<Pair> data_pairs() {
+  const auto unlearned = [](auto set) {
+    return [=](HealthyTables& run, auto value) {
+      run.train->gain = 0.0;
+      set(run, value);
+    };
+  };
+  const auto inputs = [](HealthyTables& run, double size) {
+    for (FeatureRecord& row : run.features.rows) {
+      row.mean = 0.6 * size;
+      row.std = 0.8 * size;
+    }
+  };
+  const auto targets = [](HealthyTables& run, double size) {
+    run.targets = TargetFacts{0.6 * size, 0.8 * size, 0.0, size};
+  };
+  const auto constant = [](HealthyTables& run, std::int64_t features) {
+    for (std::int64_t at = 0; at < features; ++at)
+      run.features.rows[static_cast<std::size_t>(at)].min = run.features.rows[static_cast<std::size_t>(at)].max;
+  };
+  const auto rising = [](HealthyTables& run, std::int64_t values) {
+    run.features.rows[1].rising = true;
+    run.features.rows[1].distinct = values;
+  };
+  const auto constant_loss = [](HealthyTables& run, double loss) { run.train->constant_loss = loss; };
+  return {pair_of("unscaled-inputs", "large", 20.01, 19.99, unlearned(inputs)),
+          pair_of("unscaled-inputs", "small", 0.00499, 0.00501, unlearned(inputs)),
+          {"unscaled-inputs", "", [=](HealthyTables& run) { unlearned(inputs)(run, 900.0); },
+           [=](HealthyTables& run) { inputs(run, 900.0); }},
+          pair_of("unscaled-targets", "large", 300.1, 299.9, unlearned(targets)),
+          {"unscaled-targets", "", [=](HealthyTables& run) { unlearned(targets)(run, 900.0); },
+           [=](HealthyTables& run) { targets(run, 900.0); }},
+          pair_of("constant-features", "", std::int64_t{1}, std::int64_t{0}, constant),
+          pair_of("constant-features", "", std::int64_t{3}, std::int64_t{2}, constant),
+          pair_of("row-number", "values", std::int64_t{20}, std::int64_t{19}, rising),
+          pair_of("nothing-to-learn", "", 0.0, 1e-9, constant_loss)};
+}
+
 const std::vector<Pair>& all_pairs() {
   static const std::vector<Pair> pairs = [] {
     std::vector<Pair> all;
-    for (const auto& make : {death_pairs, gradient_pairs, size_pairs, loss_pairs, output_pairs, published_pairs})
+    for (const auto& make :
+         {death_pairs, gradient_pairs, size_pairs, loss_pairs, data_pairs, output_pairs, published_pairs})
       for (Pair& one : make()) all.push_back(std::move(one));
     return all;
   }();

@@ -19,6 +19,18 @@ struct HealthyTables : RunTables {
     steps.present = layers.present = census.present = units.present = true;
     loss = LossFacts{"cross_entropy", true};
     train = PartFacts{0.05, 2.3, 2.25, 0.01};
+    features.present = true;
+    for (std::int64_t feature = 0; feature < 3; ++feature) {
+      FeatureRecord row;
+      row.feature = feature;
+      row.source = "x" + std::to_string(feature);
+      row.mean = 0.1;
+      row.std = 1.1;
+      row.min = -2.5;
+      row.max = 2.7;
+      row.distinct = FeatureRecord::kMostDistinct;
+      features.rows.push_back(row);
+    }
     test = PartFacts{0.15, 2.31, 2.16, 0.02};
     for (std::int64_t step = 0; step < rows; ++step) {
       const std::int64_t epoch = 4 * step / rows;

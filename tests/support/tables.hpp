@@ -6,6 +6,7 @@
 #include "config/spec.hpp"
 #include "diagnose/diagnosis.hpp"
 #include "experiment/documents.hpp"
+#include "experiment/features.hpp"
 #include "experiment/run.hpp"
 #include "experiment/setup.hpp"
 
@@ -18,6 +19,8 @@ inline RunTables run_tables(const ExperimentSpec& spec) {
   const RunSummary summary = run_experiment(spec, dataset, records, pool);
   RunTables tables = take_tables(std::move(records));
   note_end(tables, spec, summary);
+  tables.features.rows = describe_features(dataset);
+  tables.features.present = true;
   return tables;
 }
 
