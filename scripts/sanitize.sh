@@ -2,8 +2,8 @@
 # Builds with sanitizers and runs the tests under them.
 #
 #   scripts/sanitize.sh                    Address and UndefinedBehavior over all tests but the slow ones, those of the
-#                                          scripts and cli.trials_cli, which takes ten minutes; then Thread over those
-#                                          with threads
+#                                          scripts, and two that take many minutes there (cli.trials_cli, theory_test);
+#                                          then Thread over those with threads
 #   scripts/sanitize.sh asan [ctest …]     one of the two, with arguments for ctest: `asan -R robustness`; without, all tests
 #   scripts/sanitize.sh tsan [ctest …]
 set -euo pipefail
@@ -35,7 +35,7 @@ threaded_pattern="^($(IFS='|'; echo "${threaded[*]}"))\$"
 threaded_programs=("${threaded[@]/.*/_tests}")
 case ${1:-all} in
   all)
-    check asan all -- -LE 'slow|scripts' -E cli.trials_cli
+    check asan all -- -LE 'slow|scripts' -E 'cli.trials_cli|experiment.theory_test'
     check tsan "${threaded_programs[@]}" -- -R "$threaded_pattern"
     ;;
   asan) check asan all -- "${@:2}" ;;

@@ -149,6 +149,7 @@ int run_command_line(int argc, const char* const* argv) {
     add_validate(line);
     add_schema(line);
     add_init(line);
+    add_explain(line);
     add_theory(line);
     add_diagnose(line);
     add_compare(line);

@@ -39,6 +39,7 @@ void add_init(CommandLine& line);
 void add_curves(CommandLine& line);
 void add_theory(CommandLine& line);
 void add_diagnose(CommandLine& line);
+void add_explain(CommandLine& line);
 void add_compare(CommandLine& line);
 void add_sweep(CommandLine& line);
 void add_merge(CommandLine& line);

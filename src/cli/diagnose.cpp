@@ -17,6 +17,7 @@ struct DiagnoseOptions {
   std::vector<std::string> thresholds;
   std::string rules = kOwnRules;
   std::string fail_on;
+  std::vector<std::string> ignored;
   bool json = false;
   bool markdown = false;
 };
@@ -41,6 +42,7 @@ void print_all(const Diagnosis& diagnosis, bool markdown) {
       std::cout << (at > 0 ? "; " : "") << finding.remedies[at];
     std::cout << '\n';
   }
+  if (!last.empty()) std::cout << "\nreluscope explain NAME says what a rule or a remedy is.\n";
   std::cout << std::flush;
   for (const SkippedRule& skipped : diagnosis.skipped)
     std::cerr << "not applied: " << skipped.rule << " (no " << skipped.missing << ")\n";
@@ -48,7 +50,8 @@ void print_all(const Diagnosis& diagnosis, bool markdown) {
 
 int diagnose_it(const DiagnoseOptions& options) {
   const Thresholds thresholds = parse_thresholds(options.thresholds, read_thresholds(options.path));
-  const Diagnosis diagnosis = diagnose(read_run(options.path), thresholds, options.rules);
+  Diagnosis diagnosis = diagnose(read_run(options.path), thresholds, options.rules);
+  ignore_rules(diagnosis, options.ignored);
   if (options.json) {
     write_document("-", diagnosis_json(diagnosis));
   } else {
@@ -75,6 +78,7 @@ void add_diagnose(CommandLine& line) {
           "need a run with record.monitors=true")
       ->check(CLI::IsMember(rule_sets()))
       ->type_name("NAME");
+  add_ignore_option(*command, options->ignored);
   add_fail_on_option(*command, options->fail_on);
   command->add_flag("--json", options->json, "Findings, evidence and rules that were not applied as JSON");
   command->add_flag("--markdown", options->markdown, "Print the table as Markdown");

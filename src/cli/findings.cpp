@@ -1,11 +1,15 @@
 #include "cli/findings.hpp"
 
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
 #include <map>
 #include <utility>
 
 #include "report/terminal.hpp"
 #include "util/error.hpp"
 #include "util/format.hpp"
+#include "util/nearest.hpp"
 
 namespace reluscope {
 
@@ -43,7 +47,34 @@ void add_fail_on_option(CLI::App& command, std::string& fail_on) {
 int exit_code_for(const Diagnosis& diagnosis, const std::string& fail_on) {
   if (fail_on.empty() || !diagnosis.worst()) return kDone;
   const Severity limit = fail_on == "critical" ? Severity::critical : Severity::warning;
-  return *diagnosis.worst() >= limit ? kFindings : kDone;
+  const auto count = std::count_if(diagnosis.findings.begin(), diagnosis.findings.end(),
+                                   [limit](const Finding& finding) { return finding.severity >= limit; });
+  if (count == 0) return kDone;
+  spdlog::warn("{} {} at or above {}: exit code {}", count, count == 1 ? "finding" : "findings", fail_on,
+               static_cast<int>(kFindings));
+  return kFindings;
+}
+
+void add_ignore_option(CLI::App& command, std::vector<std::string>& rules) {
+  command.add_option("--ignore", rules, "Leave out what this rule finds; may be given again")
+      ->type_name("RULE")
+      ->expected(1)
+      ->allow_extra_args(false)
+      ->take_all();
+}
+
+void ignore_rules(Diagnosis& diagnosis, const std::vector<std::string>& rules) {
+  for (const std::string& name : rules) {
+    if (find_entry(rule_table(), name) == nullptr) {
+      std::vector<std::string> names;
+      for (const RuleEntry& rule : rule_table()) names.push_back(rule.name);
+      const auto near = nearest_name(name, names);
+      throw UsageError("--ignore " + printable(name) + ": there is no such rule" +
+                       (near ? "; did you mean '" + *near + "'?" : ""));
+    }
+    std::erase_if(diagnosis.findings, [&](const Finding& finding) { return finding.rule == name; });
+    std::erase_if(diagnosis.skipped, [&](const SkippedRule& skipped) { return skipped.rule == name; });
+  }
 }
 
 }  // namespace reluscope

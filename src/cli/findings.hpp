@@ -15,5 +15,9 @@ void print_findings(const Diagnosis& diagnosis, std::ostream& out);
 void add_fail_on_option(CLI::App& command, std::string& fail_on);
 /// 3 if a finding is at least as severe as `fail_on` (which may be empty), otherwise 0.
 int exit_code_for(const Diagnosis& diagnosis, const std::string& fail_on);
+/// --ignore RULE, any number of times; and the diagnosis without what these rules found. Throws UsageError for a rule
+/// that does not exist.
+void add_ignore_option(CLI::App& command, std::vector<std::string>& rules);
+void ignore_rules(Diagnosis& diagnosis, const std::vector<std::string>& rules);
 
 }  // namespace reluscope

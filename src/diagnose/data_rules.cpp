@@ -24,14 +24,11 @@ std::string feature_text(const FeatureRecord& row) {
 /// Initialisers and rates are made for inputs of about 1: sums over larger ones saturate and kill units before the
 /// first step, and the first steps throw out what is left (LeCun et al. 1998, section 4.3).
 void check_unscaled_inputs(const RunTables& run, const ParamValues& limits, std::vector<Finding>& findings) {
-  double square = 0.0;
-  const FeatureRecord* largest = nullptr;
-  for (const FeatureRecord& row : run.features.rows) {
-    square += rms_of(row) * rms_of(row);
-    if (largest == nullptr || rms_of(row) > rms_of(*largest)) largest = &row;
-  }
-  if (largest == nullptr) return;
-  const double rms = std::sqrt(square / static_cast<double>(run.features.rows.size()));
+  const auto smaller = [](const FeatureRecord& left, const FeatureRecord& right) {
+    return rms_of(left) < rms_of(right);
+  };
+  const auto largest = std::max_element(run.features.rows.begin(), run.features.rows.end(), smaller);
+  const double rms = *input_rms(run);
   const bool large = rms > limits.number("large");
   if (!large && !(rms < limits.number("small"))) return;
   findings.push_back(at_step(severity_of_data(run), 0, rms, limits.number(large ? "large" : "small"),
@@ -99,7 +96,7 @@ std::vector<RuleEntry> data_rules() {
   add("nothing-to-learn", {}, {"steps.loss"}, {}, "every training sample has the same target", check_nothing_to_learn)
       .needs_end = true;
   add("unscaled-inputs",
-      {number("large", 20.0, "root mean square of the inputs").above(0),
+      {number("large", kLargeInputs, "root mean square of the inputs").above(0),
        number("small", 0.005, "the same, too small").above(0)},
       {"features.mean", "features.std", "features.min", "features.max", "features.feature"},
       {"standardize", "smaller_lr"}, "inputs that are far from 1 in size (info where the network has learned well)",

@@ -7,7 +7,6 @@
 #include <nlohmann/json.hpp>
 
 #include "diagnose/layers.hpp"
-#include "diagnose/rule_support.hpp"
 #include "nn/loss.hpp"
 #include "trace/run_directory.hpp"
 #include "util/error.hpp"
@@ -222,6 +221,13 @@ std::string_view severity_name(Severity severity) {
   }
   return "";
 }
+
+bool is_better(const PartFacts& part, double errors) {
+  const double error = std::isnan(part.gain_error) ? 0.0 : part.gain_error;  // a single sample
+  return part.gain > errors * error;
+}
+
+bool has_learned(const RunTables& run) { return run.train && is_better(*run.train); }
 
 RunTables take_tables(RecordMemory&& records) {
   RunTables tables;

@@ -60,6 +60,14 @@ struct RunTables {
   std::optional<TargetFacts> targets;  ///< of a regression
 };
 
+/// Standard errors by which the network has to be better than the best constant output, for more than chance: 99 % of a
+/// normal distribution lie within so many.
+inline constexpr double kErrorsOfChance = 2.58;
+/// Whether it is, by the paired differences of the single samples.
+bool is_better(const PartFacts& part, double errors = kErrorsOfChance);
+/// Whether the network has learned its training set. False also where that is not known.
+bool has_learned(const RunTables& run);
+
 /// What a run has left in memory: its records. The rest of RunTables is for the caller to fill in.
 RunTables take_tables(RecordMemory&& records);
 

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <limits>
 #include <map>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -28,16 +29,15 @@ double median_at_start(const Rows<R>& rows, Get get, double share) {
   return median(values);
 }
 
-/// Standard errors by which the network has to be better than the best constant output, for more than chance: 99 % of a
-/// normal distribution lie within so many.
-inline constexpr double kErrorsOfChance = 2.58;
-/// Whether it is, by the paired differences of the single samples.
-inline bool is_better(const PartFacts& part, double errors = kErrorsOfChance) {
-  const double error = std::isnan(part.gain_error) ? 0.0 : part.gain_error;  // a single sample
-  return part.gain > errors * error;
+/// Root mean square of what the network gets; nothing where features.csv is not there.
+inline std::optional<double> input_rms(const RunTables& run) {
+  if (run.features.rows.empty()) return std::nullopt;
+  double square = 0.0;
+  for (const FeatureRecord& row : run.features.rows) square += row.mean * row.mean + row.std * row.std;
+  return std::sqrt(square / static_cast<double>(run.features.rows.size()));
 }
-/// Whether the network has learned its training set. False also where that is not known.
-inline bool has_learned(const RunTables& run) { return run.train && is_better(*run.train); }
+/// Inputs above this are far from 1 in size.
+inline constexpr double kLargeInputs = 20.0;
 
 inline std::string percent(double share) { return format_fixed(100.0 * share, 1) + " %"; }
 

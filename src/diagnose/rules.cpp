@@ -355,9 +355,11 @@ void check_initialisation(const RunTables& run, const ParamValues& limits, std::
   const auto layers = hidden_layers(run, run.layers.rows);
   if (layers.size() < 2) return;
   const auto q = [](const LayerRecord& row) { return row.z_std * row.z_std + row.z_mean * row.z_mean; };
-  const LayerRecord& first = *layers.begin()->second.front();
-  const LayerRecord& last = *layers.rbegin()->second.front();
   if (starts_from_file(run)) return;  // no initialiser made them
+  // The first layer's z has the size of the data, which is no initialiser's fault.
+  const bool skips_first = input_rms(run).value_or(0.0) > kLargeInputs;
+  const LayerRecord& first = *(skips_first ? std::next(layers.begin()) : layers.begin())->second.front();
+  const LayerRecord& last = *layers.rbegin()->second.front();
   // 0: dead, which is said elsewhere.
   if (first.step != 0 || !(q(first) > 0.0) || !(q(last) > 0.0)) return;
   const double growth = q(last) / q(first);

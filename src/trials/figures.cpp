@@ -130,6 +130,7 @@ Trial run_trial(const ExperimentSpec& spec, const Dataset& dataset, const std::a
   tables.features.rows = describe_features(dataset);
   tables.features.present = true;
   trial.diagnosis = diagnose(tables, spec.thresholds);
+  trial.learned = has_learned(tables);
   figures.findings = list_findings(trial.diagnosis);
   if (directory) {
     directory->write_summary(summary_json(spec, summary, "", findings_json(trial.diagnosis.findings)));

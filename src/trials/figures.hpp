@@ -72,6 +72,7 @@ struct Figures {
 
 /// A run with nothing written: its figures, and what the rules say.
 struct Trial {
+  bool learned = false;  ///< better than the best constant output over the training set
   Figures figures;
   Diagnosis diagnosis;
   double seconds = 0.0;  ///< training and measuring took

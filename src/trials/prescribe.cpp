@@ -256,7 +256,7 @@ double cost_of_winner(const Prescription& result) {
 }  // namespace
 
 bool is_cured(const Trial& trial, const std::vector<std::string>& findings) {
-  if (trial.figures.failed()) return false;
+  if (trial.figures.failed() || !trial.learned) return false;
   const std::set<std::string> left = warnings_of(trial.diagnosis);
   return std::none_of(findings.begin(), findings.end(), [&](const std::string& rule) { return left.contains(rule); });
 }

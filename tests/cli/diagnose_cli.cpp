@@ -97,3 +97,37 @@ TEST_CASE("bad usage: what is there instead") {
   CHECK(contains(key.err, "did you mean 'fraction'"));
   CHECK(place.shell("$R diagnose layers.csv dying-units.fraction=lots").exit_code == 2);
 }
+
+TEST_CASE("explain: rules with their thresholds and remedies, remedies with their rules, columns of every table") {
+  const Workplace place;
+  const auto rule = place.shell("$R explain dead-on-arrival");
+  CHECK(rule.exit_code == 0);
+  CHECK(contains(rule.out, "rule dead-on-arrival: units, or a whole layer, dead before the first update"));
+  CHECK(contains(rule.out, "  fraction = 0.5: "));
+  CHECK(contains(rule.out, "reads census.born_dead"));
+  CHECK(contains(rule.out, "may help: positive_bias: hidden biases start from 0.1"));
+  const auto remedy = place.shell("$R explain linear_output");
+  CHECK(contains(remedy.out, "remedy linear_output: an output layer without an activation"));
+  CHECK(contains(remedy.out, "against dead-output, saturated-output, double-softmax, no-better-than-constant"));
+  CHECK(contains(place.shell("$R explain delta_rms").out, "column theory.delta_rms: predicted RMS"));
+  CHECK(place.shell("$R explain layers.delta_rms").out ==
+        "column layers.delta_rms: RMS of ∂L/∂z of each sample's own loss\n");
+  CHECK(contains(place.shell("$R explain features.rising").out, "as a row number's"));
+  const auto wrong = place.shell("$R explain dead-on-arival");
+  CHECK(wrong.exit_code == 2);
+  CHECK(contains(wrong.err, "did you mean 'dead-on-arrival'?"));
+}
+
+TEST_CASE("rules can be ignored, and the reason for exit code 3 is said") {
+  const Workplace place;
+  REQUIRE(place.shell("$R run $S/configs/born-dead.json --out sick -q").exit_code == 0);
+  const auto failed = place.shell("$R diagnose sick --fail-on critical");
+  CHECK(failed.exit_code == 3);
+  CHECK(contains(failed.err, "at or above critical: exit code 3"));
+  CHECK(place.shell("$R diagnose sick --fail-on critical -q").err.empty());
+  const auto ignored =
+      place.shell("$R diagnose sick --fail-on critical --ignore dead-on-arrival --ignore collapsed-network");
+  CHECK(ignored.exit_code == 0);
+  CHECK_FALSE(contains(ignored.out, "collapsed-network"));
+  CHECK(contains(place.shell("$R diagnose sick --ignore dead-on-arival").err, "did you mean 'dead-on-arrival'?"));
+}

@@ -297,7 +297,7 @@ TEST_CASE("what was found out stands when nobody listens any more") {
   CHECK(bench.shell("$R run $S/configs/dying-relu.json train.epochs=5 -q --out d").exit_code == 0);
   // A pipe whose only reader is gone.
   const auto run = bench.shell(
-      "mkfifo pipe; exec 3<>pipe; exec 4>pipe; exec 3<&-; $R diagnose d --fail-on warning >&4; echo $? > code.txt");
+      "mkfifo pipe; exec 3<>pipe; exec 4>pipe; exec 3<&-; $R diagnose d --fail-on warning -q >&4; echo $? > code.txt");
   CHECK(read_file(bench.path() / "code.txt") == "3\n");
   CHECK(run.err.empty());
 }

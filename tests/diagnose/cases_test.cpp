@@ -258,7 +258,7 @@ TEST_CASE("inputs and targets of another size than 1 are named first; standardis
   const auto blobs = [](const char* normalize) {
     return diagnose(run_tables(parse_experiment(R"({
       "seed": 2, "data": {"kind": "blobs", "n_samples": 400, "n_features": 4, "center_box": [900, 1000]},
-      "network": {"layers": [{"units": 16, "activation": "tanh"}, {"units": 3}]},
+      "network": {"layers": [{"units": 16, "activation": "tanh", "repeat": 2}, {"units": 3}]},
       "train": {"epochs": 20, "batch_size": 32, "optimizer": {"name": "sgd", "lr": 0.05}}})",
                                                 "test", ".", std::vector<std::string>{normalize})));
   };
@@ -267,6 +267,7 @@ TEST_CASE("inputs and targets of another size than 1 are named first; standardis
   CHECK(sick.findings.front().rule == "unscaled-inputs");
   CHECK(sick.findings.front().severity == Severity::warning);
   CHECK(sick.findings.front().remedies.front() == "standardize");
+  CHECK(find_rule(sick, "poor-initialisation") == nullptr);
   const Diagnosis twin = blobs("data.normalize=per_feature");
   CHECK(find_rule(twin, "unscaled-inputs") == nullptr);
   CHECK(find_rule(twin, "no-better-than-constant") == nullptr);

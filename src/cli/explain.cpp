@@ -1,0 +1,105 @@
+#include <iostream>
+#include <memory>
+
+#include "cli/commands.hpp"
+#include "diagnose/diagnosis.hpp"
+#include "trace/records.hpp"
+#include "trials/remedies.hpp"
+#include "util/error.hpp"
+#include "util/format.hpp"
+#include "util/nearest.hpp"
+
+namespace reluscope {
+
+namespace {
+
+std::string joined(const std::vector<std::string>& words) {
+  std::string text;
+  for (const std::string& word : words) text += (text.empty() ? "" : ", ") + word;
+  return text;
+}
+
+/// A column of a table, by its name or "table.name".
+struct ColumnPage {
+  std::string table;
+  std::string name;
+  std::string doc;
+};
+
+template <class R>
+void add_columns(const char* table, std::vector<ColumnPage>& pages) {
+  std::apply(
+      [&](const auto&... column) {
+        (pages.push_back({table, std::string(column.name), std::string(column.doc)}), ...);
+      },
+      R::columns());
+}
+
+std::vector<ColumnPage> all_columns() {
+  std::vector<ColumnPage> pages;
+  add_columns<StepRecord>("steps", pages);
+  add_columns<LayerRecord>("layers", pages);
+  add_columns<CensusRecord>("census", pages);
+  add_columns<UnitRecord>("units", pages);
+  add_columns<EventRecord>("events", pages);
+  add_columns<FeatureRecord>("features", pages);
+  add_columns<TheoryRecord>("theory", pages);
+  return pages;
+}
+
+void explain_rule(const RuleEntry& rule) {
+  std::cout << "rule " << rule.name << (rule.set == kOwnRules ? "" : " of " + rule.set) << ": " << rule.doc << '\n';
+  for (const Param& param : rule.params)
+    std::cout << "  " << param.name << " = " << format_number(std::get<double>(param.fallback)) << ": " << param.doc
+              << '\n';
+  if (!rule.needs.empty()) std::cout << "  reads " << joined(rule.needs) << '\n';
+  for (const std::string& name : rule.remedies)
+    std::cout << "  may help: " << name << ": " << find_entry(remedy_table(), name)->doc << '\n';
+}
+
+void explain_remedy(const RemedyEntry& remedy) {
+  std::cout << "remedy " << remedy.name << ": " << remedy.doc << '\n';
+  std::vector<std::string> rules;
+  for (const RuleEntry& rule : rule_table())
+    if (std::find(rule.remedies.begin(), rule.remedies.end(), remedy.name) != rule.remedies.end())
+      rules.push_back(rule.name);
+  std::cout << "  against " << joined(rules) << '\n';
+}
+
+int explain(const std::string& word) {
+  bool found = false;
+  std::vector<std::string> names;
+  for (const RuleEntry& rule : rule_table()) {
+    names.push_back(rule.name);
+    if (rule.name == word) explain_rule(rule), found = true;
+  }
+  for (const RemedyEntry& remedy : remedy_table()) {
+    names.push_back(remedy.name);
+    if (remedy.name == word) explain_remedy(remedy), found = true;
+  }
+  for (const ColumnPage& column : all_columns()) {
+    names.push_back(column.name);
+    names.push_back(column.table + "." + column.name);
+    if (word != column.name && word != names.back()) continue;
+    std::cout << "column " << names.back() << ": " << column.doc << '\n';
+    found = true;
+  }
+  if (found) return kDone;
+  const auto near = nearest_name(word, names);
+  throw UsageError("there is no rule, remedy or column '" + printable(word) + "'" +
+                   (near ? "; did you mean '" + *near + "'?" : "; docs/diagnose.md has the rules"));
+}
+
+}  // namespace
+
+void add_explain(CommandLine& line) {
+  auto word = std::make_shared<std::string>();
+  CLI::App* command = line.add("explain", "Say what a rule, a remedy or a column is",
+                               "\nExamples:\n  reluscope explain unscaled-inputs\n  reluscope explain standardize\n"
+                               "  reluscope explain layers.delta_rms");
+  command->add_option("NAME", *word, "A rule's, a remedy's or a column's name, as layers.delta_rms or delta_rms")
+      ->required();
+  command->callback([&line, word] { line.action = [word] { return explain(*word); }; });
+}
+
+}  // namespace reluscope
