@@ -124,9 +124,7 @@ void add_format_option(CLI::App& command, TraceFormat& format, const std::string
 }
 
 void add_jobs_option(CLI::App& command, int& jobs) {
-  command
-      .add_option("-j,--jobs", jobs,
-                  "Runs at the same time, each on one thread [all CPUs]; results do not depend on it")
+  command.add_option("-j,--threads,--jobs", jobs, "CPUs to use [all]; results do not depend on it")
       ->check(CLI::Range(1, 1024))
       ->type_name("N");
 }

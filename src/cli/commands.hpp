@@ -25,7 +25,7 @@ struct CommandLine {
   CLI::App* add(const std::string& name, const std::string& description, const std::string& examples);
 };
 
-/// --jobs N, 0 where it is not given; and what it then means.
+/// -j, --jobs or --threads N: CPUs to use, the same in every command; 0 where it is not given. And what it then means.
 void add_jobs_option(CLI::App& command, int& jobs);
 int job_count(int jobs);
 

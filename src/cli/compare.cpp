@@ -39,7 +39,7 @@ void write_comparison(const CompareOptions& options, bool quiet, const std::stri
   const std::vector<Comparison> comparison = compare(variation.variants, runs.trials);
   if (options.json) {
     write_document("-", comparison_json(comparison));
-  } else if (!quiet) {
+  } else if (!quiet || out != "-") {
     (out == "-" ? std::cerr : std::cout) << comparison_table(
                                                 comparison, options.markdown ? TableStyle::markdown : TableStyle::plain)
                                          << std::flush;

@@ -1,11 +1,21 @@
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <array>
 #include <iostream>
 #include <memory>
 
 #include "cli/commands.hpp"
 #include "cli/findings.hpp"
-#include "report/terminal.hpp"
+#include "experiment/resume.hpp"
+#include "report/diagnosis_formats.hpp"
+#include "report/findings_text.hpp"
+#include "trace/run_directory.hpp"
+#include "trials/remedies.hpp"
 #include "util/error.hpp"
 #include "util/format.hpp"
+#include "util/input.hpp"
+#include "util/json_file.hpp"
 #include "util/text_file.hpp"
 
 namespace reluscope {
@@ -13,75 +23,161 @@ namespace reluscope {
 namespace {
 
 struct DiagnoseOptions {
-  std::string path;
-  std::vector<std::string> thresholds;
+  std::vector<std::string> words;  ///< runs, and thresholds
   std::string rules = kOwnRules;
   std::string fail_on;
   std::vector<std::string> ignored;
-  bool json = false;
-  bool markdown = false;
+  std::string format = "text";
 };
 
-void print_all(const Diagnosis& diagnosis, bool markdown) {
-  if (diagnosis.findings.empty()) {
-    std::cout << "Nothing found.\n";
-  } else {
-    std::vector<std::vector<std::string>> rows;
-    for (const Finding& finding : diagnosis.findings)
-      rows.push_back({std::string(severity_name(finding.severity)), finding.rule, finding.sentence});
-    std::cout << format_table({"severity", "rule", "finding"}, rows, 3,
-                              markdown ? TableStyle::markdown : TableStyle::plain);
+using Runs = std::vector<JudgedRun>;
+
+void write_text(const Runs& runs, const DiagnoseOptions& /*options*/) {
+  bool any = false;
+  for (const JudgedRun& run : runs) {
+    if (runs.size() > 1) std::cout << (&run == &runs.front() ? "" : "\n") << printable(run.path) << ":\n";
+    if (run.diagnosis.findings.empty()) {
+      std::cout << "Nothing found.\n";
+    } else {
+      print_findings(run.diagnosis, std::cout, true);
+      any = true;
+    }
   }
-  std::string last;
-  for (const Finding& finding : diagnosis.findings) {
-    if (finding.severity == Severity::info || finding.remedies.empty() || finding.rule == last) continue;
-    if (last.empty()) std::cout << "\nWhat may help:\n";
-    last = finding.rule;
-    std::cout << "  " << finding.rule << ": ";
-    for (std::size_t at = 0; at < finding.remedies.size(); ++at)
-      std::cout << (at > 0 ? "; " : "") << finding.remedies[at];
-    std::cout << '\n';
-  }
-  if (!last.empty()) std::cout << "\nreluscope explain NAME says what a rule or a remedy is.\n";
+  if (any) std::cout << "\nreluscope explain NAME says what a rule or a remedy is.\n";
   std::cout << std::flush;
-  for (const SkippedRule& skipped : diagnosis.skipped)
-    std::cerr << "not applied: " << skipped.rule << " (no " << skipped.missing << ")\n";
+  for (const JudgedRun& run : runs)
+    for (const SkippedRule& skipped : run.diagnosis.skipped)
+      spdlog::info("not applied: {} (no {})", skipped.rule, skipped.missing);
+}
+
+void write_markdown(const Runs& runs, const DiagnoseOptions& /*options*/) {
+  std::string text;
+  for (const JudgedRun& run : runs) {
+    if (runs.size() > 1) text += (text.empty() ? "## " : "\n## ") + printable(run.path) + "\n\n";
+    text += run.diagnosis.findings.empty() ? "Nothing found.\n" : findings_table(run.diagnosis);
+  }
+  write_document("-", text);
+}
+
+/// Of one run an object, of several a list of such objects, each with its place.
+void write_json(const Runs& runs, const DiagnoseOptions& /*options*/) {
+  if (runs.size() == 1) {
+    write_document("-", diagnosis_json(runs.front().diagnosis));
+    return;
+  }
+  std::string text = "[\n";
+  for (const JudgedRun& run : runs) {
+    std::string document = diagnosis_json(run.diagnosis, run.path);
+    document.pop_back();  // the line break at its end
+    text += document + (&run == &runs.back() ? "\n" : ",\n");
+  }
+  write_document("-", text + "]\n");
+}
+
+void write_github(const Runs& runs, const DiagnoseOptions& /*options*/) {
+  write_document("-", github_annotations(runs));
+}
+void write_junit(const Runs& runs, const DiagnoseOptions& options) {
+  write_document("-", junit_report(runs, options.fail_on == "critical" ? Severity::critical : Severity::warning));
+}
+void write_sarif(const Runs& runs, const DiagnoseOptions& /*options*/) {
+  write_document("-", sarif_report(runs, RELUSCOPE_VERSION));
+}
+
+struct OutputFormat {
+  const char* name;
+  void (*write)(const Runs& runs, const DiagnoseOptions& options);
+};
+constexpr std::array kFormats = {OutputFormat{"text", write_text},         OutputFormat{"json", write_json},
+                                 OutputFormat{"markdown", write_markdown}, OutputFormat{"github", write_github},
+                                 OutputFormat{"junit", write_junit},       OutputFormat{"sarif", write_sarif}};
+
+/// Remedies as changes to the run's config, where its manifest still has one that this program can read.
+void advise_by_manifest(const std::filesystem::path& run, Diagnosis& diagnosis) {
+  const std::filesystem::path manifest_file = (has_directory(run) ? run : run.parent_path()) / RunDirectory::kManifest;
+  if (!has_own_file(manifest_file)) return;
+  try {
+    const nlohmann::ordered_json manifest = read_json_object(manifest_file);
+    const ExperimentSpec spec = spec_of_manifest(manifest, manifest_file);
+    const nlohmann::ordered_json data = member_or(manifest, "data", nlohmann::ordered_json::object());
+    PatientFacts facts;
+    facts.train_samples = member_or(data, "train_samples", std::int64_t{0});
+    for (const Task task : {Task::classification, Task::regression, Task::reconstruction})
+      if (member_or(data, "task", std::string()) == task_name(task)) facts.task = task;
+    if (facts.train_samples > 0) advise(diagnosis, spec, facts);
+  } catch (const UserError&) {
+    // Another program's, or an older one's: the remedies keep their names.
+  }
+}
+
+JudgedRun judge(const std::string& path, const std::vector<std::string>& thresholds, const DiagnoseOptions& options) {
+  const RunTables tables = read_run(path);
+  JudgedRun run{path, diagnose(tables, parse_thresholds(thresholds, read_thresholds(path)), options.rules)};
+  if (!tables.from_elsewhere) advise_by_manifest(path, run.diagnosis);
+  ignore_rules(run.diagnosis, options.ignored);
+  return run;
 }
 
 int diagnose_it(const DiagnoseOptions& options) {
-  const Thresholds thresholds = parse_thresholds(options.thresholds, read_thresholds(options.path));
-  Diagnosis diagnosis = diagnose(read_run(options.path), thresholds, options.rules);
-  ignore_rules(diagnosis, options.ignored);
-  if (options.json) {
-    write_document("-", diagnosis_json(diagnosis));
-  } else {
-    print_all(diagnosis, options.markdown);
+  std::vector<std::string> paths;
+  std::vector<std::string> thresholds;
+  for (const std::string& word : options.words) {
+    const bool is_threshold = word.find('=') != std::string::npos && !has_file(word) && !has_directory(word);
+    (is_threshold ? thresholds : paths).push_back(word);
   }
-  return exit_code_for(diagnosis, options.fail_on);
+  if (paths.empty()) throw UsageError("a RUN is needed\nTry 'reluscope diagnose --help'.");
+  parse_thresholds(thresholds);  // wrong words are refused before anything is read
+  Runs runs;
+  for (const std::string& path : paths) runs.push_back(judge(path, thresholds, options));
+  std::find_if(kFormats.begin(), kFormats.end(), [&](const OutputFormat& format) {
+    return options.format == format.name;
+  })->write(runs, options);
+  std::vector<const Diagnosis*> diagnoses;
+  for (const JudgedRun& run : runs) diagnoses.push_back(&run.diagnosis);
+  return exit_code_for(diagnoses, options.fail_on);
 }
 
 }  // namespace
 
 void add_diagnose(CommandLine& line) {
   auto options = std::make_shared<DiagnoseOptions>();
-  CLI::App* command = line.add("diagnose", "Say what is wrong with a run, from its records alone",
-                               "\nExamples:\n  reluscope diagnose runs/dying-relu\n"
-                               "  reluscope diagnose layers.csv --json | jq '.findings[].rule'\n"
-                               "  reluscope diagnose runs/nightly --fail-on warning");
-  command->add_option("RUN", options->path, "A run directory, or one of its tables (also from another program)")
+  CLI::App* command =
+      line.add("diagnose", "Say what is wrong with a run, from its records alone",
+               "\nA word with = is another threshold, RULE.THRESHOLD=NUMBER, as dying-units.fraction=0.2.\n"
+               "\nExamples:\n  reluscope diagnose runs/dying-relu\n"
+               "  reluscope diagnose layers.csv --json | jq '.findings[].rule'\n"
+               "  reluscope diagnose runs/* --fail-on warning --format junit > findings.xml");
+  command
+      ->add_option("RUN", options->words,
+                   "Run directories, or single tables (also from another program), and RULE.THRESHOLD=NUMBER")
       ->required();
-  command->add_option("RULE.THRESHOLD=NUMBER", options->thresholds, "Other thresholds, as dying-units.fraction=0.2");
   command
       ->add_option(
           "--rules", options->rules,
-          "Whose rules: reluscope's [the default], or the published ones of another tool, for comparison. Most "
+          "Whose rules: reluscope's [the default], or the published ones of another tool, for comparison. Some "
           "need a run with record.monitors=true")
       ->check(CLI::IsMember(rule_sets()))
       ->type_name("NAME");
+  std::vector<std::string> names;
+  names.reserve(kFormats.size());
+  for (const OutputFormat& format : kFormats) names.emplace_back(format.name);
+  CLI::Option* format =
+      command
+          ->add_option("--format", options->format,
+                       "text [the default], json or markdown; for continuous integration: github (workflow commands), "
+                       "junit (findings at or above --fail-on, or warning, fail), sarif (2.1.0)")
+          ->check(CLI::IsMember(names))
+          ->type_name("FORMAT");
+  const auto add_short_form = [&](const std::string& name, const std::string& doc) {
+    command
+        ->add_flag_callback(
+            "--" + name, [options, name] { options->format = name; }, doc)
+        ->excludes(format);
+  };
+  add_short_form("json", "Short for --format json: findings, evidence, and rules that were not applied");
+  add_short_form("markdown", "Short for --format markdown: a table");
   add_ignore_option(*command, options->ignored);
   add_fail_on_option(*command, options->fail_on);
-  command->add_flag("--json", options->json, "Findings, evidence and rules that were not applied as JSON");
-  command->add_flag("--markdown", options->markdown, "Print the table as Markdown");
   command->callback([&line, options] { line.action = [options] { return diagnose_it(*options); }; });
 }
 

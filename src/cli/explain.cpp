@@ -1,8 +1,12 @@
+#include <unistd.h>
+
+#include <algorithm>
 #include <iostream>
 #include <memory>
 
 #include "cli/commands.hpp"
 #include "diagnose/diagnosis.hpp"
+#include "report/terminal.hpp"
 #include "trace/records.hpp"
 #include "trials/remedies.hpp"
 #include "util/error.hpp"
@@ -47,23 +51,30 @@ std::vector<ColumnPage> all_columns() {
   return pages;
 }
 
+/// One entry of a page, on as many lines as it takes.
+void say(const std::string& text) { std::cout << wrap(text, terminal_width(STDOUT_FILENO), "      ") << '\n'; }
+
 void explain_rule(const RuleEntry& rule) {
-  std::cout << "rule " << rule.name << (rule.set == kOwnRules ? "" : " of " + rule.set) << ": " << rule.doc << '\n';
+  say("rule " + rule.name + (rule.set == kOwnRules ? "" : " of " + rule.set) + ": " + rule.doc);
   for (const Param& param : rule.params)
-    std::cout << "  " << param.name << " = " << format_number(std::get<double>(param.fallback)) << ": " << param.doc
-              << '\n';
-  if (!rule.needs.empty()) std::cout << "  reads " << joined(rule.needs) << '\n';
+    say("  " + param.name + " = " + format_number(std::get<double>(param.fallback)) + ": " + param.doc);
+  if (!rule.needs.empty()) say("  reads " + joined(rule.needs));
+  if (!rule.explains.empty()) {
+    std::vector<std::string> effects = rule.explains;
+    std::replace(effects.begin(), effects.end(), std::string(kSlowUpdates), std::string("update-ratio (too small)"));
+    say("  explains " + joined(effects));
+  }
   for (const std::string& name : rule.remedies)
-    std::cout << "  may help: " << name << ": " << find_entry(remedy_table(), name)->doc << '\n';
+    say("  may help: " + name + ": " + find_entry(remedy_table(), name)->doc);
 }
 
 void explain_remedy(const RemedyEntry& remedy) {
-  std::cout << "remedy " << remedy.name << ": " << remedy.doc << '\n';
+  say("remedy " + remedy.name + ": " + remedy.doc);
   std::vector<std::string> rules;
   for (const RuleEntry& rule : rule_table())
     if (std::find(rule.remedies.begin(), rule.remedies.end(), remedy.name) != rule.remedies.end())
       rules.push_back(rule.name);
-  std::cout << "  against " << joined(rules) << '\n';
+  say("  against " + joined(rules));
 }
 
 int explain(const std::string& word) {
@@ -81,7 +92,7 @@ int explain(const std::string& word) {
     names.push_back(column.name);
     names.push_back(column.table + "." + column.name);
     if (word != column.name && word != names.back()) continue;
-    std::cout << "column " << names.back() << ": " << column.doc << '\n';
+    say("column " + names.back() + ": " + column.doc);
     found = true;
   }
   if (found) return kDone;

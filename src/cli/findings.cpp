@@ -1,11 +1,12 @@
 #include "cli/findings.hpp"
 
 #include <spdlog/spdlog.h>
+#include <unistd.h>
 
 #include <algorithm>
-#include <map>
-#include <utility>
+#include <iostream>
 
+#include "report/findings_text.hpp"
 #include "report/terminal.hpp"
 #include "util/error.hpp"
 #include "util/format.hpp"
@@ -13,28 +14,9 @@
 
 namespace reluscope {
 
-namespace {
-
-/// Deep networks would fill the screen.
-constexpr int kFindingsOfRule = 5;
-
-}  // namespace
-
-void print_findings(const Diagnosis& diagnosis, std::ostream& out) {
-  std::map<std::pair<std::string, Severity>, int> counts;
-  for (const Finding& finding : diagnosis.findings) ++counts[{finding.rule, finding.severity}];
-  std::map<std::pair<std::string, Severity>, int> shown;
-  for (const Finding& finding : diagnosis.findings) {
-    if (finding.severity == Severity::info) continue;
-    const std::pair key{finding.rule, finding.severity};
-    const int number = ++shown[key];
-    if (number <= kFindingsOfRule)
-      out << severity_name(finding.severity) << ": " << finding.rule << ": " << printable(finding.sentence) << '\n';
-    if (number == kFindingsOfRule && counts[key] > number)
-      out << severity_name(finding.severity) << ": " << finding.rule << ": and " << counts[key] - number
-          << " layers more (reluscope diagnose lists them)\n";
-  }
-  out << std::flush;
+void print_findings(const Diagnosis& diagnosis, std::ostream& out, bool infos) {
+  const int descriptor = &out == &std::cerr ? STDERR_FILENO : STDOUT_FILENO;
+  out << findings_text(diagnosis, {terminal_width(descriptor), wants_color(descriptor), infos}) << std::flush;
 }
 
 void add_fail_on_option(CLI::App& command, std::string& fail_on) {
@@ -44,15 +26,22 @@ void add_fail_on_option(CLI::App& command, std::string& fail_on) {
       ->type_name("SEVERITY");
 }
 
-int exit_code_for(const Diagnosis& diagnosis, const std::string& fail_on) {
-  if (fail_on.empty() || !diagnosis.worst()) return kDone;
+int exit_code_for(std::span<const Diagnosis* const> diagnoses, const std::string& fail_on) {
+  if (fail_on.empty()) return kDone;
   const Severity limit = fail_on == "critical" ? Severity::critical : Severity::warning;
-  const auto count = std::count_if(diagnosis.findings.begin(), diagnosis.findings.end(),
-                                   [limit](const Finding& finding) { return finding.severity >= limit; });
+  std::ptrdiff_t count = 0;
+  for (const Diagnosis* diagnosis : diagnoses)
+    count += std::count_if(diagnosis->findings.begin(), diagnosis->findings.end(),
+                           [limit](const Finding& finding) { return finding.severity >= limit; });
   if (count == 0) return kDone;
   spdlog::warn("{} {} at or above {}: exit code {}", count, count == 1 ? "finding" : "findings", fail_on,
                static_cast<int>(kFindings));
   return kFindings;
+}
+
+int exit_code_for(const Diagnosis& diagnosis, const std::string& fail_on) {
+  const Diagnosis* one = &diagnosis;
+  return exit_code_for(std::span(&one, 1), fail_on);
 }
 
 void add_ignore_option(CLI::App& command, std::vector<std::string>& rules) {
@@ -73,8 +62,10 @@ void ignore_rules(Diagnosis& diagnosis, const std::vector<std::string>& rules) {
                        (near ? "; did you mean '" + *near + "'?" : ""));
     }
     std::erase_if(diagnosis.findings, [&](const Finding& finding) { return finding.rule == name; });
+    std::erase(diagnosis.applied, name);
     std::erase_if(diagnosis.skipped, [&](const SkippedRule& skipped) { return skipped.rule == name; });
   }
+  if (!rules.empty()) put_causes_first(diagnosis.findings);  // of what is left
 }
 
 }  // namespace reluscope

@@ -1,12 +1,15 @@
 #include <spdlog/spdlog.h>
+#include <unistd.h>
 
+#include <algorithm>
 #include <iostream>
 #include <memory>
+#include <optional>
 
 #include "cli/commands.hpp"
-#include "cli/findings.hpp"
 #include "config/load.hpp"
 #include "experiment/setup.hpp"
+#include "report/findings_text.hpp"
 #include "report/fleet_progress.hpp"
 #include "report/prescribe_report.hpp"
 #include "trials/prescribe.hpp"
@@ -23,7 +26,7 @@ namespace {
 struct PrescribeChoices {
   std::string config;
   std::vector<std::string> overrides;
-  std::int64_t seeds = 8;
+  std::optional<std::int64_t> seeds;
   std::int64_t budget = 200;
   std::string objective;
   std::string write;
@@ -46,13 +49,25 @@ std::string document_for(const ConfigSource& source, std::vector<std::string> ch
   return change_config(source.text, source.origin, changes).document;
 }
 
-void print_prescription(const Prescription& prescription, const std::string& patch, bool markdown) {
+/// What is printed at once is no wider than this.
+constexpr std::size_t kWidest = 80;
+
+void print_prescription(const Prescription& prescription, const Change& change, const std::vector<std::string>& command,
+                        bool markdown) {
   const TableStyle style = markdown ? TableStyle::markdown : TableStyle::plain;
-  print_findings(prescription.diagnosis, std::cout);
-  if (prescription.screening.size() > 1) std::cout << '\n' << screening_table(prescription, style);
-  if (prescription.fresh_seeds > 0) std::cout << '\n' << confirmation_table(prescription, style);
-  std::cout << (prescription.findings.empty() ? "" : "\n") << printable(sentence_of(prescription)) << '\n';
-  if (!patch.empty()) std::cout << "\nThe change to the config, as JSON Patch:\n" << patch;
+  const std::size_t width = std::min(kWidest, terminal_width(STDOUT_FILENO));
+  // What to do about them is what follows.
+  std::cout << findings_text(prescription.diagnosis, {width, wants_color(STDOUT_FILENO), false, false});
+  if (prescription.screening.size() > 1) std::cout << '\n' << screening_table(prescription, style, width);
+  if (prescription.confirmation.seeds > 0) std::cout << '\n' << confirmation_table(prescription, style, width);
+  std::cout << (prescription.findings.empty() ? "" : "\n");
+  for (const std::string& text :
+       {sentence_of(prescription), reason_of(prescription), left_out_text(prescription), effort_text(prescription)})
+    if (!text.empty()) std::cout << wrap(printable(text), width) << '\n';
+  if (!change.patch.empty())
+    std::cout << "\nThe change to the config, as JSON Patch:\n"
+              << change.patch << "\nThe same as a command:\n"
+              << printable(shell_lines(command, width), LineBreaks::kept) << '\n';
   std::cout << std::flush;
 }
 
@@ -72,31 +87,39 @@ int prescribe_it(const PrescribeChoices& choices, bool quiet) {
   if (!choices.objective.empty())
     options.objective = choices.objective == "accuracy" ? Objective::accuracy : Objective::loss;
   const std::atomic<int>& stop = watch_stop_signals();
-  FleetProgress progress("prescribe", choices.budget, 0, !quiet);
-  const auto found = prescribe(source, choices.overrides, options, &stop,
-                               [&](const Trial& trial) { progress.advance(trial.figures.failed()); });
+  FleetProgress progress("prescribe", 1, 0, !quiet);
+  PrescribeListener listener;
+  listener.plan = [&](const Workload& planned) { progress.expect({planned.runs, planned.length}); };
+  listener.advance = [&](const Trial& trial, const Workload& done) {
+    progress.advance(trial.figures.failed(), {done.runs, done.length});
+  };
+  const auto found = prescribe(source, choices.overrides, options, &stop, listener);
   progress.clear();
   if (!found) reraise(stop);
   const Prescription& prescription = *found;
-  const bool recommended = prescription.verdict == Verdict::cures || prescription.verdict == Verdict::helps;
-  std::string patch;
-  if (recommended) {
-    std::vector<std::string> changes = choices.overrides;
-    changes.insert(changes.end(), prescription.winner->changes.begin(), prescription.winner->changes.end());
+  Change change;
+  std::vector<std::string> command;
+  if (is_recommended(prescription.verdict)) {
+    const std::string name = source.parse(choices.overrides).name;
+    const std::vector<std::string> changes = named_changes(*prescription.winner, name);
     // To the config as it was run, KEY=VALUE and all.
     const std::string before = change_config(source.text, source.origin, choices.overrides).document;
-    patch = change_config(before, source.origin, prescription.winner->changes).patch;
-    if (!choices.write.empty())
-      write_document(choices.write, document_for(source, changes, source.parse(changes), choices.write));
+    change.patch = change_config(before, source.origin, changes).patch;
+    std::vector<std::string> all = choices.overrides;
+    all.insert(all.end(), changes.begin(), changes.end());
+    const ExperimentSpec changed = source.parse(all);
+    change.name = changed.name;
+    command = run_command(choices.config, choices.overrides, changes);
+    change.command = shell_line(command);
+    if (!choices.write.empty()) write_document(choices.write, document_for(source, all, changed, choices.write));
   } else if (!choices.write.empty()) {
     spdlog::warn("nothing was written to {}: there is no change to recommend", choices.write);
   }
   if (choices.json) {
-    write_document("-", prescription_json(prescription, patch));
+    write_document("-", prescription_json(prescription, change));
   } else {
-    print_prescription(prescription, patch, choices.markdown);
+    print_prescription(prescription, change, command, choices.markdown);
   }
-  spdlog::info("{} runs", prescription.runs);
   return kDone;
 }
 
@@ -106,14 +129,15 @@ void add_prescribe(CommandLine& line) {
   auto choices = std::make_shared<PrescribeChoices>();
   CLI::App* command = line.add(
       "prescribe", "Find a change that cures the findings of a config, by trying",
-      "\nRemedies that go with the findings are run over paired seeds; half of them drop out in each round. The\n"
-      "winner is then run on seeds that the choice did not see, beside the config as it is and a random change.\n"
+      "\nRemedies that go with the findings are run over paired seeds; in each round two thirds of them drop out.\n"
+      "The winner is then run on seeds that the choice did not see, beside the config as it is and a random\n"
+      "change; where it does not cure, the next best one is.\n"
       "\nExamples:\n"
       "  reluscope prescribe configs/dying-relu.json\n"
       "  reluscope prescribe c.json --write cured.json --json | jq .verdict");
   command->add_option("CONFIG", choices->config, "The experiment; - reads standard input")->required();
   command->add_option("KEY=VALUE", choices->overrides, "Changes to the config");
-  command->add_option("--seeds", choices->seeds, "Seeds of the last round, and of the confirmation [8]")
+  command->add_option("--seeds", choices->seeds, "Fresh seeds of the confirmation [8, or 5 where they are unanimous]")
       ->check(CLI::Range(std::int64_t{3}, std::int64_t{10'000}))
       ->type_name("N");
   command->add_option("--budget", choices->budget, "Runs, at most; the least likely remedies are left out for it [200]")

@@ -49,13 +49,13 @@ std::string document(const PruneReport& report) {
   return json.dump(2) + "\n";
 }
 
-int prune_it(const PruneOptions& options, bool quiet) {
+int prune_it(const PruneOptions& options) {
   const std::string out = options.out.empty() ? options.run + "/pruned" : options.out;
   const PruneReport report =
       prune(options.run, options.units == "dead" ? Prunable::dead : Prunable::locked, out, default_thread_count());
   if (options.json) {
     write_document("-", document(report));
-  } else if (!quiet) {
+  } else {
     std::vector<std::vector<std::string>> rows;
     for (const PrunedLayer& layer : report.layers)
       rows.push_back({layer.name, std::to_string(layer.units), std::to_string(layer.removed)});
@@ -89,8 +89,7 @@ void add_prune(CommandLine& line) {
       ->type_name("WHICH");
   command->add_option("-o,--out", options->out, "Where the smaller network goes [RUN/pruned]")->type_name("DIR");
   command->add_flag("--json", options->json, "The report as JSON");
-  command->callback(
-      [&line, options] { line.action = [&line, options] { return prune_it(*options, line.common.quiet); }; });
+  command->callback([&line, options] { line.action = [options] { return prune_it(*options); }; });
 }
 
 }  // namespace reluscope

@@ -17,11 +17,13 @@
 #include "experiment/run.hpp"
 #include "experiment/setup.hpp"
 #include "experiment/theory.hpp"
+#include "report/html_report.hpp"
 #include "report/progress_bar.hpp"
 #include "report/run_report.hpp"
 #include "report/strips.hpp"
 #include "trace/run_directory.hpp"
 #include "trace/trace_stream.hpp"
+#include "trials/remedies.hpp"
 #include "util/error.hpp"
 #include "util/format.hpp"
 #include "util/input.hpp"
@@ -49,6 +51,7 @@ struct RunOptions {
   bool markdown = false;
   bool strict = false;
   bool save_weights = false;
+  std::string report;  ///< where the page goes; empty: there is none
 };
 
 struct TraceWish {
@@ -76,7 +79,8 @@ std::vector<TraceWish> parse_traces(const RunOptions& options) {
   bool stdout_taken = options.json;
   for (const std::string& text : options.traces) {
     wishes.push_back(parse_trace(text));
-    if (wishes.back().path != "-") continue;
+    if (!is_standard_output(wishes.back().path)) continue;
+    wishes.back().path = "-";
     if (stdout_taken)
       throw UsageError("--trace " + text + ": standard output is taken already; it can carry one thing");
     stdout_taken = true;
@@ -91,11 +95,11 @@ double seconds_since(std::chrono::steady_clock::time_point start) {
 /// Prints the table and the verdict: to stdout, or to stderr where stdout carries data.
 void print_report(const RunOptions& options, bool quiet, const RunSummary& summary, const RunDirectory& directory,
                   bool stdout_taken) {
-  if (quiet) return;
+  if (quiet && stdout_taken) return;  // it would go to stderr
   std::ostream& out = stdout_taken ? std::cerr : std::cout;
   out << layer_table(summary, options.markdown ? TableStyle::markdown : TableStyle::plain) << '\n'
       << final_figures(summary) << '\n'
-      << printable(verdict(summary)) << '\n'
+      << wrap(printable(verdict(summary)), terminal_width(stdout_taken ? STDERR_FILENO : STDOUT_FILENO)) << '\n'
       << std::flush;
   spdlog::info("traces are in {}", directory.path().string());
 }
@@ -153,6 +157,13 @@ RunTables read_back(const std::filesystem::path& path) {
   }
 }
 
+void write_report(const std::filesystem::path& directory, const std::string& file) {
+  const HtmlReport report = html_report({read_report_run(directory)});
+  write_document(file, report.page);
+  if (!report.without_charts.empty()) spdlog::warn("the report has no charts: {}", report.without_charts);
+  spdlog::info("the report is in {}", file);
+}
+
 /// Nothing that the run writes may be what it reads, or be written twice.
 void check_outputs(const RunOptions& options, const std::vector<TraceWish>& wishes, const ExperimentSpec& spec,
                    const std::filesystem::path& directory) {
@@ -160,6 +171,12 @@ void check_outputs(const RunOptions& options, const std::vector<TraceWish>& wish
   if (!options.config.empty()) inputs.emplace_back(options.config);
   RunDirectory::refuse_inputs(directory, inputs);
   const std::vector<std::filesystem::path> own = RunDirectory::own_files(directory);
+  if (!options.report.empty()) {
+    if (options.report == "-") throw UsageError("--report -: standard output has the table; name a file");
+    inputs.insert(inputs.end(), own.begin(), own.end());
+    refuse_overwriting("--report " + options.report, options.report, inputs);
+    inputs.resize(inputs.size() - own.size());
+  }
   for (std::size_t at = 0; at < wishes.size(); ++at) {
     const std::filesystem::path path = wishes[at].path;
     if (path == "-") continue;
@@ -211,13 +228,9 @@ int run_it(const RunOptions& options, bool quiet) {
   if (!lock && !options.force) RunDirectory::refuse_existing(path);
   check_outputs(options, wishes, spec, path);
 
-  check_memory(spec);
-  const Dataset dataset = load_dataset(spec.data, spec.seed);
-  check_against_data(spec, dataset);
+  const Dataset dataset = load_for_training(spec);
   spdlog::info("{}: {} training and {} test samples, {} features{}", spec.data.source.name, dataset.train.count(),
                dataset.test.count(), dataset.features(), spec.data.reconstruct ? ", which are the targets too" : "");
-  check_memory(spec, static_cast<std::uint64_t>(dataset.features()), static_cast<std::uint64_t>(dataset.train.count()));
-  check_initial_weights(spec, dataset);
   if (!lock) {
     lock.emplace(path);
     if (!options.force) RunDirectory::refuse_existing(path);
@@ -278,6 +291,7 @@ int run_it(const RunOptions& options, bool quiet) {
     tables = read_back(path);
     note_end(tables, spec, summary);
     diagnosis = diagnose(tables, spec.thresholds);
+    advise(diagnosis, spec, facts_of(dataset));
     document = summary_json(spec, summary, sentence, findings_json(diagnosis.findings));
     if (facts.save_weights) write_safetensors(path / RunDirectory::kWeights, weights);
     for (const auto& stream : out.streams) stream->sync();
@@ -292,9 +306,11 @@ int run_it(const RunOptions& options, bool quiet) {
   if (options.json) { write_document("-", document); }
   print_report(options, quiet, summary, *out.directory, out.stdout_taken);
   const int descriptor = out.stdout_taken ? STDERR_FILENO : STDOUT_FILENO;
-  if (!quiet && is_terminal(descriptor))
+  const bool heard = !quiet || !out.stdout_taken;
+  if (heard && is_terminal(descriptor))
     (out.stdout_taken ? std::cerr : std::cout) << run_strips(tables, strip_style(descriptor)) << std::flush;
-  if (!quiet) print_findings(diagnosis, out.stdout_taken ? std::cerr : std::cout);
+  if (heard) print_findings(diagnosis, out.stdout_taken ? std::cerr : std::cout);
+  if (!options.report.empty() && !summary.interrupted) write_report(path, options.report);
   if (summary.interrupted) {
     spdlog::info("stopped after step {}: reluscope run --resume {} goes on", summary.steps, path.string());
     if (stop != SIGPIPE) reraise(stop.load());
@@ -339,9 +355,7 @@ void add_run(CommandLine& line) {
       ->allow_extra_args(false)  // else it would swallow the KEY=VALUE that follow
       ->take_all();
   add_format_option(*command, options->format, "Format of --trace [csv]; events are always jsonl");
-  command->add_option("--threads", options->threads, "Threads [all CPUs]; results do not depend on it")
-      ->check(CLI::Range(1, 1024))
-      ->type_name("N");
+  add_jobs_option(*command, options->threads);
   command
       ->add_option("--census", options->census,
                    "How censuses are taken: exact [the default] proves what it can; brute looks at every sample. They "
@@ -353,6 +367,8 @@ void add_run(CommandLine& line) {
   command->add_flag("--markdown", options->markdown, "Print the table of layers as Markdown");
   command->add_flag("--save-weights", options->save_weights,
                     "Write the trained parameters to weights.safetensors, named as in a PyTorch nn.Sequential");
+  command->add_option("--report", options->report, "Write the page of `reluscope report` once the run has ended")
+      ->type_name("FILE.html");
   add_fail_on_option(*command, options->fail_on);
   command->add_flag("--strict", options->strict, "Exit with 1 if the run becomes non-finite");
   command->callback(

@@ -52,7 +52,7 @@ int write_theory(const TheoryOptions& options, bool quiet) {
   const Dataset dataset = load_dataset(spec.data, spec.seed);
   check_against_data(spec, dataset);
   check_memory(spec, static_cast<std::uint64_t>(dataset.features()), static_cast<std::uint64_t>(dataset.train.count()));
-  ThreadPool pool(options.threads > 0 ? options.threads : default_thread_count());
+  ThreadPool pool(job_count(options.threads));
   const Theory theory =
       options.samples > 0 ? predict_and_sample(spec, dataset, options.samples, pool) : predict(spec, dataset);
   if (options.json) {
@@ -79,9 +79,7 @@ void add_theory(CommandLine& line) {
   command->add_option("--sample", options->samples, "Also measure so many fresh initialisations")
       ->check(CLI::Range(std::int64_t{1}, std::int64_t{10'000'000}))
       ->type_name("N");
-  command->add_option("--threads", options->threads, "Threads [all CPUs]; results do not depend on it")
-      ->check(CLI::Range(1, 1024))
-      ->type_name("N");
+  add_jobs_option(*command, options->threads);
   command->add_flag("--json", options->json, "Everything as one JSON document");
   add_format_option(*command, options->format, "Format of the rows [csv]");
   command->callback(

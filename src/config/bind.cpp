@@ -68,6 +68,7 @@ DataSpec to_data(const Resolved& json) {
                    : normalize == "standard" ? Normalization::standard
                    : normalize == "none"     ? Normalization::none
                                              : Normalization::per_feature;
+  data.scale_targets = json.at("normalize_targets") == "per_output";
   data.reconstruct = json.at("target") == "input";
   data.limit = maybe<std::int64_t>(json.at("limit"));
   data.test_fraction = json.at("test_fraction").get<double>();

@@ -72,6 +72,11 @@ Field data_section() {
                 "none; unit: to [0, 1] by one minimum and maximum (u8 images: /255); standard: one mean and standard "
                 "deviation; per_feature: one each. Statistics from the training part alone")
                .one_of({"none", "unit", "standard", "per_feature"})),
+      leaf(text("normalize_targets", "none",
+                "none; per_output: a regression's targets with mean 0 and standard deviation 1 (of the training part) "
+                "while it trains: steps.csv has the loss of those. train and test in summary.json are in the data's "
+                "units")
+               .one_of({"none", "per_output"})),
       leaf(text("target", "labels",
                 "what the outputs are compared with: labels; input: the sample itself, as the network gets it (an "
                 "autoencoder); labels are then not needed")

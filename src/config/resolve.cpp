@@ -25,19 +25,6 @@ std::string did_you_mean(const std::string& given, const std::vector<std::string
   return near ? "did you mean \"" + *near + "\"?" : "";
 }
 
-/// 2^63: from here on no int64 holds it.
-constexpr double kBeyondIntegers = 9223372036854775808.0;
-
-/// Whether an int64 holds exactly this.
-bool is_whole(double value) {
-  return value >= -kBeyondIntegers && value < kBeyondIntegers && value == std::floor(value);
-}
-
-/// Integers digit by digit, others in their shortest form.
-std::string bound_text(double bound) {
-  return is_whole(bound) ? std::to_string(static_cast<std::int64_t>(bound)) : format_number(bound);
-}
-
 /// Where else in the layout a key is known: for keys that stand in the wrong place.
 void find_places(const Node& node, const std::string& key, const std::string& here, std::vector<std::string>& places) {
   const auto visit = [&](const std::vector<Field>& fields) {
@@ -51,19 +38,6 @@ void find_places(const Node& node, const std::string& key, const std::string& he
   visit(node.fields);
   for (const Option& option : node.options) visit(option.fields);
   for (const Node& item : node.items) find_places(item, key, here + "/0", places);
-}
-
-/// " from 1 to 10", " ≥ 0 and < 1", or nothing where every number is allowed.
-std::string range_text(const Param& param) {
-  const bool low = std::isfinite(param.min);
-  const bool high = std::isfinite(param.max);
-  if (low && high && !param.min_exclusive && !param.max_exclusive)
-    return " from " + bound_text(param.min) + " to " + bound_text(param.max);
-  std::string text;
-  if (low) text += (param.min_exclusive ? " > " : " ≥ ") + bound_text(param.min);
-  if (low && high) text += " and";
-  if (high) text += (param.max_exclusive ? " < " : " ≤ ") + bound_text(param.max);
-  return text;
 }
 
 /// What a parameter takes within this range.
@@ -159,7 +133,7 @@ class Resolver {
       return expectation(node.param);
     return in_words(
         node.param,
-        " from " + bound_text(std::max(node.param.min + (node.param.min_exclusive ? 1.0 : 0.0), -kBeyondIntegers)) +
+        " from " + format_plain(std::max(node.param.min + (node.param.min_exclusive ? 1.0 : 0.0), -kBeyondIntegers)) +
             " to " + std::to_string(INT64_MAX));
   }
 
@@ -167,18 +141,12 @@ class Resolver {
   static std::string advice(const Param& param, const Raw& raw) {
     const bool numeric = param.kind == ParamKind::integer || param.kind == ParamKind::number;
     if (param.kind == ParamKind::integer && raw.is_number_float() && is_whole(raw.get<double>()))
-      return "write " + bound_text(raw.get<double>());
+      return "write " + format_plain(raw.get<double>());
     if (param.kind == ParamKind::text && (raw.is_number() || raw.is_boolean())) return "write \"" + raw.dump() + "\"";
     if (!raw.is_string()) return "";
     const auto word = raw.get<std::string>();
     if (numeric && Raw::accept(word) && Raw::parse(word).is_number()) return "write it without the quotes";
     return did_you_mean(word, param.allowed);
-  }
-
-  static bool in_range(const Param& param, double number) {
-    const bool low = param.min_exclusive ? number > param.min : number >= param.min;
-    const bool high = param.max_exclusive ? number < param.max : number <= param.max;
-    return low && high;
   }
 
   static bool accepts(const Node& node, const Raw& raw) {
@@ -196,9 +164,9 @@ class Resolver {
         // An unsigned number that no int64 holds is refused; below that the conversion is exact.
         if (!raw.is_number_integer() || (raw.is_number_unsigned() && raw.get<std::uint64_t>() > INT64_MAX))
           return false;
-        return in_range(param, static_cast<double>(raw.get<std::int64_t>()));
+        return is_in_range(param, static_cast<double>(raw.get<std::int64_t>()));
       case ParamKind::number:
-        return raw.is_number() && in_range(param, raw.get<double>());
+        return raw.is_number() && is_in_range(param, raw.get<double>());
       case ParamKind::text:
         if (param.integer_too && raw.is_number_integer()) return true;
         // No file name holds a NUL: the system would read it up to there.
@@ -208,7 +176,7 @@ class Resolver {
       case ParamKind::numbers:
         return raw.is_array() && (param.count == 0 ? !raw.empty() : raw.size() == param.count) &&
                std::all_of(raw.begin(), raw.end(),
-                           [&](const Raw& one) { return one.is_number() && in_range(param, one.get<double>()); });
+                           [&](const Raw& one) { return one.is_number() && is_in_range(param, one.get<double>()); });
     }
     return false;
   }

@@ -40,6 +40,8 @@ struct Dataset {
   std::vector<std::string> feature_names;  ///< as the file has them; empty where it has none
   Eigen::VectorXd shift;                   ///< normalisation x' = (x − shift) · scale, one number a feature,
   Eigen::VectorXd scale;                   ///< from the training part alone
+  Eigen::VectorXd target_shift;            ///< regression: training sees t' = (t − shift) · scale, one number an
+  Eigen::VectorXd target_scale;            ///< output, from the training part; empty: t. `targets` hold t
 
   [[nodiscard]] Index features() const { return train.features_count(); }
   /// Regression: number of target values a sample; classification: number of classes; reconstruction: of features.

@@ -1,6 +1,7 @@
 #include "data/normalization.hpp"
 
 #include <cmath>
+#include <string>
 #include <type_traits>
 
 #include "util/error.hpp"
@@ -44,9 +45,10 @@ double scale_of(double spread) {
   return spread > 0 && std::isfinite(scale) ? scale : 1.0;
 }
 
-void require_finite_statistics(double value) {
+void require_finite_statistics(double value, const char* what = "features") {
   if (!std::isfinite(value))
-    throw DataError("the features are too large to normalise: their spread exceeds the largest number; rescale them");
+    throw DataError(std::string("the ") + what +
+                    " are too large to normalise: their spread exceeds the largest number; rescale them");
 }
 
 void set_all(Dataset& dataset, double shift, double scale) {
@@ -97,6 +99,14 @@ void set_normalization(Dataset& dataset, Normalization kind) {
         }
       },
       dataset.train.features);
+}
+
+void set_target_normalization(Dataset& dataset) {
+  if (dataset.train.count() == 0 || dataset.train.targets.size() == 0) return;
+  const FeatureMoments targets = moments(dataset.train.targets);
+  require_finite_statistics(targets.variance.sum(), "targets");
+  dataset.target_shift = targets.mean.matrix();
+  dataset.target_scale = targets.variance.sqrt().unaryExpr(&scale_of).matrix();
 }
 
 }  // namespace reluscope

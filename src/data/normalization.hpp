@@ -12,4 +12,9 @@ namespace reluscope {
 /// What does not vary keeps scale 1. Throws DataError where the values are too large for their statistics.
 void set_normalization(Dataset& dataset, Normalization kind);
 
+/// Sets `dataset.target_shift` and `dataset.target_scale` of a regression from the training part alone: mean and
+/// population standard deviation of each output. An output that does not vary keeps scale 1. Throws DataError where the
+/// values are too large for their statistics.
+void set_target_normalization(Dataset& dataset);
+
 }  // namespace reluscope

@@ -155,6 +155,7 @@ Dataset load_dataset(const DataSpec& spec, std::uint64_t seed) {
     dataset.test = split_off_test(dataset.train, spec.test_fraction, seed);
   }
   set_normalization(dataset, spec.normalize);
+  if (spec.scale_targets && dataset.task == Task::regression) set_target_normalization(dataset);
   dataset.train.prefer_huge_pages();
   return dataset;
 }

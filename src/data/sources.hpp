@@ -50,6 +50,7 @@ enum class Normalization { none, unit, standard, per_feature };
 struct DataSpec {
   Choice source;  ///< which entry of the table, and its parameters
   Normalization normalize = Normalization::none;
+  bool scale_targets = false;            ///< `normalize_targets: "per_output"`: a regression's, each (t − mean) / std
   bool reconstruct = false;              ///< `target: "input"`: the targets are the samples themselves, normalised
   std::optional<std::int64_t> limit;     ///< use only the first N training samples (of the file's order)
   double test_fraction = 0.2;            ///< split off when there is no test file; in [0, 1)

@@ -7,15 +7,14 @@ namespace reluscope {
 
 namespace {
 
-/// Below this share of the constant's loss a network has learned well, whatever its inputs are like.
-constexpr double kLearnedWell = 0.25;
-
-Severity severity_of_data(const RunTables& run) {
-  const bool well = has_learned(run) && run.train->loss <= kLearnedWell * run.train->constant_loss;
-  return well ? Severity::info : Severity::warning;
-}
-
 double rms_of(const FeatureRecord& row) { return std::hypot(row.mean, row.std); }
+
+/// Root mean square of the features' standard deviations.
+double input_spread(const RunTables& run) {
+  double square = 0.0;
+  for (const FeatureRecord& row : run.features.rows) square += row.std * row.std;
+  return std::sqrt(square / static_cast<double>(run.features.rows.size()));
+}
 
 std::string feature_text(const FeatureRecord& row) {
   return row.source && !row.source->empty() ? "'" + *row.source + "'" : std::to_string(row.feature);
@@ -29,13 +28,19 @@ void check_unscaled_inputs(const RunTables& run, const ParamValues& limits, std:
   };
   const auto largest = std::max_element(run.features.rows.begin(), run.features.rows.end(), smaller);
   const double rms = *input_rms(run);
-  const bool large = rms > limits.number("large");
-  if (!large && !(rms < limits.number("small"))) return;
-  findings.push_back(at_step(severity_of_data(run), 0, rms, limits.number(large ? "large" : "small"),
-                             "The inputs are far from 1 in size: their root mean square is " + format_short(rms) +
-                                 ", and feature " + feature_text(*largest) + " lies from " +
-                                 format_short(largest->min) + " to " + format_short(largest->max) +
-                                 ". Give data.normalize=per_feature."));
+  const std::string largest_text = "feature " + feature_text(*largest) + " lies from " + format_short(largest->min) +
+                                   " to " + format_short(largest->max);
+  if (const bool large = rms > limits.number("large"); large || rms < limits.number("small")) {
+    findings.push_back(at_step(severity_of_data(run), 0, rms, limits.number(large ? "large" : "small"),
+                               "The inputs are far from 1 in size: their root mean square is " + format_short(rms) +
+                                   ", and " + largest_text + "."));
+    return;
+  }
+  const double offset = rms / input_spread(run);
+  if (std::isfinite(offset) && offset > limits.number("offset"))
+    findings.push_back(at_step(severity_of_data(run), 0, offset, limits.number("offset"),
+                               "The inputs hardly vary: their root mean square is " + format_short(offset) +
+                                   " times their standard deviation, and " + largest_text + "."));
 }
 
 void check_unscaled_targets(const RunTables& run, const ParamValues& limits, std::vector<Finding>& findings) {
@@ -67,8 +72,11 @@ void check_constant_features(const RunTables& run, const ParamValues& /*limits*/
   const bool all = constant == static_cast<std::ptrdiff_t>(rows.size());
   if (!named && !all) return;
   findings.push_back(at_step(all ? Severity::warning : Severity::info, 0, static_cast<double>(constant), 0.0,
-                             std::to_string(constant) + " of " + std::to_string(rows.size()) +
-                                 " features have one value in all training samples" +
+                             (rows.size() == 1 ? std::string("The only feature has")
+                              : all            ? "All " + std::to_string(constant) + " features have"
+                                               : std::to_string(constant) + " of " + std::to_string(rows.size()) +
+                                          (constant == 1 ? " features has" : " features have")) +
+                                 " one value in all training samples" +
                                  (all ? ": the samples cannot be told apart." : ".")));
 }
 
@@ -83,32 +91,72 @@ void check_row_number(const RunTables& run, const ParamValues& limits, std::vect
                                      "samples that are new."));
 }
 
+/// Accuracy alone then says little.
+void check_class_imbalance(const RunTables& run, const ParamValues& limits, std::vector<Finding>& findings) {
+  if (!run.classes || run.classes->count < 2) return;
+  const ClassShares& classes = *run.classes;
+  if (classes.largest >= limits.number("largest")) {
+    findings.push_back(at_step(Severity::info, 0, classes.largest, limits.number("largest"),
+                               percent(classes.largest) + " of the training samples are of class '" +
+                                   classes.largest_name + "': a network that always says so is right as often."));
+  } else if (const double fair = classes.smallest * static_cast<double>(classes.count);
+             fair <= limits.number("smallest")) {
+    findings.push_back(at_step(Severity::info, 0, fair, limits.number("smallest"),
+                               "Class '" + classes.smallest_name + "' has " + percent(classes.smallest) +
+                                   " of the training samples: the loss hardly feels what is said of it."));
+  }
+}
+
 }  // namespace
 
 std::vector<RuleEntry> data_rules() {
+  // What inputs or targets of the wrong size lead to: next to everything.
+  const std::vector<std::string> everything = {"dead-output",
+                                               "saturated-output",
+                                               "zero-gradient",
+                                               "poor-initialisation",
+                                               "vanishing-gradient",
+                                               "exploding-gradient",
+                                               "update-ratio",
+                                               "dead-on-arrival",
+                                               "exploding-activation",
+                                               "collapsed-network",
+                                               "dying-units",
+                                               "unchanged-weights",
+                                               "saturation",
+                                               "loss-not-decreasing",
+                                               "too-few-steps",
+                                               "no-better-than-constant",
+                                               kSlowUpdates};
   std::vector<RuleEntry> table;
-  const auto add = [&table](const char* name, std::vector<Param> thresholds, std::vector<std::string> needs,
-                            std::vector<std::string> remedies, const char* doc, auto check) -> RuleEntry& {
-    table.push_back(
-        make_rule(kOwnRules, name, std::move(thresholds), std::move(needs), std::move(remedies), doc, check));
-    return table.back();
-  };
-  add("nothing-to-learn", {}, {"steps.loss"}, {}, "every training sample has the same target", check_nothing_to_learn)
-      .needs_end = true;
-  add("unscaled-inputs",
+  RuleEntry& nothing = table.emplace_back(own_rule("nothing-to-learn", "every training sample has the same target", {},
+                                                   {"steps.loss"}, {}, check_nothing_to_learn));
+  nothing.needs_end = true;
+  nothing.explains = everything;
+  RuleEntry& inputs = table.emplace_back(own_rule(
+      "unscaled-inputs", "inputs that are far from 1 in size (info where the network has learned well)",
       {number("large", kLargeInputs, "root mean square of the inputs").above(0),
-       number("small", 0.005, "the same, too small").above(0)},
+       number("small", 0.005, "the same, too small").above(0),
+       number("offset", 20.0, "the same as a multiple of their standard deviation: they hardly vary").above(0)},
       {"features.mean", "features.std", "features.min", "features.max", "features.feature"},
-      {"standardize", "smaller_lr"}, "inputs that are far from 1 in size (info where the network has learned well)",
-      check_unscaled_inputs);
-  add("unscaled-targets", {number("large", 300.0, "root mean square of a regression's targets").above(0)},
-      {"steps.loss"}, {"smaller_lr", "adam", "much_smaller_lr", "clip_norm"},
-      "targets that are far from 1 in size (info where the network has learned well)", check_unscaled_targets);
-  add("constant-features", {}, {"features.min", "features.max"}, {},
-      "columns of a table with a single value (info, unless all features have one)", check_constant_features);
-  add("row-number", {number("values", 20.0, "different values, counted up to 32").above(0)},
-      {"features.rising", "features.distinct", "features.feature"}, {},
-      "a feature that rises from sample to sample (info)", check_row_number);
+      {"standardize", "smaller_lr"}, check_unscaled_inputs));
+  inputs.explains = everything;
+  RuleEntry& targets = table.emplace_back(
+      own_rule("unscaled-targets", "targets that are far from 1 in size (info where the network has learned well)",
+               {number("large", 300.0, "root mean square of a regression's targets").above(0)}, {"steps.loss"},
+               {"scale_targets", "smaller_lr", "adam", "much_smaller_lr", "clip_norm"}, check_unscaled_targets));
+  targets.explains = everything;
+  RuleEntry& constant = table.emplace_back(
+      own_rule("constant-features", "columns of a table with a single value (info, unless all features have one)", {},
+               {"features.min", "features.max"}, {}, check_constant_features));
+  constant.explains = everything;
+  table.push_back(own_rule("row-number", "a feature that rises from sample to sample (info)",
+                           {number("values", 20.0, "different values, counted up to 32").above(0)},
+                           {"features.rising", "features.distinct", "features.feature"}, {}, check_row_number));
+  table.push_back(own_rule("class-imbalance", "one class has most of the samples, or one has next to none (info)",
+                           {number("largest", 0.8, "share of the training samples that the largest class has").above(0),
+                            number("smallest", 0.1, "share of the smallest, times the number of classes").above(0)},
+                           {"steps.loss"}, {}, check_class_imbalance));
   return table;
 }
 

@@ -1,19 +1,11 @@
 #include "diagnose/diagnosis.hpp"
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 #include <limits>
-#include <nlohmann/json.hpp>
+#include <map>
 
 #include "diagnose/layers.hpp"
-#include "nn/loss.hpp"
-#include "trace/run_directory.hpp"
-#include "util/error.hpp"
-#include "util/input.hpp"
-#include "util/json_file.hpp"
-#include "util/nearest.hpp"
-#include "util/output_place.hpp"
 
 namespace reluscope {
 
@@ -89,125 +81,6 @@ std::optional<RunTables> measured_part(const RunTables& run, const RuleEntry& ru
   return part;
 }
 
-template <class R>
-void read_if_there(const std::filesystem::path& path, TableRows<R>& table) {
-  if (has_own_file(path)) table = read_table<R>(path, TablePlace::run_directory);
-}
-
-/// A layer without a name is called after its number.
-template <class R>
-void name_layers(TableRows<R>& table) {
-  for (R& row : table.rows)
-    if (row.name.empty() && is_measured(row, &R::layer)) row.name = "layer " + std::to_string(row.layer);
-}
-
-/// The layers with units that a config describes; 0 where it is none of ours.
-std::int64_t count_layers(const nlohmann::ordered_json& config) {
-  using Json = nlohmann::ordered_json;
-  const Json::json_pointer place("/network/layers");
-  if (!config.contains(place) || !config[place].is_array()) return 0;
-  std::int64_t count = 0;
-  for (const Json& layer : config[place]) {
-    if (!layer.is_object() || layer.value("type", Json("dense")) != Json("dense")) continue;
-    const Json repeat = layer.value("repeat", Json(1));
-    constexpr double kMost = 1e6;  // far above what a config may have
-    if (!repeat.is_number_integer() || !(repeat.get<double>() >= 1.0 && repeat.get<double>() <= kMost)) return 0;
-    count += repeat.get<std::int64_t>();
-  }
-  return count;
-}
-
-/// The loss that a config describes; nothing where it is none of ours.
-std::optional<LossFacts> loss_of(const nlohmann::ordered_json& config) {
-  const auto loss = config.find("loss");
-  if (loss == config.end() || !loss->is_object()) return std::nullopt;
-  const LossEntry* entry = find_entry(loss_table(), member_or(*loss, "name", std::string()));
-  if (entry == nullptr) return std::nullopt;
-  Choice choice{entry->name, ParamValues(entry->params)};
-  if (takes_logits(choice)) choice.params.set("from_logits", member_or(*loss, "from_logits", true));
-  return LossFacts{entry->name, takes_logits(choice)};
-}
-
-/// What the manifest in `directory` says of the run that the tables are from.
-void note_origin(const std::filesystem::path& directory, RunTables& run) {
-  run.from_elsewhere = true;
-  const std::filesystem::path manifest = directory / "manifest.json";
-  if (!has_file(manifest)) return;
-  try {
-    const nlohmann::ordered_json document = read_json_object(manifest);
-    if (!document.contains("config")) return;
-    const std::int64_t layers = count_layers(document["config"]);
-    if (layers < 1) return;
-    run.from_elsewhere = false;
-    run.output_layer = layers;
-    run.loss = loss_of(document["config"]);
-  } catch (const DataError&) {
-    // It is none of ours. Who needs more of it than this will say so.
-  }
-}
-
-/// How the run did on one part, by its summary; nothing where that does not say so.
-std::optional<PartFacts> part_of(const nlohmann::ordered_json& summary, const char* name) {
-  const auto part = summary.find(name);
-  if (part == summary.end() || !part->is_object()) return std::nullopt;
-  const auto number = [&](const nlohmann::ordered_json& object, const char* key) {
-    return member_or(object, key, std::numeric_limits<double>::quiet_NaN());
-  };
-  PartFacts facts{number(*part, "loss"), number(*part, "constant_loss"), number(*part, "gain"),
-                  number(*part, "gain_error")};
-  const auto parts = part->find("loss_parts");
-  if (parts != part->end() && parts->is_object()) facts.loss = number(*parts, "data");
-  if (!std::isfinite(facts.loss + facts.constant_loss + facts.gain)) return std::nullopt;
-  return facts;
-}
-
-/// What the summary in `directory` says of the run that the tables are from.
-void note_end(const std::filesystem::path& directory, RunTables& run) {
-  const std::filesystem::path path = directory / RunDirectory::kSummary;
-  if (run.from_elsewhere || !has_own_file(path)) return;
-  try {
-    const nlohmann::ordered_json summary = read_json_object(path);
-    run.train = part_of(summary, "train");
-    run.test = part_of(summary, "test");
-    if (const auto targets = summary.find("targets"); targets != summary.end() && targets->is_object()) {
-      const auto number = [&](const char* key) {
-        return member_or(*targets, key, std::numeric_limits<double>::quiet_NaN());
-      };
-      run.targets = TargetFacts{number("mean"), number("std"), number("min"), number("max")};
-    }
-  } catch (const DataError&) {
-    // As with the manifest.
-  }
-}
-
-/// Which table a lone file is: the one of whose columns it has most.
-void read_lone_table(const std::filesystem::path& path, RunTables& run) {
-  CsvRecords csv(path, ',');
-  if (!csv.next()) csv.fail("no header");
-  const auto count = [&csv](const auto& columns) {
-    return std::apply(
-        [&csv](const auto&... column) {
-          const auto& header = csv.fields();
-          return ((std::find(header.begin(), header.end(), column.name) != header.end() ? 1 : 0) + ... + 0);
-        },
-        columns);
-  };
-  const int steps = count(StepRecord::columns());
-  const int layers = count(LayerRecord::columns());
-  const int census = count(CensusRecord::columns());
-  const int most = std::max({steps, layers, census});
-  if (count(UnitRecord::columns()) > most || count(TheoryRecord::columns()) > most ||
-      count(FeatureRecord::columns()) > most)
-    return;  // nothing to diagnose
-  if (layers >= steps && layers >= census) {
-    run.layers = read_table<LayerRecord>(path);
-  } else if (census >= steps) {
-    run.census = read_table<CensusRecord>(path);
-  } else {
-    run.steps = read_table<StepRecord>(path);
-  }
-}
-
 }  // namespace
 
 std::string_view severity_name(Severity severity) {
@@ -229,99 +102,15 @@ bool is_better(const PartFacts& part, double errors) {
 
 bool has_learned(const RunTables& run) { return run.train && is_better(*run.train); }
 
-RunTables take_tables(RecordMemory&& records) {
-  RunTables tables;
-  tables.steps.rows = std::move(records.steps);
-  tables.layers.rows = std::move(records.layer_rows);
-  tables.census.rows = std::move(records.census_rows);
-  tables.units.rows = std::move(records.unit_rows);
-  tables.steps.present = tables.layers.present = tables.census.present = tables.units.present = true;
-  return tables;
-}
-
-RunTables read_run(const std::filesystem::path& path) {
-  RunTables run;
-  if (has_directory(path)) {
-    read_if_there(path / "steps.csv", run.steps);
-    read_if_there(path / "layers.csv", run.layers);
-    read_if_there(path / "census.csv", run.census);
-    read_if_there(path / "units.csv", run.units);
-    read_if_there(path / "theory.csv", run.theory);
-    read_if_there(path / "features.csv", run.features);
-    note_origin(path, run);
-    note_end(path, run);
-  } else {
-    read_lone_table(path, run);
-    // A table of a run directory, or a stranger that may lie anywhere.
-    run.from_elsewhere = true;
-    const std::vector<std::filesystem::path> own = RunDirectory::own_files(path.parent_path());
-    if (std::any_of(own.begin(), own.end(), [&](const auto& file) { return is_same_file(file, path); }))
-      note_origin(path.parent_path(), run);
-  }
-  name_layers(run.layers);
-  name_layers(run.census);
-  name_layers(run.units);
-  name_layers(run.theory);
-  if (run.steps.rows.empty() && run.layers.rows.empty() && run.census.rows.empty())
-    throw DataError(
-        path.string() +
-        ": nothing to diagnose: expected a run directory with steps.csv, layers.csv or census.csv, or one of "
-        "these files");
-  return run;
-}
-
-namespace {
-
-template <class Range>
-std::vector<std::string> names_of(const Range& range) {
-  std::vector<std::string> names;
-  names.reserve(std::size(range));
-  for (const auto& one : range) names.push_back(one.name);
-  return names;
-}
-
-[[noreturn]] void refuse_name(const std::string& word, const char* what, const std::string& given,
-                              const std::vector<std::string>& known) {
-  std::string message = word;
-  message.append(": ").append(what).append("'").append(given).append("'");
-  if (const auto near = nearest_name(given, known)) message.append("; did you mean '").append(*near).append("'?");
-  throw UsageError(message);
-}
-
-}  // namespace
-
-Thresholds parse_thresholds(std::span<const std::string> words, Thresholds base) {
-  Thresholds thresholds = std::move(base);
-  for (const std::string& word : words) {
-    const std::size_t equals = word.find('=');
-    const std::size_t dot = word.find('.');
-    if (equals == std::string::npos || dot == std::string::npos || dot > equals)
-      throw UsageError(word + ": expected RULE.THRESHOLD=NUMBER, for example dying-units.fraction=0.2");
-    const std::string name = word.substr(0, dot);
-    const std::string key = word.substr(dot + 1, equals - dot - 1);
-    const RuleEntry* rule = find_entry(rule_table(), name);
-    if (rule == nullptr) refuse_name(word, "there is no rule ", name, names_of(rule_table()));
-    const auto param =
-        std::find_if(rule->params.begin(), rule->params.end(), [&](const Param& one) { return one.name == key; });
-    if (param == rule->params.end()) refuse_name(word, "the rule has no threshold ", key, names_of(rule->params));
-    double value = 0.0;
-    const char* begin = word.data() + equals + 1;
-    const char* end = word.data() + word.size();
-    const auto [stop, error] = std::from_chars(begin, end, value);
-    const bool in_range = value >= param->min && value <= param->max &&
-                          !(param->min_exclusive && value == param->min) &&
-                          !(param->max_exclusive && value == param->max);
-    if (error != std::errc() || stop != end || !in_range)
-      throw UsageError(word + ": found '" + std::string(begin, end) + "', expected a number in its range (" +
-                       param->doc + ")");
-    thresholds.try_emplace(name, rule->params).first->second.set(key, value);
-  }
-  return thresholds;
+bool has_learned_well(const RunTables& run) {
+  constexpr double kWell = 0.25;
+  return has_learned(run) && run.train->loss <= kWell * run.train->constant_loss;
 }
 
 std::optional<Severity> Diagnosis::worst() const {
-  if (findings.empty()) return std::nullopt;
-  return findings.front().severity;
+  std::optional<Severity> most;
+  for (const Finding& finding : findings) most = most ? std::max(*most, finding.severity) : finding.severity;
+  return most;
 }
 
 std::vector<std::string> rule_sets() {
@@ -329,23 +118,6 @@ std::vector<std::string> rule_sets() {
   for (const RuleEntry& rule : rule_table())
     if (std::find(sets.begin(), sets.end(), rule.set) == sets.end()) sets.push_back(rule.set);
   return sets;
-}
-
-Thresholds read_thresholds(const std::filesystem::path& path) {
-  Thresholds thresholds;
-  const std::filesystem::path manifest = path / "manifest.json";
-  if (!has_own_file(manifest)) return thresholds;
-  using Json = nlohmann::ordered_json;
-  const Json document = read_json_object(manifest);
-  const Json::json_pointer all("/config/diagnose");
-  const Json rules = document.contains(all) ? document[all] : Json::object();
-  for (const RuleEntry& rule : rule_table())
-    for (const Param& param : rule.params) {
-      const Json::json_pointer place("/" + rule.name + "/" + param.name);
-      if (!rules.contains(place) || !rules[place].is_number()) continue;
-      thresholds.try_emplace(rule.name, rule.params).first->second.set(param.name, rules[place].get<double>());
-    }
-  return thresholds;
 }
 
 namespace {
@@ -367,10 +139,70 @@ std::optional<std::string> find_missing(const RunTables& run, const RuleEntry& r
 
 }  // namespace
 
+void put_causes_first(std::vector<Finding>& findings) {
+  struct Group {
+    Severity severity = Severity::info;
+    std::vector<std::size_t> members;  ///< the cause, and further findings of its rule, then symptoms
+  };
+  std::vector<Group> groups;
+  std::map<std::string, std::size_t> group_of;  ///< by the rule of the cause
+  // The most severe one, of those the first. A rule may explain one that stands before it in the table.
+  const auto cause_of = [&](const Finding& symptom) {
+    const std::string& effect = symptom.effect.empty() ? symptom.rule : symptom.effect;
+    const Finding* cause = nullptr;
+    for (const Finding& finding : findings)
+      if (finding.severity > (cause == nullptr ? Severity::info : cause->severity) &&
+          std::find(finding.explains->begin(), finding.explains->end(), effect) != finding.explains->end())
+        cause = &finding;
+    return cause;
+  };
+  for (Finding& finding : findings) {
+    finding.symptom_of.clear();
+    if (finding.severity == Severity::info) continue;
+    const Finding* cause = cause_of(finding);
+    // To the root: what explains the cause explains its symptoms.
+    for (std::size_t hops = 0; cause != nullptr && hops < findings.size(); ++hops) {
+      const Finding* further = cause_of(*cause);
+      if (further == nullptr) break;
+      cause = further;
+    }
+    if (cause != nullptr) finding.symptom_of = cause->rule;
+  }
+  for (const bool symptoms : {false, true})
+    for (std::size_t at = 0; at < findings.size(); ++at) {
+      const Finding& finding = findings[at];
+      if (finding.severity == Severity::info || symptoms == finding.symptom_of.empty()) continue;
+      const auto [place, is_new] = group_of.try_emplace(symptoms ? finding.symptom_of : finding.rule, groups.size());
+      if (is_new) groups.emplace_back();
+      Group& group = groups[place->second];
+      group.severity = std::max(group.severity, finding.severity);
+      group.members.push_back(at);
+    }
+  std::stable_sort(groups.begin(), groups.end(),
+                   [](const Group& left, const Group& right) { return left.severity > right.severity; });
+  std::vector<Finding> ordered;
+  for (Group& group : groups) {
+    // The findings of the cause itself, the gravest first.
+    const auto symptoms = std::find_if(group.members.begin(), group.members.end(),
+                                       [&](std::size_t at) { return !findings[at].symptom_of.empty(); });
+    std::stable_sort(group.members.begin(), symptoms, [&](std::size_t left, std::size_t right) {
+      return findings[left].severity > findings[right].severity;
+    });
+    for (const std::size_t at : group.members) ordered.push_back(std::move(findings[at]));
+  }
+  for (Finding& finding : findings)
+    if (!finding.rule.empty() && finding.severity == Severity::info) ordered.push_back(std::move(finding));
+  findings = std::move(ordered);
+}
+
 Diagnosis diagnose(const RunTables& run, const Thresholds& thresholds, std::string_view set) {
   Diagnosis diagnosis;
   const bool drawn = !starts_from_file(run);
-  const bool learned = has_learned(run);
+  const auto is_mild = [&](Mild mild) {
+    // A loss on held-out data that is worse than a constant's is no success, whatever the training set says.
+    const bool useful = has_learned(run) && !(run.test && run.test->gain < 0.0);
+    return mild == Mild::learned ? useful : mild == Mild::learned_well && has_learned_well(run);
+  };
   for (const RuleEntry& rule : rule_table()) {
     if (rule.set != set) continue;
     // A run of ours that has not ended, or failed, has no end to speak of.
@@ -383,55 +215,21 @@ Diagnosis diagnose(const RunTables& run, const Thresholds& thresholds, std::stri
       diagnosis.skipped.push_back({rule.name, *missing});
       continue;
     }
+    diagnosis.applied.push_back(rule.name);
     const auto given = thresholds.find(rule.name);
     std::vector<Finding> found;
     rule.check(part ? *part : run, given == thresholds.end() ? ParamValues(rule.params) : given->second, found);
     for (Finding& finding : found) {
       finding.rule = rule.name;
-      if (rule.mild_if_learned && learned) finding.severity = Severity::info;
-      for (const std::string& remedy : rule.remedies)
-        if (drawn || !needs_drawn_weights(remedy)) finding.remedies.push_back(remedy);
+      if (!finding.explains) finding.explains = rule.explains;
+      if (is_mild(rule.mild)) finding.severity = Severity::info;
+      if (finding.remedies.empty()) finding.remedies = rule.remedies;
+      std::erase_if(finding.remedies, [&](const std::string& one) { return !drawn && needs_drawn_weights(one); });
       diagnosis.findings.push_back(std::move(finding));
     }
   }
-  std::stable_sort(diagnosis.findings.begin(), diagnosis.findings.end(),
-                   [](const Finding& left, const Finding& right) { return left.severity > right.severity; });
+  put_causes_first(diagnosis.findings);
   return diagnosis;
-}
-
-namespace {
-
-using Json = nlohmann::ordered_json;
-
-Json findings_document(const std::vector<Finding>& findings) {
-  Json document = Json::array();
-  for (const Finding& finding : findings)
-    document.push_back({{"rule", finding.rule},
-                        {"severity", severity_name(finding.severity)},
-                        {"layer", finding.layer ? Json(*finding.layer) : Json(nullptr)},
-                        {"name", finding.name.empty() ? Json(nullptr) : Json(finding.name)},
-                        {"step", finding.step ? Json(*finding.step) : Json(nullptr)},
-                        {"value", number_or_null(finding.value)},
-                        {"threshold", number_or_null(finding.threshold)},
-                        {"sentence", finding.sentence},
-                        {"remedies", finding.remedies}});
-  return document;
-}
-
-}  // namespace
-
-std::string findings_json(const std::vector<Finding>& findings) {
-  return findings_document(findings).dump(-1, ' ', false, Json::error_handler_t::replace);
-}
-
-std::string diagnosis_json(const Diagnosis& diagnosis) {
-  Json document;
-  document["worst"] = diagnosis.worst() ? Json(severity_name(*diagnosis.worst())) : Json(nullptr);
-  document["findings"] = findings_document(diagnosis.findings);
-  document["skipped"] = Json::array();
-  for (const SkippedRule& skipped : diagnosis.skipped)
-    document["skipped"].push_back({{"rule", skipped.rule}, {"missing", skipped.missing}});
-  return document.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 
 }  // namespace reluscope

@@ -24,6 +24,7 @@ std::string_view severity_name(Severity severity);
 struct LossFacts {
   std::string name;
   bool takes_logits = false;  ///< it applies a sigmoid or softmax of its own
+  bool decays = false;        ///< weights are drawn to 0: by weight decay, or by a penalty
 };
 
 /// How a run did on one part of its data, at its end (`train` and `test` in summary.json).
@@ -40,6 +41,18 @@ struct TargetFacts {
   double std = 0.0;
   double min = 0.0;
   double max = 0.0;
+  double outside = 0.0;      ///< share of them that the output's activation cannot yield
+  double output_low = 0.0;   ///< it yields nothing below this, and
+  double output_high = 0.0;  ///< nothing above this
+};
+
+/// A classification's training samples (`classes` in summary.json).
+struct ClassShares {
+  std::int64_t count = 0;    ///< classes
+  double largest = 0.0;      ///< share of the samples that the largest class has
+  std::string largest_name;  ///< as the data have it
+  double smallest = 0.0;
+  std::string smallest_name;
 };
 
 /// The tables of a run, as far as there are any.
@@ -58,6 +71,10 @@ struct RunTables {
   std::optional<PartFacts> train;  ///< absent where the run has not ended, or failed
   std::optional<PartFacts> test;
   std::optional<TargetFacts> targets;  ///< of a regression
+  std::optional<ClassShares> classes;  ///< of a classification
+  std::optional<double> start_loss;    ///< over the training set before the first update, without penalties
+  /// Whether a linear fit is better than a constant; absent where the network is, or where it was not tried.
+  std::optional<bool> linear_is_better;
 };
 
 /// Standard errors by which the network has to be better than the best constant output, for more than chance: 99 % of a
@@ -67,6 +84,8 @@ inline constexpr double kErrorsOfChance = 2.58;
 bool is_better(const PartFacts& part, double errors = kErrorsOfChance);
 /// Whether the network has learned its training set. False also where that is not known.
 bool has_learned(const RunTables& run);
+/// Whether its loss there is a quarter of the best constant's, or less.
+bool has_learned_well(const RunTables& run);
 
 /// What a run has left in memory: its records. The rest of RunTables is for the caller to fill in.
 RunTables take_tables(RecordMemory&& records);
@@ -75,6 +94,9 @@ RunTables take_tables(RecordMemory&& records);
 /// name is called after its number.
 /// Throws DataError for what cannot be read, and where there is nothing to diagnose.
 RunTables read_run(const std::filesystem::path& path);
+
+/// Finding::effect of updates that are too small: what stops a signal makes them so, while large ones are a cause.
+inline constexpr const char* kSlowUpdates = "slow-updates";
 
 /// What a rule found, with its evidence.
 struct Finding {
@@ -87,6 +109,12 @@ struct Finding {
   std::optional<double> threshold;
   std::string sentence;               ///< for people
   std::vector<std::string> remedies;  ///< what may help, the likeliest first
+  /// KEY=VALUE of each remedy, where the config is known (trials/remedies.hpp); else empty.
+  std::vector<std::vector<std::string>> changes;
+  /// Rules whose findings are symptoms of it: the rule's, unless the check knows better.
+  std::optional<std::vector<std::string>> explains;
+  std::string effect;      ///< what rules that explain it call it; empty: by its rule
+  std::string symptom_of;  ///< the rule whose finding explains this one; empty: none does
 };
 
 /// A rule that could not be applied.
@@ -96,10 +124,17 @@ struct SkippedRule {
 };
 
 struct Diagnosis {
-  std::vector<Finding> findings;  ///< the most severe first, then by layer
+  /// Causes before symptoms: a cause, then all that is a symptom of it, then the next cause. Of two causes the one goes
+  /// first that has, itself or in its symptoms, the more severe finding; then the one that stands first in the table of
+  /// rules. Information stands at the end.
+  std::vector<Finding> findings;
   std::vector<SkippedRule> skipped;
+  std::vector<std::string> applied;  ///< rules that were applied
   [[nodiscard]] std::optional<Severity> worst() const;
 };
+
+/// When what a rule warns of is information: where the network has learned all the same.
+enum class Mild { never, learned, learned_well };
 
 struct RuleEntry : Entry {
   std::string set;  ///< of whom: "reluscope", or the tool whose published rule it is
@@ -109,10 +144,11 @@ struct RuleEntry : Entry {
   bool needs_output = false;  ///< it speaks of the output layer, which has to be known
   bool needs_loss = false;    ///< and of the loss
   bool needs_end = false;     ///< and of how the run did at its end
-  /// What it warns of is information where the network has learned all the same.
-  bool mild_if_learned = false;
+  Mild mild = Mild::never;
+  /// Rules, or effects (Finding), that are symptoms of what this one warns of.
+  std::vector<std::string> explains;
   std::vector<std::string> remedies;  ///< names of remedies (trials/remedies.hpp)
-  /// Adds what it finds; rule and remedies are filled in by the caller.
+  /// Adds what it finds; the rule, and remedies unless the check has given some, are filled in by the caller.
   void (*check)(const RunTables& run, const ParamValues& thresholds, std::vector<Finding>& findings) = nullptr;
 };
 
@@ -140,12 +176,16 @@ Thresholds parse_thresholds(std::span<const std::string> words, Thresholds base 
 /// Throws DataError for a manifest that cannot be read.
 Thresholds read_thresholds(const std::filesystem::path& path);
 
+/// Notes whose symptom each warning is, and puts them in the order that Diagnosis speaks of. They come in the order of
+/// the table.
+void put_causes_first(std::vector<Finding>& findings);
+
 /// Applies the rules of one set. Where the weights came from a file, remedies that draw them anew are left out.
 Diagnosis diagnose(const RunTables& run, const Thresholds& thresholds = {}, std::string_view set = kOwnRules);
 
 /// The findings as a JSON array.
 std::string findings_json(const std::vector<Finding>& findings);
-/// {"worst": …, "findings": […], "skipped": […]}, and a line break.
-std::string diagnosis_json(const Diagnosis& diagnosis);
+/// {"worst": …, "findings": […], "skipped": […]}, and a line break; with "run" in front where it is given.
+std::string diagnosis_json(const Diagnosis& diagnosis, const std::string& run = "");
 
 }  // namespace reluscope

@@ -7,6 +7,9 @@ namespace reluscope {
 
 namespace {
 
+/// Targets out of the output's reach that are worth a word.
+constexpr double kNotableShare = 0.05;
+
 /// A loss on logits applies a sigmoid or softmax of its own. On outputs that lie in [0, 1] already, what comes out of
 /// it is bounded: e/(e + K − 1) at most for one of K classes, σ(0) to σ(1) for a label.
 void check_double_softmax(const RunTables& run, const ParamValues& /*limits*/, std::vector<Finding>& findings) {
@@ -36,12 +39,20 @@ std::string units_text(std::int64_t some, std::int64_t all) {
   return all == 1 ? "The unit" : "All " + std::to_string(all) + " units";
 }
 
-/// The activation of a layer, or nothing.
-std::string activation_of(const RunTables& run, std::int64_t layer) {
-  for (const LayerRecord& row : run.layers.rows)
-    if (measured(row, &LayerRecord::layer) == layer && is_measured(row, &LayerRecord::activation))
-      return row.activation;
-  return "";
+/// ": relu yields nothing below 0, and 38 % of the targets lie there (they go down to -3)"; nothing where no more than
+/// `least` of the targets are out of reach.
+std::string reach_text(const RunTables& run, const std::string& activation, double least) {
+  if (!run.targets || !(run.targets->outside >= least)) return "";
+  const TargetFacts& targets = *run.targets;
+  const bool below = targets.min < targets.output_low;
+  const bool above = targets.max > targets.output_high;
+  std::string bounds;
+  if (below) bounds = "below " + format_short(targets.output_low);
+  if (above) bounds += std::string(below ? " or " : "") + "above " + format_short(targets.output_high);
+  return ": " + (activation.empty() ? "it" : activation) + " yields nothing " + bounds + ", and " +
+         percent(targets.outside) + " of the targets lie there (they go " +
+         (below ? "down to " + format_short(targets.min) : "") + (below && above ? " and " : "") +
+         (above ? "up to " + format_short(targets.max) : "") + ")";
 }
 
 /// An output that is dead yields one value for every sample, and passes no gradient on: relu where targets are below 0,
@@ -59,6 +70,7 @@ void check_dead_output(const RunTables& run, const ParamValues& /*limits*/, std:
     const bool all = last.dead == last.units;
     const Severity severity = all ? Severity::critical : has_learned(run) ? Severity::info : Severity::warning;
     const std::string activation = activation_of(run, output);
+    const std::string reach = reach_text(run, activation, kNotableShare);
     findings.push_back(
         at_layer(severity, *since, static_cast<double>(last.dead) / static_cast<double>(last.units), 0.0,
                  units_text(last.dead, last.units) + " of the output layer '" + last.name + "'" +
@@ -66,8 +78,21 @@ void check_dead_output(const RunTables& run, const ParamValues& /*limits*/, std:
                      (step_of(*since) == 0 ? " from the start" : at_step_text(*since)) + ": " +
                      (all ? "the network yields the same for every training sample, and no layer gets a gradient."
                           : "the same value for every training sample, and no gradient.") +
-                     (activation.empty() ? "" : " Without an activation no output can die.")));
+                     (activation.empty() ? "" : " Without an activation no output can die.") +
+                     (reach.empty() ? "" : " Besides" + reach + ".")));
   }
+}
+
+/// Whatever the weights are: where no target is met, each sample pulls the output to the same end, and there it dies or
+/// saturates.
+void check_targets_in_range(const RunTables& run, const ParamValues& limits, std::vector<Finding>& findings) {
+  const std::set<std::int64_t> outputs = output_layers(run);
+  if (outputs.size() != 1) return;
+  const std::string activation = activation_of(run, *outputs.begin());
+  const std::string reach = reach_text(run, activation, limits.number("share"));
+  if (reach.empty()) return;
+  findings.push_back(at_step(severity_of_data(run), 0, run.targets->outside, limits.number("share"),
+                             "The output cannot yield the targets" + reach + "."));
 }
 
 /// Outputs so far out that their derivative is next to 0 on every sample: where the network has learned, they have made
@@ -85,68 +110,63 @@ void check_saturated_output(const RunTables& run, const ParamValues& limits, std
     findings.push_back(
         at_layer(Severity::warning, last, share, limits.number("fraction"),
                  units_text(*last.saturated - last.dead, last.units) + " of the output layer '" + last.name + "' (" +
-                     activation_of(run, output) +
-                     ") have a derivative of next to 0 on every sample that was looked at: the loss cannot "
-                     "move them."));
+                     activation_of(run, output) + ") " + (*last.saturated - last.dead == 1 ? "has" : "have") +
+                     " a derivative of next to 0 on every sample that was looked at: the loss cannot move " +
+                     (*last.saturated - last.dead == 1 ? "it." : "them.")));
   }
 }
 
-void check_better_than_constant(const RunTables& run, const ParamValues& limits, std::vector<Finding>& findings) {
-  if (run.train->constant_loss == 0.0) return;  // one class, or one value: there is nothing to learn
-  const auto step = run.steps.rows.empty() ? std::nullopt : step_of(run.steps.rows.back());
-  const auto told = [](const PartFacts& part) {
-    return format_short(part.loss) + ", that of the best constant output " + format_short(part.constant_loss);
-  };
-  if (!is_better(*run.train, limits.number("errors"))) {
-    findings.push_back(
-        at_step(Severity::warning, step, run.train->gain, 0.0,
-                "The network has learned nothing: its loss over the training set is " + told(*run.train) + "."));
-  } else if (run.test && !is_better(*run.test, limits.number("errors"))) {
-    findings.push_back(at_step(Severity::info, step, run.test->gain, 0.0,
-                               "What the network has learned holds for the training set alone: its loss over the test "
-                               "set is " +
-                                   told(*run.test) + "."));
-  }
+void check_zero_gradient(const RunTables& run, const ParamValues& /*limits*/, std::vector<Finding>& findings) {
+  const auto layers = by_layer(run.layers.rows);
+  const Rows<LayerRecord>* output = find_silent_output(run, layers);
+  if (output == nullptr) return;
+  // A dead output is named as such (output_rules.cpp).
+  for (const CensusRecord& row : run.census.rows)
+    if (measured(row, &CensusRecord::layer) == output->front()->layer && is_extinct(row)) return;
+  findings.push_back(at_layer(Severity::critical, *output->front(), 0.0, 0.0,
+                              "The loss has no gradient at the output, at any recorded step: look at the loss and the "
+                              "output layer (a softmax over one unit has none), not at the hidden units."));
 }
 
 }  // namespace
 
 std::vector<RuleEntry> output_rules() {
+  const std::vector<std::string> outcome = {"unchanged-weights", "vanishing-gradient",      "loss-not-decreasing",
+                                            "too-few-steps",     "no-better-than-constant", kSlowUpdates};
   std::vector<RuleEntry> table;
-  table.push_back(make_rule(kOwnRules, "dead-output", {}, {"census.dead", "census.units"},
-                            {"linear_output", "smaller_lr", "he_normal", "adam"},
-                            "units of the output that are dead: one value for every sample, and no gradient",
-                            check_dead_output));
-  table.back().needs_output = true;
-  table.push_back(
-      make_rule(kOwnRules, "saturated-output",
-                {number("fraction", 0.5, "saturated units that are not dead, as a share of the output").above(0)},
-                {"census.saturated", "census.dead", "census.units"},
-                {"linear_output", "smaller_lr", "standardize", "glorot_normal"},
-                "an output without a derivative, in a network that has learned nothing", check_saturated_output));
-  table.back().needs_output = true;
-  table.back().needs_end = true;
-  table.push_back(make_rule(kOwnRules, "double-softmax", {}, {"layers.activation", "layers.units"},
-                            {"linear_output", "loss_on_probabilities"},
-                            "the loss applies a sigmoid or softmax to outputs that went through one",
-                            check_double_softmax));
-  table.back().needs_output = true;
-  table.back().needs_loss = true;
-  return table;
-}
-
-std::vector<RuleEntry> learning_rules() {
-  std::vector<RuleEntry> table;
-  table.push_back(make_rule(
-      kOwnRules, "no-better-than-constant",
-      {number("errors", 2.58,
-              "standard errors by which the mean loss has to be better: 99 % of a normal distribution lie "
-              "within so many")
-           .above(0)},
-      {"steps.loss"}, {"smaller_lr", "adam", "standardize", "recipe", "larger_lr", "linear_output", "he_normal"},
-      "the network is no better than a constant output, by the paired differences of the single samples",
-      check_better_than_constant));
-  table.back().needs_end = true;
+  RuleEntry& dead = table.emplace_back(own_rule(
+      "dead-output", "units of the output that are dead: one value for every sample, and no gradient", {},
+      {"census.dead", "census.units"}, {"linear_output", "smaller_lr", "he_normal", "adam"}, check_dead_output));
+  dead.needs_output = true;
+  dead.explains = outcome;
+  dead.explains.insert(dead.explains.end(), {"zero-gradient", "targets-out-of-range"});
+  RuleEntry& reach = table.emplace_back(
+      own_rule("targets-out-of-range", "targets that the output's activation cannot yield, whatever its weights are",
+               {number("share", 0.05, "such targets, as a share of all").above(0)}, {"steps.loss"},
+               {"linear_output", "scale_targets"}, check_targets_in_range));
+  reach.explains = outcome;
+  reach.explains.emplace_back("saturated-output");
+  RuleEntry& saturated = table.emplace_back(
+      own_rule("saturated-output", "an output without a derivative, in a network that has learned nothing",
+               {number("fraction", 0.5, "saturated units that are not dead, as a share of the output").above(0)},
+               {"census.saturated", "census.dead", "census.units"},
+               {"linear_output", "smaller_lr", "standardize", "glorot_normal"}, check_saturated_output));
+  saturated.needs_output = true;
+  saturated.needs_end = true;
+  saturated.explains = outcome;
+  RuleEntry& softmax = table.emplace_back(own_rule(
+      "double-softmax", "the loss applies a sigmoid or softmax to outputs that went through one", {},
+      {"layers.activation", "layers.units"}, {"linear_output", "loss_on_probabilities"}, check_double_softmax));
+  softmax.needs_output = true;
+  softmax.needs_loss = true;
+  softmax.explains = outcome;
+  softmax.explains.emplace_back("saturated-output");
+  RuleEntry& zero =
+      table.emplace_back(own_rule("zero-gradient", "the loss itself has no gradient: hidden units are not to blame", {},
+                                  {"layers.delta_rms"}, {}, check_zero_gradient));
+  zero.needs_output = true;
+  zero.explains = outcome;
+  zero.explains.emplace_back("saturated-output");
   return table;
 }
 

@@ -1,39 +1,20 @@
 // The published rules of other tools, so that they can be judged on the same records as ours. Thresholds are theirs.
 // Where a tool looks at every step or batch, its rule looks at every recorded one. Sources: Amazon SageMaker Debugger's
-// built-in rules; AUTOTRAINER (Zhang et al. 2021, table 2); DeepDiagnosis (Wardat et al. 2022); TheDeepChecker (Ben
-// Braiek and Khomh 2023); keras-contrib's DeadReluDetector.
+// built-in rules; AUTOTRAINER (Zhang et al. 2021, table 2); DeepDiagnosis (Wardat et al. 2022); keras-contrib's
+// DeadReluDetector; and, in files of their own, TheDeepChecker and torch-audit.
 #include <algorithm>
 #include <cmath>
+#include <cstdint>
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
 
-#include "diagnose/rule_support.hpp"
+#include "diagnose/published_support.hpp"
 
 namespace reluscope {
 
 namespace {
-
-/// The first recorded row of each layer in `layers` that `broken` says is so becomes a warning.
-template <class Layers, class Broken, class Value>
-void first_rows(const Layers& layers, double threshold, Broken broken, Value value, const std::string& what,
-                std::vector<Finding>& findings) {
-  for (const auto& [layer, rows] : layers) {
-    const auto found = std::find_if(rows.begin(), rows.end(), [&](const auto* row) { return broken(*row); });
-    if (found == rows.end()) continue;
-    findings.push_back(at_layer(Severity::warning, **found, value(**found), threshold,
-                                layer_text((*found)->name) + ": " + what + at_step_text(**found) + "."));
-  }
-}
-
-/// The same for a share of the layer that is too large.
-template <class Layers, class Value>
-void too_large(const Layers& layers, double threshold, Value value, const std::string& what,
-               std::vector<Finding>& findings) {
-  first_rows(
-      layers, threshold, [&](const LayerRecord& row) { return value(row) > threshold; }, value, what, findings);
-}
-
-double share_of(std::optional<std::int64_t> count, std::int64_t units) {
-  return static_cast<double>(count.value_or(0)) / static_cast<double>(units);
-}
 
 void check_sagemaker_dead_relu(const RunTables& run, const ParamValues& limits, std::vector<Finding>& findings) {
   auto layers = hidden_layers(run, run.layers.rows);
@@ -145,40 +126,7 @@ void check_deepdiagnosis(const RunTables& run, const ParamValues& limits, std::v
       [](const LayerRecord& row) { return *row.nonpositive_fraction; }, "most activations are not positive", findings);
 }
 
-/// The first row that ends ten in a row for which `broken` holds.
-template <class Layers, class Broken, class Value>
-void ten_in_a_row(const Layers& layers, double threshold, Broken broken, Value value, const std::string& what,
-                  std::vector<Finding>& findings) {
-  for (const auto& [layer, rows] : layers) {
-    int streak = 0;
-    for (const LayerRecord* row : rows) {
-      streak = broken(*row) ? streak + 1 : 0;
-      if (streak < 10) continue;
-      findings.push_back(at_layer(Severity::warning, *row, value(*row), threshold,
-                                  layer_text(row->name) + ": " + what + at_step_text(*row) + "."));
-      break;
-    }
-  }
-}
-
-void check_deepchecker_dead(const RunTables& run, const ParamValues& limits, std::vector<Finding>& findings) {
-  const auto share = [](const LayerRecord& row) { return share_of(row.batch_faint, row.units); };
-  ten_in_a_row(
-      hidden_layers(run, run.layers.rows), limits.number("layer"),
-      [&](const LayerRecord& row) { return share(row) > limits.number("layer"); }, share,
-      "most units are next to silent in ten batches", findings);
-}
-
-void check_deepchecker_update(const RunTables& run, const ParamValues& limits, std::vector<Finding>& findings) {
-  ten_in_a_row(
-      by_layer(run.layers.rows), limits.number("high"),
-      [&](const LayerRecord& row) {
-        const double size = std::log10(row.update_ratio);
-        return !(size >= limits.number("low") && size <= limits.number("high"));
-      },
-      [](const LayerRecord& row) { return row.update_ratio; }, "updates are out of proportion to the weights",
-      findings);
-}
+// ---- hooks and callbacks
 
 void check_zero_fraction(const RunTables& run, const ParamValues& limits, std::vector<Finding>& findings) {
   too_large(
@@ -202,11 +150,7 @@ void check_keras_contrib(const RunTables& run, const ParamValues& limits, std::v
 
 std::vector<RuleEntry> published_rules() {
   std::vector<RuleEntry> table;
-  const auto add = [&table](const char* set, const char* name, std::vector<Param> thresholds,
-                            std::vector<std::string> needs, const char* doc, auto check) {
-    table.push_back(
-        make_rule(set, std::string(set) + "-" + name, std::move(thresholds), std::move(needs), {}, doc, check));
-  };
+  const auto add = adder_to(table);
   add("sagemaker", "dead-relu", {number("layer", 0.5, "share of a layer")},
       {"layers.batch_rare", "layers.activation", "layers.units"}, "units active in less than 1 % of cases",
       check_sagemaker_dead_relu);
@@ -231,12 +175,8 @@ std::vector<RuleEntry> published_rules() {
       {"layers.grad_norm_w", "layers.step"}, "the same, too large, or not a number", check_autotrainer_exploding);
   add("deepdiagnosis", "dead-node", {number("share", 0.7, "share of a layer's activations that are ≤ 0, in one batch")},
       {"layers.nonpositive_fraction"}, "most activations ≤ 0", check_deepdiagnosis);
-  add("thedeepchecker", "dead-layer",
-      {number("layer", 0.5, "share of units whose 95th percentile of |a| is < 1e-5, ten batches in a row")},
-      {"layers.batch_faint", "layers.units"}, "most units next to silent", check_deepchecker_dead);
-  add("thedeepchecker", "update-ratio",
-      {number("low", -4.0, "log10 ‖Δθ‖/‖θ‖, ten batches in a row"), number("high", -1.0, "the same, too large")},
-      {"layers.update_ratio"}, "updates out of proportion", check_deepchecker_update);
+  for (const auto part : {deepchecker_rules, torch_audit_rules})
+    for (RuleEntry& entry : part()) table.push_back(std::move(entry));
   add("zero-fraction", "monitor", {number("share", 0.5, "share of a layer's activations below 1e-6, in one batch")},
       {"layers.tiny_fraction"}, "most activations 0, as hooks for PyTorch count them", check_zero_fraction);
   add("keras-contrib", "dead-relu", {number("share", 0.1, "dead share of a layer of relu, over the training set")},

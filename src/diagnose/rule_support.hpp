@@ -79,16 +79,45 @@ inline Finding at_step(Severity severity, std::optional<std::int64_t> step, doub
 
 inline std::string layer_text(const std::string& name) { return "Layer '" + name + "'"; }
 
+/// "1 of 3 units of layer 'dense1'", "All 3 units of layer 'dense1'".
+std::string count_text(std::int64_t some, std::int64_t all, const std::string& name);
+
 /// An entry of the rule table, of the set `set`.
 RuleEntry make_rule(std::string set, std::string name, std::vector<Param> thresholds, std::vector<std::string> needs,
                     std::vector<std::string> remedies, std::string doc,
                     void (*check)(const RunTables&, const ParamValues&, std::vector<Finding>&));
 
-/// The rules about the data (data_rules.cpp).
+/// One of our own set.
+RuleEntry own_rule(std::string name, std::string doc, std::vector<Param> thresholds, std::vector<std::string> needs,
+                   std::vector<std::string> remedies,
+                   void (*check)(const RunTables&, const ParamValues&, std::vector<Finding>&));
+
+/// How far a layer's parameters would get at their fastest pace, in their own size; nothing where that was not
+/// measured.
+std::optional<double> travel_of(const Rows<LayerRecord>& rows);
+
+/// What theory predicts of a layer, or nullptr.
+const TheoryRecord* theory_of(const RunTables& run, std::int64_t layer);
+/// The rows of an output layer to which the loss says nothing at any recorded step; nullptr if there is none.
+const Rows<LayerRecord>* find_silent_output(const RunTables& run,
+                                            const std::map<std::int64_t, Rows<LayerRecord>>& layers);
+/// The activation of a layer, or nothing.
+std::string activation_of(const RunTables& run, std::int64_t layer);
+/// The census rows since which the layer has been wholly dead until its last one; nullptr if it is not dead there.
+const CensusRecord* extinct_since(const Rows<CensusRecord>& rows);
+/// What a fault of the data is: a warning, unless the network has learned well all the same.
+Severity severity_of_data(const RunTables& run);
+
+/// "start": the share of a run that counts as its start.
+Param start_share();
+
+// The tables of our own rules by what they are about, in the order in which causes come before symptoms: each in the
+// file of its name.
 std::vector<RuleEntry> data_rules();
-/// The rules about the output layer and its loss (output_rules.cpp).
 std::vector<RuleEntry> output_rules();
-/// Whether the network has learned anything: the sum of it all, after what may explain it (output_rules.cpp).
+std::vector<RuleEntry> signal_rules();
+std::vector<RuleEntry> rate_rules();
+std::vector<RuleEntry> death_rules();
 std::vector<RuleEntry> learning_rules();
 /// The rules of other tools (published_rules.cpp).
 std::vector<RuleEntry> published_rules();

@@ -7,8 +7,9 @@
 
 namespace reluscope {
 
-/// The constant output that is best on one part of the data, which holds samples: the mean for mse, the median for mae,
-/// the minimiser for huber, the share of ones for bce, the shares of the classes for cross_entropy.
+/// In the data's units. The constant output that is best on one part of the data, which holds samples: the mean for
+/// mse, the median for mae, the minimiser for huber, the share of ones for bce, the shares of the classes for
+/// cross_entropy.
 class ConstantBaseline {
  public:
   ConstantBaseline(const Criterion& criterion, const Dataset& dataset, const Samples& part);

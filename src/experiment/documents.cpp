@@ -120,7 +120,21 @@ std::string summary_json(const ExperimentSpec& spec, const RunSummary& summary, 
     document["targets"] = {{"mean", number_or_null(targets->mean)},
                            {"std", number_or_null(targets->std)},
                            {"min", number_or_null(targets->min)},
-                           {"max", number_or_null(targets->max)}};
+                           {"max", number_or_null(targets->max)},
+                           {"outside", number_or_null(targets->outside)},
+                           {"output_low", number_or_null(targets->output_low)},
+                           {"output_high", number_or_null(targets->output_high)}};
+  document["classes"] = nullptr;
+  if (const auto& classes = summary.classes)
+    document["classes"] = {{"count", classes->count},
+                           {"largest", classes->largest},
+                           {"largest_name", classes->largest_name},
+                           {"smallest", classes->smallest},
+                           {"smallest_name", classes->smallest_name}};
+  document["start_loss"] = number_or_null(summary.start_loss);
+  document["linear_fit"] = nullptr;
+  if (const auto& linear = summary.linear)
+    document["linear_fit"] = {{"gain", linear->gain}, {"gain_error", linear->error}};
   document["gradient_noise"] = gradient_noise(summary.noise);
   document["dead_fraction"] = number_or_null(summary.dead_fraction());
   document["collapsed"] = summary.collapsed ? Json(*summary.collapsed) : Json(nullptr);
@@ -148,7 +162,12 @@ std::string summary_json(const ExperimentSpec& spec, const RunSummary& summary, 
 }
 
 void note_end(RunTables& tables, const ExperimentSpec& spec, const RunSummary& summary) {
-  tables.loss = LossFacts{spec.loss.name, takes_logits(spec.loss)};
+  const auto& settings = spec.train.optimizer.params.all();
+  const bool decays = std::any_of(settings.begin(), settings.end(), [](const auto& setting) {
+    const auto* value = std::get_if<double>(&setting.second);
+    return setting.first == "weight_decay" && value != nullptr && *value > 0.0;
+  });
+  tables.loss = LossFacts{spec.loss.name, takes_logits(spec.loss), decays || spec.train.penalty.on_weights()};
   const auto facts_of = [](const std::optional<Evaluation>& part) -> std::optional<PartFacts> {
     if (!part || !std::isfinite(part->loss + part->constant_loss + part->gain)) return std::nullopt;
     return PartFacts{part->parts.data, part->constant_loss, part->gain, part->gain_error};
@@ -156,6 +175,9 @@ void note_end(RunTables& tables, const ExperimentSpec& spec, const RunSummary& s
   tables.train = facts_of(summary.train);
   tables.test = facts_of(summary.test);
   tables.targets = summary.targets;
+  tables.classes = summary.classes;
+  tables.start_loss = summary.start_loss;
+  if (summary.linear) tables.linear_is_better = is_better({0.0, 0.0, summary.linear->gain, summary.linear->error});
 }
 
 std::string utc_now() {

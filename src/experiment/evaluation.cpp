@@ -43,64 +43,133 @@ struct Counts {
   }
 };
 
+/// A part of the data on its way through the network, piece by piece. Losses, outputs and targets are in the data's
+/// units.
+template <class T>
+class PartPass {
+ public:
+  /// Every `every`-th sample is looked at.
+  PartPass(const Network<T>& network, const Dataset& dataset, const Samples& part, const Criterion& criterion,
+           ThreadPool& pool, Index every, const PassObserver<T>& observer)
+      : network_(network),
+        dataset_(dataset),
+        part_(part),
+        criterion_(criterion),
+        pool_(pool),
+        every_(every),
+        observer_(observer),
+        chunk_(std::min<Index>(512, part.count())),
+        samples_(static_cast<std::size_t>(chunk_)),
+        state_(network, chunk_),
+        batch_(in_units_of_data(criterion.targets), network.outputs(), chunk_),
+        losses_(chunk_),
+        activation_sums_(cut_into_shards(chunk_).size()) {
+    if (criterion.targets.scaling.any()) outputs_.resize(network.outputs(), chunk_);
+  }
+
+  /// Runs the next piece; its columns, or 0 at the end.
+  Index next() {
+    const Index count = (part_.count() + every_ - 1) / every_;
+    const Index columns = std::min(chunk_, count - first_);
+    if (columns <= 0) return 0;
+    for (Index at = 0; at < columns; ++at) samples_[static_cast<std::size_t>(at)] = (first_ + at) * every_;
+    Pass pass;
+    if (observer_) pass.measure = Measure::census;
+    const std::vector<Shard> shards = cut_into_shards(columns);
+    pool_.for_each(static_cast<std::int64_t>(shards.size()), [&](std::int64_t index) {
+      compute(shards[static_cast<std::size_t>(index)], static_cast<std::size_t>(index), pass);
+    });
+    if (observer_) observer_(state_, shards);
+    if (criterion_.penalty.l1_activations != 0.0)
+      for (std::size_t shard = 0; shard < shards.size(); ++shard) activations_ += activation_sums_[shard];
+    first_ += columns;
+    return columns;
+  }
+
+  [[nodiscard]] const TargetBatch<T>& batch() const { return batch_; }
+  [[nodiscard]] double loss(Index column) const { return static_cast<double>(losses_[column]); }
+  [[nodiscard]] auto output(Index column) const { return outputs().col(column); }
+  /// Sum of |a| over the hidden units, where a penalty is on it.
+  [[nodiscard]] double activations() const { return activations_; }
+
+ private:
+  static TargetPlan in_units_of_data(TargetPlan plan) {
+    plan.scaling = {};
+    return plan;
+  }
+  [[nodiscard]] const Matrix<T>& outputs() const {
+    return outputs_.size() > 0 ? outputs_ : state_.layer(network_.depth() - 1).output;
+  }
+
+  void compute(const Shard& shard, std::size_t index, const Pass& pass) {
+    const auto count = static_cast<std::size_t>(shard.count);
+    const auto some = std::span<const Index>(samples_).subspan(static_cast<std::size_t>(shard.first), count);
+    auto input = state_.input().middleCols(shard.first, shard.count);
+    gather<T>(dataset_, part_, some, input);
+    batch_.gather(part_, some, shard.first, input);
+    state_.forward(network_, shard, pass);
+    LayerState<T>& last = state_.layer(network_.depth() - 1);
+    if (const TargetScaling& scaling = criterion_.targets.scaling; scaling.any())
+      outputs_.middleCols(shard.first, shard.count) =
+          ((last.output.middleCols(shard.first, shard.count).template cast<double>().array().colwise() /
+            scaling.scale.array())
+               .colwise() +
+           scaling.shift.array())
+              .template cast<T>();
+    criterion_.loss.evaluate(criterion_.loss_params, outputs().middleCols(shard.first, shard.count),
+                             batch_.columns(shard.first, shard.count), std::span(losses_.data() + shard.first, count),
+                             last.delta.middleCols(shard.first, shard.count));
+    if (criterion_.penalty.l1_activations != 0.0) activation_sums_[index] = activation_sum(network_, state_, shard);
+  }
+
+  const Network<T>& network_;
+  const Dataset& dataset_;
+  const Samples& part_;
+  const Criterion& criterion_;
+  ThreadPool& pool_;
+  Index every_;
+  const PassObserver<T>& observer_;
+  Index chunk_;
+  Index first_ = 0;
+  std::vector<Index> samples_;
+  NetworkState<T> state_;
+  TargetBatch<T> batch_;
+  Matrix<T> outputs_;  ///< in the data's units, where training has others
+  Vector<T> losses_;
+  std::vector<double> activation_sums_;
+  double activations_ = 0.0;
+};
+
 }  // namespace
 
 template <class T>
 Evaluation evaluate(const Network<T>& network, const Dataset& dataset, const Samples& part, const Criterion& criterion,
                     ThreadPool& pool, const PassObserver<T>& observer) {
-  const Index chunk = std::min<Index>(512, part.count());
-  NetworkState<T> state(network, chunk);
-  TargetBatch<T> batch(criterion.targets, network.outputs(), chunk);
-  LayerState<T>& last = state.layer(network.depth() - 1);
-  std::vector<Index> samples(static_cast<std::size_t>(chunk));
-  Vector<T> losses(chunk);
-  const double l1_activations = criterion.penalty.l1_activations;
-  std::vector<double> activation_sums(cut_into_shards(chunk).size());
-  Pass pass;
-  if (observer) pass.measure = Measure::census;
+  PartPass<T> pass(network, dataset, part, criterion, pool, 1, observer);
+  const TargetBatch<T>& batch = pass.batch();
   Counts counts;
   if (batch.several_labels()) counts.label.resize(static_cast<std::size_t>(network.outputs()));
   const ConstantBaseline constant(criterion, dataset, part);
   double constant_sum = 0.0;
   Spread gains;
   double loss_sum = 0.0;
-  double activations = 0.0;
-  for (Index first = 0; first < part.count(); first += chunk) {
-    const Index columns = std::min(chunk, part.count() - first);
-    std::iota(samples.begin(), samples.end(), first);
-    const std::vector<Shard> shards = cut_into_shards(columns);
-    pool.for_each(static_cast<std::int64_t>(shards.size()), [&](std::int64_t index) {
-      const Shard& shard = shards[static_cast<std::size_t>(index)];
-      const auto count = static_cast<std::size_t>(shard.count);
-      const auto some = std::span<const Index>(samples).subspan(static_cast<std::size_t>(shard.first), count);
-      auto input = state.input().middleCols(shard.first, shard.count);
-      gather<T>(dataset, part, some, input);
-      batch.gather(part, some, shard.first, input);
-      state.forward(network, shard, pass);
-      criterion.loss.evaluate(criterion.loss_params, last.output.middleCols(shard.first, shard.count),
-                              batch.columns(shard.first, shard.count), std::span(losses.data() + shard.first, count),
-                              last.delta.middleCols(shard.first, shard.count));
-      if (l1_activations != 0.0)
-        activation_sums[static_cast<std::size_t>(index)] = activation_sum(network, state, shard);
-    });
-    if (observer) observer(state, shards);
+  while (const Index columns = pass.next()) {
     const Targets<T> targets = batch.columns(0, columns);
     for (Index column = 0; column < columns; ++column) {
-      const auto loss = static_cast<double>(losses[column]);
+      const double loss = pass.loss(column);
       const double of_constant = constant.loss_of(targets, column);
       loss_sum += loss;
       constant_sum += of_constant;
       gains.add(of_constant - loss);
-      counts.add<T>(batch, last.output.col(column), column);
+      counts.add<T>(batch, pass.output(column), column);
     }
-    if (l1_activations != 0.0)
-      for (std::size_t shard = 0; shard < shards.size(); ++shard) activations += activation_sums[shard];
   }
   const auto count = static_cast<double>(part.count());
   Evaluation result;
   result.parts = weight_penalty(criterion.penalty, network);
   result.parts.data = loss_sum / count;
-  if (l1_activations != 0.0) result.parts.l1_activations = l1_activations * activations / count;
+  if (criterion.penalty.l1_activations != 0.0)
+    result.parts.l1_activations = criterion.penalty.l1_activations * pass.activations() / count;
   result.loss = result.parts.total();
   result.constant_loss = constant_sum / count;
   result.gain = gains.mean;
@@ -114,6 +183,22 @@ Evaluation evaluate(const Network<T>& network, const Dataset& dataset, const Sam
   return result;
 }
 
+template <class T>
+double mean_loss(const Network<T>& network, const Dataset& dataset, const Samples& part, const Criterion& criterion,
+                 ThreadPool& pool, Index most) {
+  const PassObserver<T> nobody;
+  PartPass<T> pass(network, dataset, part, criterion, pool, (part.count() + most - 1) / most, nobody);
+  double sum = 0.0;
+  Index count = 0;
+  while (const Index columns = pass.next()) {
+    for (Index column = 0; column < columns; ++column) sum += pass.loss(column);
+    count += columns;
+  }
+  return sum / static_cast<double>(count);
+}
+
+template double mean_loss(const Network<float>&, const Dataset&, const Samples&, const Criterion&, ThreadPool&, Index);
+template double mean_loss(const Network<double>&, const Dataset&, const Samples&, const Criterion&, ThreadPool&, Index);
 template Evaluation evaluate(const Network<float>&, const Dataset&, const Samples&, const Criterion&, ThreadPool&,
                              const PassObserver<float>&);
 template Evaluation evaluate(const Network<double>&, const Dataset&, const Samples&, const Criterion&, ThreadPool&,

@@ -28,9 +28,14 @@ template <class T>
 using PassObserver = std::function<void(const NetworkState<T>& state, std::span<const Shard> shards)>;
 
 /// Evaluates the network (no dropout, rrelu with its mean slope) on a part of the data that holds samples. With an
-/// observer the pass has Measure::census.
+/// observer the pass has Measure::census. Losses are in the data's units, also where training has normalised targets.
 template <class T>
 Evaluation evaluate(const Network<T>& network, const Dataset& dataset, const Samples& part, const Criterion& criterion,
                     ThreadPool& pool, const PassObserver<T>& observer = {});
+
+/// The loss alone, without penalties: the mean over the part, or over at most `most` of its samples, evenly spaced.
+template <class T>
+double mean_loss(const Network<T>& network, const Dataset& dataset, const Samples& part, const Criterion& criterion,
+                 ThreadPool& pool, Index most);
 
 }  // namespace reluscope

@@ -87,11 +87,38 @@ std::string features_csv(const std::vector<FeatureRecord>& features) {
   return text;
 }
 
-std::optional<TargetFacts> describe_targets(const Dataset& dataset) {
+ActivationShape output_shape(const ExperimentSpec& spec) {
+  const Choice& activation = std::get<DenseSpec>(spec.network.layers.back().kind).activation;
+  return find_entry(activation_table(), activation.name)->shape(activation.params);
+}
+
+std::optional<TargetFacts> describe_targets(const Dataset& dataset, const ActivationShape& output) {
   if (dataset.task != Task::regression) return std::nullopt;
-  const auto values = dataset.train.targets.array();
+  Eigen::ArrayXXd values = dataset.train.targets.array();
+  if (dataset.target_scale.size() > 0)
+    values = (values.colwise() - dataset.target_shift.array()).colwise() * dataset.target_scale.array();
   const double mean = values.mean();
-  return TargetFacts{mean, std::sqrt((values - mean).square().mean()), values.minCoeff(), values.maxCoeff()};
+  const auto outside = (values < output.lowest || values > output.highest).count();
+  return TargetFacts{mean,
+                     std::sqrt((values - mean).square().mean()),
+                     values.minCoeff(),
+                     values.maxCoeff(),
+                     static_cast<double>(outside) / static_cast<double>(values.size()),
+                     output.lowest,
+                     output.highest};
+}
+
+std::optional<ClassShares> describe_classes(const Dataset& dataset) {
+  if (dataset.task != Task::classification || dataset.class_names.empty() || dataset.train.count() == 0)
+    return std::nullopt;
+  std::vector<std::int64_t> counts(dataset.class_names.size());
+  for (const std::int32_t label : dataset.train.labels) ++counts[static_cast<std::size_t>(label)];
+  const auto [fewest, most] = std::minmax_element(counts.begin(), counts.end());
+  const auto share = [&](std::int64_t count) {
+    return static_cast<double>(count) / static_cast<double>(dataset.train.count());
+  };
+  const auto name = [&](auto place) { return dataset.class_names[static_cast<std::size_t>(place - counts.begin())]; };
+  return ClassShares{static_cast<std::int64_t>(counts.size()), share(*most), name(most), share(*fewest), name(fewest)};
 }
 
 }  // namespace reluscope

@@ -5,8 +5,10 @@
 #include <string>
 #include <vector>
 
+#include "config/spec.hpp"
 #include "data/dataset.hpp"
 #include "diagnose/diagnosis.hpp"
+#include "nn/activation.hpp"
 #include "trace/records.hpp"
 
 namespace reluscope {
@@ -16,7 +18,12 @@ std::vector<FeatureRecord> describe_features(const Dataset& dataset);
 /// The rows as CSV.
 std::string features_csv(const std::vector<FeatureRecord>& features);
 
-/// Of a regression's training targets, all outputs together.
-std::optional<TargetFacts> describe_targets(const Dataset& dataset);
+/// Of a regression's training targets, as the loss gets them: all outputs together. `output`: the output's activation.
+std::optional<TargetFacts> describe_targets(const Dataset& dataset, const ActivationShape& output);
+/// What the output layer of the experiment can yield.
+ActivationShape output_shape(const ExperimentSpec& spec);
+
+/// Of a classification: how many of the training samples its classes have.
+std::optional<ClassShares> describe_classes(const Dataset& dataset);
 
 }  // namespace reluscope

@@ -49,6 +49,9 @@ struct Obituary {
   }
 };
 
+/// The loss at the start is taken over at most so many samples: a pass over millions would cost as much as many steps.
+constexpr Index kStartSamples = 8192;
+
 /// Names of what a checkpoint keeps besides the parameters.
 constexpr const char* kCensusPrefix = "census.";
 std::string optimizer_prefix(std::size_t array) { return "optimizer." + std::to_string(array) + "."; }
@@ -83,7 +86,8 @@ class Run {
       probe_ = std::make_unique<ProbeSet<T>>(network_, dataset, options, pool);
       prognosis_ = std::make_unique<Prognosis<T>>(network_, optimizer_, spec.train.penalty, extent_);
     }
-    summary_.targets = describe_targets(dataset);
+    summary_.targets = describe_targets(dataset, output_shape(spec));
+    summary_.classes = describe_classes(dataset);
     for (const std::size_t layer : network_.unit_layers()) {
       LayerSummary row;
       row.name = network_.layer(layer).name();
@@ -97,8 +101,11 @@ class Run {
 
   RunSummary execute() {
     const std::int64_t total = plan_.total_steps();
+    if (control_.resume == nullptr)
+      summary_.start_loss = mean_loss(network_, dataset_, dataset_.train, criterion_, pool_, kStartSamples);
+    const std::int64_t end = std::min(total, control_.end_after.value_or(total));
     const std::int64_t report_every = std::max<std::int64_t>(1, total / kProgressReports);
-    for (std::int64_t step = summary_.steps; step < total; ++step) {
+    for (std::int64_t step = summary_.steps; step < end && !summary_.lost; ++step) {
       const bool recorded = is_due(spec_.record.every, step, plan_.steps_per_epoch()) || step + 1 == total;
       if (!train(step, recorded)) break;
       if (recorded || (step + 1) % report_every == 0) report_progress(step + 1);
@@ -106,7 +113,10 @@ class Run {
           control_.stop != nullptr && control_.stop->load(std::memory_order_relaxed) != 0 && step + 1 < total;
       if (control_.save && step + 1 < total && (summary_.interrupted || is_checkpoint_due())) save();
       if (summary_.interrupted) break;
+      summary_.lost = control_.end_when_lost && step + 1 < total && is_lost();
     }
+    const bool whole = summary_.failed || summary_.interrupted || summary_.lost || end == total;
+    if (control_.save && !whole) save();
     finish();
     return std::move(summary_);
   }
@@ -151,6 +161,14 @@ class Run {
     }
     summary_.steps = step + 1;
     return true;
+  }
+
+  /// Whether some hidden layer was wholly dead and locked at the last census.
+  [[nodiscard]] bool is_lost() const {
+    if (!census_) return false;
+    for (std::size_t at = 0; at < summary_.layers.size(); ++at)
+      if (!summary_.layers[at].is_output && summary_.layers[at].locked == summary_.layers[at].units) return true;
+    return false;
   }
 
   /// Between two steps.
@@ -216,7 +234,10 @@ class Run {
     } catch (const BadArchive& fault) {
       throw DataError(origin + ": does not belong to this run, or is damaged: " + fault.what());
     }
-    import_weights(checkpoint.tensors, origin, network_);
+    std::vector<Matrix<T>*> values;
+    for (Parameter<T>* parameter : network_.parameters()) values.push_back(&parameter->value);
+    fill_matrices(checkpoint.tensors, "", origin, network_, values);
+    network_.parameters_changed();
     for (std::size_t array = 0; array < optimizer_.state().front().size(); ++array) {
       std::vector<Matrix<T>*> matrices;
       for (auto& arrays : optimizer_.state()) matrices.push_back(&arrays[array]);
@@ -229,7 +250,7 @@ class Run {
   template <class Archive>
   void archive(Archive& file) {
     optimizer_.archive(file);
-    file(summary_.first_loss, summary_.last_loss, summary_.noise);
+    file(summary_.start_loss, summary_.first_loss, summary_.last_loss, summary_.noise);
     for (LayerSummary& layer : summary_.layers) file(layer.grad_norm_first, layer.grad_norm_last);
     if (!census_) return;
     std::vector<std::size_t> units;
@@ -602,6 +623,8 @@ class Run {
         };
       }
       summary_.train = evaluate(network_, dataset_, dataset_.train, criterion_, pool_, observer);
+      if (!is_better({0.0, 0.0, summary_.train->gain, summary_.train->gain_error}))
+        summary_.linear = gain_of_linear_fit(criterion_, dataset_);
       if (census_) {
         last_probe_ = probe_->finish_all(network_);
         final_probe_ = true;

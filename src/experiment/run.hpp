@@ -13,6 +13,7 @@
 #include "data/dataset.hpp"
 #include "diagnose/diagnosis.hpp"
 #include "experiment/evaluation.hpp"
+#include "experiment/linear_fit.hpp"
 #include "probe/census.hpp"
 #include "probe/layer_statistics.hpp"
 #include "trace/checkpoint.hpp"
@@ -44,16 +45,20 @@ struct LayerSummary {
 struct RunSummary {
   bool failed = false;
   bool interrupted = false;            ///< stopped by a signal, at the end of a step
+  bool lost = false;                   ///< ended early, as RunControl::end_when_lost asks for
   std::string failure;                 ///< what became non-finite, at which step and layer; empty unless failed
   std::int64_t steps = 0;              ///< updates made
   std::int64_t epochs = 0;             ///< epochs completed
   double first_loss = 0.0;             ///< of the first batch
   double last_loss = 0.0;              ///< of the last batch
+  std::optional<double> start_loss;    ///< before the first update, over the training part, without penalties
   std::optional<Evaluation> train;     ///< at the end, over the whole training part; absent if failed
   std::optional<Evaluation> test;      ///< absent without a test part
   std::optional<bool> collapsed;       ///< the output is constant over the training set; absent without a census
   NoiseAverage noise;                  ///< of the gradient, over the recorded steps
   std::optional<TargetFacts> targets;  ///< of a regression: what the training part has to say
+  std::optional<ClassShares> classes;  ///< of a classification: how many samples each has
+  std::optional<LinearGain> linear;    ///< of a linear fit, where the network is no better than a constant
   std::vector<LayerSummary> layers;
   CensusWork census;  ///< what the censuses cost
 
@@ -61,7 +66,7 @@ struct RunSummary {
   [[nodiscard]] std::optional<double> dead_fraction() const;
 };
 
-/// How a run is carried out; its results do not depend on it.
+/// How a run is carried out; its results do not depend on it, unless it is asked to end before its last step.
 struct RunControl {
   /// Looked at after each step: once it is not 0 the run ends there, interrupted.
   const std::atomic<int>* stop = nullptr;
@@ -74,6 +79,13 @@ struct RunControl {
   std::function<void(Checkpoint&&)> save;
   /// Where to go on: what `save` was called with in a run of the same spec, data and census engine.
   const Checkpoint* resume = nullptr;
+  /// Ends the run after so many steps (at least 1) as if there were no more: with an evaluation and a last census.
+  /// Rates and whatever else looks ahead are those of the whole length. `save` is called before that end, so that the
+  /// run can go on as if it had never been looked at.
+  std::optional<std::int64_t> end_after;
+  /// Ends the run, in the same way, at the first census that shows a hidden layer all of whose units are dead and
+  /// locked (probe/prognosis.hpp): for every sample of the training set the output is the same until the last step.
+  bool end_when_lost = false;
 };
 
 /// Trains the network of `spec` on `dataset` and hands every record to `sink`. The result depends on spec and data

@@ -78,12 +78,20 @@ void check_against_data(const ExperimentSpec& spec, const Dataset& dataset) {
     const auto outside = [](const Eigen::MatrixXd& targets) {
       return targets.size() > 0 && (targets.minCoeff() < 0.0 || targets.maxCoeff() > 1.0);
     };
+    if (loss.takes_probabilities && dataset.target_scale.size() > 0)
+      issues.push_back({"/data/normalize_targets", "per_output", "none: bce takes targets in [0, 1]", ""});
     if (loss.takes_probabilities && (outside(dataset.train.targets) || outside(dataset.test.targets)))
       issues.push_back({"/loss", "bce", "mse, mae or huber: the data has targets outside [0, 1]", ""});
     if (loss.takes_probabilities && dataset.task == Task::reconstruction && !inputs_are_probabilities(dataset))
       issues.push_back({"/loss", "bce", "mse, mae or huber: the inputs, which are the targets, are outside [0, 1]",
                         "data.normalize=unit brings them there"});
   }
+  if (spec.data.scale_targets && dataset.task != Task::regression)
+    issues.push_back({"/data/normalize_targets", "per_output",
+                      dataset.task == Task::classification
+                          ? "none: the data's targets are classes"
+                          : "none: the targets are the inputs; data.normalize scales both",
+                      ""});
   if (!issues.empty()) throw ConfigError(spec.origin, std::move(issues));
 }
 
@@ -146,6 +154,15 @@ void check_memory(const ExperimentSpec& spec, std::uint64_t features, std::uint6
                       " for network, gradients, optimiser and batch), this machine has " + format_bytes(available) +
                       ": make /network/layers, /train/batch_size or /data smaller",
                   kBadUsage);
+}
+
+Dataset load_for_training(const ExperimentSpec& spec) {
+  check_memory(spec);
+  Dataset dataset = load_dataset(spec.data, spec.seed);
+  check_against_data(spec, dataset);
+  check_memory(spec, static_cast<std::uint64_t>(dataset.features()), static_cast<std::uint64_t>(dataset.train.count()));
+  check_initial_weights(spec, dataset);
+  return dataset;
 }
 
 }  // namespace reluscope

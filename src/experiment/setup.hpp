@@ -19,6 +19,10 @@ std::vector<std::filesystem::path> input_files(const ExperimentSpec& spec);
 /// Refuses (DataError) a file for network.init_from that does not fit, before a run has begun.
 void check_initial_weights(const ExperimentSpec& spec, const Dataset& dataset);
 
+/// Loads the data of an experiment and makes sure that it can be trained on them: outputs, loss, initial weights and
+/// memory. Throws ConfigError, DataError, UserError.
+Dataset load_for_training(const ExperimentSpec& spec);
+
 /// An upper estimate of the bytes that a run needs besides the data: parameters, gradients, optimiser state, the
 /// values of a batch and of a census. `features`: inputs of the network; `samples`: training samples. Saturates.
 std::uint64_t estimate_training_bytes(const ExperimentSpec& spec, std::uint64_t features, std::uint64_t samples);

@@ -24,7 +24,7 @@ TargetPlan plan_targets(const Choice& loss, const Choice& output, const Dataset&
     case Task::regression:
       if (entry.takes_probabilities && all_binary(dataset.train) && all_binary(dataset.test))
         return {TargetCoding::labels, threshold};
-      return {TargetCoding::values, 0.0};
+      return {TargetCoding::values, 0.0, {dataset.target_shift, dataset.target_scale}};
     case Task::classification:
       break;
   }
@@ -52,8 +52,16 @@ void TargetBatch<T>::gather(const Samples& part, std::span<const Index> samples,
     return;
   }
   if (!has_classes()) {
-    for (std::size_t at = 0; at < samples.size(); ++at)
-      values_.col(first + static_cast<Index>(at)) = part.targets.col(samples[at]).cast<T>();
+    const TargetScaling& scaling = plan_.scaling;
+    for (std::size_t at = 0; at < samples.size(); ++at) {
+      const auto target = part.targets.col(samples[at]);
+      auto column = values_.col(first + static_cast<Index>(at));
+      if (scaling.any()) {
+        column = (target - scaling.shift).cwiseProduct(scaling.scale).cast<T>();
+      } else {
+        column = target.cast<T>();
+      }
+    }
     return;
   }
   for (std::size_t at = 0; at < samples.size(); ++at) {

@@ -20,9 +20,17 @@ enum class TargetCoding {
   inputs,   ///< the sample itself
 };
 
+/// t' = (t − shift) · scale, one number an output; empty: t' = t.
+struct TargetScaling {
+  Eigen::VectorXd shift;
+  Eigen::VectorXd scale;
+  [[nodiscard]] bool any() const { return scale.size() > 0; }
+};
+
 struct TargetPlan {
   TargetCoding coding = TargetCoding::classes;
-  double threshold = 0.0;  ///< binary, labels: an output above it says 1
+  double threshold = 0.0;      ///< binary, labels: an output above it says 1
+  TargetScaling scaling = {};  ///< values: what the loss gets of them
 };
 
 /// Whether outputs name classes or labels, so that they can be right.

@@ -297,7 +297,7 @@ struct Softplus : NeverDead {
 
 struct Sigmoid : NeverDead {
   explicit Sigmoid(const ParamValues& /*params*/) {}
-  [[nodiscard]] static Shape shape() { return {.lipschitz = 0.25, .lowest = 0.0}; }
+  [[nodiscard]] static Shape shape() { return {.lipschitz = 0.25, .lowest = 0.0, .highest = 1.0}; }
   [[nodiscard]] static std::vector<double> kinks() { return {}; }
   template <class T>
   Response<T> operator()(const Place<T>& /*at*/, Block<T> z) const {
@@ -308,7 +308,7 @@ struct Sigmoid : NeverDead {
 
 struct Tanh : NeverDead {
   explicit Tanh(const ParamValues& /*params*/) {}
-  [[nodiscard]] static Shape shape() { return {.lowest = -1.0}; }
+  [[nodiscard]] static Shape shape() { return {.lowest = -1.0, .highest = 1.0}; }
   [[nodiscard]] static std::vector<double> kinks() { return {}; }
   template <class T>
   Response<T> operator()(const Place<T>& /*at*/, Block<T> z) const {
@@ -321,7 +321,7 @@ struct Tanh : NeverDead {
 struct Relu6 {
   static constexpr bool kLearnedSlope = false;
   explicit Relu6(const ParamValues& /*params*/) {}
-  [[nodiscard]] static Shape shape() { return {.dead_below = 0.0, .dead_above = 6.0, .lowest = 0.0}; }
+  [[nodiscard]] static Shape shape() { return {.dead_below = 0.0, .dead_above = 6.0, .lowest = 0.0, .highest = 6.0}; }
   [[nodiscard]] static std::vector<double> kinks() { return {0.0, 6.0}; }
   template <class T>
   Response<T> operator()(const Place<T>& /*at*/, Block<T> z) const {
@@ -398,7 +398,7 @@ ActivationEntry softmax_entry() {
   row.make_float = [](const ParamValues&) { return make_softmax_kernel<float>(); };
   row.make_double = [](const ParamValues&) { return make_softmax_kernel<double>(); };
   row.negative_slope = no_slope;
-  row.shape = [](const ParamValues&) -> ActivationShape { return {.lowest = 0.0}; };
+  row.shape = [](const ParamValues&) -> ActivationShape { return {.lowest = 0.0, .highest = 1.0}; };
   row.kinks = [](const ParamValues&) { return std::vector<double>(); };
   row.negative_slope_square = [](const ParamValues&) -> std::optional<double> { return std::nullopt; };
   row.coupled = true;

@@ -113,6 +113,7 @@ struct ActivationShape {
   double dead_below = kNowhereBelow;  ///< φ'(z) = 0 for all z ≤ this, and φ is 0 there
   double dead_above = kNowhereAbove;  ///< φ'(z) = 0 for all z ≥ this
   double lowest = kNowhereBelow;      ///< φ is never below this
+  double highest = kNowhereAbove;     ///< φ is never above this
   double valley = kNowhereBelow;      ///< φ falls up to about here and rises from here on; −∞: it only rises
   bool saturates = true;              ///< φ' comes near 0 somewhere; a leaky slope, however small, is one to learn by
   static constexpr double kNowhereBelow = -std::numeric_limits<double>::infinity();

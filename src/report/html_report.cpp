@@ -645,7 +645,9 @@ std::string findings_html(const ReportRun& run) {
     std::string& place = ++shown[{finding.rule, finding.severity}] <= kFindingsOfRule ? html : more;
     place += "<li class=" + severity + "><b>" + severity + "</b> <code>" + html_escape(finding.rule) + "</code> " +
              html_escape(finding.sentence);
-    if (!finding.remedies.empty() && finding.severity > Severity::info) {
+    if (!finding.symptom_of.empty()) {
+      place += " <small>Follows from <code>" + html_escape(finding.symptom_of) + "</code>.</small>";
+    } else if (!finding.remedies.empty() && finding.severity > Severity::info) {
       place += " <small>May help: ";
       for (std::size_t at = 0; at < finding.remedies.size(); ++at)
         place += (at > 0 ? ", " : "") + html_escape(finding.remedies[at]);

@@ -75,7 +75,7 @@ std::string verdict(const RunSummary& summary) {
     if (layer.is_output) continue;
     units += layer.units;
     dead += *layer.dead;
-    at_start += *dead_at_start(layer);
+    at_start += std::min(*layer.dead, *dead_at_start(layer));  // some may have come back
     inherited = inherited || has_inherited(layer);
     saturated += *layer.saturated - *layer.dead;  // a dead unit is saturated, too
     if (*layer.dead == layer.units && extinct == nullptr) extinct = &layer;

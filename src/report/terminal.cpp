@@ -54,6 +54,41 @@ std::size_t code_points(std::string_view text) {
       std::count_if(text.begin(), text.end(), [](char byte) { return (byte & 0xC0) != 0x80; }));
 }
 
+std::string wrap(std::string_view text, std::size_t width, std::string_view indent) {
+  std::string out;
+  std::size_t column = 0;
+  bool line_is_empty = true;
+  for (std::size_t at = 0; at < text.size();) {
+    if (text[at] == '\n') {
+      out.append("\n").append(indent);
+      column = code_points(indent);
+      line_is_empty = true;
+      ++at;
+      continue;
+    }
+    const std::size_t begin = text.find_first_not_of(' ', at);
+    if (begin == std::string_view::npos) break;
+    if (text[begin] == '\n') {
+      at = begin;
+      continue;
+    }
+    const std::size_t end = std::min(text.find_first_of(" \n", begin), text.size());
+    const std::string_view word = text.substr(begin, end - begin);
+    // Blanks in front of a line are the writer's indent.
+    const std::size_t gap = line_is_empty ? begin - at : std::min<std::size_t>(1, begin - at);
+    if (!line_is_empty && column + gap + code_points(word) > width) {
+      out.append("\n").append(indent).append(word);
+      column = code_points(indent) + code_points(word);
+    } else {
+      out.append(gap, ' ').append(word);
+      column += gap + code_points(word);
+    }
+    line_is_empty = false;
+    at = end;
+  }
+  return out;
+}
+
 std::string format_table(const std::vector<std::string>& header, std::vector<std::vector<std::string>> rows,
                          std::size_t left_aligned, TableStyle style) {
   for (auto& row : rows)

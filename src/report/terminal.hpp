@@ -24,6 +24,10 @@ enum class TableStyle { plain, markdown };
 std::string format_table(const std::vector<std::string>& header, std::vector<std::vector<std::string>> rows,
                          std::size_t left_aligned, TableStyle style);
 
+/// The text in lines of at most `width` columns, broken at blanks alone; all lines but the first begin with `indent`.
+/// A word that is longer has a line of its own. Line breaks that there are stay.
+std::string wrap(std::string_view text, std::size_t width, std::string_view indent = "");
+
 /// Columns that UTF-8 text takes, at one a character.
 std::size_t code_points(std::string_view text);
 

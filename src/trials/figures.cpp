@@ -4,13 +4,17 @@
 #include <chrono>
 #include <cmath>
 #include <limits>
+#include <map>
+#include <utility>
 
+#include "experiment/batches.hpp"
 #include "experiment/documents.hpp"
 #include "experiment/features.hpp"
 #include "experiment/setup.hpp"
 #include "experiment/theory.hpp"
 #include "trace/run_directory.hpp"
 #include "trace/sink.hpp"
+#include "trials/remedies.hpp"
 #include "util/output_place.hpp"
 #include "util/statistics.hpp"
 
@@ -56,6 +60,44 @@ void add_gradients(const std::vector<StepRecord>& rows, Figures& figures) {
   if (rows.front().grad_norm > 0.0) figures.grad_norm_growth = largest / rows.front().grad_norm;
 }
 
+/// Steps after which a stint of a run of `total` steps ends.
+std::int64_t end_of(const Stint& stint, std::int64_t total) {
+  const auto wanted = static_cast<std::int64_t>(std::ceil(stint.until * static_cast<double>(total)));
+  return std::min(total, std::max(wanted, kShortestStint));
+}
+
+std::shared_ptr<RecordMemory> copy_of(const RecordMemory& records) {
+  auto copy = std::make_shared<RecordMemory>();
+  copy->steps = records.steps;
+  copy->layer_rows = records.layer_rows;
+  copy->census_rows = records.census_rows;
+  copy->unit_rows = records.unit_rows;
+  copy->events = records.events;
+  return copy;
+}
+
+/// Share of the most frequent class; nothing where a sample has not one class.
+std::optional<double> largest_class(const Samples& part) {
+  if (part.labels.empty()) return std::nullopt;
+  std::map<std::int32_t, std::int64_t> counts;
+  for (const std::int32_t label : part.labels) ++counts[label];
+  std::int64_t most = 0;
+  for (const auto& [label, count] : counts) most = std::max(most, count);
+  return static_cast<double>(most) / static_cast<double>(part.labels.size());
+}
+
+/// To a run that ended where a layer was lost: what is the most that a constant output could still have come to.
+void credit_constant(const RunSummary& summary, const Dataset& dataset, Figures& figures) {
+  const auto credit = [](const std::optional<Evaluation>& end, const Samples& part, std::optional<double>& loss,
+                         std::optional<double>& accuracy) {
+    if (!end) return;
+    loss = std::min(end->loss, end->constant_loss);
+    if (const std::optional<double> most = largest_class(part); most && accuracy) accuracy = std::max(*accuracy, *most);
+  };
+  credit(summary.train, dataset.train, figures.train_loss, figures.train_accuracy);
+  credit(summary.test, dataset.test, figures.test_loss, figures.test_accuracy);
+}
+
 std::string list_findings(const Diagnosis& diagnosis) {
   std::string list;
   for (const Finding& finding : diagnosis.findings) {
@@ -80,13 +122,15 @@ double Figures::judged_accuracy() const {
 }
 
 double Trial::steps_per_second() const {
-  return seconds > 0.0 && !figures.failed() ? static_cast<double>(figures.steps) / seconds : kNaN;
+  return seconds > 0.0 && whole && !lost && !figures.failed() ? static_cast<double>(figures.steps) / seconds : kNaN;
 }
 
 Trial run_trial(const ExperimentSpec& spec, const Dataset& dataset, const std::atomic<int>* stop,
-                const std::filesystem::path& keep) {
+                const std::filesystem::path& keep, const Stint& stint) {
   const auto start = std::chrono::steady_clock::now();
-  const auto memory = std::make_shared<RecordMemory>();
+  const bool goes_on = stint.paused && stint.paused->checkpoint;
+  const auto memory = goes_on ? stint.paused->records : std::make_shared<RecordMemory>();
+  const double seconds_before = goes_on ? stint.paused->seconds : 0.0;
   RecordMemory& records = *memory;
   Tee sink;
   sink.add(memory);
@@ -105,9 +149,25 @@ Trial run_trial(const ExperimentSpec& spec, const Dataset& dataset, const std::a
   ThreadPool alone(1);
   RunControl control;
   control.stop = stop;
+  control.end_when_lost = stint.end_when_lost;
+  const std::int64_t total = BatchPlan(spec.train, dataset.train.count(), spec.seed).total_steps();
+  control.end_after = end_of(stint, total);
+  std::optional<Checkpoint> before;
+  if (goes_on) before = std::exchange(stint.paused->checkpoint, std::nullopt);
+  if (before) control.resume = &*before;
+  if (stint.paused && control.end_after < total)
+    control.save = [&](Checkpoint&& checkpoint) {
+      if (checkpoint.tensors.data.size() > kLargestPaused) return;
+      stint.paused->records = copy_of(records);  // the end that follows is not part of the run that goes on
+      stint.paused->checkpoint = std::move(checkpoint);
+    };
   const RunSummary summary = run_experiment(spec, dataset, sink, alone, control);
   Trial trial;
-  trial.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  trial.seconds = seconds_before + std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  if (stint.paused) stint.paused->seconds = trial.seconds;
+  trial.steps_made = summary.steps - (before ? before->step : 0);
+  trial.whole = summary.failed || summary.steps == total;
+  trial.lost = summary.lost;
   Figures& figures = trial.figures;
   figures.status = summary.failed ? "failed" : "done";
   if (summary.failed) figures.failure = summary.failure;
@@ -122,6 +182,7 @@ Trial run_trial(const ExperimentSpec& spec, const Dataset& dataset, const std::a
     figures.test_loss = summary.test->loss;
     figures.test_accuracy = summary.test->accuracy;
   }
+  if (summary.lost) credit_constant(summary, dataset, figures);
   add_units(summary, figures);
   if (!summary.failed) figures.collapsed = summary.collapsed;
   add_gradients(records.steps, figures);
@@ -130,6 +191,7 @@ Trial run_trial(const ExperimentSpec& spec, const Dataset& dataset, const std::a
   tables.features.rows = describe_features(dataset);
   tables.features.present = true;
   trial.diagnosis = diagnose(tables, spec.thresholds);
+  advise(trial.diagnosis, spec, facts_of(dataset));
   trial.learned = has_learned(tables);
   figures.findings = list_findings(trial.diagnosis);
   if (directory) {

@@ -2,6 +2,7 @@
 // What is kept of one run among many: one row of compare.csv and of a sweep's results.
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 
@@ -9,7 +10,9 @@
 #include "data/dataset.hpp"
 #include "diagnose/diagnosis.hpp"
 #include "experiment/run.hpp"
+#include "trace/checkpoint.hpp"
 #include "trace/records.hpp"
+#include "trace/sink.hpp"
 
 namespace reluscope {
 
@@ -70,18 +73,44 @@ struct Figures {
   [[nodiscard]] double judged_accuracy() const;
 };
 
+/// A run that was looked at before its end: what it takes to go on.
+struct PausedRun {
+  std::optional<Checkpoint> checkpoint;   ///< absent where it has to begin again: it failed, or is too large to keep
+  std::shared_ptr<RecordMemory> records;  ///< with the checkpoint: what was recorded by then
+  double seconds = 0.0;                   ///< it took so far
+};
+
+/// How far a run goes, and from where.
+struct Stint {
+  /// Share of its steps after which it ends, in (0, 1]; but not before kShortestStint steps.
+  double until = 1.0;
+  /// Where it goes on from, if it has a checkpoint; and where one is left if it ends before its last step. Null:
+  /// neither.
+  std::shared_ptr<PausedRun> paused;
+  /// Ends where a hidden layer is lost (RunControl::end_when_lost). Its judged figures are then those of the best
+  /// constant output, where these are better: it could have come to no more.
+  bool end_when_lost = false;
+};
+/// Fewer steps than this say little of how a network trains.
+inline constexpr std::int64_t kShortestStint = 64;
+/// Checkpoints above this many bytes are not kept: there may be some dozens at once.
+inline constexpr std::size_t kLargestPaused = std::size_t{32} << 20;
+
 /// A run with nothing written: its figures, and what the rules say.
 struct Trial {
   bool learned = false;  ///< better than the best constant output over the training set
   Figures figures;
   Diagnosis diagnosis;
-  double seconds = 0.0;  ///< training and measuring took
-  /// NaN if it failed: it spent its time on something else than steps.
+  double seconds = 0.0;         ///< training and measuring took
+  std::int64_t steps_made = 0;  ///< in this stint
+  bool whole = true;            ///< it came to its end, or failed; false: it can go on
+  bool lost = false;            ///< it ended where a hidden layer was lost
+  /// NaN if it failed, or ended early: it spent its time on something else than steps.
   [[nodiscard]] double steps_per_second() const;
 };
-/// `keep`: the run directory to write as `run` would; empty: none.
+/// `keep`: the run directory to write as `run` would; empty: none, and needed so for a stint that is not the whole run.
 Trial run_trial(const ExperimentSpec& spec, const Dataset& dataset, const std::atomic<int>* stop,
-                const std::filesystem::path& keep = {});
+                const std::filesystem::path& keep = {}, const Stint& stint = {});
 
 /// Figures of a run that could not be set up.
 Figures failed_figures(const std::string& reason);

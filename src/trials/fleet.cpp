@@ -28,7 +28,7 @@ class Worker {
     try {
       const ExperimentSpec& spec = reader_.experiment(job);
       load(spec);
-      return run_trial(spec, *dataset_, stop, keep.empty() ? keep : keep / job.id);
+      return run_trial(spec, *dataset_, stop, keep.empty() ? keep : keep / job.id, job.stint);
     } catch (const IoError&) {
       throw;  // a full disk says nothing about the run
     } catch (const UserError& error) { trial.figures = failed_figures(error.what()); } catch (const std::bad_alloc&) {

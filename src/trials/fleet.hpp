@@ -31,6 +31,7 @@ struct Job {
   std::vector<std::string> overrides;  ///< KEY=VALUE, without the seed
   std::uint64_t seed = 0;
   std::string id;  ///< hash of the resolved config; set by identify(), and by the fleet
+  Stint stint;     ///< how far it goes; unless said otherwise, to its end
 };
 
 /// The experiments of jobs, one after the other: neighbours that differ in the seed alone share the parsed config.

@@ -1,60 +1,27 @@
 #pragma once
-// From findings to a cure that was tried: candidates are run over paired seeds, hopeless ones stop early, and the
-// winner is confirmed on seeds that the choice did not see, beside two controls.
+// From findings to a cure that was tried: candidates are screened (screening.hpp), and the winner is confirmed on seeds
+// that the choice did not see, beside two controls (confirmation.hpp).
 
 #include <cstdint>
-#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
 
-#include "trials/fleet.hpp"
-#include "trials/remedies.hpp"
-#include "util/statistics.hpp"
+#include "trials/clinic.hpp"
+#include "trials/confirmation.hpp"
+#include "trials/screening.hpp"
 
 namespace reluscope {
 
-/// What candidates are ranked by.
-enum class Objective { accuracy, loss };
-
 struct PrescribeOptions {
-  std::int64_t seeds = 8;     ///< of the last round, and of the confirmation
-  std::int64_t budget = 200;  ///< runs, at most; candidates are dropped, the likeliest kept, until it suffices
+  /// Of the confirmation. None: kMostSeeds, or as few as kFirstLook where these are unanimous.
+  std::optional<std::int64_t> seeds;
+  std::int64_t budget = 200;  ///< runs, at most; candidates are left out, the likeliest kept, until it suffices
   /// Of held-out data, or of the training data where there are no others; none: accuracy for classes, else loss.
   std::optional<Objective> objective;
   int threads = 1;
 };
-
-/// A candidate (or the original config) over some seeds.
-struct Course {
-  Treatment treatment;                                               ///< no remedies: the original
-  std::vector<Trial> trials;                                         ///< one a seed, in the order of the seeds
-  int rounds = 0;                                                    ///< of the halving that it stayed in
-  [[nodiscard]] double median_objective(Objective objective) const;  ///< NaN if more than half of the runs failed
-  // Of the runs that have the figure; NaN if none does.
-  [[nodiscard]] double median_dead() const;
-  [[nodiscard]] double steps_per_second() const;
-};
-
-enum class Verdict {
-  healthy,        ///< the original has no finding to cure
-  nothing_helps,  ///< no candidate did better than the original where it was chosen
-  cures,          ///< the findings are gone, and nothing is lost
-  helps,          ///< the objective is better, but the findings are not gone
-  like_a_seed,    ///< no more than a new seed does
-  harms,          ///< the objective is worse
-};
-std::string verdict_name(Verdict verdict);
-
-/// Whether a run went through without any of these rules at warning or worse.
-bool is_cured(const Trial& trial, const std::vector<std::string>& findings);
-
-/// How one way of running did on the confirmation seeds.
-struct Arm {
-  Course course;
-  std::int64_t cured = 0;  ///< runs without any of the original's findings
-  Estimate gain;           ///< paired difference of the objective to the original, positive where better
-};
+inline constexpr std::int64_t kMostSeeds = 8;
 
 struct Prescription {
   Objective objective = Objective::loss;
@@ -63,21 +30,40 @@ struct Prescription {
   Diagnosis diagnosis;                ///< of the original at the config's own seed
   std::vector<std::string> findings;  ///< its rules at warning or worse: what is to be cured
   std::vector<Course> screening;      ///< the original first, then candidates, the best first
-  std::optional<Treatment> winner;
-  std::int64_t fresh_seeds = 0;    ///< of the confirmation
-  Arm original, treated, control;  ///< confirmation: re-seeded; the winner; a change that no finding points to
+  Preference choice;                  ///< why the first candidate is the first; where there is one
+  std::vector<std::string> left_out;  ///< remedies that the budget had no room for
+  std::int64_t budget = 0;
+  std::int64_t budget_for_all = 0;  ///< that leaves none out
+  std::optional<Treatment> winner;  ///< the best of those that were confirmed
+  Confirmation confirmation;
   double cost = 1.0;  ///< time of the winner's step over the original's, median of pairs; NaN if none ran through
   Verdict verdict = Verdict::healthy;
-  std::int64_t runs = 0;  ///< made in all
+  std::int64_t runs = 0;           ///< made in all
+  std::int64_t stopped_early = 0;  ///< of them, before their last step
+  std::int64_t steps = 0;          ///< training steps of all of them
 };
 
-/// `overrides` are the user's own changes to the config. Calls `progress` after each run, with the number of runs
-/// there may be. Throws ConfigError, DataError. Returns nothing if `stop` ended it.
+/// Runs that a prescription takes with so many candidates, if the first one to be confirmed cures; at most.
+std::int64_t runs_needed(std::size_t candidates, std::int64_t seeds);
+
+/// `overrides` are the user's own changes to the config. Throws ConfigError, DataError. Returns nothing if `stop` ended
+/// it. What is found depends on the config, the seed and the options but `threads`.
 std::optional<Prescription> prescribe(const ConfigSource& source, const std::vector<std::string>& overrides,
                                       const PrescribeOptions& options, const std::atomic<int>* stop,
-                                      const std::function<void(const Trial&)>& progress);
+                                      const PrescribeListener& listener);
 
-/// One sentence.
+/// The change that `treatment` makes to a config called `name`, with a name of its own: the run directory of the
+/// original is left alone. KEY=VALUE.
+std::vector<std::string> named_changes(const Treatment& treatment, const std::string& name);
+
+// In words (prescribe_words.cpp).
+/// The verdict, and what it rests on.
 std::string sentence_of(const Prescription& prescription);
+/// Why this candidate was chosen, and what became of those before it; empty where none was.
+std::string reason_of(const Prescription& prescription);
+/// What a budget that was too small left out; empty where it sufficed.
+std::string left_out_text(const Prescription& prescription);
+/// What it took: runs, those stopped early, training steps.
+std::string effort_text(const Prescription& prescription);
 
 }  // namespace reluscope

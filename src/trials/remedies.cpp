@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <set>
+#include <sstream>
 
 #include "experiment/batches.hpp"
 #include "nn/activation.hpp"
@@ -76,16 +77,27 @@ Changes to_bias(const ExperimentSpec& spec, double bias) {
 double rate_of(const ExperimentSpec& spec) { return spec.train.optimizer.params.number("lr"); }
 
 /// None for a rate of 0, which stays what it is.
-Changes to_rate(double lr) { return lr > 0.0 ? Changes{"train.optimizer.lr=" + format_number(lr)} : Changes{}; }
+Changes to_rate(double lr) {
+  if (!(lr > 0.0)) return {};
+  constexpr int kDigits = 12;  // a tenth of 1e-5 is 1e-6, not 1.0000000000000002e-6
+  std::ostringstream text;
+  text.precision(kDigits);
+  text << lr;
+  return {"train.optimizer.lr=" + text.str()};
+}
 
-Changes leaky_relu(const ExperimentSpec& spec, const Dataset& /*data*/) { return to_activation(spec, "leaky_relu"); }
-Changes prelu(const ExperimentSpec& spec, const Dataset& /*data*/) { return to_activation(spec, "prelu"); }
-Changes elu(const ExperimentSpec& spec, const Dataset& /*data*/) { return to_activation(spec, "elu"); }
-Changes gelu(const ExperimentSpec& spec, const Dataset& /*data*/) { return to_activation(spec, "gelu"); }
-Changes relu(const ExperimentSpec& spec, const Dataset& /*data*/) { return to_activation(spec, "relu"); }
-Changes he_normal(const ExperimentSpec& spec, const Dataset& /*data*/) { return to_weights(spec, "he_normal"); }
-Changes glorot_normal(const ExperimentSpec& spec, const Dataset& /*data*/) { return to_weights(spec, "glorot_normal"); }
-Changes rai(const ExperimentSpec& spec, const Dataset& /*data*/) {
+Changes leaky_relu(const ExperimentSpec& spec, const PatientFacts& /*data*/) {
+  return to_activation(spec, "leaky_relu");
+}
+Changes prelu(const ExperimentSpec& spec, const PatientFacts& /*data*/) { return to_activation(spec, "prelu"); }
+Changes elu(const ExperimentSpec& spec, const PatientFacts& /*data*/) { return to_activation(spec, "elu"); }
+Changes gelu(const ExperimentSpec& spec, const PatientFacts& /*data*/) { return to_activation(spec, "gelu"); }
+Changes relu(const ExperimentSpec& spec, const PatientFacts& /*data*/) { return to_activation(spec, "relu"); }
+Changes he_normal(const ExperimentSpec& spec, const PatientFacts& /*data*/) { return to_weights(spec, "he_normal"); }
+Changes glorot_normal(const ExperimentSpec& spec, const PatientFacts& /*data*/) {
+  return to_weights(spec, "glorot_normal");
+}
+Changes rai(const ExperimentSpec& spec, const PatientFacts& /*data*/) {
   if (spec.network.init_from) return {};
   Changes changes = to_weights(spec, "rai");
   const Changes biases = in_hidden_layers(spec, "init.bias", "auto",
@@ -93,51 +105,77 @@ Changes rai(const ExperimentSpec& spec, const Dataset& /*data*/) {
   changes.insert(changes.end(), biases.begin(), biases.end());
   return changes;
 }
-Changes positive_bias(const ExperimentSpec& spec, const Dataset& /*data*/) { return to_bias(spec, 0.1); }
-Changes zero_bias(const ExperimentSpec& spec, const Dataset& /*data*/) { return to_bias(spec, 0.0); }
-Changes smaller_lr(const ExperimentSpec& spec, const Dataset& /*data*/) { return to_rate(rate_of(spec) / 10.0); }
-Changes much_smaller_lr(const ExperimentSpec& spec, const Dataset& /*data*/) { return to_rate(rate_of(spec) / 100.0); }
-Changes larger_lr(const ExperimentSpec& spec, const Dataset& /*data*/) {
+Changes positive_bias(const ExperimentSpec& spec, const PatientFacts& /*data*/) { return to_bias(spec, 0.1); }
+Changes zero_bias(const ExperimentSpec& spec, const PatientFacts& /*data*/) { return to_bias(spec, 0.0); }
+Changes smaller_lr(const ExperimentSpec& spec, const PatientFacts& /*data*/) { return to_rate(rate_of(spec) / 10.0); }
+Changes much_smaller_lr(const ExperimentSpec& spec, const PatientFacts& /*data*/) {
+  return to_rate(rate_of(spec) / 100.0);
+}
+Changes larger_lr(const ExperimentSpec& spec, const PatientFacts& /*data*/) {
   return to_rate(rate_of(spec) > 0.0 ? 10.0 * rate_of(spec) : 0.01);
 }
 
-Changes warmup(const ExperimentSpec& spec, const Dataset& dataset) {
+Changes warmup(const ExperimentSpec& spec, const PatientFacts& data) {
   if (spec.train.warmup_steps > 0) return {};
-  const std::int64_t steps = BatchPlan(spec.train, dataset.train.count(), 0).total_steps() / 10;
+  const std::int64_t steps = BatchPlan(spec.train, data.train_samples, 0).total_steps() / 10;
   return steps > 0 ? Changes{"train.warmup_steps=" + std::to_string(steps)} : Changes{};
 }
 
-Changes clip_norm(const ExperimentSpec& spec, const Dataset& /*data*/) {
+Changes clip_norm(const ExperimentSpec& spec, const PatientFacts& /*data*/) {
   return spec.train.clip_norm && *spec.train.clip_norm <= 1.0 ? Changes{} : Changes{"train.clip_norm=1"};
 }
 
-Changes adam(const ExperimentSpec& spec, const Dataset& /*data*/) {
+Changes adam(const ExperimentSpec& spec, const PatientFacts& /*data*/) {
   return spec.train.optimizer.name == "adam" ? Changes{} : Changes{R"(train.optimizer={"name":"adam","lr":0.001})"};
 }
 
 /// What works most often, whatever there was before.
-Changes recipe(const ExperimentSpec& spec, const Dataset& dataset) {
+Changes recipe(const ExperimentSpec& spec, const PatientFacts& data) {
   if (spec.network.init_from) return {};
   Changes changes;
   for (const auto part : {relu, he_normal, adam}) {
-    const Changes some = part(spec, dataset);
+    const Changes some = part(spec, data);
     changes.insert(changes.end(), some.begin(), some.end());
   }
   return changes;
 }
 
-Changes no_momentum(const ExperimentSpec& spec, const Dataset& /*data*/) {
+Changes no_momentum(const ExperimentSpec& spec, const PatientFacts& /*data*/) {
   const Choice& optimizer = spec.train.optimizer;
   const bool has = optimizer.name == "sgd" && optimizer.params.number("momentum") > 0.0;
   return has && !optimizer.params.flag("nesterov") ? Changes{"train.optimizer.momentum=0"} : Changes{};
 }
 
-Changes standardize(const ExperimentSpec& spec, const Dataset& /*data*/) {
+Changes no_decay(const ExperimentSpec& spec, const PatientFacts& /*data*/) {
+  Changes changes;
+  for (const auto& [name, value] : spec.train.optimizer.params.all())
+    if (const auto* number = std::get_if<double>(&value); name == "weight_decay" && number != nullptr && *number > 0.0)
+      changes.emplace_back("train.optimizer.weight_decay=0");
+  if (spec.train.penalty.l1_weights > 0.0) changes.emplace_back("train.penalty.l1_weights=0");
+  if (spec.train.penalty.l2_weights > 0.0) changes.emplace_back("train.penalty.l2_weights=0");
+  return changes;
+}
+
+Changes standardize(const ExperimentSpec& spec, const PatientFacts& /*data*/) {
   const Normalization now = spec.data.normalize;
   return now == Normalization::per_feature ? Changes{} : Changes{"data.normalize=per_feature"};
 }
 
-Changes wider(const ExperimentSpec& spec, const Dataset& /*data*/) {
+Changes scale_targets(const ExperimentSpec& spec, const PatientFacts& data) {
+  const bool wants_shares = find_entry(loss_table(), spec.loss.name)->takes_probabilities;
+  const bool has_numbers = data.task == Task::regression && !wants_shares;
+  return spec.data.scale_targets || !has_numbers ? Changes{} : Changes{"data.normalize_targets=per_output"};
+}
+
+/// Four times as many, however they are counted.
+Changes more_steps(const ExperimentSpec& spec, const PatientFacts& /*data*/) {
+  constexpr std::int64_t kMost = 1'000'000'000;
+  const std::int64_t now = spec.train.steps.value_or(spec.train.epochs);
+  if (now < 1 || now > kMost / 4) return {};
+  return {(spec.train.steps ? "train.steps=" : "train.epochs=") + std::to_string(4 * now)};
+}
+
+Changes wider(const ExperimentSpec& spec, const PatientFacts& /*data*/) {
   if (spec.network.init_from) return {};  // the file has arrays of this width
   Changes changes;
   for (const HiddenLayer& layer : hidden_layers(spec))
@@ -145,12 +183,12 @@ Changes wider(const ExperimentSpec& spec, const Dataset& /*data*/) {
   return changes;
 }
 
-Changes larger_batch(const ExperimentSpec& spec, const Dataset& dataset) {
-  const std::int64_t batch = std::min<std::int64_t>(4 * spec.train.batch_size, dataset.train.count());
+Changes larger_batch(const ExperimentSpec& spec, const PatientFacts& data) {
+  const std::int64_t batch = std::min<std::int64_t>(4 * spec.train.batch_size, data.train_samples);
   return batch > spec.train.batch_size ? Changes{"train.batch_size=" + std::to_string(batch)} : Changes{};
 }
 
-Changes linear_output(const ExperimentSpec& spec, const Dataset& /*data*/) {
+Changes linear_output(const ExperimentSpec& spec, const PatientFacts& /*data*/) {
   const LayerSpec& last = spec.network.layers.back();
   const std::string& now = std::get<DenseSpec>(last.kind).activation.name;
   const bool other_arrays = find_entry(activation_table(), now)->learned_slope;
@@ -160,7 +198,7 @@ Changes linear_output(const ExperimentSpec& spec, const Dataset& /*data*/) {
   return {"network.layers." + std::to_string(last.config_index) + ".activation=identity"};
 }
 
-Changes loss_on_probabilities(const ExperimentSpec& spec, const Dataset& /*data*/) {
+Changes loss_on_probabilities(const ExperimentSpec& spec, const PatientFacts& /*data*/) {
   return takes_logits(spec.loss) ? Changes{"loss.from_logits=false"} : Changes{};
 }
 
@@ -190,7 +228,10 @@ std::vector<RemedyEntry> make_table() {
   add("adam", "Adam with its default rate, 0.001 (Kingma and Ba 2015)", adam);
   add("recipe", "the three together: ReLU, weights after He, Adam", recipe);
   add("no_momentum", "SGD without momentum", no_momentum);
+  add("no_decay", "no weight decay, and no penalty on weights", no_decay);
   add("standardize", "each input feature with mean 0 and standard deviation 1", standardize);
+  add("scale_targets", "a regression's targets with mean 0 and standard deviation 1 while it trains", scale_targets);
+  add("more_steps", "four times as many steps", more_steps);
   add("wider", "hidden layers four times as wide", wider);
   add("larger_batch", "batches four times as large", larger_batch);
   add("linear_output", "an output layer without an activation", linear_output);
@@ -218,18 +259,34 @@ std::string Treatment::name() const {
   return joined;
 }
 
+PatientFacts facts_of(const Dataset& dataset) { return {dataset.train.count(), dataset.task}; }
+
 std::vector<Treatment> treatments(std::span<const std::string> names, const ExperimentSpec& spec,
-                                  const Dataset& dataset) {
+                                  const PatientFacts& data) {
   std::vector<Treatment> found;
   std::set<std::string> seen;
   for (const std::string& name : names) {
     const RemedyEntry* remedy = find_entry(remedy_table(), name);
     if (remedy == nullptr) throw std::logic_error("no remedy is called " + name);
     if (!seen.insert(name).second) continue;
-    Treatment treatment{{name}, remedy->changes(spec, dataset)};
-    if (!treatment.changes.empty()) found.push_back(std::move(treatment));
+    Treatment treatment{{name}, remedy->changes(spec, data)};
+    const bool is_known = std::any_of(found.begin(), found.end(),
+                                      [&](const Treatment& other) { return other.changes == treatment.changes; });
+    if (!treatment.changes.empty() && !is_known) found.push_back(std::move(treatment));
   }
   return found;
+}
+
+void advise(Diagnosis& diagnosis, const ExperimentSpec& spec, const PatientFacts& data) {
+  for (Finding& finding : diagnosis.findings) {
+    const std::vector<Treatment> fitting = treatments(finding.remedies, spec, data);
+    finding.remedies.clear();
+    finding.changes.clear();
+    for (const Treatment& treatment : fitting) {
+      finding.remedies.push_back(treatment.remedies.front());
+      finding.changes.push_back(treatment.changes);
+    }
+  }
 }
 
 std::optional<Treatment> combine(const Treatment& first, const Treatment& second) {

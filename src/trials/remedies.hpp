@@ -1,6 +1,7 @@
 #pragma once
 // What may cure a finding: changes to a config, in one table. The rules name the ones that go with them.
 
+#include <cstdint>
 #include <optional>
 #include <span>
 #include <string>
@@ -8,13 +9,21 @@
 
 #include "config/spec.hpp"
 #include "data/dataset.hpp"
+#include "diagnose/diagnosis.hpp"
 #include "util/param.hpp"
 
 namespace reluscope {
 
+/// What a remedy asks of the data.
+struct PatientFacts {
+  std::int64_t train_samples = 0;
+  Task task = Task::classification;
+};
+PatientFacts facts_of(const Dataset& dataset);
+
 struct RemedyEntry : Entry {
   /// KEY=VALUE changes for this experiment; none where it has the remedy already, or cannot take it.
-  std::vector<std::string> (*changes)(const ExperimentSpec& spec, const Dataset& dataset) = nullptr;
+  std::vector<std::string> (*changes)(const ExperimentSpec& spec, const PatientFacts& data) = nullptr;
 };
 
 /// leaky_relu, he_normal, smaller_lr, warmup, …
@@ -29,7 +38,9 @@ struct Treatment {
 
 /// The remedies called `names` that apply, in this order.
 std::vector<Treatment> treatments(std::span<const std::string> names, const ExperimentSpec& spec,
-                                  const Dataset& dataset);
+                                  const PatientFacts& data);
+/// Leaves each finding the remedies that apply to this experiment, with their changes.
+void advise(Diagnosis& diagnosis, const ExperimentSpec& spec, const PatientFacts& data);
 /// Both at once; nullopt if they change the same key.
 std::optional<Treatment> combine(const Treatment& first, const Treatment& second);
 

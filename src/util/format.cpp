@@ -148,4 +148,12 @@ std::string format_short(double value) {
   return text;
 }
 
+bool is_whole(double value) {
+  return value >= -kBeyondIntegers && value < kBeyondIntegers && value == std::floor(value);
+}
+
+std::string format_plain(double value) {
+  return is_whole(value) ? std::to_string(static_cast<std::int64_t>(value)) : format_number(value);
+}
+
 }  // namespace reluscope

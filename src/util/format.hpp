@@ -36,4 +36,11 @@ std::string format_fixed(double value, int decimals);
 /// Four significant digits: for tables that people read.
 std::string format_short(double value);
 
+/// 2^63: from here on no int64 holds it.
+inline constexpr double kBeyondIntegers = 9223372036854775808.0;
+/// Whether an int64 holds exactly this.
+bool is_whole(double value);
+/// Integers digit by digit, others in their shortest form.
+std::string format_plain(double value);
+
 }  // namespace reluscope

@@ -1,5 +1,9 @@
 #include "util/param.hpp"
 
+#include <cmath>
+
+#include "util/format.hpp"
+
 namespace reluscope {
 
 namespace {
@@ -21,6 +25,24 @@ const T& expect(const ParamValue& value, std::string_view name) {
 }
 
 }  // namespace
+
+bool is_in_range(const Param& param, double number) {
+  const bool low = param.min_exclusive ? number > param.min : number >= param.min;
+  const bool high = param.max_exclusive ? number < param.max : number <= param.max;
+  return low && high;
+}
+
+std::string range_text(const Param& param) {
+  const bool low = std::isfinite(param.min);
+  const bool high = std::isfinite(param.max);
+  if (low && high && !param.min_exclusive && !param.max_exclusive)
+    return " from " + format_plain(param.min) + " to " + format_plain(param.max);
+  std::string text;
+  if (low) text += (param.min_exclusive ? " > " : " ≥ ") + format_plain(param.min);
+  if (low && high) text += " and";
+  if (high) text += (param.max_exclusive ? " < " : " ≤ ") + format_plain(param.max);
+  return text;
+}
 
 Param boolean(std::string name, bool fallback, std::string doc) {
   return make(std::move(name), ParamKind::boolean, fallback, std::move(doc));

@@ -91,6 +91,11 @@ Param unset(std::string name, ParamKind kind, std::string doc);
 /// A parameter without a default: the user must give it.
 Param required(std::string name, ParamKind kind, std::string doc);
 
+/// Whether the number lies within the parameter's bounds.
+bool is_in_range(const Param& param, double number);
+/// " from 1 to 10", " ≥ 0 and < 1", or nothing where every number is allowed.
+std::string range_text(const Param& param);
+
 /// One row of a table. Rooms derive from it and add the functions that do the work.
 struct Entry {
   std::string name;

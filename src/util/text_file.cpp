@@ -72,6 +72,14 @@ bool is_stream(const std::filesystem::path& path) {
          text.starts_with("/dev/std") || text.starts_with("/dev/fd/") || text.starts_with("/proc/");
 }
 
+bool is_standard_output(const std::filesystem::path& path) {
+  if (path == "-") return true;
+  struct stat one {};
+  struct stat other {};
+  return is_stream(path) && ::stat(path.c_str(), &one) == 0 && ::fstat(STDOUT_FILENO, &other) == 0 &&
+         one.st_dev == other.st_dev && one.st_ino == other.st_ino;
+}
+
 TextSink::TextSink(const std::filesystem::path& path, PathOf whose)
     : name_(path == "-" ? "standard output" : path.string()),
       descriptor_(path == "-" ? STDOUT_FILENO : open_for_writing(path, whose)) {

@@ -25,6 +25,9 @@ bool is_stream(const std::filesystem::path& path);
 /// directory of runs is a regular file in that directory and nothing else (see open_own_file).
 enum class PathOf { user, run };
 
+/// Whether what is written to `path` appears on standard output: "-", /dev/stdout, a pipe that it is by another name.
+bool is_standard_output(const std::filesystem::path& path);
+
 /// A buffered text stream to a file or to standard output. Throws IoError (naming the file) or BrokenPipe.
 class TextSink {
  public:

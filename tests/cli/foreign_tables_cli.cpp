@@ -89,8 +89,8 @@ TEST_CASE("units dead in the file that training starts from are inherited, where
       "train.epochs=2 -o second");
   REQUIRE(run.exit_code == 0);
   CHECK(contains(run.out, "inherited dead %"));
-  CHECK(contains(run.out, "inherited from the weights' file"));
-  CHECK(contains(run.out, "dead in the weights that training started from"));
+  CHECK(says(run.out, "inherited from the weights' file"));
+  CHECK(says(run.out, "dead in the weights that training started from"));
   CHECK_FALSE(contains(run.out, "birth"));
   CHECK_FALSE(contains(run.out, "born"));
   const auto told = place.shell("$R diagnose second");

@@ -212,20 +212,80 @@ TEST_CASE("prescribe: the sick is cured, and confirmed on fresh seeds; the healt
   REQUIRE(done.exit_code == 0);
   const auto document = nlohmann::json::parse(done.out);
   CHECK(document["verdict"] == "cures");
-  CHECK(document["confirmation"]["treated"]["cured"].get<int>() >= 7);
+  const int fresh = document["confirmation"]["seeds"].get<int>();
+  CHECK((fresh == 5 || fresh == 8));
+  CHECK(document["confirmation"]["treated"]["cured"].get<int>() >= fresh - 1);
   CHECK(document["confirmation"]["original"]["cured"] == 0);
   CHECK(document["confirmation"]["treated"]["gain"]["low"].get<double>() > 0.0);
   CHECK_FALSE(document["patch"].empty());
   CHECK(document["runs"].get<int>() <= 200);
+  CHECK(document["runs_stopped_early"].get<int>() > 0);
+  // A full-length run has 450 steps.
+  CHECK(document["steps"].get<int>() < 450 * document["runs"].get<int>());
+  CHECK(document["left_out"].empty());
+  CHECK(document["reason"].get<std::string>().starts_with(document["sentence"].get<std::string>().substr(0, 5)));
   // What was written runs from where it is, and is healthy.
   CHECK(place.shell("$R run cured.json --fail-on warning -q").exit_code == 0);
   const auto same = place.shell("$R prescribe $S/configs/dying-relu.json train.epochs=10 --json -q -j 1");
   auto again = nlohmann::json::parse(same.out);
   CHECK(again["patch"] == document["patch"]);
+  CHECK(again["steps"] == document["steps"]);
   CHECK(again["confirmation"]["treated"]["gain"] == document["confirmation"]["treated"]["gain"]);
   const auto healthy = place.shell("$R prescribe $S/configs/digits-relu.json -q");
   CHECK(healthy.exit_code == 0);
   CHECK(contains(healthy.out, "The patient is healthy"));
+}
+
+TEST_CASE("prescribe: the change comes as a command too, with a name of its own, on lines of 80 columns") {
+  const Workplace place;
+  const std::string line =
+      "$R prescribe $S/configs/dying-relu.json train.epochs=4 name=mine 'train.schedule={\"name\": \"cosine\"}' "
+      "--seeds 3 "
+      "-q ";
+  const auto json = place.shell(line + "--write cured.json --json");
+  REQUIRE(json.exit_code == 0);
+  const auto document = nlohmann::json::parse(json.out);
+  const std::string name = document["name"];
+  CHECK(name.starts_with("mine-"));
+  CHECK(nlohmann::json::parse(read_file(place.path() / "cured.json"))["name"] == name);
+  const auto& patch = document["patch"];
+  CHECK(std::count_if(patch.begin(), patch.end(), [](const auto& change) { return change["path"] == "/name"; }) == 1);
+  // The same config, where it is run.
+  const std::string command = document["command"];
+  CHECK(command.find("name=") == command.rfind("name=m"));
+  CHECK(contains(command, "'train.schedule={\"name\": \"cosine\"}'"));
+  const auto ran = place.shell("cd $S && " + std::string("$R run ") +
+                               command.substr(std::string("reluscope run ").size()) + " -q --json -o $OLDPWD/run");
+  CHECK(ran.exit_code == 0);
+  CHECK(nlohmann::json::parse(read_file(place.path() / "run/manifest.json"))["config"]["name"] == name);
+  const auto text = place.shell(line);
+  CHECK(contains(text.out, "The same as a command:\nreluscope run "));
+  CHECK(contains(text.out,
+                 " of them stopped early; " + std::to_string(document["steps"].get<int>()) + " training steps"));
+  std::istringstream lines(text.out.substr(text.out.find("screening,")));
+  for (std::string row; std::getline(lines, row);) {
+    CAPTURE(row);
+    CHECK((row.size() <= 82 || contains(row, "dying-relu.json")));  // "…" has three bytes
+  }
+  const auto poor = place.shell(line + "--budget 20 --json");
+  const auto left = nlohmann::json::parse(poor.out);
+  CHECK_FALSE(left["left_out"].empty());
+  CHECK(left["runs"].get<int>() <= 20);
+  CHECK(contains(place.shell(line + "--budget 20").out, "The budget of 20 runs had no room"));
+}
+
+TEST_CASE("-j, --jobs and --threads mean the same in every command that takes one of them") {
+  const Workplace place;
+  for (const std::string command : {"run", "theory", "compare", "sweep", "prescribe"}) {
+    CAPTURE(command);
+    CHECK(contains(place.shell("$R " + command + " --help").out, "-j,--threads,--jobs N"));
+  }
+  const auto runs = place.shell(
+      "for o in -j --jobs --threads; do $R run $S/configs/moons.json train.steps=20 $o 2 -q -o r$o && cmp "
+      "r$o/steps.csv "
+      "r-j/steps.csv || exit 9; done; $R theory $S/configs/born-dead.json -j 2 -q && $R compare $S/configs/moons.json "
+      "train.steps=20 --vary train.optimizer.lr=0.1,0.2 --threads 2 -q");
+  CHECK(runs.exit_code == 0);
 }
 
 TEST_CASE("prescribe says so when nothing helps") {
@@ -274,7 +334,7 @@ TEST_CASE("prune folds a constant that is not 0 into the biases above") {
   const auto done = place.shell(
       "$R run $S/configs/digits-relu.json network.layers.0.activation=relu6 network.layers.0.init.bias=30 "
       "train.epochs=1 "
-      "--save-weights -o run -q && $R prune run --units dead --json");
+      "--save-weights -o run -q > table && $R prune run --units dead --json");
   REQUIRE(done.exit_code == 0);
   const auto document = nlohmann::json::parse(done.out);
   CHECK(document["folded"].get<int>() > 10);

@@ -117,6 +117,7 @@ Json json_of(const ExperimentSpec& spec) {
   Json data = json_of(spec.data.source, "kind");
   data["directory"] = spec.data.base_directory.string();
   data["normalize"] = word_of(spec.data.normalize);
+  data["normalize_targets"] = spec.data.scale_targets ? "per_output" : "none";
   data["target"] = spec.data.reconstruct ? "input" : "labels";
   data["limit"] = json_of(spec.data.limit);
   data["test_fraction"] = spec.data.test_fraction;

@@ -104,7 +104,7 @@ def main():
 
     def judge(name, config, schema_ok, loader_ok):
         text = json.dumps(config)
-        loader = subprocess.run([binary, "validate", "-"], input=text, capture_output=True, text=True)
+        loader = subprocess.run([binary, "validate", "-", "--config-only"], input=text, capture_output=True, text=True)
         if loader.returncode not in (0, 2):
             failures.append(f"{name}: validate exited with {loader.returncode}")
         for validator in (draft7, draft2020):

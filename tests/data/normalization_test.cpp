@@ -134,3 +134,16 @@ TEST_CASE("features whose spread is beyond every number are refused") {
     check_message(data_error([&] { set_normalization(dataset, kind); }), {"too large to normalise"});
   }
 }
+
+TEST_CASE("targets: mean and deviation of each output, of the training part alone; one that does not vary keeps 1") {
+  Dataset dataset = with_features(random_values(2, 5, 0.0));
+  dataset.task = Task::regression;
+  dataset.train.targets = Matrix<double>{{1e6 + 1, 1e6 + 2, 1e6 + 3, 1e6 + 4, 1e6 + 5}, {7, 7, 7, 7, 7}};
+  dataset.test.targets = Matrix<double>{{-1e9}, {5}};
+  set_target_normalization(dataset);
+  CHECK(dataset.target_shift == Vector<double>{{1e6 + 3, 7}});
+  CHECK(dataset.target_scale[0] == doctest::Approx(1.0 / std::sqrt(2.0)).epsilon(1e-12));
+  CHECK(dataset.target_scale[1] == 1.0);
+  dataset.train.targets = Matrix<double>{{-1.7e308, 1.7e308}};
+  check_message(data_error([&] { set_target_normalization(dataset); }), {"too large to normalise"});
+}

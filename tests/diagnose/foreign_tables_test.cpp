@@ -218,8 +218,10 @@ TEST_CASE(
                                                       "test", ".", std::vector{"train.optimizer.lr=" + rate}));
     // What is in no table.
     run.loss.reset();
+    run.start_loss.reset();
     run.train.reset();
     run.test.reset();
+    run.from_elsewhere = true;
     const std::set<std::string> before = all_findings(run);
     CHECK(before.contains("dying-units@1") == (rate == "4"));
     // Of a sick run fewer rows may well show another sickness; of a healthy one no selection does.

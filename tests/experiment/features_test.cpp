@@ -51,11 +51,35 @@ TEST_CASE("mean, deviation, range, values and order of every feature, as the net
 TEST_CASE("targets of a regression, all outputs together; classes have none") {
   Matrix<double> targets(2, 3);
   targets << 1, 2, 3, -4, 0, 4;
-  const auto facts = describe_targets(regression_of(Matrix<double>::Ones(1, 3), targets));
+  const auto facts = describe_targets(regression_of(Matrix<double>::Ones(1, 3), targets), {.lowest = 0.0});
   REQUIRE(facts);
   CHECK(facts->mean == 1.0);
   CHECK(facts->std == doctest::Approx(std::sqrt((0 + 1 + 4 + 25 + 1 + 9) / 6.0)));
   CHECK(facts->min == -4.0);
   CHECK(facts->max == 4.0);
-  CHECK_FALSE(describe_targets(dataset_of(Matrix<double>::Ones(1, 3))));
+  CHECK(facts->outside == doctest::Approx(1 / 6.0));  // an output that is never below 0
+  CHECK(facts->output_low == 0.0);
+  CHECK_FALSE(describe_targets(dataset_of(Matrix<double>::Ones(1, 3)), {}));
+}
+
+TEST_CASE("targets outside an output's range: the ends belong to it") {
+  Matrix<double> targets(1, 4);
+  targets << 0, 1, 1.5, -0.5;
+  const auto facts =
+      describe_targets(regression_of(Matrix<double>::Ones(1, 4), targets), {.lowest = 0.0, .highest = 1.0});
+  REQUIRE(facts);
+  CHECK(facts->outside == 0.5);
+}
+
+TEST_CASE("shares of the classes are those of the training part") {
+  Dataset data = dataset_of(Matrix<double>::Ones(1, 5));
+  data.class_names = {"cat", "dog", "eel"};
+  data.train.labels = {1, 0, 1, 1, 0};
+  const auto shares = describe_classes(data);
+  REQUIRE(shares);
+  CHECK(shares->count == 3);
+  CHECK(shares->largest == 0.6);
+  CHECK(shares->largest_name == "dog");
+  CHECK(shares->smallest == 0.0);
+  CHECK(shares->smallest_name == "eel");
 }

@@ -5,9 +5,12 @@
 #include <cmath>
 #include <cstdlib>
 #include <limits>
+#include <sstream>
 
 #include "report/chart.hpp"
+#include "report/fleet_progress.hpp"
 #include "report/html_report.hpp"
+#include "report/prescribe_report.hpp"
 #include "report/strips.hpp"
 #include "report/tensorboard.hpp"
 
@@ -217,4 +220,60 @@ TEST_CASE("text is escaped for HTML") {
 TEST_CASE("the checksum of event files is CRC-32C") {
   CHECK(crc32c("123456789") == 0xE3069283U);            // the check value of the catalogue of CRCs
   CHECK(crc32c(std::string(32, '\0')) == 0x8A9136AAU);  // RFC 3720, B.4
+}
+
+TEST_CASE("text is wrapped at words, and a word that is too long has a line of its own") {
+  CHECK(wrap("one two three", 7) == "one two\nthree");
+  CHECK(wrap("one two three", 8) == "one two\nthree");
+  CHECK(wrap("one two three", 80) == "one two three");
+  CHECK(wrap("incomprehensible it is", 5, "  ") == "incomprehensible\n  it\n  is");
+  CHECK(wrap("a\nb  c ", 80) == "a\nb c");
+  CHECK(wrap("é é é", 3) == "é é\né");
+  CHECK(wrap("", 10).empty());
+}
+
+TEST_CASE("a command line is quoted for a shell where it has to be, and broken where a shell may") {
+  CHECK(shell_word("train.optimizer.lr=0.01") == "train.optimizer.lr=0.01");
+  CHECK(shell_word("network.layers.*.activation=elu") == "'network.layers.*.activation=elu'");
+  CHECK(shell_word(R"(train.optimizer={"name":"adam"})") == R"('train.optimizer={"name":"adam"}')");
+  CHECK(shell_word("it's.json") == R"('it'\''s.json')");
+  CHECK(shell_word("~x") == "'~x'");
+  CHECK(shell_word("") == "''");
+  const std::vector<std::string> given = {"name=mine", "train.epochs=3", "seed=2"};
+  const std::vector<std::string> changes = {"train.epochs=4", "name=mine-elu"};
+  const std::vector<std::string> words = run_command("my config.json", given, changes);
+  CHECK(shell_line(words) == "reluscope run 'my config.json' seed=2 train.epochs=4 name=mine-elu");
+  CHECK(shell_lines(words, 80) == shell_line(words));
+  CHECK(shell_lines(words, 40) == "reluscope run 'my config.json' seed=2 \\\n    train.epochs=4 name=mine-elu");
+}
+
+TEST_CASE("the progress of a fleet: runs done of those planned, and the time that the work left takes") {
+  // Ten runs in ten seconds, but they were short: five whole ones' work, of fifteen.
+  CHECK(fleet_progress_line("prescribe", {57, 15.0}, {0, 0.0}, {10, 5.0}, 0, 10.0) ==
+        "prescribe 10/57 runs  1 runs/s  ETA 00:20");
+  // What was there before took no time now.
+  CHECK(fleet_progress_line("sweep", {30, 30.0}, {10, 10.0}, {20, 20.0}, 2, 5.0) ==
+        "sweep 20/30 runs, 2 failed  2 runs/s  ETA 00:05");
+  CHECK(fleet_progress_line("sweep", {30, 30.0}, {0, 0.0}, {0, 0.0}, 0, 1.0) == "sweep 0/30 runs  0 runs/s  ETA --:--");
+}
+
+TEST_CASE("a prescription's tables fit: columns at the end go first, then names are cut") {
+  Prescription prescription;
+  prescription.objective = Objective::loss;
+  prescription.data = "held-out";
+  Course course;
+  course.treatment.remedies = {"much_smaller_lr", "glorot_normal"};
+  course.trials.resize(2);
+  prescription.screening = {Course{}, course};
+  const std::string wide = screening_table(prescription, TableStyle::plain, 100);
+  CHECK(wide.find("steps/s") != std::string::npos);
+  const std::string narrow = screening_table(prescription, TableStyle::plain, 72);
+  CHECK(narrow.find("steps/s") == std::string::npos);
+  CHECK(narrow.find("much_smaller_lr + glorot_normal") != std::string::npos);
+  const std::string narrowest = screening_table(prescription, TableStyle::plain, 50);
+  CHECK(narrowest.find("…") != std::string::npos);
+  CHECK(narrowest.find("cured") != std::string::npos);
+  std::istringstream lines(narrowest);
+  for (std::string line; std::getline(lines, line);) CHECK(code_points(line) <= 50);
+  CHECK(screening_table(prescription, TableStyle::markdown, 50).find("steps/s") != std::string::npos);
 }

@@ -307,7 +307,7 @@ class Signals(Case):
 
     def test_commands_without_a_loop_die_of_the_signal(self):
         for number in (signal.SIGINT, signal.SIGTERM):
-            process = self.start("theory", HOME / "c.json", "--sample", "1000000000", "-q")
+            process = self.start("theory", HOME / "c.json", "--sample", "10000000", "-q")
             wait_until(lambda: fact_of(process, "Threads") >= 1 and process.poll() is None, "it has begun")
             process.send_signal(number)
             process.communicate(timeout=PATIENCE)

@@ -24,8 +24,8 @@ struct HealthyTables : RunTables {
       FeatureRecord row;
       row.feature = feature;
       row.source = "x" + std::to_string(feature);
-      row.mean = 0.1;
-      row.std = 1.1;
+      row.mean = 0.004;
+      row.std = 1.005;
       row.min = -2.5;
       row.max = 2.7;
       row.distinct = FeatureRecord::kMostDistinct;
@@ -58,6 +58,7 @@ struct HealthyTables : RunTables {
         row.name = name_of(layer);
         row.units = kUnits;
         row.saturated = row.dormant = 0;
+        row.effective_rank = 40.0;
         census.rows.push_back(row);
       }
   }

@@ -30,7 +30,7 @@ TEST_CASE(
     for (const RemedyEntry& remedy : remedy_table()) {
       CAPTURE(activation);
       CAPTURE(remedy.name);
-      const std::vector<std::string> changes = remedy.changes(spec, dataset);
+      const std::vector<std::string> changes = remedy.changes(spec, facts_of(dataset));
       if (needs_drawn_weights(remedy.name)) CHECK(changes.empty());
       if (changes.empty()) continue;
       ++offered;

@@ -23,21 +23,22 @@ TEST_CASE("every remedy that a rule names exists, and each changes a config that
     }
   const ConfigSource source = source_of(kConfig);
   const ExperimentSpec spec = source.parse({});
-  const Dataset dataset = load_dataset(spec.data, spec.seed);
+  const PatientFacts facts = facts_of(load_dataset(spec.data, spec.seed));
   for (const RemedyEntry& remedy : remedy_table()) {
     CAPTURE(remedy.name);
-    const std::vector<std::string> changes = remedy.changes(spec, dataset);
+    const std::vector<std::string> changes = remedy.changes(spec, facts);
     if (changes.empty()) {
-      // What the config has already.
+      // What the config has already, or classes have not.
       CHECK((remedy.name == "relu" || remedy.name == "he_normal" || remedy.name == "zero_bias" ||
-             remedy.name == "linear_output"));
+             remedy.name == "linear_output" || remedy.name == "scale_targets" || remedy.name == "no_decay"));
       continue;
     }
     const ExperimentSpec changed = source.parse(changes);
     CHECK(changed.resolved_json != spec.resolved_json);
     // Twice is once, where it is not a factor.
-    const bool factor = remedy.name.ends_with("_lr") || remedy.name == "wider" || remedy.name == "larger_batch";
-    if (!factor) CHECK(remedy.changes(changed, dataset).empty());
+    const bool factor = remedy.name.ends_with("_lr") || remedy.name == "wider" || remedy.name == "larger_batch" ||
+                        remedy.name == "more_steps";
+    if (!factor) CHECK(remedy.changes(changed, facts).empty());
   }
 }
 

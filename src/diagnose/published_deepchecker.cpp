@@ -1,0 +1,425 @@
+// The published rules of TheDeepChecker (Ben Braiek and Khomh 2023).
+//
+// Conditions: github.com/thedeepchecker/thedeepchecker at d6a7e72, deep_checker/hooks.py (Overfit…Hook) and checkers.py
+// (PreCheck). Defaults: its settings.yaml, as rached1997/RLDebugger has kept it (debugger/utils/config/settings.yaml at
+// caebd9d); its own logs (clean_base_programs/logs and buggy_synthetic_programs/wrong_augmentation/logs) show the same
+// 1e-6 of Vanishing, 0.5 and 2.0 of Distribution and 0.5 of Representativeness.
+// It trains on one batch of 50 samples for 200 iterations; here the recorded rows of the run stand for these.
+//
+// Left out, by the names of its messages, with what the records lack:
+//   act_sat                      a histogram of each unit's activations
+//   act_ltn, act_gtn             nothing: Range is disabled in its settings
+//   out_cons, output_invalid, lack_of_magnitude_express, lack_of_negative_express   the single outputs' values
+//   w_sign, w_dead               the shares of weights below 0, and next to 0
+//   w_div, b_div                 mean |w| and mean |b|
+//   b_nan, b_inf                 the biases
+//   overwhelm_reg_loss           the norm of the penalty's gradient
+//   unbalanced_labels, last_bias, ineff_bias_cls, ineff_bias_regr   the shares of all classes; the biases
+//   poor_init, need_he, need_glorot, need_lecun, need_init_well   the variance of the weights that were drawn
+//   need_bias, zero_bias         the biases
+//   poor_reduction_loss, grad_err, underfitting_single_batch, zero_loss, data_dep, op_dep   runs of its own (PreCheck)
+//   corrupted_data, wrong_augm, switch_mode_…   runs of its own (PostCheck)
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <limits>
+#include <map>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "diagnose/published_support.hpp"
+
+namespace reluscope {
+
+namespace {
+
+/// The first row that ends ten in a row for which `broken` holds.
+template <class Layers, class Broken, class Value>
+void ten_in_a_row(const Layers& layers, double threshold, Broken broken, Value value, const std::string& what,
+                  std::vector<Finding>& findings) {
+  for (const auto& [layer, rows] : layers) {
+    int streak = 0;
+    for (const LayerRecord* row : rows) {
+      streak = broken(*row) ? streak + 1 : 0;
+      if (streak < 10) continue;
+      findings.push_back(at_layer(Severity::warning, *row, value(*row), threshold,
+                                  layer_text(row->name) + ": " + what + at_step_text(*row) + "."));
+      break;
+    }
+  }
+}
+
+void check_deepchecker_dead(const RunTables& run, const ParamValues& limits, std::vector<Finding>& findings) {
+  const auto share = [](const LayerRecord& row) { return share_of(row.batch_faint, row.units); };
+  ten_in_a_row(
+      hidden_layers(run, run.layers.rows), limits.number("layer"),
+      [&](const LayerRecord& row) { return share(row) > limits.number("layer"); }, share,
+      "most units are next to silent in ten batches", findings);
+}
+
+void check_deepchecker_update(const RunTables& run, const ParamValues& limits, std::vector<Finding>& findings) {
+  ten_in_a_row(
+      by_layer(run.layers.rows), limits.number("high"),
+      [&](const LayerRecord& row) {
+        const double size = std::log10(row.update_ratio);
+        return !(size >= limits.number("low") && size <= limits.number("high"));
+      },
+      [](const LayerRecord& row) { return row.update_ratio; }, "updates are out of proportion to the weights",
+      findings);
+}
+
+/// OverfitCheck.start and .period: layers are looked at in every tenth iteration from the eleventh on, losses are
+/// averaged over ten.
+constexpr std::size_t kDeepCheckerPeriod = 10;
+/// window_size of Vanishing, Exploding, NonDecreasing and Diverging: values in a row, so four ratios.
+constexpr std::size_t kDeepCheckerWindow = 5;
+
+/// The step at which its training ends: OverfitCheck.patience, 5 iterations in a row with an accuracy of
+/// classif_perf_thresh, 1, or an error below regr_perf_thresh, 1e-4 (here the loss).
+std::int64_t deepchecker_end(const RunTables& run) {
+  int streak = 0;
+  for (const StepRecord& row : run.steps.rows) {
+    const std::optional<double> loss = measured(row, &StepRecord::loss);
+    const bool fitted = row.accuracy ? *row.accuracy == 1.0 : loss && *loss < 1e-4;
+    streak = fitted ? streak + 1 : 0;
+    if (streak == 5) return step_of(row).value_or(std::numeric_limits<std::int64_t>::max());
+  }
+  return std::numeric_limits<std::int64_t>::max();
+}
+
+/// `broken(rows up to one that is looked at)` gives the value to report, or nothing. The first of each layer is a
+/// finding.
+template <class Broken>
+void deepchecker_layers(const RunTables& run, const std::map<std::int64_t, Rows<LayerRecord>>& layers, double threshold,
+                        Broken broken, const std::string& what, std::vector<Finding>& findings) {
+  const std::int64_t end = deepchecker_end(run);
+  for (const auto& [layer, rows] : layers)
+    for (std::size_t at = kDeepCheckerPeriod; at < rows.size(); at += kDeepCheckerPeriod) {
+      const LayerRecord& row = *rows[at];
+      if (step_of(row).value_or(0) > end) break;
+      const std::optional<double> value = broken(std::span<const LayerRecord* const>(rows).first(at + 1));
+      if (!value) continue;
+      findings.push_back(at_layer(Severity::warning, row, *value, threshold,
+                                  layer_text(row.name) + ": " + what + at_step_text(row) + "."));
+      break;
+    }
+}
+
+/// Whether `says(value, the one before)` of the last five values, in each case.
+template <class Values, class Get, class Says>
+bool all_in_window(const Values& values, Get get, Says says) {
+  const std::size_t count = values.size();
+  if (count < kDeepCheckerWindow) return false;
+  for (std::size_t at = count - kDeepCheckerWindow + 1; at < count; ++at)
+    if (!says(get(values[at]), get(values[at - 1]))) return false;
+  return true;
+}
+
+double gradient_of(const LayerRecord* row) { return row->grad_mean; }
+
+/// Theirs is the mean over the weights alone, ours over weights and biases.
+void check_deepchecker_vanishing(const RunTables& run, const ParamValues& limits, std::vector<Finding>& findings) {
+  const double least = limits.number("mean");
+  const double rate = limits.number("rate");
+  deepchecker_layers(
+      run, by_layer(run.layers.rows), least,
+      [&](std::span<const LayerRecord* const> rows) -> std::optional<double> {
+        const double mean = gradient_of(rows.back());
+        const auto falls = [&](double now, double before) { return now / before <= rate; };
+        if (mean < least || (std::isfinite(mean) && all_in_window(rows, gradient_of, falls))) return mean;
+        return std::nullopt;
+      },
+      "the gradient's mean size is next to 0, or falls by half from each step to the next,", findings);
+}
+
+void check_deepchecker_exploding(const RunTables& run, const ParamValues& limits, std::vector<Finding>& findings) {
+  const double most = limits.number("mean");
+  const double rate = limits.number("rate");
+  deepchecker_layers(
+      run, by_layer(run.layers.rows), most,
+      [&](std::span<const LayerRecord* const> rows) -> std::optional<double> {
+        const double mean = gradient_of(rows.back());
+        if (!std::isfinite(mean)) return std::nullopt;
+        const auto grows = [&](double now, double before) { return now / before >= rate; };
+        if (mean > most || all_in_window(rows, gradient_of, grows)) return mean;
+        return std::nullopt;
+      },
+      "the gradient's mean size is beyond measure, or doubles from each step to the next,", findings);
+}
+
+/// The spread of a layer's activations in its buffer of ten batches, against a bound that an F test has to confirm.
+void check_deepchecker_spread(const RunTables& run, const ParamValues& limits, std::vector<Finding>& findings) {
+  const double low = limits.number("low");
+  const double high = limits.number("high");
+  const double critical = limits.number("f");
+  deepchecker_layers(
+      run, hidden_layers(run, run.layers.rows), low,
+      [&](std::span<const LayerRecord* const> rows) -> std::optional<double> {
+        double mean = 0.0;
+        double square = 0.0;
+        for (const LayerRecord* row : rows.last(kDeepCheckerPeriod)) {
+          mean += row->a_mean / static_cast<double>(kDeepCheckerPeriod);
+          square += row->a_rms * row->a_rms / static_cast<double>(kDeepCheckerPeriod);
+        }
+        const double variance = square - mean * mean;
+        const bool narrow = variance < low * low && low * low > critical * variance;
+        const bool wide = variance > high * high && variance > critical * high * high;
+        if (!std::isfinite(variance) || !(narrow || wide)) return std::nullopt;
+        return std::sqrt(std::max(0.0, variance));
+      },
+      "the activations vary too little, or too much,", findings);
+  for (Finding& finding : findings)
+    if (*finding.value > high) finding.threshold = high;
+}
+
+void check_deepchecker_finite(const RunTables& run, const ParamValues& /*limits*/, std::vector<Finding>& findings) {
+  const auto sum = [](const LayerRecord& row) { return row.weight_norm + row.grad_norm_w + row.a_rms; };
+  first_rows(
+      by_layer(run.layers.rows), 0.0, [&](const LayerRecord& row) { return !std::isfinite(sum(row)); }, sum,
+      "weights, activations or gradients are not finite", findings);
+}
+
+void check_deepchecker_finite_loss(const RunTables& run, const ParamValues& /*limits*/,
+                                   std::vector<Finding>& findings) {
+  const auto found = std::find_if(run.steps.rows.begin(), run.steps.rows.end(),
+                                  [](const StepRecord& row) { return !std::isfinite(row.loss); });
+  if (found == run.steps.rows.end()) return;
+  findings.push_back(at_step(Severity::warning, step_of(*found), found->loss, 0.0,
+                             "The loss is not finite" + at_step_text(*found) + "."));
+}
+
+/// Means over ten iterations; the first one is by itself.
+struct DeepCheckerPeriod {
+  const StepRecord* end = nullptr;
+  double loss = 0.0;
+  double accuracy = 0.0;
+};
+using DeepCheckerPeriods = std::span<const DeepCheckerPeriod>;
+
+std::vector<DeepCheckerPeriod> deepchecker_periods(const RunTables& run) {
+  const std::int64_t end = deepchecker_end(run);
+  std::vector<DeepCheckerPeriod> periods;
+  DeepCheckerPeriod sum;
+  std::size_t rows_in_sum = 0;
+  for (std::size_t at = 0; at < run.steps.rows.size(); ++at) {
+    const StepRecord& row = run.steps.rows[at];
+    if (step_of(row).value_or(0) > end) break;
+    sum.loss += row.loss;
+    sum.accuracy += row.accuracy.value_or(kNaN);
+    ++rows_in_sum;
+    if (at % kDeepCheckerPeriod != 0) continue;
+    const auto count = static_cast<double>(rows_in_sum);
+    periods.push_back({&row, sum.loss / count, sum.accuracy / count});
+    sum = {};
+    rows_in_sum = 0;
+  }
+  return periods;
+}
+
+/// `broken(the periods up to one)` gives the value to report, or nothing. The first one is a finding.
+template <class Broken>
+void deepchecker_losses(const RunTables& run, double threshold, Broken broken, const std::string& what,
+                        std::vector<Finding>& findings) {
+  const std::vector<DeepCheckerPeriod> periods = deepchecker_periods(run);
+  for (std::size_t count = 1; count <= periods.size(); ++count) {
+    const std::optional<double> value = broken(DeepCheckerPeriods(periods).first(count));
+    if (!value) continue;
+    const StepRecord& row = *periods[count - 1].end;
+    findings.push_back(at_step(Severity::warning, step_of(row), *value, threshold, what + at_step_text(row) + "."));
+    return;
+  }
+}
+
+double loss_of_period(const DeepCheckerPeriod& period) { return period.loss; }
+
+void check_deepchecker_stagnated(const RunTables& run, const ParamValues& limits, std::vector<Finding>& findings) {
+  const double share = limits.number("share");
+  deepchecker_losses(
+      run, share,
+      [&](DeepCheckerPeriods periods) -> std::optional<double> {
+        const auto decrease = [](double now, double before) { return (before - now) / before; };
+        const auto hardly = [&](double now, double before) { return decrease(now, before) < share; };
+        if (!all_in_window(periods, loss_of_period, hardly)) return std::nullopt;
+        return decrease(periods.back().loss, periods[periods.size() - 2].loss);
+      },
+      "The loss hardly falls over four times ten steps,", findings);
+}
+
+void check_deepchecker_diverging(const RunTables& run, const ParamValues& limits, std::vector<Finding>& findings) {
+  const double rate = limits.number("rate");
+  deepchecker_losses(
+      run, rate,
+      [&](DeepCheckerPeriods periods) -> std::optional<double> {
+        const auto grows = [&](double now, double before) { return now / before >= rate; };
+        if (!all_in_window(periods, loss_of_period, grows)) return std::nullopt;
+        return periods.back().loss / periods[periods.size() - 2].loss;
+      },
+      "The loss doubles every ten steps", findings);
+}
+
+/// The share of the last 50 means at which the loss does not turn from rising to falling, or back.
+double smoothness_of(DeepCheckerPeriods periods) {
+  constexpr std::size_t kWindow = 50;
+  if (periods.size() > kWindow) periods = periods.last(kWindow);
+  const auto rises = [&](std::size_t at) { return periods[at].loss / periods[at - 1].loss > 1.0; };
+  std::size_t turns = 0;
+  for (std::size_t at = 2; at < periods.size(); ++at)
+    if (rises(at) != rises(at - 1)) ++turns;
+  return static_cast<double>(periods.size() - turns) / static_cast<double>(periods.size());
+}
+
+void check_deepchecker_fluctuating(const RunTables& run, const ParamValues& limits, std::vector<Finding>& findings) {
+  const double least = limits.number("smoothness");
+  deepchecker_losses(
+      run, least,
+      [&](DeepCheckerPeriods periods) -> std::optional<double> {
+        const double smoothness = smoothness_of(periods);
+        return smoothness < least ? std::optional(smoothness) : std::nullopt;
+      },
+      "The loss turns up and down most of the time", findings);
+}
+
+/// |r| of losses and accuracies; NaN where one of them does not change, but for rounding.
+double correlation_of(DeepCheckerPeriods periods) {
+  const auto count = static_cast<double>(periods.size());
+  double loss = 0.0;
+  double accuracy = 0.0;
+  for (const DeepCheckerPeriod& period : periods) {
+    loss += period.loss / count;
+    accuracy += period.accuracy / count;
+  }
+  double product = 0.0;
+  double loss_square = 0.0;
+  double accuracy_square = 0.0;
+  for (const DeepCheckerPeriod& period : periods) {
+    product += (period.loss - loss) * (period.accuracy - accuracy);
+    loss_square += (period.loss - loss) * (period.loss - loss);
+    accuracy_square += (period.accuracy - accuracy) * (period.accuracy - accuracy);
+  }
+  constexpr double kRounding = 1e-24;
+  if (!(loss_square > kRounding * count * loss * loss) || !(accuracy_square > kRounding * count * accuracy * accuracy))
+    return kNaN;
+  return std::abs(product) / std::sqrt(loss_square * accuracy_square);
+}
+
+void check_deepchecker_representative(const RunTables& run, const ParamValues& limits, std::vector<Finding>& findings) {
+  const double least = limits.number("correlation");
+  deepchecker_losses(
+      run, least,
+      [&](DeepCheckerPeriods periods) -> std::optional<double> {
+        if (periods.size() < 3) return std::nullopt;
+        const double correlation = correlation_of(periods);
+        return correlation < least ? std::optional(correlation) : std::nullopt;
+      },
+      "The loss says little about the accuracy: they hardly go together", findings);
+}
+
+/// The loss of K classes that are all as likely is ln K. One output has two classes. Theirs is without penalties.
+void check_deepchecker_initial_loss(const RunTables& run, const ParamValues& limits, std::vector<Finding>& findings) {
+  if (run.loss->name != "cross_entropy" && run.loss->name != "bce") return;
+  const StepRecord& first = run.steps.rows.front();
+  const auto layers = by_layer(run.layers.rows);
+  const auto output = layers.find(*output_layers(run).begin());
+  if (first.step != 0 || output == layers.end()) return;
+  const auto classes = static_cast<double>(std::max<std::int64_t>(2, output->second.front()->units));
+  const double off = std::abs(first.loss - std::log(classes)) / std::log(classes);
+  if (!(off >= limits.number("share"))) return;
+  findings.push_back(at_step(Severity::warning, 0, off, limits.number("share"),
+                             "The loss at the start is far from that of classes that are all as likely."));
+}
+
+/// How far off a mean of 0 and a deviation of 1; nothing where the range is [0, 1] or [−1, 1].
+template <class Facts>
+std::optional<double> off_normal(const Facts& facts, double tolerance) {
+  const auto is_near = [=](double value, double wanted) { return std::abs(value - wanted) <= tolerance; };
+  if (is_near(facts.max, 1.0) && (is_near(facts.min, 0.0) || is_near(facts.min, -1.0))) return std::nullopt;
+  return std::max(std::abs(facts.mean), std::abs(facts.std - 1.0));
+}
+
+/// Columns of a table one by one, up to the first in a range that is right; what has no names (as images) all together.
+/// A constant is not normalised either (features_constant).
+void check_deepchecker_inputs(const RunTables& run, const ParamValues& limits, std::vector<Finding>& findings) {
+  const double tolerance = limits.number("off");
+  std::vector<FeatureRecord> features = run.features.rows;
+  if (!features.front().source) features = {all_features(features)};
+  for (const FeatureRecord& row : features) {
+    const std::optional<double> off = off_normal(row, tolerance);
+    if (!off) return;
+    if (*off <= tolerance) continue;
+    findings.push_back(at_step(Severity::warning, 0, *off, tolerance, "The inputs are not normalised."));
+    return;
+  }
+}
+
+/// Of several outputs' targets the records have the numbers of all together.
+void check_deepchecker_targets(const RunTables& run, const ParamValues& limits, std::vector<Finding>& findings) {
+  if (!run.targets) return;
+  const double tolerance = limits.number("off");
+  const std::optional<double> off = off_normal(*run.targets, tolerance);
+  if (!off || *off <= tolerance) return;
+  findings.push_back(at_step(Severity::warning, 0, *off, tolerance, "The targets are not normalised."));
+}
+
+}  // namespace
+
+std::vector<RuleEntry> deepchecker_rules() {
+  std::vector<RuleEntry> table;
+  const auto add = adder_to(table);
+  add("thedeepchecker", "dead-layer",
+      {number("layer", 0.5, "share of units whose 95th percentile of |a| is < 1e-5, ten batches in a row")},
+      {"layers.batch_faint", "layers.units"}, "most units next to silent", check_deepchecker_dead);
+  add("thedeepchecker", "update-ratio",
+      {number("low", -4.0, "log10 ‖Δθ‖/‖θ‖, ten batches in a row"), number("high", -1.0, "the same, too large")},
+      {"layers.update_ratio"}, "updates out of proportion", check_deepchecker_update);
+  // What is said of layers.
+  add("thedeepchecker", "non-finite", {}, {"layers.weight_norm", "layers.grad_norm_w", "layers.a_rms"},
+      "weights, activations or gradients that are not finite (w_nan, act_nan, gw_nan, …_inf)",
+      check_deepchecker_finite);
+  add("thedeepchecker", "vanishing-gradient",
+      {number("mean", 1e-6, "mean |g| of a layer (Gradient.Vanishing.mav_min_thresh)"),
+       number("rate", 0.5, "or its ratio to that of the step before, four times in a row (dec_rate_min_thresh)")},
+      {"layers.grad_mean"}, "gradients next to 0, or on their way there (gw_van)", check_deepchecker_vanishing);
+  add("thedeepchecker", "exploding-gradient",
+      {number("mean", 1e6, "mean |g| of a layer (Gradient.Exploding.mav_max_thresh)"),
+       number("rate", 2.0, "or its ratio to that of the step before, four times in a row (inc_rate_max_thresh)")},
+      {"layers.grad_mean"}, "gradients beyond measure, or on their way there (gw_exp)", check_deepchecker_exploding);
+  add("thedeepchecker", "unstable-activation",
+      {number("low", 0.5, "standard deviation of a layer's activations in ten batches (std_acts_min_thresh)"),
+       number("high", 2.0, "the same, too large (std_acts_max_thresh)"),
+       number("f", 2.70554, "and the ratio of the variances: of metrics.pure_f_test for f_test_alpha 0.1")},
+      {"layers.a_mean", "layers.a_rms"}, "activations too narrow or too wide (act_unstable)", check_deepchecker_spread);
+  // What is said of the loss.
+  add("thedeepchecker", "non-finite-loss", {}, {"steps.loss"}, "a loss that is not finite (nan_loss, inf_loss)",
+      check_deepchecker_finite_loss);
+  add("thedeepchecker", "stagnated-loss",
+      {number("share", 0.05, "decrease over ten steps, four times in a row (Loss.NonDecreasing.decr_percentage)")},
+      {"steps.loss"}, "a loss that hardly falls (stagnated_loss)", check_deepchecker_stagnated);
+  add("thedeepchecker", "diverging-loss",
+      {number("rate", 2.0, "growth over ten steps, four times in a row (Loss.Diverging.incr_abs_rate_max_thresh)")},
+      {"steps.loss"}, "a loss that grows (div_loss)", check_deepchecker_diverging);
+  add("thedeepchecker", "fluctuating-loss",
+      {number("smoothness", 0.5, "share of 50 means over ten steps without a turn (smoothness_ratio_min_thresh)")},
+      {"steps.loss"}, "a loss that turns up and down (fluctuated_loss)", check_deepchecker_fluctuating);
+  add("thedeepchecker", "unrepresentative-loss",
+      {number("correlation", 0.5, "|r| of loss and accuracy, means over ten steps (abs_corr_min_thresh)")},
+      {"steps.loss", "steps.accuracy"}, "loss and accuracy that do not go together (non_representative_loss)",
+      check_deepchecker_representative);
+  add("thedeepchecker", "initial-loss",
+      {number("share", 1.0, "the first loss's distance from ln K, as a share of it (Initial_Loss.dev_ratio)")},
+      {"steps.loss", "steps.step", "layers.units"}, "a loss that does not begin at chance (poor_init_loss)",
+      check_deepchecker_initial_loss);
+  table.back().needs_output = true;
+  table.back().needs_loss = true;
+  // What is said of the data.
+  add("thedeepchecker", "unnormalized-inputs",
+      {number("off", 0.01, "of the mean from 0, the deviation from 1, or the ends from 0 or −1 and 1 (almost_equal)")},
+      {"features.mean", "features.std", "features.min", "features.max"},
+      "inputs without mean 0 and deviation 1, or one of two ranges (features_unnormalized)", check_deepchecker_inputs);
+  add("thedeepchecker", "unnormalized-targets", {number("off", 0.01, "the same of a regression's targets")},
+      {"steps.loss"}, "the same of targets (targets_unnormalized)", check_deepchecker_targets);
+  return table;
+}
+
+}  // namespace reluscope
