@@ -193,6 +193,17 @@ def number(text):
     return float(text) if text else None
 
 
+def reaches(level, summary):
+    """Whether a run gets to this held-out figure; None where it has none."""
+    figure, bound = level
+    held_out = summary["test"]
+    if held_out is None:
+        return None
+    if figure == "accuracy":
+        return held_out["accuracy"] is not None and held_out["accuracy"] >= bound
+    return held_out["loss"] <= (bound if figure == "loss" else bound * summary["first_loss"])
+
+
 def verify(one, summary, steps, layers, census):
     """Nothing, or why the run does not bear its label. The tables are lists of dicts of text, as the CSVs have them."""
     hidden = max(int(row["layer"]) for row in layers if row["role"] == "hidden")
@@ -200,22 +211,13 @@ def verify(one, summary, steps, layers, census):
     most_grown = max((int(row["dead"]) - int(row["born_dead"])) / int(row["units"]) for row in dead)
     most_dead = max(int(row["dead"]) / int(row["units"]) for row in dead)
     born = max(int(row["born_dead"]) / int(row["units"]) for row in dead)
-    figure, level = one["level"]
-    held_out = summary["test"]
-    reached = None
-    if held_out is not None:
-        if figure == "accuracy":
-            reached = held_out["accuracy"] is not None and held_out["accuracy"] >= level
-        elif figure == "loss":
-            reached = held_out["loss"] <= level
-        else:
-            reached = held_out["loss"] <= level * summary["first_loss"]
+    reached = reaches(one["level"], summary)
     start = {int(row["layer"]): row for row in layers if int(row["step"]) == 0}
     first, last = start[1], start[max(start)]
     ratio = number(first["delta_rms"]) / max(number(last["delta_rms"]), 1e-300)
     if one["label"] == "healthy":
         if summary["status"] != "done" or not reached:
-            return f"does not learn: {held_out}"
+            return f"does not learn: {summary['test']}"
         # With half of a layer dead it may still learn: neither healthy nor sick.
         return f"{100 * most_dead:.0f} % of a layer dead" if most_dead >= 0.5 else None
     fault = one["fault"]

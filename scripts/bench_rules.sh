@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Builds reluscope and holds its rules, and those of other tools, against a labelled corpus of runs; prints the tables as
-# Markdown.
+# Builds reluscope and holds its rules, and those of other tools, against healthy and sick runs; prints the tables as
+# Markdown. bench_rules.py has the other options.
 #
-#   scripts/bench_rules.sh [--strict] [--markdown FILE]
+#   scripts/bench_rules.sh [--strict] [--mnist DIR] [--housing FILE] [--markdown FILE]
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
