@@ -17,12 +17,6 @@ namespace reluscope {
 
 namespace {
 
-std::string joined(const std::vector<std::string>& words) {
-  std::string text;
-  for (const std::string& word : words) text += (text.empty() ? "" : ", ") + word;
-  return text;
-}
-
 /// A column of a table, by its name or "table.name".
 struct ColumnPage {
   std::string table;

@@ -14,12 +14,6 @@ namespace {
 using Raw = nlohmann::json;
 using Resolved = nlohmann::ordered_json;
 
-std::string joined(const std::vector<std::string>& words) {
-  std::string text;
-  for (const std::string& word : words) text += (text.empty() ? "" : ", ") + word;
-  return text;
-}
-
 std::string did_you_mean(const std::string& given, const std::vector<std::string>& names) {
   const auto near = nearest_name(given, names);
   return near ? "did you mean \"" + *near + "\"?" : "";

@@ -18,9 +18,7 @@ constexpr Index kChunk = 256;
 template <class Visit>
 void for_targets(const Criterion& criterion, const Dataset& dataset, const Samples& part, Visit visit) {
   const bool wants_inputs = criterion.targets.coding == TargetCoding::inputs;
-  TargetPlan plan = criterion.targets;
-  plan.scaling = {};
-  TargetBatch<double> batch(plan, outputs_of(criterion.targets, dataset), kChunk);
+  TargetBatch<double> batch(in_units_of_data(criterion.targets), outputs_of(criterion.targets, dataset), kChunk);
   Matrix<double> input(dataset.features(), wants_inputs ? kChunk : 1);
   std::vector<Index> samples;
   for (Index first = 0; first < part.count(); first += kChunk) {

@@ -162,12 +162,8 @@ std::string summary_json(const ExperimentSpec& spec, const RunSummary& summary, 
 }
 
 void note_end(RunTables& tables, const ExperimentSpec& spec, const RunSummary& summary) {
-  const auto& settings = spec.train.optimizer.params.all();
-  const bool decays = std::any_of(settings.begin(), settings.end(), [](const auto& setting) {
-    const auto* value = std::get_if<double>(&setting.second);
-    return setting.first == "weight_decay" && value != nullptr && *value > 0.0;
-  });
-  tables.loss = LossFacts{spec.loss.name, takes_logits(spec.loss), decays || spec.train.penalty.on_weights()};
+  const bool decays = spec.train.optimizer.params.number("weight_decay") > 0.0 || spec.train.penalty.on_weights();
+  tables.loss = LossFacts{spec.loss.name, takes_logits(spec.loss), decays};
   const auto facts_of = [](const std::optional<Evaluation>& part) -> std::optional<PartFacts> {
     if (!part || !std::isfinite(part->loss + part->constant_loss + part->gain)) return std::nullopt;
     return PartFacts{part->parts.data, part->constant_loss, part->gain, part->gain_error};

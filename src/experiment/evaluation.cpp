@@ -93,10 +93,6 @@ class PartPass {
   [[nodiscard]] double activations() const { return activations_; }
 
  private:
-  static TargetPlan in_units_of_data(TargetPlan plan) {
-    plan.scaling = {};
-    return plan;
-  }
   [[nodiscard]] const Matrix<T>& outputs() const {
     return outputs_.size() > 0 ? outputs_ : state_.layer(network_.depth() - 1).output;
   }

@@ -108,15 +108,12 @@ std::optional<TargetFacts> describe_targets(const Dataset& dataset, const Activa
                      output.highest};
 }
 
-std::optional<ClassShares> describe_classes(const Dataset& dataset) {
-  if (dataset.task != Task::classification || dataset.class_names.empty() || dataset.train.count() == 0)
-    return std::nullopt;
+std::optional<ClassShares> describe_classes(const Dataset& dataset, const Samples& part) {
+  if (dataset.task != Task::classification || dataset.class_names.empty() || part.count() == 0) return std::nullopt;
   std::vector<std::int64_t> counts(dataset.class_names.size());
-  for (const std::int32_t label : dataset.train.labels) ++counts[static_cast<std::size_t>(label)];
+  for (const std::int32_t label : part.labels) ++counts[static_cast<std::size_t>(label)];
   const auto [fewest, most] = std::minmax_element(counts.begin(), counts.end());
-  const auto share = [&](std::int64_t count) {
-    return static_cast<double>(count) / static_cast<double>(dataset.train.count());
-  };
+  const auto share = [&](std::int64_t count) { return static_cast<double>(count) / static_cast<double>(part.count()); };
   const auto name = [&](auto place) { return dataset.class_names[static_cast<std::size_t>(place - counts.begin())]; };
   return ClassShares{static_cast<std::int64_t>(counts.size()), share(*most), name(most), share(*fewest), name(fewest)};
 }

@@ -23,7 +23,7 @@ std::optional<TargetFacts> describe_targets(const Dataset& dataset, const Activa
 /// What the output layer of the experiment can yield.
 ActivationShape output_shape(const ExperimentSpec& spec);
 
-/// Of a classification: how many of the training samples its classes have.
-std::optional<ClassShares> describe_classes(const Dataset& dataset);
+/// Of a classification: how many of the samples of one part its classes have.
+std::optional<ClassShares> describe_classes(const Dataset& dataset, const Samples& part);
 
 }  // namespace reluscope

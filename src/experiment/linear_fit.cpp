@@ -24,8 +24,7 @@ Sampled sample(const Criterion& criterion, const Dataset& dataset) {
   std::vector<Index> chosen;
   for (Index at = 0; at < part.count(); at += every) chosen.push_back(at);
   const auto count = static_cast<Index>(chosen.size());
-  TargetPlan plan = criterion.targets;
-  plan.scaling = {};
+  TargetPlan plan = in_units_of_data(criterion.targets);
   if (plan.coding == TargetCoding::classes) plan.coding = TargetCoding::one_hot;
   Matrix<double> inputs(dataset.features(), count);
   gather<double>(dataset, part, chosen, inputs);

@@ -87,7 +87,7 @@ class Run {
       prognosis_ = std::make_unique<Prognosis<T>>(network_, optimizer_, spec.train.penalty, extent_);
     }
     summary_.targets = describe_targets(dataset, output_shape(spec));
-    summary_.classes = describe_classes(dataset);
+    summary_.classes = describe_classes(dataset, dataset.train);
     for (const std::size_t layer : network_.unit_layers()) {
       LayerSummary row;
       row.name = network_.layer(layer).name();

@@ -33,6 +33,12 @@ struct TargetPlan {
   TargetScaling scaling = {};  ///< values: what the loss gets of them
 };
 
+/// The same targets as the data have them.
+inline TargetPlan in_units_of_data(TargetPlan plan) {
+  plan.scaling = {};
+  return plan;
+}
+
 /// Whether outputs name classes or labels, so that they can be right.
 inline bool classifies(const TargetPlan& plan) {
   return plan.coding != TargetCoding::values && plan.coding != TargetCoding::inputs;

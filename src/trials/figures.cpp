@@ -4,7 +4,6 @@
 #include <chrono>
 #include <cmath>
 #include <limits>
-#include <map>
 #include <utility>
 
 #include "experiment/batches.hpp"
@@ -76,23 +75,14 @@ std::shared_ptr<RecordMemory> copy_of(const RecordMemory& records) {
   return copy;
 }
 
-/// Share of the most frequent class; nothing where a sample has not one class.
-std::optional<double> largest_class(const Samples& part) {
-  if (part.labels.empty()) return std::nullopt;
-  std::map<std::int32_t, std::int64_t> counts;
-  for (const std::int32_t label : part.labels) ++counts[label];
-  std::int64_t most = 0;
-  for (const auto& [label, count] : counts) most = std::max(most, count);
-  return static_cast<double>(most) / static_cast<double>(part.labels.size());
-}
-
 /// To a run that ended where a layer was lost: what is the most that a constant output could still have come to.
 void credit_constant(const RunSummary& summary, const Dataset& dataset, Figures& figures) {
-  const auto credit = [](const std::optional<Evaluation>& end, const Samples& part, std::optional<double>& loss,
-                         std::optional<double>& accuracy) {
+  const auto credit = [&dataset](const std::optional<Evaluation>& end, const Samples& part, std::optional<double>& loss,
+                                 std::optional<double>& accuracy) {
     if (!end) return;
     loss = std::min(end->loss, end->constant_loss);
-    if (const std::optional<double> most = largest_class(part); most && accuracy) accuracy = std::max(*accuracy, *most);
+    if (const auto classes = describe_classes(dataset, part); classes && accuracy)
+      accuracy = std::max(*accuracy, classes->largest);
   };
   credit(summary.train, dataset.train, figures.train_loss, figures.train_accuracy);
   credit(summary.test, dataset.test, figures.test_loss, figures.test_accuracy);

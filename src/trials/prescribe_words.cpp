@@ -28,12 +28,6 @@ std::string gain_text(const Estimate& gain, Objective objective) {
          number(gain.high) + "]";
 }
 
-std::string joined(const std::vector<std::string>& names) {
-  std::string list;
-  for (const std::string& name : names) list += (list.empty() ? "" : ", ") + name;
-  return list;
-}
-
 std::string runs_text(double count) {
   return format_fixed(count, 0) + (count == 1.0 ? " run with a warning" : " runs with a warning");
 }

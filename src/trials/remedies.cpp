@@ -148,9 +148,7 @@ Changes no_momentum(const ExperimentSpec& spec, const PatientFacts& /*data*/) {
 
 Changes no_decay(const ExperimentSpec& spec, const PatientFacts& /*data*/) {
   Changes changes;
-  for (const auto& [name, value] : spec.train.optimizer.params.all())
-    if (const auto* number = std::get_if<double>(&value); name == "weight_decay" && number != nullptr && *number > 0.0)
-      changes.emplace_back("train.optimizer.weight_decay=0");
+  if (spec.train.optimizer.params.number("weight_decay") > 0.0) changes.emplace_back("train.optimizer.weight_decay=0");
   if (spec.train.penalty.l1_weights > 0.0) changes.emplace_back("train.penalty.l1_weights=0");
   if (spec.train.penalty.l2_weights > 0.0) changes.emplace_back("train.penalty.l2_weights=0");
   return changes;
@@ -253,11 +251,7 @@ std::span<const RemedyEntry> remedy_table() {
   return table;
 }
 
-std::string Treatment::name() const {
-  std::string joined;
-  for (const std::string& remedy : remedies) joined += (joined.empty() ? "" : " + ") + remedy;
-  return joined;
-}
+std::string Treatment::name() const { return joined(remedies, " + "); }
 
 PatientFacts facts_of(const Dataset& dataset) { return {dataset.train.count(), dataset.task}; }
 

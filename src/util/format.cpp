@@ -148,6 +148,12 @@ std::string format_short(double value) {
   return text;
 }
 
+std::string joined(std::span<const std::string> words, std::string_view separator) {
+  std::string text;
+  for (const std::string& word : words) text.append(text.empty() ? "" : separator).append(word);
+  return text;
+}
+
 bool is_whole(double value) {
   return value >= -kBeyondIntegers && value < kBeyondIntegers && value == std::floor(value);
 }

@@ -2,6 +2,7 @@
 // Numbers and text as the outputs have them: the same in every locale.
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -35,6 +36,9 @@ std::string format_bytes(std::uint64_t bytes);
 std::string format_fixed(double value, int decimals);
 /// Four significant digits: for tables that people read.
 std::string format_short(double value);
+
+/// "relu, elu"
+std::string joined(std::span<const std::string> words, std::string_view separator = ", ");
 
 /// 2^63: from here on no int64 holds it.
 inline constexpr double kBeyondIntegers = 9223372036854775808.0;

@@ -25,13 +25,6 @@ struct Bench : Workplace {
   Bench() { write_file(path() / "c.json", kConfig); }
 };
 
-std::vector<std::string> lines_of(const std::string& text) {
-  std::vector<std::string> lines;
-  std::istringstream in(text);
-  for (std::string line; std::getline(in, line);) lines.push_back(line);
-  return lines;
-}
-
 }  // namespace
 
 TEST_CASE("a run writes its nine files and prints a table and a verdict") {

@@ -21,8 +21,7 @@ struct TwoRuns : Workplace {
 
 std::size_t longest_line(const std::string& text) {
   std::size_t longest = 0;
-  std::istringstream in(text);
-  for (std::string line; std::getline(in, line);) longest = std::max(longest, line.size());
+  for (const std::string& line : lines_of(text)) longest = std::max(longest, line.size());
   return longest;
 }
 

@@ -75,7 +75,7 @@ TEST_CASE("shares of the classes are those of the training part") {
   Dataset data = dataset_of(Matrix<double>::Ones(1, 5));
   data.class_names = {"cat", "dog", "eel"};
   data.train.labels = {1, 0, 1, 1, 0};
-  const auto shares = describe_classes(data);
+  const auto shares = describe_classes(data, data.train);
   REQUIRE(shares);
   CHECK(shares->count == 3);
   CHECK(shares->largest == 0.6);

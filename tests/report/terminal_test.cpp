@@ -54,12 +54,8 @@ TEST_CASE("findings: the cause, what to do, and its symptoms in one line; each l
   CHECK_FALSE(says(text, "By the way."));
   CHECK_FALSE(contains(text, "\x1b"));
   std::size_t long_lines = 0;
-  for (std::size_t start = 0; start < text.size();) {
-    const std::size_t end = text.find('\n', start);
-    const std::string_view line = std::string_view(text).substr(start, end - start);
+  for (const std::string& line : lines_of(text))
     if (code_points(line) > 60) ++long_lines;
-    start = end + 1;
-  }
   CHECK(long_lines == 1);  // the one of a single word
   const std::string all = findings_text(diagnosis, {.width = 60, .color = true, .infos = true});
   CHECK(contains(all, "\x1b[33;1mwarning\x1b[0m: "));

@@ -1,7 +1,9 @@
 #pragma once
 
+#include <sstream>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace reluscope::test {
 
@@ -18,6 +20,13 @@ inline bool says(std::string_view text, std::string_view part) {
     return joined;
   };
   return contains(unbroken(text), unbroken(part));
+}
+
+inline std::vector<std::string> lines_of(const std::string& text) {
+  std::vector<std::string> lines;
+  std::istringstream in(text);
+  for (std::string line; std::getline(in, line);) lines.push_back(line);
+  return lines;
 }
 
 }  // namespace reluscope::test
