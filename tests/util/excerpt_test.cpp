@@ -1,0 +1,44 @@
+#include "util/excerpt.hpp"
+
+#include <doctest/doctest.h>
+
+using namespace reluscope;
+
+TEST_CASE("a place in a text has its line, its column in characters, and a caret below it") {
+  const std::string text = "one\nzwölf, three\r\nfour";
+  const TextPlace place = place_in(text, text.find("three"), 5);
+  CHECK(place.line == 2);
+  CHECK(place.text == "zwölf, three");
+  CHECK(place.numbers() == "2:8");
+  CHECK(excerpt(place) == "\n  2 | zwölf, three\n    |        ^^^^^");
+  CHECK(place_in(text, 0, 3).numbers() == "1:1");
+  CHECK(place_in(text, text.size()).numbers() == "3:5");
+  CHECK(excerpt(place_in(text, text.size())) == "\n  3 | four\n    |     ^");
+}
+
+TEST_CASE("what goes over the end of its line is not marked") {
+  CHECK(excerpt(place_in("ab\ncd", 1, 100)) == "\n  1 | ab\n    |  ^");
+}
+
+TEST_CASE("of a long line what is around the place is shown, and no character is cut") {
+  std::string line;
+  for (int column = 0; column < 300; ++column) line += "ä";
+  const TextPlace place{12, line, 400, 2};
+  CHECK(place.column() == 201);
+  const std::string shown = excerpt(place);
+  CHECK(shown.find("…ä") != std::string::npos);
+  CHECK(shown.find("ä…") != std::string::npos);
+  const std::size_t caret = shown.rfind('\n');
+  // "\n  12 | …" and "\n     | " and thirty characters before it.
+  CHECK(shown.substr(caret) == "\n     | " + std::string(31, ' ') + "^");
+  CHECK(excerpt({1, line, 0, 2}).starts_with("\n  1 | ä"));
+}
+
+TEST_CASE("control characters do not reach the terminal, and tabs do not move the caret") {
+  CHECK(excerpt({1, "a\tb\x1b[2J", 2, 1}) == "\n  1 | a?b?[2J\n    |   ^");
+}
+
+TEST_CASE("a help line is there where there is help") {
+  CHECK(help_line("data.drop=id") == "\n  help: data.drop=id");
+  CHECK(help_line("").empty());
+}
