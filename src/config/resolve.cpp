@@ -49,7 +49,7 @@ std::string in_words(const Param& param, const std::string& range) {
       break;
     case ParamKind::text:
       text = param.allowed.empty() ? "a string" : "one of: " + joined(param.allowed);
-      if (param.integer_too) text += " or an integer";
+      if (param.integer_too) text += param.list_too ? ", an integer, or a list of them" : " or an integer";
       break;
     case ParamKind::numbers:
       text = "a list of " + (param.count == 0 ? std::string("numbers") : std::to_string(param.count) + " numbers");
@@ -58,6 +58,16 @@ std::string in_words(const Param& param, const std::string& range) {
   text += range;
   if (param.kind == ParamKind::integer && !param.allowed.empty()) text += ", or one of: " + joined(param.allowed);
   if (param.optional) text += ", or null";
+  return text;
+}
+
+/// ["a", "b, c", 2] as one text: a, "b, c", 2.
+std::string list_text(const Raw& list) {
+  std::string text;
+  for (const Raw& one : list) {
+    if (!text.empty()) text += ',';
+    append_csv_cell(text, one.is_string() ? one.get<std::string>() : one.dump());
+  }
   return text;
 }
 
@@ -114,6 +124,7 @@ class Resolver {
     }
     if (param.kind == ParamKind::number && raw.is_number()) return raw.get<double>();
     if (param.kind == ParamKind::text && raw.is_number_integer()) return raw.dump();
+    if (param.kind == ParamKind::text && raw.is_array()) return list_text(raw);
     if (param.kind == ParamKind::numbers) return raw.get<std::vector<double>>();
     return Resolved(raw);
   }
@@ -163,6 +174,11 @@ class Resolver {
         return raw.is_number() && is_in_range(param, raw.get<double>());
       case ParamKind::text:
         if (param.integer_too && raw.is_number_integer()) return true;
+        if (param.list_too && raw.is_array())
+          return !raw.empty() && std::all_of(raw.begin(), raw.end(), [](const Raw& one) {
+            return one.is_number_integer() ||
+                   (one.is_string() && one.get_ref<const std::string&>().find('\0') == std::string::npos);
+          });
         // No file name holds a NUL: the system would read it up to there.
         if (!raw.is_string() || raw.get_ref<const std::string&>().find('\0') != std::string::npos) return false;
         if (node.is_name) return is_name(raw.get<std::string>());

@@ -49,6 +49,9 @@ Schema leaf_schema(const Node& node) {
       schema["type"] = param.integer_too ? Schema({"string", "integer"}) : Schema("string");
       if (!param.allowed.empty()) schema["enum"] = param.allowed;
       if (node.is_name) schema["pattern"] = kNamePattern;
+      if (param.list_too)
+        schema = {
+            {"anyOf", {schema, {{"type", "array"}, {"items", {{"type", {"string", "integer"}}}}, {"minItems", 1}}}}};
       break;
     case ParamKind::numbers: {
       Schema item = {{"type", "number"}};

@@ -2,122 +2,260 @@
 
 #include <algorithm>
 #include <charconv>
-#include <cstdint>
-#include <string_view>
-#include <utility>
 
-#include "data/targets.hpp"
+#include "util/format.hpp"
+#include "util/nearest.hpp"
 
 namespace reluscope {
 namespace {
 
 constexpr std::size_t kNamesShown = 12;
 
-/// The column that `word` stands for, when it is a number in range.
-std::optional<std::size_t> numbered_column(std::string_view word, std::size_t columns) {
+/// The number that fills the word.
+std::optional<std::int64_t> whole_number(std::string_view word) {
   std::int64_t number = 0;
   const auto [stop, error] = std::from_chars(word.data(), word.data() + word.size(), number);
-  if (error != std::errc{} || stop != word.data() + word.size()) return std::nullopt;
-  const auto count = static_cast<std::int64_t>(columns);
-  if (number < -count || number >= count) return std::nullopt;
-  return static_cast<std::size_t>(number < 0 ? number + count : number);
+  return error == std::errc{} && stop == word.data() + word.size() ? std::optional(number) : std::nullopt;
 }
-
-/// Names come before numbers: pandas writes headers of numbers.
-std::optional<std::size_t> find_column(const CsvStart& start, std::string_view word) {
-  const auto named = std::find(start.header.begin(), start.header.end(), word);
-  if (named == start.header.end()) return numbered_column(word, start.columns);
-  if (std::find(named + 1, start.header.end(), word) != start.header.end())
-    start.records.fail_at(start.line,
-                          "two columns are called " + in_quotes(word) + "; give the label column by its number");
-  return static_cast<std::size_t>(named - start.header.begin());
-}
-
-std::vector<std::string_view> split_list(std::string_view list) {
-  std::vector<std::string_view> words;
-  for (;;) {
-    const std::size_t comma = list.find(',');
-    words.push_back(trimmed(list.substr(0, comma)));
-    if (comma == std::string_view::npos) return words;
-    list.remove_prefix(comma + 1);
-  }
-}
-
-[[noreturn]] void fail_no_column(const CsvStart& start, std::string_view word) {
-  const std::vector<std::string>& header = start.header;
-  std::string names;
-  for (std::size_t column = 0; column < std::min(header.size(), kNamesShown); ++column)
-    names += (column == 0 ? ", or one of " : ", ") + in_quotes(header[column]);
-  if (header.size() > kNamesShown) names += ", …";
-  start.records.fail_at(start.line, "label_column " + in_quotes(word) +
-                                        " is not in this file; it may be a number from " +
-                                        std::to_string(-static_cast<std::int64_t>(start.columns)) + " to " +
-                                        std::to_string(start.columns - 1) +
-                                        (header.empty() ? " (there is no header with names)" : names));
-}
-
-std::vector<std::size_t> find_labels(const CsvStart& start, const std::string& wanted) {
-  if (wanted.empty()) return {};
-  // The whole text first: a name may hold a comma.
-  if (const auto single = find_column(start, trimmed(wanted))) return {*single};
-  std::vector<std::size_t> found;
-  for (const std::string_view word : split_list(wanted)) {
-    const auto column = find_column(start, word);
-    if (!column) fail_no_column(start, word);
-    if (std::find(found.begin(), found.end(), *column) != found.end())
-      start.records.fail_at(start.line, "label_column names column " + std::to_string(*column + 1) + " twice");
-    found.push_back(*column);
-  }
-  return found;
-}
-
-/// Not a number, nor one gone wrong (a decimal comma, a thousands separator), nor a gap.
-bool is_name(std::string_view cell) {
-  const std::string_view content = trimmed(cell);
-  const bool starts_like_number = content.find_first_of("0123456789+-.") == 0;
-  const bool is_number_like = starts_like_number && content.find_first_not_of("0123456789+-.,eE") == std::string::npos;
-  return !is_missing(content) && !is_number_like && !parse_number(content);
-}
-
-std::string delimiter_text(char delimiter) { return delimiter == '\t' ? "tab" : in_quotes(std::string(1, delimiter)); }
 
 }  // namespace
 
+std::vector<std::string> split_columns(std::string_view list) {
+  std::vector<std::string> words(1);
+  bool in_quotes = false;
+  for (std::size_t at = 0; at < list.size(); ++at) {
+    if (list[at] == '"') {
+      if (in_quotes && at + 1 < list.size() && list[at + 1] == '"')
+        words.back() += list[at++];
+      else
+        in_quotes = !in_quotes;
+    } else if (list[at] == ',' && !in_quotes) {
+      words.emplace_back();
+    } else {
+      words.back() += list[at];
+    }
+  }
+  for (std::string& word : words) word = std::string(trimmed(word));
+  return words;
+}
+
+namespace {
+
+/// Finds the columns that the user speaks of.
+class ColumnFinder {
+ public:
+  ColumnFinder(const CsvStart& start, const std::vector<std::string>& header)
+      : start_(start), header_(header), columns_(start.rows.front().size()) {}
+
+  [[nodiscard]] std::vector<std::size_t> find(const std::string& key, const std::string& list) const {
+    if (list.empty()) return {};
+    // The whole text first: a name may hold a comma.
+    if (const auto single = find_one(key, trimmed(list))) return {*single};
+    std::vector<std::size_t> found;
+    for (const std::string& word : split_columns(list)) {
+      const auto column = find_one(key, word);
+      if (!column) fail_no_column(key, word);
+      if (std::find(found.begin(), found.end(), *column) != found.end())
+        start_.records.fail_at(start_.lines.front(), "data." + key + " has " + in_quotes(word) + " twice");
+      found.push_back(*column);
+    }
+    return found;
+  }
+
+ private:
+  /// Names come before numbers: pandas writes headers of numbers.
+  [[nodiscard]] std::optional<std::size_t> find_one(const std::string& key, std::string_view word) const {
+    const auto named = std::find(header_.begin(), header_.end(), word);
+    if (named == header_.end()) {
+      const auto number = whole_number(word);
+      const auto count = static_cast<std::int64_t>(columns_);
+      if (!number || *number < -count || *number >= count) return std::nullopt;
+      return static_cast<std::size_t>(*number < 0 ? *number + count : *number);
+    }
+    const auto column = static_cast<std::size_t>(named - header_.begin());
+    if (std::find(named + 1, header_.end(), word) != header_.end())
+      start_.records.fail_at(start_.lines.front(),
+                             "two columns are called " + in_quotes(word) + "; give data." + key + " a number",
+                             setting("data." + key, std::to_string(column)));
+    return column;
+  }
+
+  [[noreturn]] void fail_no_column(const std::string& key, const std::string& word) const {
+    std::string message = "data." + key + ": no column is called " + in_quotes(word);
+    if (header_.empty()) {
+      message += "; the file has no header with names, so that columns go by number, from " +
+                 std::to_string(-static_cast<std::int64_t>(columns_)) + " to " + std::to_string(columns_ - 1);
+      start_.records.fail_at(start_.lines.front(), message,
+                             *start_.has_header ? "" : "data.header=true, if the first line holds names");
+    }
+    message += "; there are";
+    for (std::size_t column = 0; column < std::min(header_.size(), kNamesShown); ++column)
+      message += (column == 0 ? " " : ", ") + in_quotes(header_[column]);
+    if (header_.size() > kNamesShown) message += ", …";
+    const auto near = nearest_name(word, header_);
+    start_.records.fail_at(start_.lines.front(), message, near ? setting("data." + key, *near) : "");
+  }
+
+  const CsvStart& start_;
+  const std::vector<std::string>& header_;
+  std::size_t columns_;
+};
+
+enum class HeaderVote { none, header, data };
+
+/// What one column says: its first cell beside those below.
+HeaderVote vote_of(std::span<const CsvRow> rows, std::size_t column, const NumberFormat& numbers) {
+  const CellKind first = kind_of(rows.front()[column], numbers);
+  const bool is_text = first == CellKind::text;
+  if (first == CellKind::missing) return HeaderVote::none;
+  std::size_t texts = 0;
+  std::size_t others = 0;
+  for (const CsvRow& row : rows.subspan(1)) {
+    if (column >= row.size()) continue;
+    const CellKind kind = kind_of(row[column], numbers);
+    if (kind == CellKind::missing) continue;
+    ++(kind == CellKind::text ? texts : others);
+  }
+  if (!is_text) return HeaderVote::data;
+  return others > texts ? HeaderVote::header : HeaderVote::none;
+}
+
+/// 0, 1, 2, …: the whole numbers in the row follow each other.
+bool counts_up(const CsvRow& row) {
+  std::optional<double> last;
+  std::size_t steps = 0;
+  for (const std::string& cell : row) {
+    const std::optional<double> number = parse_number(cell);
+    if (!number) continue;
+    if (*number != static_cast<double>(static_cast<std::int64_t>(*number)) || (last && *number != *last + 1.0))
+      return false;
+    steps += last ? 1U : 0U;
+    last = number;
+  }
+  return steps > 0;
+}
+
+bool names_columns(const CsvOptions& options) {
+  std::vector<std::string> lists = {options.columns, options.drop, options.ordinal, options.dates};
+  if (options.label_is_given) lists.push_back(options.label_column);
+  if (options.categorical != "auto") lists.push_back(options.categorical);
+  return std::any_of(lists.begin(), lists.end(), [](const std::string& list) {
+    if (list.empty()) return false;
+    const std::vector<std::string> words = split_columns(list);
+    return std::any_of(words.begin(), words.end(), [](const std::string& word) { return !parse_number(word); });
+  });
+}
+
+}  // namespace
+
+std::size_t CsvLayout::features() const {
+  return static_cast<std::size_t>(std::count_if(columns.begin(), columns.end(), [](const CsvColumn& column) {
+    return column.reading != Reading::left_out && column.reading != Reading::label;
+  }));
+}
+
+std::string CsvLayout::reference_to(std::size_t column) const {
+  if (column < header.size() && !header[column].empty() &&
+      std::count(header.begin(), header.end(), header[column]) == 1) {
+    std::string name;
+    append_csv_cell(name, header[column]);
+    return name;
+  }
+  return std::to_string(column);
+}
+
 std::string CsvLayout::column_text(std::size_t column) const {
-  const std::string number = "column " + std::to_string(column + 1);
-  return column < header.size() ? number + " " + in_quotes(header[column]) : number;
+  if (column < header.size() && !header[column].empty()) return "column " + header[column];
+  return "column " + std::to_string(column) + ", from 0";
 }
 
-bool looks_like_header(const std::vector<std::string>& first, const std::vector<std::string>& second,
-                       const std::string& label_column) {
-  std::vector<std::size_t> labels;
-  for (const std::string_view word :
-       label_column.empty() ? std::vector<std::string_view>() : split_list(label_column)) {
-    const auto column = numbered_column(word, first.size());
-    if (!column) return !parse_number(word);  // a name; a number out of range is refused later
-    labels.push_back(*column);
-  }
+std::optional<bool> has_header(std::span<const CsvRow> rows, const CsvOptions& options) {
+  if (names_columns(options)) return true;
+  const CsvRow& first = rows.front();
+  std::size_t headers = 0;
+  std::size_t data = 0;
   for (std::size_t column = 0; column < first.size(); ++column) {
-    if (!is_name(first[column])) continue;
-    const bool is_label = std::find(labels.begin(), labels.end(), column) != labels.end();
-    if (!is_label || (column < second.size() && parse_number(second[column]))) return true;
+    const HeaderVote vote = vote_of(rows, column, options.numbers);
+    headers += vote == HeaderVote::header ? 1U : 0U;
+    data += vote == HeaderVote::data ? 1U : 0U;
   }
-  return false;
+  if (headers > 0 && data > 0) return counts_up(first);
+  if (headers > 0 || data > 0) return headers > 0;
+  return rows.size() == 1 ? std::optional(true) : std::nullopt;
 }
 
-CsvLayout make_layout(CsvStart start, const std::string& label_column) {
-  for (std::string& name : start.header) name = std::string(trimmed(name));
+CsvStart read_start(CsvRecords& records, const CsvOptions& options) {
+  // Records that are looked at, and bytes of them; the first two always.
+  constexpr std::size_t kMostRows = 16;
+  constexpr std::size_t kMostBytes = std::size_t{1} << 20U;
+  CsvStart start{records, {}, {}, options.header};
+  std::size_t bytes = 0;
+  while (start.rows.size() < kMostRows && (start.rows.size() < 2 || bytes < kMostBytes) && records.next()) {
+    start.rows.emplace_back(records.fields().begin(), records.fields().end());
+    start.lines.push_back(records.line());
+    for (const std::string& cell : start.rows.back()) bytes += cell.size() + sizeof(cell);
+  }
+  if (start.rows.empty()) records.fail_at(1, "the file holds nothing but blank lines");
+  if (!start.has_header && records.form().commented_header == start.lines.front()) start.has_header = true;
+  if (!start.has_header) start.has_header = has_header(start.rows, options);
+  return start;
+}
+
+bool has_empty_tail(std::span<const CsvRow> rows) {
+  return rows.front().size() > 1 &&
+         std::all_of(rows.begin(), rows.end(), [](const CsvRow& row) { return trimmed(row.back()).empty(); });
+}
+
+CsvLayout make_layout(const CsvStart& start, const CsvOptions& options) {
+  if (!start.has_header)
+    start.records.fail_at(start.lines.front(), "every column is text: the first line may hold their names, or be data",
+                          "data.header=true if it holds names, data.header=false if not");
   CsvLayout layout;
-  layout.labels = find_labels(start, label_column);
-  layout.target_of.assign(start.columns, -1);
+  const std::size_t columns = start.rows.front().size();
+  if (*start.has_header)
+    for (const std::string& name : start.rows.front()) layout.header.emplace_back(trimmed(name));
+  layout.columns.resize(columns);
+  layout.has_empty_tail = has_empty_tail(start.rows);
+  const ColumnFinder finder(start, layout.header);
+  const auto leave_out = [&](std::size_t column, const std::string& why) {
+    layout.columns[column] = {Reading::left_out, 0, why};
+  };
+  if (options.categorical == "auto")
+    for (CsvColumn& column : layout.columns) column.reading = Reading::automatic;
+  for (const std::size_t column : finder.find("categorical", options.categorical == "auto" ? "" : options.categorical))
+    layout.columns[column].reading = Reading::one_hot;
+  for (const std::size_t column : finder.find("ordinal", options.ordinal))
+    layout.columns[column].reading = Reading::ordinal;
+  for (const std::size_t column : finder.find("dates", options.dates)) layout.columns[column].reading = Reading::date;
+  if (const std::vector<std::size_t> wanted = finder.find("columns", options.columns); !wanted.empty())
+    for (std::size_t column = 0; column < columns; ++column)
+      if (std::find(wanted.begin(), wanted.end(), column) == wanted.end()) leave_out(column, "not in data.columns");
+  for (const std::size_t column : finder.find("drop", options.drop)) leave_out(column, "data.drop");
+  if (layout.has_empty_tail) leave_out(columns - 1, "empty: lines end with a delimiter");
+  std::string label_column = options.label_column;
+  if (layout.has_empty_tail && !options.label_is_given && label_column == "-1") label_column = "-2";
+  layout.labels = finder.find("label_column", label_column);
   for (std::size_t target = 0; target < layout.labels.size(); ++target)
-    layout.target_of[layout.labels[target]] = static_cast<int>(target);
+    layout.columns[layout.labels[target]] = {Reading::label, target, ""};
   if (layout.features() == 0)
-    start.records.fail_at(start.line, "found " + std::to_string(start.columns) + " column(s) with delimiter " +
-                                          delimiter_text(start.records.delimiter()) +
-                                          ", all of them labels; at least one feature column is needed");
-  layout.header = std::move(start.header);
+    start.records.fail_at(
+        start.lines.front(),
+        "found " + std::to_string(columns) + (columns == 1 ? " column" : " columns, none of them left as a feature") +
+            "; at least one feature column is needed beside the label",
+        columns == 1 ? "data.delimiter=… if something else than , ; | tabs or blanks separates fields" : "");
   return layout;
+}
+
+std::string setting(const std::string& key, const std::string& value) {
+  constexpr std::string_view kPlain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.,=:+-/@%";
+  if (value.find_first_not_of(kPlain) == std::string::npos) return key + "=" + value;
+  std::string quoted = "'" + key + "=";
+  for (const char letter : value) quoted += letter == '\'' ? std::string("'\\''") : std::string(1, letter);
+  return quoted + "'";
+}
+
+std::string with_column(const std::string& list, const std::string& column) {
+  return list.empty() ? column : list + "," + column;
 }
 
 }  // namespace reluscope

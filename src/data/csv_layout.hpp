@@ -1,50 +1,96 @@
 #pragma once
-// What the columns of a CSV file are for: header, labels, features.
+// What the columns of a table are for: header, labels, features, and how each is read.
 
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
+#include "data/cells.hpp"
 #include "data/csv_records.hpp"
+#include "data/filling.hpp"
 
 namespace reluscope {
 
-/// The user's say on the form of a CSV file.
+/// The user's say on a table. Lists of columns are names or numbers (negative: from the end) with commas between, a
+/// name with a comma in it in quotes; empty: none.
 struct CsvOptions {
-  char delimiter = 0;          ///< 0: found out
+  CsvForm form;
   std::optional<bool> header;  ///< nothing: found out
-  std::string label_column;    ///< a name, a number (negative: from the end), several with commas between; empty: none
-  bool wants_labels = true;    ///< false: what stands in the label columns is not read
+  std::string label_column;
+  bool label_is_given = false;  ///< false: label_column is the default
+  bool wants_labels = true;     ///< false: what stands in the label columns is not read
+  std::string columns;          ///< the only ones that are features
+  std::string drop;
+  std::string categorical;  ///< or "auto"
+  std::string ordinal;
+  std::string dates;
+  std::size_t max_categories = 20;
+  MissingCells missing = MissingCells::error;
+  NumberFormat numbers;
+};
+
+enum class Reading {
+  left_out,
+  label,
+  number,
+  automatic,  ///< a number, until text turns up: then one_hot
+  date,
+  one_hot,
+  ordinal
+};
+
+struct CsvColumn {
+  Reading reading = Reading::number;
+  std::size_t target = 0;    ///< of a label: which one
+  std::string why_left_out;  ///< of a column left out
 };
 
 struct CsvLayout {
   std::vector<std::string> header;  ///< empty without one
   std::vector<std::size_t> labels;  ///< the label columns, in the order asked for
-  std::vector<int> target_of;       ///< for each column: which of `labels` it is, or −1 for a feature
+  std::vector<CsvColumn> columns;
+  bool has_empty_tail = false;  ///< every line ends with a delimiter: the last column is none
 
-  [[nodiscard]] std::size_t columns() const { return target_of.size(); }
-  [[nodiscard]] std::size_t features() const { return target_of.size() - labels.size(); }
-  /// "column 3 "width"", counted from 1, for messages.
+  [[nodiscard]] std::size_t features() const;
+  /// Its name, where it has one of its own, else its number from 0: as a config takes it.
+  [[nodiscard]] std::string reference_to(std::size_t column) const;
+  /// "column species", "column 2, from 0": for messages.
   [[nodiscard]] std::string column_text(std::size_t column) const;
 };
 
-/// Whether the first record is a header: some cell is text where a feature would have to be a number. A text in the
-/// label column says nothing, unless the label below it is a number. A label column given by name needs a header.
-/// Missing-value marks and what could be a number gone wrong ("2,5") do not make a header.
-bool looks_like_header(const std::vector<std::string>& first, const std::vector<std::string>& second,
-                       const std::string& label_column);
+using CsvRow = std::vector<std::string>;
 
-/// What makes a layout: the first record of a file, its names where it is a header.
+/// Whether the first record has the names of the columns. It has where it is text above numbers, dates or truth values;
+/// it has none where it is of their kind itself. Where some of its cells say the one and some the other, numbers that
+/// count up by one are names. Nothing where all is text. Columns that the user names need a header.
+std::optional<bool> has_header(std::span<const CsvRow> rows, const CsvOptions& options);
+
+/// The first records of a file, from which it is known what its columns are.
 struct CsvStart {
   const CsvRecords& records;
-  std::uint64_t line;
-  std::vector<std::string> header;  ///< empty without one
-  std::size_t columns;
+  std::vector<CsvRow> rows;          ///< the first is the header, or not
+  std::vector<std::uint64_t> lines;  ///< of each
+  std::optional<bool> has_header;    ///< nothing: there is no telling
 };
 
-/// Throws DataError, at the first record, for label columns that the file does not have.
-CsvLayout make_layout(CsvStart start, const std::string& label_column);
+/// Reads them. Throws DataError for a file of nothing but blank lines.
+CsvStart read_start(CsvRecords& records, const CsvOptions& options);
+
+/// Whether each row ends with an empty cell that has no name: behind each line's last delimiter there is no column.
+bool has_empty_tail(std::span<const CsvRow> rows);
+
+/// Throws DataError, at the first record, for columns that the file does not have, and where it is not known whether
+/// there is a header.
+CsvLayout make_layout(const CsvStart& start, const CsvOptions& options);
+
+/// "data.drop=id", in quotes for a shell where it needs them.
+std::string setting(const std::string& key, const std::string& value);
+/// The columns of a list: "a, \"b, c\", 2" has three.
+std::vector<std::string> split_columns(std::string_view list);
+/// A list of columns, and one more.
+std::string with_column(const std::string& list, const std::string& column);
 
 }  // namespace reluscope

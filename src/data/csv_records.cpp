@@ -1,49 +1,40 @@
 #include "data/csv_records.hpp"
 
 #include <algorithm>
-#include <array>
 #include <cstring>
+#include <optional>
 #include <utility>
 
+#include "data/cells.hpp"
+#include "data/field_place.hpp"
 #include "util/error.hpp"
+#include "util/excerpt.hpp"
 #include "util/format.hpp"
 
 namespace reluscope {
-namespace {
-
-constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
-
-char guess_delimiter(std::string_view line) {
-  std::array<std::pair<char, std::size_t>, 3> counts = {{{'\t', 0}, {';', 0}, {',', 0}}};
-  bool in_quotes = false;
-  for (const char character : line) {
-    if (character == '"') in_quotes = !in_quotes;
-    if (in_quotes) continue;
-    for (auto& [delimiter, count] : counts) count += character == delimiter ? 1U : 0U;
-  }
-  // At equal counts the comma loses: it may be a decimal comma, which then is refused cell by cell.
-  const auto best = std::max_element(counts.begin(), counts.end(),
-                                     [](const auto& left, const auto& right) { return left.second < right.second; });
-  return best->second > 0 ? best->first : ',';
-}
-
-bool is_blank(std::string_view line) { return line.find_first_not_of(" \t") == std::string_view::npos; }
-
-}  // namespace
+namespace {}  // namespace
 
 CsvRecords::CsvRecords(const std::filesystem::path& path, char delimiter, FileKind kind)
-    : file_(path, kind), delimiter_(delimiter), buffer_(file_.buffer_bytes()) {
+    : CsvRecords(path, CsvForm{.delimiter = delimiter}, kind, false) {}
+
+CsvRecords::CsvRecords(const std::filesystem::path& path, const CsvForm& wish)
+    : CsvRecords(path, wish, FileKind::any, true) {}
+
+CsvRecords::CsvRecords(const std::filesystem::path& path, const CsvForm& form, FileKind kind, bool look)
+    : file_(path, kind), form_(form), buffer_(file_.buffer_bytes()) {
   buffer_size_ = file_.read(buffer_.data(), buffer_.size());
   const std::string_view start(buffer_.data(), buffer_size_);
   if (start.starts_with("\xFF\xFE") || start.starts_with("\xFE\xFF"))
-    file_.fail_at(0, "the text is UTF-16, save it as UTF-8");
+    throw DataError(name() + ": the text is UTF-16, save it as UTF-8" +
+                    help_line("iconv -f UTF-16 -t UTF-8 FILE > NEW.csv"));
   if (start.starts_with(kByteOrderMark)) buffer_used_ = kByteOrderMark.size();
   if (buffer_used_ == buffer_size_) file_.fail_at(0, "the file is empty");
-  if (delimiter_ == 0) {
-    const std::string_view text = start.substr(buffer_used_);
-    const std::size_t first = std::min(text.find_first_not_of("\r\n"), text.size());
-    delimiter_ = guess_delimiter(text.substr(first, text.find_first_of("\r\n", first) - first));
-  }
+  if (!look) return;
+  const std::string_view text = start.substr(buffer_used_);
+  if (const OtherTextFormat other = other_text_format(text, name()); !other.name.empty())
+    throw DataError(name() + ": the table is in the format " + other.name + ", which is not read" +
+                    help_line(other.command));
+  form_ = complete_form(form_, text);
 }
 
 bool CsvRecords::next() {
@@ -52,7 +43,11 @@ bool CsvRecords::next() {
     record_.clear();
     if (!append_line()) return false;
     record_line_ = lines_;
-  } while (is_blank(record_));
+    if (record_line_ == form_.commented_header) record_.erase(0, record_.find_first_not_of(" \t", 1));
+  } while (trimmed(record_).empty() ||
+           (form_.comment != 0 && record_.front() == form_.comment && record_line_ != form_.commented_header));
+  if (form_.wrapped) unwrap(record_);
+  if (form_.blanks) squeeze_blanks(record_);
   if (record_.find('"') == std::string::npos) {
     split_plain();
   } else {
@@ -61,8 +56,15 @@ bool CsvRecords::next() {
   return true;
 }
 
-void CsvRecords::fail_at(std::uint64_t line, const std::string& message) const {
-  throw DataError(file_.name() + ": line " + std::to_string(line) + ": " + message);
+void CsvRecords::fail_at(std::uint64_t line, const std::string& message, const std::string& help) const {
+  throw DataError(name() + ":" + std::to_string(line) + ": " + message + help_line(help));
+}
+
+void CsvRecords::fail_in(std::uint64_t line, std::size_t field, const std::string& message,
+                         const std::string& help) const {
+  const std::optional<TextPlace> place = find_field(name(), form_, line, field);
+  if (!place) fail_at(line, "field " + std::to_string(field + 1) + ": " + message, help);
+  throw DataError(name() + ":" + place->numbers() + ": " + message + excerpt(*place) + help_line(help));
 }
 
 void CsvRecords::fail_for_fields() const {
@@ -81,7 +83,7 @@ bool CsvRecords::append_line() {
     found = true;
     const char* start = buffer_.data() + buffer_used_;
     const std::size_t available = buffer_size_ - buffer_used_;
-    const void* newline = std::memchr(start, '\n', available);
+    const void* newline = std::memchr(start, form_.line_end, available);
     const std::size_t length =
         newline == nullptr ? available : static_cast<std::size_t>(static_cast<const char*>(newline) - start);
     if (record_.size() + length > kMostRecordBytes)
@@ -105,7 +107,7 @@ void CsvRecords::split_plain() {
   const std::string_view record = record_;
   std::size_t start = 0;
   for (;;) {
-    const std::size_t end = record.find(delimiter_, start);
+    const std::size_t end = record.find(form_.delimiter, start);
     if (fields_.size() == kMostFields) fail_for_fields();
     fields_.push_back(record.substr(start, end - start));
     if (end == std::string_view::npos) return;
@@ -123,7 +125,7 @@ void CsvRecords::split_quoted() {
     if (from < record_.size() && record_[from] == '"') {
       read_quoted_field(from, to);
     } else {
-      while (from < record_.size() && record_[from] != delimiter_) {
+      while (from < record_.size() && record_[from] != form_.delimiter) {
         if (record_[from] == '"')
           fail("field " + std::to_string(spans.size() + 1) + " has a quote in the middle; RFC 4180 wants the whole " +
                "field in quotes and the quote doubled");
@@ -153,7 +155,7 @@ void CsvRecords::read_quoted_field(std::size_t& from, std::size_t& to) {
     }
     record_[to++] = character;
   }
-  if (from < record_.size() && record_[from] != delimiter_)
+  if (from < record_.size() && record_[from] != form_.delimiter)
     fail("text follows a closing quote (found " + in_quotes(std::string_view(record_).substr(from, 1)) +
          " where the delimiter should be)");
 }

@@ -101,6 +101,12 @@ Index Dataset::outputs() const {
   return 0;
 }
 
+std::string Dataset::feature_name(Index feature) const {
+  const auto at = static_cast<std::size_t>(feature);
+  return at < feature_names.size() && !feature_names[at].empty() ? feature_names[at]
+                                                                 : "feature " + std::to_string(feature);
+}
+
 std::string_view task_name(Task task) {
   switch (task) {
     case Task::classification:

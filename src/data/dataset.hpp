@@ -32,18 +32,54 @@ struct Samples {
   void prefer_huge_pages();
 };
 
+enum class Fill;
+
+/// What became of the columns of a table.
+struct TableFacts {
+  struct LeftOut {
+    std::string column;
+    std::string why;
+  };
+  /// A column that is several features, or a number in place of a word.
+  struct Encoded {
+    std::string column;
+    std::string how;  ///< one_hot, ordinal
+    std::size_t values = 0;
+  };
+  /// A feature with gaps, and the statistic of the training part that they were filled with.
+  struct Filled {
+    std::string feature;
+    Fill how{};
+    std::uint64_t train = 0;  ///< gaps in each part
+    std::uint64_t test = 0;
+    double value = 0.0;
+  };
+  std::vector<std::string> labels;  ///< the label columns
+  std::vector<LeftOut> left_out;
+  std::vector<Encoded> encoded;
+  std::vector<Filled> filled;
+  std::uint64_t rows_left_out = 0;  ///< for what they lack
+  std::uint64_t unseen = 0;         ///< cells of the test file with a category that the training file does not have
+  std::string row_number;           ///< a feature that looks like one; empty: there is none
+  std::string row_number_setting;   ///< what leaves it out: "data.drop=…"
+};
+
 struct Dataset {
   Task task = Task::classification;
   Samples train;
   Samples test;                            ///< may hold no samples
   std::vector<std::string> class_names;    ///< classification: index → label as the file has it
   std::vector<std::string> feature_names;  ///< as the file has them; empty where it has none
-  Eigen::VectorXd shift;                   ///< normalisation x' = (x − shift) · scale, one number a feature,
-  Eigen::VectorXd scale;                   ///< from the training part alone
-  Eigen::VectorXd target_shift;            ///< regression: training sees t' = (t − shift) · scale, one number an
-  Eigen::VectorXd target_scale;            ///< output, from the training part; empty: t. `targets` hold t
+  std::vector<std::uint64_t> missing;  ///< of each feature: cells of the training part that were filled; empty: none
+  TableFacts table;                    ///< of a table
+  Eigen::VectorXd shift;               ///< normalisation x' = (x − shift) · scale, one number a feature,
+  Eigen::VectorXd scale;               ///< from the training part alone
+  Eigen::VectorXd target_shift;        ///< regression: training sees t' = (t − shift) · scale, one number an
+  Eigen::VectorXd target_scale;        ///< output, from the training part; empty: t. `targets` hold t
 
   [[nodiscard]] Index features() const { return train.features_count(); }
+  /// Its name, or "feature 3" where it has none.
+  [[nodiscard]] std::string feature_name(Index feature) const;
   /// Regression: number of target values a sample; classification: number of classes; reconstruction: of features.
   [[nodiscard]] Index outputs() const;
   /// CRC-32 (zlib's) over the raw features and targets of both parts, training part first.

@@ -18,7 +18,7 @@ constexpr Index kFirstCapacity = 4096;
 
 void GrowingFeatures::add_narrow(double value) {
   const bool in_range = std::abs(value) <= static_cast<double>(std::numeric_limits<float>::max());
-  if (in_range && static_cast<double>(static_cast<float>(value)) == value) {
+  if (std::isnan(value) || (in_range && static_cast<double>(static_cast<float>(value)) == value)) {
     narrow_(0, used_++) = static_cast<float>(value);
     return;
   }
@@ -27,6 +27,16 @@ void GrowingFeatures::add_narrow(double value) {
   narrow_.resize(1, 0);
   is_wide_ = true;
   wide_(0, used_++) = value;
+}
+
+void GrowingFeatures::change(Index first, Index stride, const std::function<double(double)>& to) {
+  for (Index at = first; at < used_; at += stride) {
+    if (is_wide_) {
+      wide_(0, at) = to(wide_(0, at));
+    } else {
+      narrow_(0, at) = static_cast<float>(to(static_cast<double>(narrow_(0, at))));
+    }
+  }
 }
 
 void GrowingFeatures::grow() {

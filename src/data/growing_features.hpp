@@ -1,11 +1,14 @@
 #pragma once
 // A feature matrix whose size is only known when the last value has been read.
 
+#include <functional>
+
 #include "data/elements.hpp"
 
 namespace reluscope {
 
-/// Takes the features sample by sample. Values are kept as float as long as that loses nothing, and become double with
+/// Takes the features sample by sample. Values are kept as float as long as that loses nothing (NaN has no
+/// digits to lose), and become double with
 /// the first one that needs it. Memory grows by realloc, which moves pages instead of copying them.
 class GrowingFeatures {
  public:
@@ -17,6 +20,8 @@ class GrowingFeatures {
       add_narrow(value);
     }
   }
+  /// Puts to(value) for every `stride`-th value from `first` on: a small whole number, or NaN.
+  void change(Index first, Index stride, const std::function<double(double)>& to);
   /// The matrix of `rows` features a sample; the object is empty afterwards.
   FeatureMatrix finish(Index rows);
 

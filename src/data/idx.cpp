@@ -16,15 +16,15 @@
 namespace reluscope {
 namespace {
 
-constexpr std::array<std::pair<unsigned char, ElementType>, 6> kTypeCodes = {{{0x08, ElementType::u8},
-                                                                              {0x09, ElementType::i8},
-                                                                              {0x0B, ElementType::i16},
-                                                                              {0x0C, ElementType::i32},
-                                                                              {0x0D, ElementType::f32},
-                                                                              {0x0E, ElementType::f64}}};
+constexpr std::array<std::pair<unsigned char, ElementType>, 6> kIdxTypes = {{{0x08, ElementType::u8},
+                                                                             {0x09, ElementType::i8},
+                                                                             {0x0B, ElementType::i16},
+                                                                             {0x0C, ElementType::i32},
+                                                                             {0x0D, ElementType::f32},
+                                                                             {0x0E, ElementType::f64}}};
 
 ElementType element_type(const InputFile& file, unsigned char code) {
-  for (const auto& [known, type] : kTypeCodes)
+  for (const auto& [known, type] : kIdxTypes)
     if (known == code) return type;
   file.fail_at(2, "element type " + std::to_string(code) +
                       " is unknown; IDX has 8 (u8), 9 (i8), 11 (i16), 12 (i32), 13 (f32) and 14 (f64)");
@@ -140,7 +140,7 @@ struct OpenedPart {
   }
 };
 
-RawData load(const ParamValues& params, const SourceContext& context) {
+RawData load_idx(const ParamValues& params, const SourceContext& context) {
   OpenedPart train(params, context, "images", "labels");
   std::optional<OpenedPart> test;
   if (has_test_part(params, context.wants_labels)) test.emplace(params, context, "test_images", "test_labels");
@@ -167,7 +167,7 @@ std::uint64_t declared_bytes(const std::filesystem::path& path, std::size_t byte
                             bytes_per_label != 0 ? bytes_per_label : element_bytes_in_memory(header.type));
 }
 
-std::uint64_t estimate(const ParamValues& params, const SourceContext& context) {
+std::uint64_t estimate_idx(const ParamValues& params, const SourceContext& context) {
   // A label is a double while it is read and an int32 for good.
   constexpr std::size_t kLabelBytes = sizeof(double) + sizeof(std::int32_t);
   std::uint64_t bytes = 0;
@@ -200,8 +200,8 @@ SourceEntry idx_source() {
                   unset("test_images", ParamKind::text, "test images; without them test_fraction is split off"),
                   unset("test_labels", ParamKind::text, "test labels")};
   entry.doc = "images and labels in IDX files, as MNIST and Fashion-MNIST come (LeCun, Cortes, Burges)";
-  entry.load = load;
-  entry.estimate_bytes = estimate;
+  entry.load = load_idx;
+  entry.estimate_bytes = estimate_idx;
   entry.test_key = "test_images";
   entry.label_keys = {"labels"};
   return entry;

@@ -21,11 +21,11 @@
 namespace reluscope {
 namespace {
 
-constexpr std::array<std::string_view, 2> kSingleKeys = {"file", "labels"};
-constexpr std::array<std::string_view, 4> kSeparateKeys = {"train", "train_labels", "test", "test_labels"};
+constexpr std::array<std::string_view, 2> kNpyFile = {"file", "labels"};
+constexpr std::array<std::string_view, 4> kNpyFiles = {"train", "train_labels", "test", "test_labels"};
 // Without labels.
-constexpr std::array<std::string_view, 1> kSingleFeatures = {"file"};
-constexpr std::array<std::string_view, 2> kSeparateFeatures = {"train", "test"};
+constexpr std::array<std::string_view, 1> kNpyFeatures = {"file"};
+constexpr std::array<std::string_view, 2> kNpyFeatureFiles = {"train", "test"};
 
 /// stored: samples × the other dimensions with the first running fastest. Returns features × samples, the other
 /// dimensions flattened in C order (the last running fastest).
@@ -45,7 +45,7 @@ Matrix<T> from_fortran_order(const Matrix<T>& stored, std::span<const std::uint6
   return result;
 }
 
-ElementArray read_values(InputFile& file, const NpyHeader& header) {
+ElementArray read_npy_values(InputFile& file, const NpyHeader& header) {
   ElementArray array{header.type, header.shape, {}};
   const std::uint64_t samples = header.shape.empty() ? 1 : header.shape[0];
   const std::uint64_t features = element_count(header.shape, 1);
@@ -64,15 +64,15 @@ ElementArray read_values(InputFile& file, const NpyHeader& header) {
 }
 
 /// A file whose header was read and makes sense. Its values may be many: they come once all headers have been seen.
-struct Opened {
+struct OpenedNpy {
   InputFile file;
   NpyHeader header;
-  explicit Opened(const std::filesystem::path& path) : file(path), header(read_npy_header(file)) {}
+  explicit OpenedNpy(const std::filesystem::path& path) : file(path), header(read_npy_header(file)) {}
 };
 
-Opened open_array(const std::filesystem::path& path, std::string_view needed, std::size_t least_dimensions,
-                  std::size_t most_dimensions) {
-  Opened opened(path);
+OpenedNpy open_array(const std::filesystem::path& path, std::string_view needed, std::size_t least_dimensions,
+                     std::size_t most_dimensions) {
+  OpenedNpy opened(path);
   const auto& [file, header] = opened;
   const std::string found = header.shape.empty() ? "a single number" : "shape " + shape_text(header.shape);
   if (header.shape.size() < least_dimensions || header.shape.size() > most_dimensions)
@@ -82,20 +82,22 @@ Opened open_array(const std::filesystem::path& path, std::string_view needed, st
   return opened;
 }
 
-Opened open_features(const std::filesystem::path& path) { return open_array(path, "samples × features", 2, SIZE_MAX); }
+OpenedNpy open_features(const std::filesystem::path& path) {
+  return open_array(path, "samples × features", 2, SIZE_MAX);
+}
 
-Opened open_targets(const std::filesystem::path& path) {
+OpenedNpy open_targets(const std::filesystem::path& path) {
   return open_array(path, "one label a sample, or samples × outputs,", 1, 2);
 }
 
-ElementArray read_array(Opened opened) {
-  ElementArray array = read_values(opened.file, opened.header);
+ElementArray read_npy_array(OpenedNpy opened) {
+  ElementArray array = read_npy_values(opened.file, opened.header);
   require_finite(array.values, opened.file.name());
   return array;
 }
 
-TargetColumns read_targets(Opened opened) {
-  const ElementArray array = read_array(std::move(opened));
+TargetColumns read_npy_targets(OpenedNpy opened) {
+  const ElementArray array = read_npy_array(std::move(opened));
   const auto outputs = static_cast<Index>(element_count(array.shape, 1));
   TargetColumns columns;
   for (Index output = 0; output < outputs; ++output) columns.emplace_back(row_as_doubles(array.values, output));
@@ -103,8 +105,8 @@ TargetColumns read_targets(Opened opened) {
 }
 
 /// By their headers.
-void require_same_count(const ParamValues& params, std::string_view features_key, const Opened& features,
-                        std::string_view labels_key, const Opened& labels) {
+void require_same_samples(const ParamValues& params, std::string_view features_key, const OpenedNpy& features,
+                          std::string_view labels_key, const OpenedNpy& labels) {
   if (features.header.shape[0] != labels.header.shape[0])
     throw DataError(params.text(features_key) + " (" + std::string(features_key) + ") holds " +
                     std::to_string(features.header.shape[0]) + " samples, but " + params.text(labels_key) + " (" +
@@ -113,36 +115,36 @@ void require_same_count(const ParamValues& params, std::string_view features_key
 }
 
 /// Features and the labels that go with them, where labels are wanted. Headers first: values may be many.
-struct OpenedPart {
-  Opened features;
-  std::optional<Opened> labels;
+struct NpyPart {
+  OpenedNpy features;
+  std::optional<OpenedNpy> labels;
 
-  OpenedPart(const ParamValues& params, const SourceContext& context, std::string_view features_key,
-             std::string_view labels_key)
+  NpyPart(const ParamValues& params, const SourceContext& context, std::string_view features_key,
+          std::string_view labels_key)
       : features(open_features(context.base_directory / params.text(features_key))) {
     if (!context.wants_labels) return;
     labels.emplace(open_targets(context.base_directory / params.text(labels_key)));
-    require_same_count(params, features_key, features, labels_key, *labels);
+    require_same_samples(params, features_key, features, labels_key, *labels);
   }
 };
 
-RawData load(const ParamValues& params, const SourceContext& context) {
+RawData load_npy(const ParamValues& params, const SourceContext& context) {
   const bool labelled = context.wants_labels;
-  const bool single = labelled ? is_single_file(params, "npy", kSingleKeys, kSeparateKeys)
-                               : is_single_file(params, "npy", kSingleFeatures, kSeparateFeatures);
+  const bool single = labelled ? is_single_file(params, "npy", kNpyFile, kNpyFiles)
+                               : is_single_file(params, "npy", kNpyFeatures, kNpyFeatureFiles);
   const std::string_view labels_key = single ? "labels" : "train_labels";
-  OpenedPart train(params, context, single ? "file" : "train", labels_key);
-  std::optional<OpenedPart> test;
+  NpyPart train(params, context, single ? "file" : "train", labels_key);
+  std::optional<NpyPart> test;
   if (!single) test.emplace(params, context, "test", "test_labels");
 
   RawData data;
   TargetColumns targets;
   std::optional<TargetColumns> test_targets;
-  if (labelled) targets = read_targets(std::move(*train.labels));
-  data.train.features = read_array(std::move(train.features)).values;
+  if (labelled) targets = read_npy_targets(std::move(*train.labels));
+  data.train.features = read_npy_array(std::move(train.features)).values;
   if (test) {
-    if (labelled) test_targets = read_targets(std::move(*test->labels));
-    data.test.emplace().features = read_array(std::move(test->features)).values;
+    if (labelled) test_targets = read_npy_targets(std::move(*test->labels));
+    data.test.emplace().features = read_npy_array(std::move(test->features)).values;
   }
   if (test_targets && test_targets->size() != targets.size())
     throw DataError(params.text("test_labels") + " (test_labels) holds " + std::to_string(test_targets->size()) +
@@ -153,7 +155,7 @@ RawData load(const ParamValues& params, const SourceContext& context) {
   return data;
 }
 
-std::uint64_t estimate(const ParamValues& params, const SourceContext& context) {
+std::uint64_t estimate_npy(const ParamValues& params, const SourceContext& context) {
   // A label or target is a double on its way from the file's type to what is kept: an int32 or a double.
   constexpr std::size_t kTargetBytes = 2 * sizeof(double);
   std::uint64_t bytes = 0;
@@ -179,7 +181,7 @@ std::uint64_t estimate(const ParamValues& params, const SourceContext& context) 
 
 ElementArray read_npy(const std::filesystem::path& path) {
   InputFile file(path);
-  return read_values(file, read_npy_header(file));
+  return read_npy_values(file, read_npy_header(file));
 }
 
 SourceEntry npy_source() {
@@ -193,8 +195,8 @@ SourceEntry npy_source() {
                   unset("test_labels", ParamKind::text, "test labels"),
                   task_param()};
   entry.doc = "NumPy arrays (numpy.save), plain or gzip";
-  entry.load = load;
-  entry.estimate_bytes = estimate;
+  entry.load = load_npy;
+  entry.estimate_bytes = estimate_npy;
   entry.test_key = "test";
   return entry;
 }

@@ -145,6 +145,7 @@ Dataset load_dataset(const DataSpec& spec, std::uint64_t seed) {
   dataset.train = std::move(raw.train);
   dataset.class_names = std::move(raw.class_names);
   dataset.feature_names = std::move(raw.feature_names);
+  dataset.table = std::move(raw.table);
   if (spec.limit && *spec.limit < dataset.train.count()) truncate(dataset.train, static_cast<Index>(*spec.limit));
   if (raw.test) {
     dataset.test = std::move(*raw.test);
@@ -154,6 +155,7 @@ Dataset load_dataset(const DataSpec& spec, std::uint64_t seed) {
   } else {
     dataset.test = split_off_test(dataset.train, spec.test_fraction, seed);
   }
+  fill_missing(dataset, raw.fills);
   set_normalization(dataset, spec.normalize);
   if (spec.scale_targets && dataset.task == Task::regression) set_target_normalization(dataset);
   dataset.train.prefer_huge_pages();

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "data/dataset.hpp"
+#include "data/filling.hpp"
 #include "util/param.hpp"
 
 namespace reluscope {
@@ -20,6 +21,8 @@ struct RawData {
   std::optional<Samples> test;             ///< given by a separate test file; otherwise split off
   std::vector<std::string> class_names;    ///< classification
   std::vector<std::string> feature_names;  ///< where the file has names
+  std::vector<Fill> fills;                 ///< of each feature, where some are missing (NaN); else empty
+  TableFacts table;                        ///< of a table
 };
 
 /// What a source may need besides its own parameters.

@@ -1,14 +1,13 @@
 #include "data/targets.hpp"
 
 #include <algorithm>
-#include <array>
-#include <charconv>
 #include <cmath>
 #include <unordered_set>
 #include <utility>
 
 #include "data/input_file.hpp"
 #include "util/error.hpp"
+#include "util/excerpt.hpp"
 #include "util/format.hpp"
 
 namespace reluscope {
@@ -35,6 +34,25 @@ std::vector<double> distinct_numbers(const TargetColumn& train, const TargetColu
   return values;
 }
 
+/// Texts that are all numbers, some of them with a decimal comma or a thousands separator, are no classes.
+void refuse_other_numbers(const TargetColumn& column) {
+  std::uint32_t formats = ~0U;
+  std::size_t others = 0;
+  for (const std::string& text : column.texts()) {
+    const std::uint32_t here = other_formats(text);
+    others += here != 0 ? 1U : 0U;
+    if (here == 0 && !parse_number(text)) return;
+    formats &= here != 0 ? here : formats_of_plain(text);
+  }
+  if (others == 0) return;
+  std::vector<std::string> settings;
+  for (const NumberFormat& format : likely_formats(formats)) settings.push_back(format_settings(format));
+  settings.emplace_back("data.task=classification if they are classes all the same");
+  throw DataError(column.first_text_place() + ": the " + std::to_string(column.texts().size()) +
+                  " different labels look like numbers with a comma or a separator, not like classes" +
+                  help_line(joined(settings, ", or ")));
+}
+
 Task guess_task(const TargetColumns& train, const TargetColumns* test, const std::string& name) {
   if (train.size() != 1) return Task::regression;
   const TargetColumn& column = train.front();
@@ -43,12 +61,13 @@ Task guess_task(const TargetColumns& train, const TargetColumns* test, const std
     if (part == nullptr || part->numeric()) continue;
     if (part->has_fraction())
       throw DataError(part->first_text_place() + ": the text stands among labels that are numbers with a fraction; " +
-                      "correct the cell, or set task to \"classification\" if every label is a class of its own");
+                      "correct the cell" + help_line("data.task=classification, if every label is a class of its own"));
+    refuse_other_numbers(*part);
     return Task::classification;
   }
   if (test_column != nullptr && !test_column->numeric()) return Task::classification;
 
-  const std::size_t few = std::max(kFewClasses, std::min(kManyClasses, column.count() / kSamplesPerClass));
+  const std::size_t few = most_classes_of_numbers(column.count());
   const std::vector<double> values = distinct_numbers(column, test_column, few);
   if (values.empty()) throw DataError(name + ": holds no samples");
   const bool whole = std::all_of(values.begin(), values.end(), [](double value) { return value == std::floor(value); });
@@ -117,15 +136,32 @@ void assign_values(const TargetColumns& columns, Samples& part, const std::strin
   }
 }
 
+/// A 1 in one of the columns of each sample, and 0 in the others.
+bool is_one_hot(const TargetColumns& columns) {
+  std::vector<int> ones(columns.front().count());
+  for (const TargetColumn& column : columns) {
+    if (!column.numeric()) return false;
+    for (std::size_t sample = 0; sample < ones.size(); ++sample) {
+      const double value = column.numbers()[sample];
+      if (value != 0.0 && value != 1.0) return false;
+      ones[sample] += value == 1.0 ? 1 : 0;
+    }
+  }
+  return std::all_of(ones.begin(), ones.end(), [](int count) { return count == 1; });
+}
+
+std::vector<std::int32_t> classes_of_one_hot(const TargetColumns& columns) {
+  std::vector<std::int32_t> labels(columns.front().count());
+  for (std::size_t output = 0; output < columns.size(); ++output)
+    for (std::size_t sample = 0; sample < labels.size(); ++sample)
+      if (columns[output].numbers()[sample] == 1.0) labels[sample] = static_cast<std::int32_t>(output);
+  return labels;
+}
+
 }  // namespace
 
-void TargetColumn::add(std::string_view cell, const std::function<std::string()>& place) {
+void TargetColumn::add(std::string_view cell, std::optional<double> number, const std::function<std::string()>& place) {
   const std::string_view content = trimmed(cell);
-  if (is_missing(content))
-    throw DataError(place() + ": the label is missing (found " + in_quotes(content) + "); drop the row or fill it in");
-  const std::optional<double> number = parse_number(content);
-  if (number && !std::isfinite(*number))
-    throw DataError(place() + ": the label " + in_quotes(content) + " is not a finite number");
   has_fraction_ = has_fraction_ || (number && *number != std::floor(*number));
   if (number && numeric_) {
     numbers_.push_back(*number);
@@ -143,15 +179,16 @@ void TargetColumn::to_texts() {
   numbers_ = {};
 }
 
-void TargetColumn::add_text(std::string text, const std::function<std::string()>& place) {
-  const auto [entry, is_new] = index_.try_emplace(std::move(text), static_cast<std::int32_t>(texts_.size()));
-  if (is_new) {
-    texts_.push_back(entry->first);
-    if (texts_.size() > kMaxClasses)
-      throw DataError(place() + ": more than " + std::to_string(kMaxClasses) +
-                      " different labels, and some are text: is this the right label column?");
-  }
-  ids_.push_back(entry->second);
+void TargetColumn::add_text(const std::string& text, const std::function<std::string()>& place) {
+  ids_.push_back(texts_.id_of(text));
+  if (texts_.size() > kMaxClasses)
+    throw DataError(place() + ": more than " + std::to_string(kMaxClasses) +
+                    " different labels, and some are text: is this the right label column?" +
+                    help_line("data.label_column=COLUMN"));
+}
+
+std::size_t most_classes_of_numbers(std::size_t samples) {
+  return std::max(kFewClasses, std::min(kManyClasses, samples / kSamplesPerClass));
 }
 
 std::optional<Task> parse_task(const std::string& word) {
@@ -175,47 +212,22 @@ void assign_targets(RawData& data, std::optional<Task> task, TargetColumns train
     if (test) assign_values(*test, data.test.value(), name);
     return;
   }
+  if (train.size() > 1 && is_one_hot(train) && (!test || is_one_hot(*test))) {
+    data.train.labels = classes_of_one_hot(train);
+    if (test) data.test->labels = classes_of_one_hot(*test);
+    for (std::size_t output = 0; output < train.size(); ++output) data.class_names.push_back(std::to_string(output));
+    return;
+  }
   if (train.size() != 1)
     throw DataError(name + ": " + std::to_string(train.size()) +
-                    " label columns were named, but classification has one; several are for regression");
+                    " label columns were named, but classification has one, or several that are one-hot; others are "
+                    "for regression");
   TargetColumn* test_column = test ? &test->front() : nullptr;
   if (train.front().numeric() && (test_column == nullptr || test_column->numeric())) {
     assign_numeric_classes(data, train.front(), test_column, name);
   } else {
     assign_text_classes(data, train.front(), test_column, name);
   }
-}
-
-std::string_view trimmed(std::string_view text) {
-  constexpr std::string_view kBlanks = " \t\r\n";
-  const std::size_t first = text.find_first_not_of(kBlanks);
-  if (first == std::string_view::npos) return {};
-  return text.substr(first, text.find_last_not_of(kBlanks) - first + 1);
-}
-
-std::optional<double> parse_number(std::string_view text) {
-  text = trimmed(text);
-  if (text.size() > 1 && text[0] == '+' && text[1] != '-') text.remove_prefix(1);
-  double value = 0;
-  const char* end = text.data() + text.size();
-  const auto [stop, error] = std::from_chars(text.data(), end, value);
-  if (error != std::errc{} || stop != end) return std::nullopt;
-  return value;
-}
-
-bool is_missing(std::string_view text) {
-  constexpr std::array<std::string_view, 6> kWords = {"?", "na", "n/a", "null", "none", "-"};
-  if (text.empty()) return true;
-  return std::any_of(kWords.begin(), kWords.end(), [&](std::string_view word) {
-    return std::equal(text.begin(), text.end(), word.begin(), word.end(), [](char left, char right) {
-      return (left >= 'A' && left <= 'Z' ? left - 'A' + 'a' : left) == right;
-    });
-  });
-}
-
-std::string number_text(double value) {
-  const bool is_whole = value == std::floor(value) && std::abs(value) < 1e15;
-  return is_whole ? std::to_string(static_cast<std::int64_t>(value)) : format_number(value);
 }
 
 }  // namespace reluscope

@@ -6,10 +6,11 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <utility>
 #include <vector>
 
+#include "data/categories.hpp"
+#include "data/cells.hpp"
 #include "data/sources.hpp"
 
 namespace reluscope {
@@ -23,15 +24,15 @@ class TargetColumn {
   TargetColumn() = default;
   explicit TargetColumn(std::vector<double> numbers) : numbers_(std::move(numbers)) {}
 
-  /// `place` makes the cell's name for a message. Throws DataError for an empty cell, a missing-value mark or a number
-  /// that is not finite, and for more than kMaxClasses different texts.
-  void add(std::string_view cell, const std::function<std::string()>& place);
+  /// A cell that is not missing; `number`, a finite one, where it is one. `place` makes the cell's name for a message.
+  /// Throws DataError for more than kMaxClasses different texts.
+  void add(std::string_view cell, std::optional<double> number, const std::function<std::string()>& place);
 
   [[nodiscard]] std::size_t count() const { return numeric_ ? numbers_.size() : ids_.size(); }
   [[nodiscard]] bool numeric() const { return numeric_; }
   [[nodiscard]] const std::vector<double>& numbers() const { return numbers_; }  ///< when numeric
   [[nodiscard]] const std::vector<std::int32_t>& ids() const { return ids_; }    ///< else: index into `texts`
-  [[nodiscard]] const std::vector<std::string>& texts() const { return texts_; }
+  [[nodiscard]] const std::vector<std::string>& texts() const { return texts_.texts(); }
   [[nodiscard]] bool has_fraction() const { return has_fraction_; }  ///< some cell is a number that is not whole
   [[nodiscard]] const std::string& first_text_place() const { return first_text_place_; }
 
@@ -39,14 +40,13 @@ class TargetColumn {
   void to_texts();
 
  private:
-  void add_text(std::string text, const std::function<std::string()>& place);
+  void add_text(const std::string& text, const std::function<std::string()>& place);
   bool numeric_ = true;
   bool has_fraction_ = false;
   std::string first_text_place_;
   std::vector<double> numbers_;
   std::vector<std::int32_t> ids_;
-  std::vector<std::string> texts_;
-  std::unordered_map<std::string, std::int32_t> index_;
+  Categories texts_;
 };
 
 /// The columns of one part; classification has exactly one.
@@ -57,21 +57,14 @@ std::optional<Task> parse_task(const std::string& word);
 /// The parameter `task`, the same for every file format.
 Param task_param();
 
+/// As many different whole numbers are taken for classes by `task: auto`.
+std::size_t most_classes_of_numbers(std::size_t samples);
+
 /// Fills `data`'s task, class names, and the labels or targets of its parts. Classes are the different labels of both
 /// parts, sorted as numbers where all are numbers, else lexicographically.
 /// Auto is classification for texts, and for one column of whole numbers with few different values: at most 20, or up
 /// to 100 where each occurs ten times on average. `name` is the file in messages. Throws DataError.
 void assign_targets(RawData& data, std::optional<Task> task, TargetColumns train, std::optional<TargetColumns> test,
                     const std::string& name);
-
-/// A finite or non-finite decimal number that fills all of `text` but blanks around it; nothing else is one.
-/// Independent of the locale.
-std::optional<double> parse_number(std::string_view text);
-/// `text` without the blanks around it.
-std::string_view trimmed(std::string_view text);
-/// Empty, or one of the words by which missing values are marked (?, NA, N/A, null, none, -; any case).
-bool is_missing(std::string_view text);
-/// The shortest decimal text that reads back as `value`; whole numbers without an exponent.
-std::string number_text(double value);
 
 }  // namespace reluscope

@@ -41,6 +41,7 @@ struct Param {
   std::vector<std::string> allowed;  ///< text: the permitted words; empty permits any
   std::size_t count = 0;             ///< numbers: the exact length; 0 permits any
   bool integer_too = false;          ///< text: an integer stands for its digits
+  bool list_too = false;             ///< text: a list of texts and integers stands for them with commas between
   bool optional = false;             ///< null is permitted
   bool required = false;             ///< there is no default, the user must say
 
@@ -73,6 +74,12 @@ struct Param {
   }
   Param or_integer() && {
     integer_too = true;
+    return std::move(*this);
+  }
+  /// An integer, or a list of texts and integers, for names of columns.
+  Param or_list() && {
+    integer_too = true;
+    list_too = true;
     return std::move(*this);
   }
   Param or_null() && {

@@ -86,7 +86,7 @@ TEST_CASE("bad usage: what is there instead") {
   write_file(place.path() / "layers.csv", "step,layer,name,delta_rms\n0,1,fc1,half\n");
   const auto bad = place.shell("$R diagnose layers.csv");
   CHECK(bad.exit_code == 2);
-  CHECK(contains(bad.err, "layers.csv: line 2: column 'delta_rms': found 'half'"));
+  CHECK(contains(bad.err, "layers.csv:2: column 'delta_rms': found 'half'"));
   CHECK(place.shell("$R diagnose nowhere").exit_code == 2);
   write_file(place.path() / "layers.csv", "step,layer,name,delta_rms\n0,1,fc1,1\n");
   const auto rule = place.shell("$R diagnose layers.csv dying-unit.fraction=0.5");

@@ -94,7 +94,7 @@ TEST_CASE("text in the label column alone is not taken for a header, unless numb
   CHECK(load_csv("1,2,cat\n3,4,dog\n").train.count() == 2);
   CHECK(load_csv("0,1,label\n3,4,7\n5,6,8\n").train.count() == 2);
   check_message(csv_error("a,b,label\n1,2,0\n", {{"header", ParamValue(false)}}),
-                {"line 1", "column 1", "\"a\"", "not a number"});
+                {":1:1: ", "column 0", "\"a\"", "not a number"});
 }
 
 TEST_CASE("CSV classes are sorted as numbers where all are numbers, else as text") {
@@ -172,9 +172,9 @@ TEST_CASE("separate CSV training and test files share their classes") {
 
   directory.write("test.csv", "1,2,3,dog\n");
   check_message(data_error([&] { load_raw_data("csv", files, directory.path()); }),
-                {"test.csv", "3 feature columns", "train.csv has 2"});
+                {"test.csv", "3 feature columns", "train.csv there are 2"});
   directory.write("test.csv", "b,a,y\n5,6,dog\n");
-  check_message(data_error([&] { load_raw_data("csv", files, directory.path()); }), {"column 1", "\"b\"", "\"a\""});
+  check_message(data_error([&] { load_raw_data("csv", files, directory.path()); }), {"column 0", "\"b\"", "\"a\""});
 }
 
 TEST_CASE("CSV files are named as one file or as two, not both and not half") {
@@ -186,36 +186,51 @@ TEST_CASE("CSV files are named as one file or as two, not both and not half") {
                 {"not both"});
 }
 
-TEST_CASE("CSV faults are named with line and column") {
-  check_message(csv_error("1,2,0\n3,4\n"), {"table.csv: line 2", "found 2 field(s)", "have 3"});
-  check_message(csv_error("1,2,0\n3,4,1,9\n"), {"line 2", "found 4 field(s)"});
-  check_message(csv_error("a,b,y\n1,2,0\n\n3,nan,1\n"), {"line 4", "column 2 \"b\"", "\"nan\"", "finite"});
-  check_message(csv_error("1,2,0\n-inf,2,1\n"), {"line 2", "column 1", "finite"});
-  check_message(csv_error("1,2,0\n3,,1\n"), {"line 2", "column 2", "missing"});
-  check_message(csv_error("?,2,0\n3,4,1\n"), {"line 1", "column 1", "\"?\""});
-  check_message(csv_error("1,2,0\n3,4x,1\n"), {"line 2", "column 2", "\"4x\"", "not a number"});
-  check_message(csv_error("1;2,5;0\n3;4;1\n"), {"line 1", "\"2,5\"", "decimal point"});
-  check_message(csv_error("1,2,0\n3,4,\n"), {"line 2", "column 3", "label is missing"});
-  check_message(csv_error("1,2,0\n3,4,nan\n"), {"line 2", "column 3", "not a finite number"});
-  check_message(csv_error("1,2,0.5\n3,4,1.5\n5,6,abc\n"), {"line 3", "column 3", "\"abc\"", "fraction"});
-  check_message(csv_error("1,2,0.5\n3,4,abc\n", kRegression), {"line 2", "column 3", "\"abc\"", "regression"});
-  check_message(csv_error("1,2,0\n3,1e999,0\n"), {"line 2", "column 2", "1e999"});
-  check_message(csv_error(std::string("1,2,0\n3,\0\x01,0\n", 13)), {"line 2", "\\x00\\x01"});
+TEST_CASE("CSV faults are named with line and column, and shown") {
+  check_message(csv_error("1,2,0\n3,4\n"), {"table.csv:2:4: found 2 fields", "have 3", "\n  2 | 3,4\n    |    ^"});
+  check_message(csv_error("1,2,0\n3,4,1,9\n"), {":2:7: found 4 fields", "\n    |       ^"});
+  check_message(csv_error("a,b,y\n1,2,0\n\n3,nan,1\n"),
+                {":4:3: ", "column b", "missing, or not finite", "\n  4 | 3,nan,1"});
+  check_message(csv_error("1,2,0\n-inf,2,1\n"), {":2:1: ", "column 0, from 0", "finite"});
+  check_message(csv_error("1,2,0\n3,,1\n"), {":2:3: ", "column 1", "missing", "help: data.missing=median"});
+  check_message(csv_error("?,2,0\n3,4,1\n"), {":1:1: ", "column 0"});
+  check_message(csv_error("1,2,0\n3,4x,1\n"), {":2:3: \"4x\" is not a number", "column 1", "    |   ^^"});
+  check_message(csv_error("1;2,5;0\n3;4;1\n"), {":1:3: \"2,5\"", "help: data.decimal=','"});
+  check_message(csv_error("1;1.234,5;0\n3;4;1\n"), {"help: data.decimal=',' data.thousands='.'"});
+  check_message(csv_error("1,2,0\n3,4,\n"), {":2:5: ", "column 2", "missing", "help: data.missing=drop_rows"});
+  check_message(csv_error("1,2,0\n3,4,nan\n"), {":2:5: ", "column 2"});
+  check_message(csv_error("1,2,0.5\n3,4,1.5\n5,6,abc\n"), {":3: ", "column 2", "\"abc\"", "fraction"});
+  check_message(csv_error("1,2,0.5\n3,4,abc\n", kRegression), {":2: ", "column 2", "\"abc\"", "regression"});
+  check_message(csv_error("1,2,0\n3,1e999,0\n"), {":2:3: ", "column 1", "1e999"});
+  check_message(csv_error(std::string("1,2,0\n3,\0\x01,0\n", 13)), {":2:3: ", "\\x00\\x01"});
+}
+
+TEST_CASE("the place of a CSV fault is that of the cell in its line, whatever stands before it") {
+  check_message(csv_error("a,b,y\n\"1, or so\",x,0\n"), {":2:1: "});
+  check_message(csv_error("a,b,y\n1,2,0\n\"3\",oops,0\n"), {":3:5: \"oops\"", "\n  3 | \"3\",oops,0\n    |     ^^^^"});
+  check_message(csv_error("a  b  y\n1  oops  0\n2 3 1\n"), {":2:4: \"oops\"", "\n    |    ^^^^"});
+  check_message(csv_error("a,b,y\n# one\n1,oops,0\n2,3,1\n"), {":3:3: \"oops\""});
+  check_message(csv_error("\xEF\xBB\xBF"
+                          "1,2,0\nä,1,0\n"),
+                {":2:1: ", "\n  2 | ä,1,0\n    | ^"});
+  check_message(csv_error("a,b,y\r1,oops,0\r2,3,1\r"), {":2:3: \"oops\"", "\n  2 | 1,oops,0\n"});
+  check_message(csv_error("a,b,y\n\"1\n\",2,0\n3,oops,1\n"), {":4:3: \"oops\""});
+  check_message(csv_error(gzipped("a,b,y\n1,oops,0\n2,3,1\n")), {":2:3: \"oops\""});
 }
 
 TEST_CASE("CSV quoting faults are named with the line") {
-  check_message(csv_error("1,2,0\n3,\"4,1\n5,6,0\n"), {"line 2", "never closed"});
-  check_message(csv_error("1,2,0\n3,4\"5,1\n"), {"line 2", "field 2", "quote in the middle"});
-  check_message(csv_error("1,2,0\n3,\"4\"5,1\n"), {"line 2", "closing quote"});
+  check_message(csv_error("1,2,0\n3,\"4,1\n5,6,0\n"), {":2: ", "never closed"});
+  check_message(csv_error("1,2,0\n3,4\"5,1\n"), {":2: ", "field 2", "quote in the middle"});
+  check_message(csv_error("1,2,0\n3,\"4\"5,1\n"), {":2: ", "closing quote"});
 }
 
 TEST_CASE("CSV files without any sample are refused") {
   check_message(csv_error(""), {"table.csv", "empty"});
   check_message(csv_error("\xEF\xBB\xBF"), {"empty"});
   check_message(csv_error("\n \n\r\n"), {"nothing but blank lines"});
-  check_message(csv_error("a,b,y\n"), {"line 1", "no sample"});
-  check_message(csv_error("a,b,y\n", {{"header", ParamValue(true)}}), {"line 1", "no sample"});
-  check_message(csv_error("1\n2\n"), {"line 1", "1 column(s)", "at least one feature"});
+  check_message(csv_error("a,b,y\n"), {":1: ", "no sample"});
+  check_message(csv_error("a,b,y\n", {{"header", ParamValue(true)}}), {":1: ", "no sample"});
+  check_message(csv_error("1\n2\n"), {":1: ", "1 column;", "at least one feature"});
   check_message(csv_error(std::string("\xFF\xFE"
                                       "1\0,\0",
                                       6)),
@@ -224,15 +239,16 @@ TEST_CASE("CSV files without any sample are refused") {
 
 TEST_CASE("CSV label columns that are not there are refused with those that are") {
   check_message(csv_error("a,b,y\n1,2,0\n", {{"label_column", text_value("z")}}),
-                {"\"z\"", "-3 to 2", "\"a\", \"b\", \"y\""});
-  check_message(csv_error("1,2,0\n3,4,1\n", {{"label_column", text_value("3")}}), {"\"3\"", "-3 to 2", "no header"});
+                {"data.label_column", "\"z\"", "\"a\", \"b\", \"y\""});
+  check_message(csv_error("1,2,0\n3,4,1\n", {{"label_column", text_value("3")}}),
+                {"\"3\"", "-3 to 2", "no header with names", "help: data.header=true"});
   check_message(csv_error("a,a,y\n1,2,0\n", {{"label_column", text_value("a")}}), {"two columns", "\"a\""});
 }
 
 TEST_CASE("a gzip CSV file cut off at any byte is refused") {
   const std::string packed = gzipped("1,2,0\n3,4,1\n5,6,0\n");
   for (std::size_t length = 0; length < packed.size(); ++length)
-    CHECK(contains(csv_error(packed.substr(0, length)), "table.csv: "));
+    CHECK(contains(csv_error(packed.substr(0, length)), "table.csv:"));
 }
 
 TEST_CASE("members of a gzip file are read one after the other; what else follows is refused") {

@@ -84,13 +84,13 @@ TEST_CASE("a wrong cell is named with its line, its column and what would be rig
   for (const std::string wrong :
        {"one", "-1", "1.5", "9007199254740993", "9223372036854775807", "-9223372036854775808"})
     CHECK(message_of("step,layer,delta_rms\n0,1,0.5\n1," + wrong + ",0.5\n")
-              .find("line 3: column 'layer': found '" + wrong + "', expected a whole number from 0 to 2^53") !=
+              .find(":3: column 'layer': found '" + wrong + "', expected a whole number from 0 to 2^53") !=
           std::string::npos);
   CHECK(message_of("step,layer,delta_rms\n0,9007199254740992,0.5\n").empty());
   CHECK(message_of("step,layer,delta_rms\n0,1,half\n").find("column 'delta_rms'") != std::string::npos);
   CHECK(message_of("step,layer,delta_rms\n0,1\n").find("found 2 cells, expected 3") != std::string::npos);
   CHECK(message_of("step,layer,role\n0,1,middle\n")
-            .find("line 2: column 'role': found 'middle', expected hidden, output or nothing") != std::string::npos);
+            .find(":2: column 'role': found 'middle', expected hidden, output or nothing") != std::string::npos);
   CHECK(message_of("a,b\n1,2\n").find("none of the columns is known") != std::string::npos);
 }
 

@@ -1,0 +1,388 @@
+#include "config/table_config.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+#include "config/layout.hpp"
+#include "config/load.hpp"
+#include "data/csv.hpp"
+#include "data/table_guess.hpp"
+#include "util/error.hpp"
+#include "util/excerpt.hpp"
+#include "util/format.hpp"
+
+namespace reluscope {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::size_t kMostListed = 8;
+
+std::string quoted(const std::string& text) {
+  std::string json;
+  append_json_string(json, text);
+  return json;
+}
+
+/// "a, b, c and 5 more"
+std::string listed(const std::vector<std::string>& words) {
+  const std::size_t shown = std::min(kMostListed, words.size());
+  std::string text = joined(std::span(words).first(shown));
+  return words.size() > shown ? text + " and " + std::to_string(words.size() - shown) + " more" : text;
+}
+
+std::string counted(std::uint64_t count, const std::string& one) {
+  return std::to_string(count) + " " + one + (count == 1 ? "" : "s");
+}
+
+/// What the settings say of a table, each kept as it was given.
+struct Settings {
+  CsvOptions options;
+  ParamValues given;  ///< of the csv kind
+
+  explicit Settings(const TableWish& wish) {
+    std::vector<std::string> overrides(wish.settings.begin(), wish.settings.end());
+    if (!wish.label.empty()) overrides.push_back("data.label_column=" + wish.label);
+    const std::string stub = R"({"data": {"kind": "csv", "file": )" + quoted(wish.file.string()) +
+                             R"(}, "network": {"layers": [{"units": 1}]}})";
+    const ExperimentSpec spec = parse_experiment(stub, "the settings", ".", overrides);
+    given = spec.data.source.params;
+    options = csv_options(given, true);
+  }
+};
+
+class ConfigWriter {
+ public:
+  ConfigWriter(const TableWish& wish, Settings settings, TableProfile table, TableGuess guess)
+      : wish_(wish), settings_(std::move(settings)), table_(std::move(table)), guess_(std::move(guess)) {}
+
+  TableConfig write() {
+    choose_label();
+    choose_columns();
+    choose_missing();
+    choose_scaling();
+    TableConfig config;
+    config.name = experiment_name(wish_.file);
+    config.text = document(config.name);
+    config.choices = std::move(choices_);
+    return config;
+  }
+
+ private:
+  struct Line {
+    std::string comment;  ///< above the key; empty: none
+    std::string key;
+    std::string value;  ///< JSON
+  };
+
+  [[nodiscard]] const ColumnProfile& column(std::size_t at) const { return table_.columns[at]; }
+  /// As a config names it.
+  [[nodiscard]] std::string reference(std::size_t at) const {
+    CsvLayout layout;
+    layout.header = table_.header();
+    return layout.reference_to(at);
+  }
+  /// For a sentence.
+  [[nodiscard]] std::string name(std::size_t at) const {
+    return table_.has_header && !column(at).name.empty() ? printable(column(at).name) : "column " + std::to_string(at);
+  }
+  [[nodiscard]] std::string name_or_number(std::size_t at) const {
+    const std::string word = reference(at);
+    const bool is_number = !word.empty() && word.find_first_not_of("0123456789") == std::string::npos;
+    return is_number ? word : quoted(column(at).name);
+  }
+  [[nodiscard]] bool is_given(const char* key) const { return !settings_.given.is_null(key); }
+  void say(const std::string& sentence) { choices_.push_back(sentence); }
+  void add(const std::string& comment, const std::string& key, const std::string& value) {
+    data_.push_back({comment, key, value});
+  }
+  [[noreturn]] void fail(const std::string& message, const std::string& help) const {
+    throw DataError(wish_.file.string() + ": " + message + help_line(help));
+  }
+
+  void choose_label() {
+    if (!guess_.label) {
+      std::vector<std::string> candidates;
+      std::vector<std::string> help;
+      for (const std::size_t at : guess_.label_candidates) {
+        candidates.push_back(name(at) + " (" +
+                             (guess_.columns[at].why.empty() ? column(at).type() : guess_.columns[at].why) + ")");
+        if (help.size() < kMostListed) help.push_back(setting("--label", reference(at)));
+      }
+      fail("which column is the label? " +
+               (candidates.empty() ? "No column looks like one" : "It may be " + listed(candidates)),
+           help.empty() ? "--label=COLUMN" : joined(help, ", or "));
+    }
+    const std::size_t label = *guess_.label;
+    if (column(label).filled() == 0) fail("the label " + name(label) + " holds nothing", "--label=COLUMN");
+    if (column(label).distinct == 1)
+      fail("the label " + name(label) + " has the same value in every row: there is nothing to learn",
+           "--label=COLUMN");
+    if (settings_.given.text("task") != "regression") classes_ = classes_of(column(label));
+    if (settings_.given.text("task") == "classification" && !classes_) classes_ = column(label).values;
+    if (classes_ && (classes_->empty() || (classes_->size() > 20 && 2 * classes_->size() > table_.rows)))
+      fail("the label " + name(label) + " has " + std::to_string(column(label).distinct) + " different values in " +
+               counted(table_.rows, "row") + ": these are no classes",
+           "--label=COLUMN");
+    std::string what =
+        classes_ ? std::to_string(classes_->size()) + " classes"
+                 : "numbers from " + format_short(column(label).min) + " to " + format_short(column(label).max);
+    if (classes_) {
+      std::vector<std::string> counts;
+      for (const auto& [text, count] : *classes_) counts.push_back(printable(text) + " " + std::to_string(count));
+      what += ": " + listed(counts);
+    }
+    say("label: " + name(label) + " (" + guess_.why_label + "), " + what);
+    add(what, "label_column", name_or_number(label));
+    if (settings_.given.text("task") != "auto") add("", "task", quoted(settings_.given.text("task")));
+  }
+
+  void choose_columns() {
+    std::vector<std::string> dropped;
+    std::vector<std::string> why;
+    std::vector<std::string> categories;
+    std::vector<std::string> said;
+    // What the user has said of columns comes before guesses.
+    const auto speaks_of = [&](std::size_t at) {
+      for (const std::string* list : {&settings_.options.drop, &settings_.options.categorical,
+                                      &settings_.options.ordinal, &settings_.options.dates, &settings_.options.columns})
+        if (has_word(*list, at)) return true;
+      return is_given("columns");
+    };
+    features_ = 0;
+    for (std::size_t at = 0; at < table_.columns.size(); ++at) {
+      const ColumnGuess& one = guess_.columns[at];
+      if (one.use == ColumnUse::label) continue;
+      const bool spoken_of = speaks_of(at);
+      if (spoken_of && is_left_out(at)) continue;
+      if (!spoken_of && !one.is_feature()) {
+        dropped.push_back(name_or_number(at));
+        why.push_back(name(at) + " (" + one.why + ")");
+        left_out_.push_back(at);
+        continue;
+      }
+      const bool is_category = one.use == ColumnUse::category;
+      features_ += is_category ? column(at).distinct : 1;
+      if (!is_category || spoken_of) continue;
+      categories.push_back(name_or_number(at));
+      said.push_back(name(at) + " (" + std::to_string(column(at).distinct) + ")");
+    }
+    if (features_ == 0)
+      fail("no column is left as a feature beside the label" + (why.empty() ? "" : "; left out: " + listed(why)),
+           why.empty() ? "" : setting("data.columns", reference(left_out_.front())) + " keeps one");
+    add_list("drop", settings_.options.drop, dropped, why.empty() ? "" : "Left out: " + listed(why));
+    if (!why.empty()) say("left out: " + listed(why));
+    if (settings_.options.categorical == "auto") {
+      add("", "categorical", "\"auto\"");
+    } else {
+      add_list("categorical", settings_.options.categorical, categories,
+               said.empty() ? "" : "Words become a feature of 0 or 1 for each value: " + listed(said));
+    }
+    if (!said.empty()) say("words, a feature for each value: " + listed(said));
+    for (const char* key : {"columns", "ordinal", "dates"})
+      if (is_given(key)) add("", key, quoted(settings_.given.text(key)));
+    if (settings_.options.max_categories != 20)
+      add("", "max_categories", std::to_string(settings_.options.max_categories));
+  }
+
+  /// A list that the user began, and what was found out.
+  void add_list(const char* key, const std::string& begun, const std::vector<std::string>& more,
+                const std::string& comment) {
+    if (more.empty() && begun.empty()) return;
+    if (more.empty()) return add(comment, key, quoted(begun));
+    std::vector<std::string> all;
+    if (!begun.empty())
+      for (const std::string& word : split_columns(begun)) all.push_back(quoted(word));
+    all.insert(all.end(), more.begin(), more.end());
+    add(comment, key, "[" + joined(all) + "]");
+  }
+
+  [[nodiscard]] bool has_word(const std::string& list, std::size_t at) const {
+    if (list.empty()) return false;
+    const std::vector<std::string> words = split_columns(list);
+    return std::any_of(words.begin(), words.end(), [&](const std::string& word) {
+      return word == std::to_string(at) || (table_.has_header && word == column(at).name);
+    });
+  }
+  [[nodiscard]] bool is_left_out(std::size_t at) const {
+    return has_word(settings_.options.drop, at) || (is_given("columns") && !has_word(settings_.options.columns, at));
+  }
+
+  void choose_missing() {
+    std::vector<std::string> counts;
+    std::uint64_t all = 0;
+    for (std::size_t at = 0; at < table_.columns.size(); ++at) {
+      const bool is_out = std::find(left_out_.begin(), left_out_.end(), at) != left_out_.end() || is_left_out(at);
+      const std::uint64_t missing = column(at).count(CellKind::missing) + column(at).infinite;
+      if (missing == 0 || (is_out && at != *guess_.label)) continue;
+      all += missing;
+      counts.push_back(name(at) + " " + std::to_string(missing));
+    }
+    if (settings_.given.text("missing") != "error") {
+      add("", "missing", quoted(settings_.given.text("missing")));
+    } else if (all > 0) {
+      say(counted(all, "missing cell") + ", filled with the median: " + listed(counts));
+      add("Missing cells: " + listed(counts) + ". Also: drop_rows, mean, indicator", "missing", "\"median\"");
+    }
+  }
+
+  void choose_scaling() {
+    double low = 0.0;
+    double high = 0.0;
+    bool any = false;
+    for (std::size_t at = 0; at < table_.columns.size(); ++at) {
+      if (guess_.columns[at].use != ColumnUse::number || column(at).numbers() == 0) continue;
+      low = any ? std::min(low, column(at).min) : column(at).min;
+      high = any ? std::max(high, column(at).max) : column(at).max;
+      any = true;
+    }
+    add(any ? "Numbers from " + format_short(low) + " to " + format_short(high) +
+                  ": each feature is brought to mean 0 and standard deviation 1"
+            : "Each feature is brought to mean 0 and standard deviation 1",
+        "normalize", "\"per_feature\"");
+    if (!classes_) add("The same for the label: a network starts near 0", "normalize_targets", "\"per_output\"");
+    add("", "test_fraction", "0.2");
+  }
+
+  /// What says how the file is written, where it is not the default.
+  [[nodiscard]] std::vector<Line> form_lines() const {
+    std::vector<Line> lines = {{"", "kind", "\"csv\""}, {"", "file", quoted(path_in_config())}};
+    if (is_given("header")) lines.push_back({"", "header", settings_.given.flag("header") ? "true" : "false"});
+    for (const auto& [key, usual] :
+         {std::pair{"delimiter", "auto"}, {"decimal", "."}, {"thousands", ""}, {"comment", "#"}}) {
+      const std::string value = settings_.given.maybe_text(key).value_or("");
+      if (value != usual) lines.push_back({"", key, value.empty() ? "null" : quoted(value)});
+    }
+    return lines;
+  }
+
+  [[nodiscard]] std::string path_in_config() const {
+    std::error_code error;
+    const fs::path relative = fs::relative(wish_.file, wish_.directory.empty() ? "." : wish_.directory, error);
+    return error || relative.empty() ? fs::absolute(wish_.file).string() : relative.string();
+  }
+
+  [[nodiscard]] std::string document(const std::string& name) const {
+    std::string text = "{\n";
+    text += "  // " + printable(wish_.file.filename().string()) + ": " + counted(table_.rows, "row") + ", " +
+            counted(table_.columns.size(), "column") +
+            ". Change what you like; what is left out here has a default:\n" +
+            "  //   reluscope run FILE --print-config    shows all of them, reluscope schema describes every key\n";
+    text += "  \"$schema\": \"experiment.schema.json\",\n";
+    text += "  \"name\": " + quoted(name) + ",    // names the run directory, runs/" + name + "\n";
+    text += "  \"seed\": 1,    // of every random number: the same seed gives the same bytes\n\n";
+    text += "  \"data\": {\n";
+    std::vector<Line> lines = form_lines();
+    lines.insert(lines.end(), data_.begin(), data_.end());
+    for (std::size_t line = 0; line < lines.size(); ++line) {
+      if (!lines[line].comment.empty()) text += "    // " + lines[line].comment + "\n";
+      text += "    \"" + lines[line].key + "\": " + lines[line].value + (line + 1 < lines.size() ? ",\n" : "\n");
+    }
+    text += "  },\n\n";
+    const std::uint64_t units = features_ > 256 ? 128 : features_ > 64 ? 64 : 32;
+    text += "  \"network\": {\n    \"layers\": [\n";
+    text += "      // Two hidden layers. Also: \"leaky_relu\", \"elu\", {\"name\": \"prelu\", \"init\": 0.1}, …\n";
+    text += "      {\"type\": \"dense\", \"units\": " + std::to_string(units) +
+            ", \"activation\": \"relu\", \"init\": {\"weights\": \"he_normal\", \"bias\": 0.0}, \"repeat\": 2},\n";
+    text += classes_ ? "      // The output: one unit per class, no activation (the loss takes logits).\n"
+                     : "      // The output: one number, no activation.\n";
+    text += "      {\"type\": \"dense\", \"units\": " + std::to_string(classes_ ? classes_->size() : 1) +
+            "}\n    ]\n  },\n\n";
+    text += classes_ ? "  \"loss\": \"cross_entropy\",\n\n" : "  \"loss\": \"mse\",    // also mae, huber\n\n";
+    text += "  \"train\": {\n    \"epochs\": " + std::to_string(epochs()) +
+            ",\n    \"batch_size\": 32,\n    \"optimizer\": {\"name\": \"adam\", \"lr\": 0.003}\n  },\n\n";
+    text +=
+        "  \"record\": {\n    \"every\": 10,           // a row per layer every 10 steps\n"
+        "    \"census\": \"epoch\"      // exact count of dead units over the whole training set, after every epoch\n"
+        "  }\n}\n";
+    return text;
+  }
+
+  /// For some 1500 updates of batches of 32.
+  [[nodiscard]] std::uint64_t epochs() const {
+    const auto steps = std::max(1.0, std::ceil(0.8 * static_cast<double>(table_.rows) / 32.0));
+    return static_cast<std::uint64_t>(std::clamp(std::ceil(1500.0 / steps), 5.0, 300.0));
+  }
+
+  const TableWish& wish_;
+  Settings settings_;
+  TableProfile table_;
+  TableGuess guess_;
+  std::optional<std::vector<std::pair<std::string, std::uint64_t>>> classes_;
+  std::vector<Line> data_;
+  std::vector<std::string> choices_;
+  std::vector<std::size_t> left_out_;
+  std::uint64_t features_ = 0;
+};
+
+void check_form(const TableWish& wish, const TableProfile& table, const TableGuess& guess) {
+  if (table.header_is_unclear)
+    throw DataError(wish.file.string() + ": every column is text: the first line may hold their names, or be data" +
+                    help_line("data.header=true if it holds names, data.header=false if not"));
+  if (table.ragged > 0)
+    throw DataError(wish.file.string() + ":" + std::to_string(table.first_ragged) + ": " +
+                    counted(table.ragged, "line") + (table.ragged == 1 ? " has" : " have") +
+                    " another number of fields than the first, which has " + std::to_string(table.columns.size()) +
+                    help_line("mend the file; or name what separates fields: data.delimiter=';'"));
+  if (guess.notations.size() > 1)
+    throw DataError(wish.file.string() +
+                    ": the numbers have a comma that may be a decimal point or a separator of thousands" +
+                    help_line(format_settings(guess.notations[0]) + ", or " + format_settings(guess.notations[1])));
+}
+
+}  // namespace
+
+TableConfig make_table_config(const TableWish& wish) {
+  Settings settings(wish);
+  std::vector<std::string> with_notation(wish.settings.begin(), wish.settings.end());
+  TableProfile table = profile_table(wish.file, settings.options);
+  // Finds the label, and refuses one that is not there.
+  const auto label_of = [&]() -> std::optional<std::size_t> {
+    if (wish.label.empty() && settings.given.is_null("label_column")) return std::nullopt;
+    CsvRecords records(wish.file, settings.options.form);
+    const CsvStart start = read_start(records, settings.options);
+    const CsvLayout layout = make_layout(start, settings.options);
+    if (layout.labels.size() != 1)
+      throw DataError(wish.file.string() + ": one label column is needed here, found " +
+                      std::to_string(layout.labels.size()) +
+                      help_line("write several into the config: data.label_column=a,b"));
+    return layout.labels.front();
+  };
+  const std::optional<std::size_t> label = label_of();
+  TableGuess guess = guess_table(table, label, settings.options.max_categories);
+  check_form(wish, table, guess);
+  if (guess.notations.size() == 1) {
+    // As the user would have said it; then the columns are numbers.
+    const std::string found = format_settings(guess.notations.front());
+    for (const auto& [key, mark] : {std::pair{"data.decimal", guess.notations.front().decimal},
+                                    {"data.thousands", guess.notations.front().thousands}}) {
+      if (mark == 0 || (mark == '.' && std::string_view(key) == "data.decimal")) continue;
+      const std::string word = mark == ' ' ? "blank" : mark == '\'' ? "apostrophe" : std::string(1, mark);
+      with_notation.push_back(std::string(key) + "=" + word);
+    }
+    TableWish again = wish;
+    again.settings = with_notation;
+    TableConfig config = make_table_config(again);
+    config.choices.insert(config.choices.begin(), "numbers are written with " + found);
+    return config;
+  }
+  return ConfigWriter(wish, std::move(settings), std::move(table), std::move(guess)).write();
+}
+
+std::string experiment_name(const fs::path& file) {
+  std::string stem = file.filename().string();
+  for (const std::string_view ending : {".gz", ".csv", ".tsv", ".txt", ".data", ".npy", ".npz", ".dat"})
+    if (stem.size() > ending.size() && stem.ends_with(ending)) stem.resize(stem.size() - ending.size());
+  std::string name;
+  for (const char letter : stem) {
+    const std::string one(1, letter);
+    name += letter == '.' || is_name(one) ? letter : '-';
+  }
+  name.resize(std::min<std::size_t>(name.size(), 80));
+  name.erase(0, std::min(name.find_first_not_of(".-"), name.size()));
+  return name.empty() ? "table" : name;
+}
+
+}  // namespace reluscope
