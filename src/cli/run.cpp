@@ -1,15 +1,20 @@
+#include "cli/run.hpp"
+
 #include <spdlog/spdlog.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <csignal>
+#include <functional>
 #include <iostream>
 #include <memory>
+#include <optional>
+#include <utility>
 
 #include "cli/commands.hpp"
 #include "cli/findings.hpp"
+#include "cli/run_outputs.hpp"
 #include "config/load.hpp"
 #include "experiment/documents.hpp"
 #include "experiment/features.hpp"
@@ -18,91 +23,48 @@
 #include "experiment/setup.hpp"
 #include "experiment/theory.hpp"
 #include "report/html_report.hpp"
-#include "report/progress_bar.hpp"
 #include "report/run_report.hpp"
 #include "report/strips.hpp"
-#include "trace/run_directory.hpp"
-#include "trace/trace_stream.hpp"
 #include "trials/remedies.hpp"
 #include "util/error.hpp"
 #include "util/format.hpp"
 #include "util/input.hpp"
-#include "util/nearest.hpp"
-#include "util/output_place.hpp"
 #include "util/signals.hpp"
+#include "util/text_file.hpp"
 
 namespace reluscope {
 
 namespace {
 
-struct RunOptions {
-  std::string config;
-  std::vector<std::string> overrides;
-  std::string out;
-  std::string resume;
-  bool force = false;
-  std::vector<std::string> traces;
-  std::string census = "exact";
-  std::string fail_on;
-  TraceFormat format = TraceFormat::csv;
-  int threads = 0;  ///< 0: as many as there are CPUs
-  bool print_config = false;
-  bool json = false;
-  bool markdown = false;
-  bool strict = false;
-  bool save_weights = false;
-  std::string report;  ///< where the page goes; empty: there is none
+using Clock = std::chrono::steady_clock;
+
+double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
+
+/// What is to be run, and where.
+struct RunPlan {
+  Resumption run;
+  std::filesystem::path directory;
+  std::vector<TraceWish> traces;
+  std::optional<RunLock> lock;  ///< of a run that is resumed, from the start; of a new one, once its data are there
+
+  [[nodiscard]] const Checkpoint* from() const { return run.checkpoint ? &*run.checkpoint : nullptr; }
 };
 
-struct TraceWish {
-  std::string table;
-  std::string path;
+/// All that a run needs before its first step.
+struct Preparation {
+  Dataset dataset;
+  ManifestFacts facts;
+  Checkpoint identity;
 };
 
-TraceWish parse_trace(const std::string& text) {
-  const std::size_t equals = text.find('=');
-  const std::string table = text.substr(0, equals);
-  if (equals == std::string::npos || equals + 1 == text.size())
-    throw UsageError("--trace " + text + ": expected TABLE=PATH, for example layers=- or census=census.csv");
-  const auto& known = TraceStream::tables();
-  if (std::find(known.begin(), known.end(), table) == known.end()) {
-    const auto near = nearest_name(table, known);
-    throw UsageError("--trace " + text + ": there is no table '" + table +
-                     "'; there are steps, layers, census, units, events" +
-                     (near ? "; did you mean '" + *near + "'?" : ""));
-  }
-  return {table, text.substr(equals + 1)};
-}
-
-std::vector<TraceWish> parse_traces(const RunOptions& options) {
-  std::vector<TraceWish> wishes;
-  bool stdout_taken = options.json;
-  for (const std::string& text : options.traces) {
-    wishes.push_back(parse_trace(text));
-    if (!is_standard_output(wishes.back().path)) continue;
-    wishes.back().path = "-";
-    if (stdout_taken)
-      throw UsageError("--trace " + text + ": standard output is taken already; it can carry one thing");
-    stdout_taken = true;
-  }
-  return wishes;
-}
-
-double seconds_since(std::chrono::steady_clock::time_point start) {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-}
-
-/// Prints the table and the verdict: to stdout, or to stderr where stdout carries data.
-void print_report(const RunOptions& options, bool quiet, const RunSummary& summary, const RunDirectory& directory,
-                  bool stdout_taken) {
-  if (quiet && stdout_taken) return;  // it would go to stderr
-  std::ostream& out = stdout_taken ? std::cerr : std::cout;
-  out << layer_table(summary, options.markdown ? TableStyle::markdown : TableStyle::plain) << '\n'
-      << final_figures(summary) << '\n'
-      << wrap(printable(verdict(summary)), terminal_width(stdout_taken ? STDERR_FILENO : STDOUT_FILENO)) << '\n'
-      << std::flush;
-  spdlog::info("traces are in {}", directory.path().string());
-}
+/// What came of a run.
+struct Outcome {
+  RunSummary summary;
+  std::string sentence;
+  std::string document;  ///< summary.json
+  RunTables tables;
+  Diagnosis diagnosis;
+};
 
 void check_usage(const RunOptions& options) {
   if (options.config.empty() && options.resume.empty())
@@ -115,29 +77,63 @@ void check_usage(const RunOptions& options) {
     throw UsageError("--resume DIR takes the config of the run: " + options.config + " cannot change it");
 }
 
-/// Everything that writes while the run goes on.
-struct Outputs {
-  Tee all;
-  std::shared_ptr<RunDirectory> directory;
-  std::vector<std::shared_ptr<TraceStream>> streams;
-  std::shared_ptr<ProgressBar> bar;
-  bool stdout_taken = false;
-};
-
-void open_outputs(Outputs& out, const RunOptions& options, const std::vector<TraceWish>& wishes, RunLock lock,
-                  const std::string& manifest, const Checkpoint* from, bool quiet) {
-  out.stdout_taken = options.json;
-  // Before the directory: where one cannot be opened, no run was begun.
-  for (const TraceWish& wish : wishes) {
-    out.streams.push_back(
-        std::make_shared<TraceStream>(wish.table, wish.path, options.format, from, [] { request_stop(SIGPIPE); }));
-    out.stdout_taken = out.stdout_taken || wish.path == "-";
+/// Reads the config, or the directory of the run that is resumed. Nothing is written.
+RunPlan find_plan(const RunOptions& options) {
+  check_usage(options);
+  RunPlan plan;
+  plan.traces = parse_traces(options);
+  std::optional<ExperimentSpec> given;
+  if (!options.config.empty()) given = load_experiment(options.config, options.overrides);
+  if (!options.resume.empty()) {
+    plan.lock.emplace(options.resume);
+    plan.run = find_resumption(options.resume, std::move(given));
+    plan.directory = options.resume;
+  } else {
+    plan.run.spec = std::move(*given);
+    plan.directory = options.out.empty() ? "runs/" + plan.run.spec.name : options.out;
   }
-  out.directory = from == nullptr ? std::make_shared<RunDirectory>(std::move(lock), manifest)
-                                  : std::make_shared<RunDirectory>(std::move(lock), manifest, *from);
-  out.all.add(out.directory);
-  for (const auto& stream : out.streams) out.all.add(stream);
-  if (!quiet && is_terminal(STDERR_FILENO)) out.all.add(out.bar = std::make_shared<ProgressBar>());
+  return plan;
+}
+
+int say_that_it_ended(const RunOptions& options) {
+  RunDirectory::remove_checkpoint(options.resume);  // killed in its last moment, it may have left one
+  spdlog::info("the run in {} has ended: there is nothing to go on with", options.resume);
+  if (options.json)
+    write_document("-", read_whole_file(std::filesystem::path(options.resume) / RunDirectory::kSummary));
+  return kDone;
+}
+
+/// Loads the data, and takes the directory.
+Preparation prepare(const RunOptions& options, RunPlan& plan, Clock::time_point loading) {
+  const ExperimentSpec& spec = plan.run.spec;
+  if (!plan.lock && !options.force) RunDirectory::refuse_existing(plan.directory);
+  check_outputs(options, plan.traces, spec, plan.directory);
+
+  Preparation ready;
+  ready.dataset = load_for_training(spec);
+  const Dataset& dataset = ready.dataset;
+  spdlog::info("{}: {} training and {} test samples, {} features{}", spec.data.source.name, dataset.train.count(),
+               dataset.test.count(), dataset.features(), spec.data.reconstruct ? ", which are the targets too" : "");
+  if (!plan.lock) {
+    plan.lock.emplace(plan.directory);
+    if (!options.force) RunDirectory::refuse_existing(plan.directory);
+  }
+
+  ManifestFacts& facts = ready.facts;
+  facts.threads = options.threads > 0 ? options.threads : default_thread_count();
+  facts.started = plan.run.started.empty() ? utc_now() : plan.run.started;
+  facts.resumed = plan.run.resumed;
+  facts.save_weights = options.save_weights || plan.run.save_weights;
+  ready.identity = checkpoint_identity(spec, dataset);
+  ready.identity.census = spec.record.census.kind == Cadence::Kind::off ? "off" : options.census;
+  if (const Checkpoint* from = plan.from()) {
+    if (const std::string warning = check_identity(*from, ready.identity); !warning.empty())
+      spdlog::warn("{}", warning);
+    facts.resumed.push_back(from->step);
+    spdlog::info("going on after step {}", from->step);
+  }
+  facts.load_seconds = seconds_since(loading);
+  return ready;
 }
 
 /// The disk may be full: then the manifest stays as it is, and the fault at hand is the one to hear of.
@@ -157,120 +153,20 @@ RunTables read_back(const std::filesystem::path& path) {
   }
 }
 
-void write_report(const std::filesystem::path& directory, const std::string& file) {
-  const HtmlReport report = html_report({read_report_run(directory)});
-  write_document(file, report.page);
-  if (!report.without_charts.empty()) spdlog::warn("the report has no charts: {}", report.without_charts);
-  spdlog::info("the report is in {}", file);
-}
-
-/// Nothing that the run writes may be what it reads, or be written twice.
-void check_outputs(const RunOptions& options, const std::vector<TraceWish>& wishes, const ExperimentSpec& spec,
-                   const std::filesystem::path& directory) {
-  std::vector<std::filesystem::path> inputs = input_files(spec);
-  if (!options.config.empty()) inputs.emplace_back(options.config);
-  RunDirectory::refuse_inputs(directory, inputs);
-  const std::vector<std::filesystem::path> own = RunDirectory::own_files(directory);
-  if (!options.report.empty()) {
-    if (options.report == "-") throw UsageError("--report -: standard output has the table; name a file");
-    inputs.insert(inputs.end(), own.begin(), own.end());
-    refuse_overwriting("--report " + options.report, options.report, inputs);
-    inputs.resize(inputs.size() - own.size());
-  }
-  for (std::size_t at = 0; at < wishes.size(); ++at) {
-    const std::filesystem::path path = wishes[at].path;
-    if (path == "-") continue;
-    const std::string what = "--trace " + wishes[at].table + "=" + wishes[at].path;
-    refuse_overwriting(what, path, inputs);
-    if (std::any_of(own.begin(), own.end(), [&](const auto& file) { return is_same_file(path, file); }))
-      throw UsageError(what + ": the run itself writes that file");
-    for (std::size_t earlier = 0; earlier < at; ++earlier)
-      if (wishes[earlier].path != "-" && is_same_file(path, wishes[earlier].path))
-        throw UsageError(what + ": --trace " + wishes[earlier].table + "=" + wishes[earlier].path +
-                         " goes to that file already: name another one");
-  }
-}
-
-int say_that_it_ended(const RunOptions& options) {
-  spdlog::info("the run in {} has ended: there is nothing to go on with", options.resume);
-  if (options.json)
-    write_document("-", read_whole_file(std::filesystem::path(options.resume) / RunDirectory::kSummary));
-  return kDone;
-}
-
-int run_it(const RunOptions& options, bool quiet) {
-  const auto loading = std::chrono::steady_clock::now();
-  hold_stop_signals();
-  check_usage(options);
-  const std::vector<TraceWish> wishes = parse_traces(options);
-  std::optional<ExperimentSpec> given;
-  if (!options.config.empty()) given = load_experiment(options.config, options.overrides);
-  std::optional<RunLock> lock;
-  Resumption run;
-  if (!options.resume.empty()) {
-    lock.emplace(options.resume);
-    run = find_resumption(options.resume, std::move(given));
-  } else {
-    run.spec = std::move(*given);
-  }
-  const ExperimentSpec& spec = run.spec;
-  if (options.print_config) {
-    write_document("-", spec.resolved_json + "\n");
-    return kDone;
-  }
-  if (run.ended) {
-    RunDirectory::remove_checkpoint(options.resume);  // killed in its last moment, it may have left one
-    return say_that_it_ended(options);
-  }
-  const std::filesystem::path path = !options.resume.empty() ? options.resume
-                                     : options.out.empty()   ? "runs/" + spec.name
-                                                             : options.out;
-  if (!lock && !options.force) RunDirectory::refuse_existing(path);
-  check_outputs(options, wishes, spec, path);
-
-  const Dataset dataset = load_for_training(spec);
-  spdlog::info("{}: {} training and {} test samples, {} features{}", spec.data.source.name, dataset.train.count(),
-               dataset.test.count(), dataset.features(), spec.data.reconstruct ? ", which are the targets too" : "");
-  if (!lock) {
-    lock.emplace(path);
-    if (!options.force) RunDirectory::refuse_existing(path);
-  }
-
-  ManifestFacts facts;
-  facts.threads = options.threads > 0 ? options.threads : default_thread_count();
-  facts.started = run.started.empty() ? utc_now() : run.started;
-  facts.resumed = run.resumed;
-  facts.save_weights = options.save_weights || run.save_weights;
-  Checkpoint identity = checkpoint_identity(spec, dataset);
-  identity.census = spec.record.census.kind == Cadence::Kind::off ? "off" : options.census;
-  const Checkpoint* from = run.checkpoint ? &*run.checkpoint : nullptr;
-  if (from != nullptr) {
-    if (const std::string warning = check_identity(*from, identity); !warning.empty()) spdlog::warn("{}", warning);
-    facts.resumed.push_back(from->step);
-    spdlog::info("going on after step {}", from->step);
-  }
-  facts.load_seconds = seconds_since(loading);
-  ThreadPool pool(facts.threads);  // before anything is written: there may be too few
-  Outputs out;
-  open_outputs(out, options, wishes, std::move(*lock), manifest_json(spec, dataset, facts), from, quiet);
-  if (from == nullptr) {
-    out.directory->write_features(features_csv(describe_features(dataset)));
-    out.directory->write_theory(theory_csv(predict(spec, dataset)));
-  }
-
-  const auto training = std::chrono::steady_clock::now();
-  const std::atomic<int>& stop = watch_stop_signals();
+/// Trains, and writes what the run directory has at the end.
+Outcome train(const RunOptions& options, const RunPlan& plan, Preparation& ready, Outputs& out, ThreadPool& pool,
+              const std::atomic<int>& stop) {
+  const auto training = Clock::now();
+  const ExperimentSpec& spec = plan.run.spec;
+  const Checkpoint* from = plan.from();
+  ManifestFacts& facts = ready.facts;
   const auto finish = [&](const std::string& status, std::int64_t steps) {
     facts.status = status;
     facts.steps = std::max<std::int64_t>(0, steps - (from == nullptr ? 0 : from->step));
     facts.train_seconds = seconds_since(training);
-    out.directory->write_manifest(manifest_json(spec, dataset, facts));
+    out.directory->write_manifest(manifest_json(spec, ready.dataset, facts));
   };
-  RunSummary summary;
-  std::string sentence;
-  std::string document;
-  RunTables tables;
-  Diagnosis diagnosis;
+  Outcome outcome;
   try {
     Tensors weights;
     RunControl control;
@@ -279,51 +175,99 @@ int run_it(const RunOptions& options, bool quiet) {
     if (facts.save_weights) control.weights = &weights;
     control.resume = from;
     control.save = [&](Checkpoint&& checkpoint) {
-      checkpoint.config = identity.config;
-      checkpoint.data = identity.data;
-      checkpoint.census = identity.census;
-      checkpoint.build = identity.build;
+      checkpoint.config = ready.identity.config;
+      checkpoint.data = ready.identity.data;
+      checkpoint.census = ready.identity.census;
+      checkpoint.build = ready.identity.build;
       for (const auto& stream : out.streams) stream->note(checkpoint);
       out.directory->write_checkpoint(std::move(checkpoint));
     };
-    summary = run_experiment(spec, dataset, out.all, pool, control);
-    sentence = verdict(summary);
-    tables = read_back(path);
-    note_end(tables, spec, summary);
-    diagnosis = diagnose(tables, spec.thresholds);
-    advise(diagnosis, spec, facts_of(dataset));
-    document = summary_json(spec, summary, sentence, findings_json(diagnosis.findings));
-    if (facts.save_weights) write_safetensors(path / RunDirectory::kWeights, weights);
+    outcome.summary = run_experiment(spec, ready.dataset, out.all, pool, control);
+    outcome.sentence = verdict(outcome.summary);
+    outcome.tables = read_back(plan.directory);
+    note_end(outcome.tables, spec, outcome.summary);
+    outcome.diagnosis = diagnose(outcome.tables, spec.thresholds);
+    advise(outcome.diagnosis, spec, facts_of(ready.dataset));
+    outcome.document = summary_json(spec, outcome.summary, outcome.sentence, findings_json(outcome.diagnosis.findings));
+    if (facts.save_weights) write_safetensors(plan.directory / RunDirectory::kWeights, weights);
     for (const auto& stream : out.streams) stream->sync();
-    out.directory->write_summary(document);
-    finish(summary.failed ? "failed" : (summary.interrupted ? "interrupted" : "done"), summary.steps);
+    out.directory->write_summary(outcome.document);
+    finish(outcome.summary.failed ? "failed" : (outcome.summary.interrupted ? "interrupted" : "done"),
+           outcome.summary.steps);
   } catch (const IoError&) {
     note_failure(finish);
     throw;
   }
-  if (!summary.interrupted) RunDirectory::remove_checkpoint(path);
+  if (!outcome.summary.interrupted) RunDirectory::remove_checkpoint(plan.directory);
+  return outcome;
+}
+
+void write_report(const std::filesystem::path& directory, const std::string& file) {
+  const HtmlReport report = html_report({read_report_run(directory)});
+  write_document(file, report.page);
+  if (!report.without_charts.empty()) spdlog::warn("the report has no charts: {}", report.without_charts);
+  spdlog::info("the report is in {}", file);
+}
+
+/// For people: the table, the verdict, the strips and the findings. To stdout, or to stderr where stdout carries data.
+void print_outcome(const RunOptions& options, bool quiet, const Outcome& outcome,
+                   const std::filesystem::path& directory, bool stdout_taken) {
+  if (quiet && stdout_taken) return;  // it would go to stderr
+  const int descriptor = stdout_taken ? STDERR_FILENO : STDOUT_FILENO;
+  std::ostream& out = stdout_taken ? std::cerr : std::cout;
+  out << layer_table(outcome.summary, options.markdown ? TableStyle::markdown : TableStyle::plain) << '\n'
+      << final_figures(outcome.summary) << '\n'
+      << wrap(printable(outcome.sentence), terminal_width(descriptor)) << '\n'
+      << std::flush;
+  spdlog::info("traces are in {}", directory.string());
+  if (is_terminal(descriptor)) out << run_strips(outcome.tables, strip_style(descriptor)) << std::flush;
+  print_findings(outcome.diagnosis, out);
+}
+
+/// Prints what came of the run, writes its page, and finds the exit code.
+int tell(const RunOptions& options, bool quiet, const RunPlan& plan, const Outcome& outcome, const Outputs& out,
+         const std::atomic<int>& stop) {
+  const RunSummary& summary = outcome.summary;
   if (out.bar) out.bar->clear();
-  if (options.json) { write_document("-", document); }
-  print_report(options, quiet, summary, *out.directory, out.stdout_taken);
-  const int descriptor = out.stdout_taken ? STDERR_FILENO : STDOUT_FILENO;
-  const bool heard = !quiet || !out.stdout_taken;
-  if (heard && is_terminal(descriptor))
-    (out.stdout_taken ? std::cerr : std::cout) << run_strips(tables, strip_style(descriptor)) << std::flush;
-  if (heard) print_findings(diagnosis, out.stdout_taken ? std::cerr : std::cout);
-  if (!options.report.empty() && !summary.interrupted) write_report(path, options.report);
+  if (options.json) write_document("-", outcome.document);
+  print_outcome(options, quiet, outcome, plan.directory, out.stdout_taken);
+  if (!options.report.empty() && !summary.interrupted) write_report(plan.directory, options.report);
   if (summary.interrupted) {
-    spdlog::info("stopped after step {}: reluscope run --resume {} goes on", summary.steps, path.string());
+    spdlog::info("stopped after step {}: reluscope run --resume {} goes on", summary.steps, plan.directory.string());
     if (stop != SIGPIPE) reraise(stop.load());
     return kDone;
   }
   if (summary.failed) {
-    if (quiet) spdlog::error("{}", sentence);
+    if (quiet) spdlog::error("{}", outcome.sentence);
     if (options.strict) return kRunFailed;
   }
-  return exit_code_for(diagnosis, options.fail_on);
+  return exit_code_for(outcome.diagnosis, options.fail_on);
 }
 
 }  // namespace
+
+int run_experiment_command(const RunOptions& options, bool quiet) {
+  const auto loading = Clock::now();
+  hold_stop_signals();
+  RunPlan plan = find_plan(options);
+  if (options.print_config) {
+    write_document("-", plan.run.spec.resolved_json + "\n");
+    return kDone;
+  }
+  if (plan.run.ended) return say_that_it_ended(options);
+  Preparation ready = prepare(options, plan, loading);
+  ThreadPool pool(ready.facts.threads);  // before anything is written: there may be too few
+  Outputs out;
+  open_outputs(out, options, plan.traces, std::move(*plan.lock),
+               manifest_json(plan.run.spec, ready.dataset, ready.facts), plan.from(), quiet);
+  if (plan.from() == nullptr) {
+    out.directory->write_features(features_csv(describe_features(ready.dataset)));
+    out.directory->write_theory(theory_csv(predict(plan.run.spec, ready.dataset)));
+  }
+  const std::atomic<int>& stop = watch_stop_signals();
+  const Outcome outcome = train(options, plan, ready, out, pool, stop);
+  return tell(options, quiet, plan, outcome, out, stop);
+}
 
 void add_run(CommandLine& line) {
   auto options = std::make_shared<RunOptions>();
@@ -371,8 +315,9 @@ void add_run(CommandLine& line) {
       ->type_name("FILE.html");
   add_fail_on_option(*command, options->fail_on);
   command->add_flag("--strict", options->strict, "Exit with 1 if the run becomes non-finite");
-  command->callback(
-      [&line, options] { line.action = [&line, options] { return run_it(*options, line.common.quiet); }; });
+  command->callback([&line, options] {
+    line.action = [&line, options] { return run_experiment_command(*options, line.common.quiet); };
+  });
 }
 
 }  // namespace reluscope
