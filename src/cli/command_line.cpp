@@ -32,6 +32,7 @@ Exit codes:
   130, 143  interrupted (SIGINT, SIGTERM): the traces are complete up to the last step, run --resume goes on
 
 Start with:
+  reluscope try mine.csv                 train a network on your own table
   reluscope init                         write a commented config
   reluscope run experiment.jsonc         train it, with every layer watched
   reluscope run experiment.jsonc --trace layers=- | python3 scripts/plot_traces.py)";
@@ -144,6 +145,7 @@ int run_command_line(int argc, const char* const* argv) {
     line.app.set_version_flag("--version", kVersion, "Print the version and exit");
     line.app.require_subcommand(0, 1);
     add_run(line);
+    add_try(line);
     add_validate(line);
     add_schema(line);
     add_init(line);

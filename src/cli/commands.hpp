@@ -33,6 +33,7 @@ int job_count(int jobs);
 void add_format_option(CLI::App& command, TraceFormat& format, const std::string& description);
 
 void add_run(CommandLine& line);
+void add_try(CommandLine& line);
 void add_validate(CommandLine& line);
 void add_schema(CommandLine& line);
 void add_init(CommandLine& line);

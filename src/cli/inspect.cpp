@@ -11,21 +11,21 @@ namespace {
 
 struct InspectOptions {
   std::string file;
-  std::string label_column = "-1";
+  std::string label_column;
   bool json = false;
   bool dump = false;
 };
 
 int inspect_it(const InspectOptions& options) {
   if (options.json && options.dump) throw UsageError("--json and --dump are two answers: give one of them");
-  const LoadedFile file = load_file(options.file, options.label_column);
+  const LoadedFile file = load_file(options.file, options.dump ? CsvAs::numbers : CsvAs::table, options.label_column);
   if (options.dump) {
     TextSink out("-");
     dump(file, [&out](std::string_view text) { out.write(text); });
     out.flush();
     return kDone;
   }
-  const Inspection inspection = inspect(file);
+  const Inspection inspection = inspect(file, options.label_column);
   write_document("-", options.json ? inspection_json(inspection) : inspection_text(inspection, TableStyle::plain));
   return inspection.intact.value_or(true) ? kDone : kRunFailed;
 }
@@ -36,7 +36,9 @@ void add_inspect(CommandLine& line) {
   auto options = std::make_shared<InspectOptions>();
   CLI::App* command = line.add(
       "inspect", "Say what a data, weight or checkpoint file holds",
-      "\nIDX, NPY and CSV, plain or gzip, and safetensors are told apart by their content. Exits with 1 where a\n"
+      "\nIDX, NPY, NPZ and CSV, plain or gzip, and safetensors are told apart by their content. Of a table: the type "
+      "of\n"
+      "each column, what is missing, its range or most frequent values, and what it may be for. Exits with 1 where a\n"
       "checkpoint's own checksum is wrong.\n"
       "\nExamples:\n  reluscope inspect train-images-idx3-ubyte.gz\n"
       "  reluscope inspect runs/mnist/weights.safetensors --json | jq '.arrays[].shape'\n"
@@ -44,7 +46,7 @@ void add_inspect(CommandLine& line) {
   command->add_option("FILE", options->file, "The file")->required();
   command
       ->add_option("--label-column", options->label_column,
-                   "Of CSV, as in a config: a name, or a number [-1, the last]")
+                   "Of CSV, the labels: a name, or a number from 0 [guessed; the last for --dump]")
       ->type_name("COLUMN");
   command->add_flag("--json", options->json, "As JSON");
   command->add_flag("--dump", options->dump,

@@ -22,6 +22,7 @@
 #include "experiment/run.hpp"
 #include "experiment/setup.hpp"
 #include "experiment/theory.hpp"
+#include "report/data_lines.hpp"
 #include "report/html_report.hpp"
 #include "report/run_report.hpp"
 #include "report/strips.hpp"
@@ -112,8 +113,10 @@ Preparation prepare(const RunOptions& options, RunPlan& plan, Clock::time_point 
   Preparation ready;
   ready.dataset = load_for_training(spec);
   const Dataset& dataset = ready.dataset;
-  spdlog::info("{}: {} training and {} test samples, {} features{}", spec.data.source.name, dataset.train.count(),
-               dataset.test.count(), dataset.features(), spec.data.reconstruct ? ", which are the targets too" : "");
+  const DataLines lines = data_lines(spec, dataset);
+  for (const std::string& fact : lines.facts)
+    if (!options.data_is_said || fact == lines.facts.front()) spdlog::info("{}", fact);
+  for (const std::string& warning : lines.warnings) spdlog::warn("{}", warning);
   if (!plan.lock) {
     plan.lock.emplace(plan.directory);
     if (!options.force) RunDirectory::refuse_existing(plan.directory);

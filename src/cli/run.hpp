@@ -24,7 +24,8 @@ struct RunOptions {
   bool markdown = false;
   bool strict = false;
   bool save_weights = false;
-  std::string report;  ///< where the page goes; empty: there is none
+  bool data_is_said = false;  ///< what the data are has been said already
+  std::string report;         ///< where the page goes; empty: there is none
 };
 
 /// Trains the network of the config with every layer watched, or goes on with a run, and tells what came of it. Returns

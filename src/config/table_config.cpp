@@ -64,7 +64,7 @@ class ConfigWriter {
     choose_missing();
     choose_scaling();
     TableConfig config;
-    config.name = experiment_name(wish_.file);
+    config.name = wish_.name.empty() ? experiment_name(wish_.file) : wish_.name;
     config.text = document(config.name);
     config.choices = std::move(choices_);
     return config;
@@ -79,11 +79,7 @@ class ConfigWriter {
 
   [[nodiscard]] const ColumnProfile& column(std::size_t at) const { return table_.columns[at]; }
   /// As a config names it.
-  [[nodiscard]] std::string reference(std::size_t at) const {
-    CsvLayout layout;
-    layout.header = table_.header();
-    return layout.reference_to(at);
-  }
+  [[nodiscard]] std::string reference(std::size_t at) const { return reference_to(table_.header(), at); }
   /// For a sentence.
   [[nodiscard]] std::string name(std::size_t at) const {
     return table_.has_header && !column(at).name.empty() ? printable(column(at).name) : "column " + std::to_string(at);
@@ -260,7 +256,9 @@ class ConfigWriter {
 
   [[nodiscard]] std::string path_in_config() const {
     std::error_code error;
-    const fs::path relative = fs::relative(wish_.file, wish_.directory.empty() ? "." : wish_.directory, error);
+    // The directory need not be there yet: a relative one would then stay so.
+    const fs::path directory = fs::absolute(wish_.directory.empty() ? "." : wish_.directory);
+    const fs::path relative = fs::relative(fs::absolute(wish_.file), directory, error);
     return error || relative.empty() ? fs::absolute(wish_.file).string() : relative.string();
   }
 
@@ -270,7 +268,7 @@ class ConfigWriter {
             counted(table_.columns.size(), "column") +
             ". Change what you like; what is left out here has a default:\n" +
             "  //   reluscope run FILE --print-config    shows all of them, reluscope schema describes every key\n";
-    text += "  \"$schema\": \"experiment.schema.json\",\n";
+    text += "  \"$schema\": " + quoted(kSchemaFile) + ",\n";
     text += "  \"name\": " + quoted(name) + ",    // names the run directory, runs/" + name + "\n";
     text += "  \"seed\": 1,    // of every random number: the same seed gives the same bytes\n\n";
     text += "  \"data\": {\n";
@@ -338,19 +336,10 @@ TableConfig make_table_config(const TableWish& wish) {
   Settings settings(wish);
   std::vector<std::string> with_notation(wish.settings.begin(), wish.settings.end());
   TableProfile table = profile_table(wish.file, settings.options);
-  // Finds the label, and refuses one that is not there.
-  const auto label_of = [&]() -> std::optional<std::size_t> {
-    if (wish.label.empty() && settings.given.is_null("label_column")) return std::nullopt;
-    CsvRecords records(wish.file, settings.options.form);
-    const CsvStart start = read_start(records, settings.options);
-    const CsvLayout layout = make_layout(start, settings.options);
-    if (layout.labels.size() != 1)
-      throw DataError(wish.file.string() + ": one label column is needed here, found " +
-                      std::to_string(layout.labels.size()) +
-                      help_line("write several into the config: data.label_column=a,b"));
-    return layout.labels.front();
-  };
-  const std::optional<std::size_t> label = label_of();
+  std::optional<std::size_t> label;
+  if (settings.options.label_is_given)
+    label = ColumnFinder(table.file, table.header(), table.columns.size())
+                .find_only("--label", settings.options.label_column);
   TableGuess guess = guess_table(table, label, settings.options.max_categories);
   check_form(wish, table, guess);
   if (guess.notations.size() == 1) {
@@ -369,6 +358,13 @@ TableConfig make_table_config(const TableWish& wish) {
     return config;
   }
   return ConfigWriter(wish, std::move(settings), std::move(table), std::move(guess)).write();
+}
+
+bool is_table_setting(const std::string& setting) {
+  const std::string_view key = std::string_view(setting).substr(0, setting.find('='));
+  if (!key.starts_with("data.")) return false;
+  const std::vector<Param>& params = find_entry(source_table(), "csv")->params;
+  return std::any_of(params.begin(), params.end(), [&](const Param& param) { return key.substr(5) == param.name; });
 }
 
 std::string experiment_name(const fs::path& file) {

@@ -179,6 +179,7 @@ SourceEntry csv_source() {
       text("comment", "#", "lines that start with it are left out; null: none are").one_of({"#", "%", "!"}).or_null()};
   entry.doc = "a table as text, one sample a line: comma-separated values (RFC 4180), or `;`, tabs, blanks";
   entry.load = load_csv;
+  entry.reads_files = true;
   entry.estimate_bytes = estimate_csv;
   entry.test_key = "test";
   return entry;

@@ -1,105 +1,11 @@
 #include "data/csv_layout.hpp"
 
 #include <algorithm>
-#include <charconv>
 
-#include "util/format.hpp"
-#include "util/nearest.hpp"
+#include "data/column_finder.hpp"
 
 namespace reluscope {
 namespace {
-
-constexpr std::size_t kNamesShown = 12;
-
-/// The number that fills the word.
-std::optional<std::int64_t> whole_number(std::string_view word) {
-  std::int64_t number = 0;
-  const auto [stop, error] = std::from_chars(word.data(), word.data() + word.size(), number);
-  return error == std::errc{} && stop == word.data() + word.size() ? std::optional(number) : std::nullopt;
-}
-
-}  // namespace
-
-std::vector<std::string> split_columns(std::string_view list) {
-  std::vector<std::string> words(1);
-  bool in_quotes = false;
-  for (std::size_t at = 0; at < list.size(); ++at) {
-    if (list[at] == '"') {
-      if (in_quotes && at + 1 < list.size() && list[at + 1] == '"')
-        words.back() += list[at++];
-      else
-        in_quotes = !in_quotes;
-    } else if (list[at] == ',' && !in_quotes) {
-      words.emplace_back();
-    } else {
-      words.back() += list[at];
-    }
-  }
-  for (std::string& word : words) word = std::string(trimmed(word));
-  return words;
-}
-
-namespace {
-
-/// Finds the columns that the user speaks of.
-class ColumnFinder {
- public:
-  ColumnFinder(const CsvStart& start, const std::vector<std::string>& header)
-      : start_(start), header_(header), columns_(start.rows.front().size()) {}
-
-  [[nodiscard]] std::vector<std::size_t> find(const std::string& key, const std::string& list) const {
-    if (list.empty()) return {};
-    // The whole text first: a name may hold a comma.
-    if (const auto single = find_one(key, trimmed(list))) return {*single};
-    std::vector<std::size_t> found;
-    for (const std::string& word : split_columns(list)) {
-      const auto column = find_one(key, word);
-      if (!column) fail_no_column(key, word);
-      if (std::find(found.begin(), found.end(), *column) != found.end())
-        start_.records.fail_at(start_.lines.front(), "data." + key + " has " + in_quotes(word) + " twice");
-      found.push_back(*column);
-    }
-    return found;
-  }
-
- private:
-  /// Names come before numbers: pandas writes headers of numbers.
-  [[nodiscard]] std::optional<std::size_t> find_one(const std::string& key, std::string_view word) const {
-    const auto named = std::find(header_.begin(), header_.end(), word);
-    if (named == header_.end()) {
-      const auto number = whole_number(word);
-      const auto count = static_cast<std::int64_t>(columns_);
-      if (!number || *number < -count || *number >= count) return std::nullopt;
-      return static_cast<std::size_t>(*number < 0 ? *number + count : *number);
-    }
-    const auto column = static_cast<std::size_t>(named - header_.begin());
-    if (std::find(named + 1, header_.end(), word) != header_.end())
-      start_.records.fail_at(start_.lines.front(),
-                             "two columns are called " + in_quotes(word) + "; give data." + key + " a number",
-                             setting("data." + key, std::to_string(column)));
-    return column;
-  }
-
-  [[noreturn]] void fail_no_column(const std::string& key, const std::string& word) const {
-    std::string message = "data." + key + ": no column is called " + in_quotes(word);
-    if (header_.empty()) {
-      message += "; the file has no header with names, so that columns go by number, from " +
-                 std::to_string(-static_cast<std::int64_t>(columns_)) + " to " + std::to_string(columns_ - 1);
-      start_.records.fail_at(start_.lines.front(), message,
-                             *start_.has_header ? "" : "data.header=true, if the first line holds names");
-    }
-    message += "; there are";
-    for (std::size_t column = 0; column < std::min(header_.size(), kNamesShown); ++column)
-      message += (column == 0 ? " " : ", ") + in_quotes(header_[column]);
-    if (header_.size() > kNamesShown) message += ", …";
-    const auto near = nearest_name(word, header_);
-    start_.records.fail_at(start_.lines.front(), message, near ? setting("data." + key, *near) : "");
-  }
-
-  const CsvStart& start_;
-  const std::vector<std::string>& header_;
-  std::size_t columns_;
-};
 
 enum class HeaderVote { none, header, data };
 
@@ -154,15 +60,7 @@ std::size_t CsvLayout::features() const {
   }));
 }
 
-std::string CsvLayout::reference_to(std::size_t column) const {
-  if (column < header.size() && !header[column].empty() &&
-      std::count(header.begin(), header.end(), header[column]) == 1) {
-    std::string name;
-    append_csv_cell(name, header[column]);
-    return name;
-  }
-  return std::to_string(column);
-}
+std::string CsvLayout::reference_to(std::size_t column) const { return reluscope::reference_to(header, column); }
 
 std::string CsvLayout::column_text(std::size_t column) const {
   if (column < header.size() && !header[column].empty()) return "column " + header[column];
@@ -216,25 +114,27 @@ CsvLayout make_layout(const CsvStart& start, const CsvOptions& options) {
     for (const std::string& name : start.rows.front()) layout.header.emplace_back(trimmed(name));
   layout.columns.resize(columns);
   layout.has_empty_tail = has_empty_tail(start.rows);
-  const ColumnFinder finder(start, layout.header);
+  const ColumnFinder finder(start.records.name() + ":" + std::to_string(start.lines.front()), layout.header, columns);
   const auto leave_out = [&](std::size_t column, const std::string& why) {
     layout.columns[column] = {Reading::left_out, 0, why};
   };
   if (options.categorical == "auto")
     for (CsvColumn& column : layout.columns) column.reading = Reading::automatic;
-  for (const std::size_t column : finder.find("categorical", options.categorical == "auto" ? "" : options.categorical))
+  for (const std::size_t column :
+       finder.find("data.categorical", options.categorical == "auto" ? "" : options.categorical))
     layout.columns[column].reading = Reading::one_hot;
-  for (const std::size_t column : finder.find("ordinal", options.ordinal))
+  for (const std::size_t column : finder.find("data.ordinal", options.ordinal))
     layout.columns[column].reading = Reading::ordinal;
-  for (const std::size_t column : finder.find("dates", options.dates)) layout.columns[column].reading = Reading::date;
-  if (const std::vector<std::size_t> wanted = finder.find("columns", options.columns); !wanted.empty())
+  for (const std::size_t column : finder.find("data.dates", options.dates))
+    layout.columns[column].reading = Reading::date;
+  if (const std::vector<std::size_t> wanted = finder.find("data.columns", options.columns); !wanted.empty())
     for (std::size_t column = 0; column < columns; ++column)
       if (std::find(wanted.begin(), wanted.end(), column) == wanted.end()) leave_out(column, "not in data.columns");
-  for (const std::size_t column : finder.find("drop", options.drop)) leave_out(column, "data.drop");
+  for (const std::size_t column : finder.find("data.drop", options.drop)) leave_out(column, "data.drop");
   if (layout.has_empty_tail) leave_out(columns - 1, "empty: lines end with a delimiter");
   std::string label_column = options.label_column;
   if (layout.has_empty_tail && !options.label_is_given && label_column == "-1") label_column = "-2";
-  layout.labels = finder.find("label_column", label_column);
+  layout.labels = finder.find("data.label_column", label_column);
   for (std::size_t target = 0; target < layout.labels.size(); ++target)
     layout.columns[layout.labels[target]] = {Reading::label, target, ""};
   if (layout.features() == 0)
@@ -244,18 +144,6 @@ CsvLayout make_layout(const CsvStart& start, const CsvOptions& options) {
             "; at least one feature column is needed beside the label",
         columns == 1 ? "data.delimiter=… if something else than , ; | tabs or blanks separates fields" : "");
   return layout;
-}
-
-std::string setting(const std::string& key, const std::string& value) {
-  constexpr std::string_view kPlain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.,=:+-/@%";
-  if (value.find_first_not_of(kPlain) == std::string::npos) return key + "=" + value;
-  std::string quoted = "'" + key + "=";
-  for (const char letter : value) quoted += letter == '\'' ? std::string("'\\''") : std::string(1, letter);
-  return quoted + "'";
-}
-
-std::string with_column(const std::string& list, const std::string& column) {
-  return list.empty() ? column : list + "," + column;
 }
 
 }  // namespace reluscope

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "data/cells.hpp"
+#include "data/column_finder.hpp"
 #include "data/csv_records.hpp"
 #include "data/filling.hpp"
 
@@ -85,12 +86,5 @@ bool has_empty_tail(std::span<const CsvRow> rows);
 /// Throws DataError, at the first record, for columns that the file does not have, and where it is not known whether
 /// there is a header.
 CsvLayout make_layout(const CsvStart& start, const CsvOptions& options);
-
-/// "data.drop=id", in quotes for a shell where it needs them.
-std::string setting(const std::string& key, const std::string& value);
-/// The columns of a list: "a, \"b, c\", 2" has three.
-std::vector<std::string> split_columns(std::string_view list);
-/// A list of columns, and one more.
-std::string with_column(const std::string& list, const std::string& column);
 
 }  // namespace reluscope

@@ -1,6 +1,7 @@
 #include "data/filling.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <string>
 #include <type_traits>
@@ -72,6 +73,11 @@ double statistic(const Dataset& dataset, Index feature, Fill how) {
 }
 
 }  // namespace
+
+std::string_view fill_name(Fill fill) {
+  constexpr std::array<std::string_view, 4> kNames = {"none", "mean", "median", "zero"};
+  return kNames[static_cast<std::size_t>(fill)];
+}
 
 void fill_missing(Dataset& dataset, const std::vector<Fill>& fills) {
   if (fills.empty()) return;

@@ -20,6 +20,7 @@ enum class MissingCells {
 /// What stands in for the missing values of one feature: a statistic of the training part, or 0 (one-hot columns: the
 /// row is of none of the categories).
 enum class Fill { none, mean, median, zero };
+std::string_view fill_name(Fill fill);
 
 /// Fills the missing features (NaN) of both parts with statistics of the training part, notes in `dataset.missing` how
 /// many the training part has, and in `dataset.table` what they were filled with. `fills`: one a feature, or empty.

@@ -201,6 +201,7 @@ SourceEntry idx_source() {
                   unset("test_labels", ParamKind::text, "test labels")};
   entry.doc = "images and labels in IDX files, as MNIST and Fashion-MNIST come (LeCun, Cortes, Burges)";
   entry.load = load_idx;
+  entry.reads_files = true;
   entry.estimate_bytes = estimate_idx;
   entry.test_key = "test_images";
   entry.label_keys = {"labels"};

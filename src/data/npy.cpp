@@ -196,6 +196,7 @@ SourceEntry npy_source() {
                   task_param()};
   entry.doc = "NumPy arrays (numpy.save), plain or gzip";
   entry.load = load_npy;
+  entry.reads_files = true;
   entry.estimate_bytes = estimate_npy;
   entry.test_key = "test";
   return entry;

@@ -39,6 +39,7 @@ struct SourceEntry : Entry {
   /// room for 8 bytes a sample, to choose a test part, beside what stays. Throws DataError for a header that is
   /// malformed.
   std::uint64_t (*estimate_bytes)(const ParamValues& params, const SourceContext& context) = nullptr;
+  bool reads_files = false;                  ///< the data are somebody's, not made by the program
   const char* test_key = nullptr;            ///< the parameter that names a test file; none: there can be none
   std::vector<std::string> label_keys = {};  ///< parameters that have to be set where labels are wanted
 };

@@ -7,6 +7,8 @@
 #include <ctime>
 #include <nlohmann/json.hpp>
 
+#include "data/filling.hpp"
+#include "experiment/features.hpp"
 #include "nn/gemm.hpp"
 #include "nn/loss.hpp"
 #include "trace/records.hpp"
@@ -59,6 +61,67 @@ std::string gemm_text(const ExperimentSpec& spec) {
   return full_name(spec.precision == Precision::float32 ? gemm_backend<float>() : gemm_backend<double>());
 }
 
+/// Lists for each feature or class are left out where they are longer: a manifest is read and written as a whole.
+constexpr Index kMostListed = 10000;
+
+/// One number where all are the same.
+Json numbers(const Eigen::VectorXd& values) {
+  if (values.size() == 0) return nullptr;
+  if ((values.array() == values[0]).all()) return number_or_null(values[0]);
+  if (values.size() > kMostListed) return nullptr;
+  Json list = Json::array();
+  for (const double value : values) list.push_back(number_or_null(value));
+  return list;
+}
+
+Json classes_section(const Dataset& dataset) {
+  if (dataset.task != Task::classification || dataset.outputs() > kMostListed) return nullptr;
+  const std::vector<std::int64_t> train = class_counts(dataset, dataset.train);
+  const std::vector<std::int64_t> test = class_counts(dataset, dataset.test);
+  Json list = Json::array();
+  for (std::size_t at = 0; at < train.size(); ++at)
+    list.push_back({{"class", dataset.class_names[at]}, {"train", train[at]}, {"test", test[at]}});
+  return list;
+}
+
+/// What became of the columns of a table.
+Json table_section(const Dataset& dataset) {
+  const TableFacts& table = dataset.table;
+  Json section = {{"labels", table.labels},
+                  {"left_out", Json::array()},
+                  {"encoded", Json::array()},
+                  {"filled", Json::array()},
+                  {"rows_left_out", table.rows_left_out},
+                  {"unseen_categories", table.unseen}};
+  for (const auto& [column, why] : table.left_out) section["left_out"].push_back({{"column", column}, {"why", why}});
+  for (const auto& [column, how, values] : table.encoded)
+    section["encoded"].push_back({{"column", column}, {"how", how}, {"values", values}});
+  for (const TableFacts::Filled& one : table.filled)
+    section["filled"].push_back({{"feature", one.feature},
+                                 {"how", fill_name(one.how)},
+                                 {"value", number_or_null(one.value)},
+                                 {"train", one.train},
+                                 {"test", one.test}});
+  return section;
+}
+
+Json data_section(const ExperimentSpec& spec, const Dataset& dataset) {
+  Json section = {{"train_samples", dataset.train.count()}, {"test_samples", dataset.test.count()},
+                  {"features", dataset.features()},         {"outputs", dataset.outputs()},
+                  {"task", task_name(dataset.task)},        {"crc32", hexadecimal(dataset.checksum(), 8)}};
+  section["classes"] = classes_section(dataset);
+  section["feature_names"] = nullptr;
+  if (!dataset.feature_names.empty() && dataset.features() <= kMostListed)
+    section["feature_names"] = dataset.feature_names;
+  // x' = (x - shift) * scale, of the training part.
+  section["shift"] = numbers(dataset.shift);
+  section["scale"] = numbers(dataset.scale);
+  section["target_shift"] = numbers(dataset.target_shift);
+  section["target_scale"] = numbers(dataset.target_scale);
+  if (spec.data.source.name == "csv") section["table"] = table_section(dataset);
+  return section;
+}
+
 std::string dump(const Json& document) { return document.dump(2, ' ', false, Json::error_handler_t::replace) + "\n"; }
 
 }  // namespace
@@ -74,9 +137,7 @@ std::string manifest_json(const ExperimentSpec& spec, const Dataset& dataset, co
   document["config_file"] = spec.origin;
   document["config_directory"] = std::filesystem::absolute(spec.directory).lexically_normal().string();
   document["config"] = Json::parse(spec.resolved_json);
-  document["data"] = {{"train_samples", dataset.train.count()}, {"test_samples", dataset.test.count()},
-                      {"features", dataset.features()},         {"outputs", dataset.outputs()},
-                      {"task", task_name(dataset.task)},        {"crc32", hexadecimal(dataset.checksum(), 8)}};
+  document["data"] = data_section(spec, dataset);
   document["build"] = {{"compiler", RELUSCOPE_COMPILER}, {"flags", RELUSCOPE_FLAGS}, {"gemm", gemm_text(spec)}};
   document["host"] = host_name();
   document["threads"] = facts.threads;

@@ -77,6 +77,7 @@ std::vector<FeatureRecord> describe_features(const Dataset& dataset) {
     row.max = seen.high[feature];
     row.distinct = static_cast<std::int64_t>(seen.values[at].size());
     row.rising = seen.rising[at] && seen.count > 1.0;
+    row.missing = at < dataset.missing.size() ? static_cast<std::int64_t>(dataset.missing[at]) : 0;
   }
   return rows;
 }
@@ -108,10 +109,15 @@ std::optional<TargetFacts> describe_targets(const Dataset& dataset, const Activa
                      output.highest};
 }
 
-std::optional<ClassShares> describe_classes(const Dataset& dataset, const Samples& part) {
-  if (dataset.task != Task::classification || dataset.class_names.empty() || part.count() == 0) return std::nullopt;
+std::vector<std::int64_t> class_counts(const Dataset& dataset, const Samples& part) {
   std::vector<std::int64_t> counts(dataset.class_names.size());
   for (const std::int32_t label : part.labels) ++counts[static_cast<std::size_t>(label)];
+  return counts;
+}
+
+std::optional<ClassShares> describe_classes(const Dataset& dataset, const Samples& part) {
+  if (dataset.task != Task::classification || dataset.class_names.empty() || part.count() == 0) return std::nullopt;
+  const std::vector<std::int64_t> counts = class_counts(dataset, part);
   const auto [fewest, most] = std::minmax_element(counts.begin(), counts.end());
   const auto share = [&](std::int64_t count) { return static_cast<double>(count) / static_cast<double>(part.count()); };
   const auto name = [&](auto place) { return dataset.class_names[static_cast<std::size_t>(place - counts.begin())]; };

@@ -23,6 +23,9 @@ std::optional<TargetFacts> describe_targets(const Dataset& dataset, const Activa
 /// What the output layer of the experiment can yield.
 ActivationShape output_shape(const ExperimentSpec& spec);
 
+/// Samples of each class in the part, in the order of the class names.
+std::vector<std::int64_t> class_counts(const Dataset& dataset, const Samples& part);
+
 /// Of a classification: how many of the samples of one part its classes have.
 std::optional<ClassShares> describe_classes(const Dataset& dataset, const Samples& part);
 

@@ -7,6 +7,7 @@
 #include "data/idx.hpp"
 #include "data/npy.hpp"
 #include "data/targets.hpp"
+#include "report/table_summary.hpp"
 #include "trace/checkpoint.hpp"
 #include "util/error.hpp"
 #include "util/format.hpp"
@@ -31,7 +32,7 @@ Match(Cases...) -> Match<Cases...>;
 RawData load_csv(const std::filesystem::path& path, const std::string& label_column) {
   Choice choice = default_choice(source_table(), "csv");
   choice.params.set("file", path.string());
-  choice.params.set("label_column", label_column);
+  choice.params.set("label_column", label_column.empty() ? "-1" : label_column);
   const SourceEntry& entry = *find_entry(source_table(), "csv");
   // As a run does, before anything is unpacked.
   const std::uint64_t needed = entry.estimate_bytes(choice.params, {"", 0});
@@ -84,14 +85,7 @@ ArrayFacts facts_of(const std::string& name, std::vector<std::uint64_t> shape, c
   return facts.finish();
 }
 
-std::string type_in_memory(const FeatureMatrix& values) {
-  return std::visit(
-      Match{[](const Matrix<std::uint8_t>&) { return "uint8"; }, [](const Matrix<float>&) { return "float32"; },
-            [](const Matrix<double>&) { return "float64"; }},
-      values);
-}
-
-std::vector<ClassFacts> classes_of(const RawData& data) {
+std::vector<ClassFacts> counted_classes(const RawData& data) {
   std::vector<ClassFacts> classes;
   for (const std::string& label : data.class_names) classes.push_back({label, 0});
   for (const std::int32_t label : data.train.labels) ++classes[static_cast<std::size_t>(label)].samples;
@@ -106,7 +100,7 @@ std::vector<ClassFacts> classes_of(const ElementArray& array, const std::string&
   TargetColumns column;
   column.emplace_back(row_as_doubles(array.values, 0));
   assign_targets(data, std::nullopt, std::move(column), std::nullopt, name);
-  return data.task == Task::classification ? classes_of(data) : std::vector<ClassFacts>();
+  return data.task == Task::classification ? counted_classes(data) : std::vector<ClassFacts>();
 }
 
 void add_facts(Inspection& to, const ElementArray& array) {
@@ -114,16 +108,15 @@ void add_facts(Inspection& to, const ElementArray& array) {
   to.classes = classes_of(array, to.file);
 }
 
-void add_facts(Inspection& to, const RawData& data) {
-  const auto samples = static_cast<std::uint64_t>(data.train.count());
-  const auto shape = [&](Index columns) {
-    return std::vector<std::uint64_t>{samples, static_cast<std::uint64_t>(columns)};
-  };
-  to.arrays.push_back(facts_of("features", shape(data.train.features_count()), type_in_memory(data.train.features),
-                               data.train.features));
-  if (data.task == Task::regression)
-    to.arrays.push_back(facts_of("targets", shape(data.train.targets.rows()), "float64", data.train.targets));
-  to.classes = classes_of(data);
+void add_facts(Inspection& to, const TableProfile& table, const std::string& label_column) {
+  std::optional<std::size_t> label;
+  if (!label_column.empty())
+    label = ColumnFinder(table.file, table.header(), table.columns.size()).find_only("--label-column", label_column);
+  to.guess = guess_table(table, label, CsvOptions().max_categories);
+  to.table = table;
+  if (!to.guess.label) return;
+  if (const auto classes = classes_of(table.columns[*to.guess.label]))
+    for (const auto& [text, count] : *classes) to.classes.push_back({text, count});
 }
 
 void add_facts(Inspection& to, const Tensors& tensors) {
@@ -206,7 +199,7 @@ void dump_tensors(const Tensors& tensors, const std::function<void(std::string_v
 
 }  // namespace
 
-LoadedFile load_file(const std::filesystem::path& path, const std::string& label_column) {
+LoadedFile load_file(const std::filesystem::path& path, CsvAs csv, const std::string& label_column) {
   LoadedFile file{path, {}, {}};
   // The content first: what is refused for its size is not read to its end.
   switch (file_format(path)) {
@@ -217,7 +210,13 @@ LoadedFile load_file(const std::filesystem::path& path, const std::string& label
       file.content = read_npy(path);
       break;
     case FileFormat::csv:
-      file.content = load_csv(path, label_column);
+      if (csv == CsvAs::numbers) {
+        file.content = load_csv(path, label_column);
+      } else {
+        CsvOptions options;
+        options.form = {.delimiter = 0, .comment = '#'};
+        file.content = profile_table(path, options);
+      }
       break;
     case FileFormat::safetensors:
       file.content = read_safetensors(path);
@@ -227,11 +226,13 @@ LoadedFile load_file(const std::filesystem::path& path, const std::string& label
   return file;
 }
 
-Inspection inspect(const LoadedFile& file) {
+Inspection inspect(const LoadedFile& file, const std::string& label_column) {
   Inspection inspection;
   inspection.file = file.path.string();
   inspection.facts = file.facts;
-  std::visit([&](const auto& content) { add_facts(inspection, content); }, file.content);
+  std::visit(Match{[&](const TableProfile& table) { add_facts(inspection, table, label_column); },
+                   [](const RawData&) {}, [&](const auto& content) { add_facts(inspection, content); }},
+             file.content);
   return inspection;
 }
 
@@ -244,12 +245,14 @@ std::string inspection_text(const Inspection& inspection, TableStyle style) {
   if (inspection.intact)
     text += *inspection.intact ? ", its own checksum is right" : ", DAMAGED: its own checksum is wrong";
   text += "\n\n";
+  if (inspection.table) text += table_summary(*inspection.table, inspection.guess, style);
   std::vector<std::vector<std::string>> rows;
   for (const ArrayFacts& array : inspection.arrays)
     rows.push_back({array.name, array.type, array.shape.empty() ? "1" : shape_text(array.shape),
                     short_or_none(array.min), short_or_none(array.max), short_or_none(array.mean),
                     std::to_string(array.zeros), std::to_string(array.nans), std::to_string(array.infinities)});
-  text += format_table({"array", "type", "shape", "min", "max", "mean", "zeros", "nan", "inf"}, rows, 2, style);
+  if (!rows.empty())
+    text += format_table({"array", "type", "shape", "min", "max", "mean", "zeros", "nan", "inf"}, rows, 2, style);
   if (!inspection.classes.empty()) text += "\n" + class_list(inspection.classes);
   if (!inspection.metadata.empty()) text += "\n";
   for (const auto& [key, value] : inspection.metadata) text += printable(key) + ": " + printable(value) + "\n";
@@ -281,11 +284,13 @@ std::string inspection_json(const Inspection& inspection) {
                                   {"inf", array.infinities}});
   for (const ClassFacts& one : inspection.classes)
     document["classes"].push_back({{"label", one.label}, {"samples", one.samples}});
+  document["table"] = inspection.table ? table_summary_json(*inspection.table, inspection.guess) : Json(nullptr);
   return document.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 
 void dump(const LoadedFile& file, const std::function<void(std::string_view)>& write) {
-  std::visit(Match{[&](const ElementArray& array) {
+  std::visit(Match{[](const TableProfile&) {},
+                   [&](const ElementArray& array) {
                      dump_columns(
                          array.values, [](std::string&, Index) {}, write);
                    },

@@ -13,6 +13,7 @@
 #include "data/elements.hpp"
 #include "data/file_format.hpp"
 #include "data/sources.hpp"
+#include "data/table_guess.hpp"
 #include "report/terminal.hpp"
 #include "trace/safetensors.hpp"
 
@@ -22,11 +23,15 @@ namespace reluscope {
 struct LoadedFile {
   std::filesystem::path path;
   FileFacts facts;
-  std::variant<ElementArray, RawData, Tensors> content;  ///< of IDX and NPY; CSV; safetensors
+  /// Of IDX and NPY; of CSV as a table of whatever is in it, or as numbers; of safetensors.
+  std::variant<ElementArray, TableProfile, RawData, Tensors> content;
 };
 
-/// `label_column`: of CSV, as in a config. Throws DataError for a malformed file.
-LoadedFile load_file(const std::filesystem::path& path, const std::string& label_column);
+/// What a CSV file is read as.
+enum class CsvAs { table, numbers };
+
+/// `label_column`: of CSV as numbers, as in a config. Throws DataError for a malformed file.
+LoadedFile load_file(const std::filesystem::path& path, CsvAs csv, const std::string& label_column);
 
 /// The values of one array. Range and mean are of the finite ones, and absent where there are none.
 struct ArrayFacts {
@@ -50,13 +55,16 @@ struct Inspection {
   std::string file;
   FileFacts facts;
   std::vector<ArrayFacts> arrays;
+  std::optional<TableProfile> table;            ///< of CSV
+  TableGuess guess;                             ///< what its columns may be for
   std::vector<ClassFacts> classes;              ///< of labels: a CSV's, or a one-dimensional array that could be some
   std::map<std::string, std::string> metadata;  ///< of safetensors
   std::optional<bool> intact;                   ///< whether the checksum that the file itself states is right
   bool is_checkpoint = false;
 };
 
-Inspection inspect(const LoadedFile& file);
+/// `label_column`: of CSV, as in a config; empty: guessed. Throws DataError for a label that is not there.
+Inspection inspect(const LoadedFile& file, const std::string& label_column);
 
 /// For a person.
 std::string inspection_text(const Inspection& inspection, TableStyle style);

@@ -355,6 +355,7 @@ struct FeatureRecord {
   double max = 0.0;
   std::int64_t distinct = 0;
   bool rising = false;
+  std::int64_t missing = 0;
   std::uint64_t unmeasured = 0;
 
   /// Different values are counted up to here.
@@ -371,6 +372,7 @@ struct FeatureRecord {
         Column{"distinct", &FeatureRecord::distinct, "different values, counted up to 32"},
         Column{"rising", &FeatureRecord::rising,
                "1 if each sample's value is above that of the sample before it in the data: as a row number's"},
+        Column{"missing", &FeatureRecord::missing, "training samples whose value was missing and was filled"},
     };
   }
 };
