@@ -14,6 +14,7 @@
 
 #include "cli/commands.hpp"
 #include "cli/findings.hpp"
+#include "cli/next_command.hpp"
 #include "cli/run_outputs.hpp"
 #include "config/load.hpp"
 #include "experiment/documents.hpp"
@@ -248,8 +249,7 @@ void write_report(const std::filesystem::path& directory, const std::string& fil
 }
 
 /// For people: the table, the verdict, the strips and the findings. To stdout, or to stderr where stdout carries data.
-void print_outcome(const RunOptions& options, bool quiet, const Outcome& outcome,
-                   const std::filesystem::path& directory, bool stdout_taken) {
+void print_outcome(const RunOptions& options, bool quiet, const Outcome& outcome, bool stdout_taken) {
   if (quiet && stdout_taken) return;  // it would go to stderr
   const int descriptor = stdout_taken ? STDERR_FILENO : STDOUT_FILENO;
   std::ostream& out = stdout_taken ? std::cerr : std::cout;
@@ -257,7 +257,6 @@ void print_outcome(const RunOptions& options, bool quiet, const Outcome& outcome
       << final_figures(outcome.summary) << '\n'
       << wrap(printable(outcome.sentence), terminal_width(descriptor)) << '\n'
       << std::flush;
-  spdlog::info("traces are in {}", directory.string());
   if (is_terminal(descriptor)) out << run_strips(outcome.tables, strip_style(descriptor)) << std::flush;
   print_findings(outcome.diagnosis, out);
 }
@@ -268,13 +267,16 @@ int tell(const RunOptions& options, bool quiet, const RunPlan& plan, const Outco
   const RunSummary& summary = outcome.summary;
   if (out.bar) out.bar->clear();
   if (options.json) write_document("-", outcome.document);
-  print_outcome(options, quiet, outcome, plan.directory, out.stdout_taken);
+  print_outcome(options, quiet, outcome, out.stdout_taken);
   if (!options.report.empty() && !summary.interrupted) write_report(plan.directory, options.report);
   if (summary.interrupted) {
-    spdlog::info("stopped after step {}: reluscope run --resume {} goes on", summary.steps, plan.directory.string());
+    spdlog::info("stopped after step {}: reluscope run --resume {} goes on", summary.steps,
+                 shell_word(plan.directory.string()));
     if (stop != SIGPIPE) reraise(stop.load());
     return kDone;
   }
+  const std::string next = next_command(outcome.diagnosis, options, plan.directory);
+  spdlog::info("traces are in {}{}{}", plan.directory.string(), next.empty() ? "" : "; next: ", next);
   if (summary.failed) {
     if (quiet) spdlog::error("{}", outcome.sentence);
     if (options.strict) return kRunFailed;

@@ -35,16 +35,15 @@ bool has_ended(const std::filesystem::path& directory, const std::string& status
 }  // namespace
 
 bool is_interrupted(const std::filesystem::path& directory) {
-  const std::filesystem::path manifest_file = directory / RunDirectory::kManifest;
-  if (!has_own_file(manifest_file)) return false;
-  std::string status;
   try {
-    status = member_or<std::string>(read_json_object(manifest_file), "status", "");
-  } catch (const UserError&) {  // not a run's: there is nothing to go on with
+    const std::filesystem::path manifest_file = directory / RunDirectory::kManifest;
+    if (!has_own_file(manifest_file)) return false;
+    const auto status = member_or<std::string>(read_json_object(manifest_file), "status", "");
+    return !has_ended(directory, status) &&
+           (status == "interrupted" || has_own_file(directory / RunDirectory::kCheckpoint));
+  } catch (const UserError&) {  // these are no files of a run: there is nothing to go on with
     return false;
   }
-  return !has_ended(directory, status) &&
-         (status == "interrupted" || has_own_file(directory / RunDirectory::kCheckpoint));
 }
 
 ExperimentSpec spec_of_manifest(const nlohmann::ordered_json& manifest, const std::filesystem::path& manifest_file) {

@@ -161,3 +161,52 @@ TEST_CASE("a run that cannot begin leaves no directory, numbered or not") {
   CHECK(bench.shell(faulty).exit_code == 1);
   CHECK(bench.shell("ls runs").out == "small\n");
 }
+
+TEST_CASE("after a run one line says what to look at next, as a command that works as it stands") {
+  const RunPlaces bench;
+  const auto last_line = [](const Workplace::Result& run) {
+    const auto lines = lines_of(run.err);
+    return lines.empty() ? std::string() : lines.back();
+  };
+  const std::string mark = "next: reluscope ";
+  const auto follow = [&](const std::string& line) {
+    return bench.shell("$R " + line.substr(line.find(mark) + mark.size()));
+  };
+
+  // Nothing to complain of: the page.
+  bench.shell("cp c.json 'my config.json'");
+  const std::string healthy = "$R run 'my config.json' train.epochs=40 network.layers.0.init.weights=he_normal ";
+  const auto well = bench.shell(healthy + "-o 'a run'");
+  REQUIRE(well.exit_code == 0);
+  CHECK(last_line(well) == "reluscope: traces are in a run; next: reluscope report 'a run'");
+  CHECK(follow(last_line(well)).exit_code == 0);
+  CHECK(bench.has("report.html"));
+  CHECK(last_line(bench.shell(healthy + "-o b --report b.html")) == "reluscope: traces are in b");
+
+  // What a change may cure, with the changes that the run had.
+  const std::string sick = "'network.layers.0.init.bias=-50' train.optimizer.lr=0.05 ";
+  const auto ill = bench.shell("$R run 'my config.json' " + sick);
+  REQUIRE(ill.exit_code == 0);
+  CHECK(
+      last_line(ill) ==
+      "reluscope: traces are in runs/small; next: reluscope prescribe 'my config.json' network.layers.0.init.bias=-50 "
+      "train.optimizer.lr=0.05");
+  const auto cure = follow(last_line(ill) + " --budget 20 -q");
+  CHECK(cure.exit_code == 0);
+  CHECK(contains(cure.out, "critical: "));
+
+  // There is no file to prescribe for.
+  const auto piped = bench.shell("$R run - -o piped " + sick + "< 'my config.json'");
+  CHECK(contains(last_line(piped), "next: reluscope explain "));
+  CHECK(follow(last_line(piped)).exit_code == 0);
+
+  CHECK(bench.shell("$R run c.json -q -o quiet " + sick).err.empty());
+  // Where stdout carries data, the line is still alone on stderr.
+  const auto streamed = bench.shell("$R run c.json -o streamed --trace steps=- " + sick);
+  CHECK_FALSE(contains(streamed.out, "next:"));
+  CHECK(contains(last_line(streamed), "next: reluscope prescribe c.json"));
+  // How to go on with it is what comes next.
+  const auto stopped = bench.shell("$R run c.json -o 'half done'" + kStopped);
+  CHECK(contains(last_line(stopped), "reluscope run --resume 'half done' goes on"));
+  CHECK_FALSE(contains(stopped.err, "next: "));
+}
