@@ -14,6 +14,7 @@
 
 #include "cli/commands.hpp"
 #include "cli/findings.hpp"
+#include "cli/next_command.hpp"
 #include "cli/run_outputs.hpp"
 #include "config/load.hpp"
 #include "experiment/documents.hpp"
@@ -24,6 +25,7 @@
 #include "experiment/theory.hpp"
 #include "report/data_lines.hpp"
 #include "report/html_report.hpp"
+#include "report/prescribe_report.hpp"
 #include "report/run_report.hpp"
 #include "report/strips.hpp"
 #include "trials/remedies.hpp"
@@ -45,6 +47,7 @@ double seconds_since(Clock::time_point start) { return std::chrono::duration<dou
 struct RunPlan {
   Resumption run;
   std::filesystem::path directory;
+  bool is_numbered = false;  ///< where the directory is taken, the next one that is free is
   std::vector<TraceWish> traces;
   std::optional<RunLock> lock;  ///< of a run that is resumed, from the start; of a new one, once its data are there
 
@@ -91,6 +94,7 @@ RunPlan find_plan(const RunOptions& options) {
     plan.directory = options.resume;
   } else {
     plan.run.spec = std::move(*given);
+    plan.is_numbered = options.out.empty() && !options.force;
     plan.directory = options.out.empty() ? "runs/" + plan.run.spec.name : options.out;
   }
   return plan;
@@ -104,12 +108,50 @@ int say_that_it_ended(const RunOptions& options) {
   return kDone;
 }
 
+[[noreturn]] void refuse_interrupted(const std::filesystem::path& directory) {
+  throw IoError("'" + directory.string() + "' holds a run that was stopped before its end: 'reluscope run --resume " +
+                shell_word(directory.string()) +
+                "' goes on with it; to begin anew, replace it with --force, or choose another directory with --out");
+}
+
+/// What is wrong about the directory is said before the data are loaded.
+void check_place(const RunOptions& options, const RunPlan& plan) {
+  std::filesystem::path directory = plan.directory;
+  if (plan.is_numbered) {
+    if (is_interrupted(directory) && RunLock::state_of(directory) != LockState::held) refuse_interrupted(directory);
+    directory = RunLock::next_free(directory);
+  } else if (!plan.lock && !options.force) {
+    RunDirectory::refuse_existing(directory);
+  }
+  check_outputs(options, plan.traces, plan.run.spec, directory);
+}
+
+/// Why the run does not go to this directory.
+std::string taken_text(const std::filesystem::path& directory) {
+  const std::string name = directory.string();
+  if (RunLock::state_of(directory) == LockState::held) return "another process is writing a run into " + name;
+  return name + (RunDirectory::find_file(directory).empty() ? " is there" : " holds a run") + " already";
+}
+
+/// Takes the directory for this process.
+void take_place(const RunOptions& options, RunPlan& plan) {
+  if (plan.lock) return;
+  if (!plan.is_numbered) {
+    plan.lock.emplace(plan.directory);
+    if (!options.force) RunDirectory::refuse_existing(plan.directory);
+    return;
+  }
+  plan.lock.emplace(RunLock::claim_next(plan.directory));
+  if (plan.lock->directory() == plan.directory) return;
+  spdlog::info("{}: this one goes to {}", taken_text(plan.directory), plan.lock->directory().string());
+  plan.directory = plan.lock->directory();
+  check_outputs(options, plan.traces, plan.run.spec, plan.directory);  // it may be another one than it was to be
+}
+
 /// Loads the data, and takes the directory.
 Preparation prepare(const RunOptions& options, RunPlan& plan, Clock::time_point loading) {
   const ExperimentSpec& spec = plan.run.spec;
-  if (!plan.lock && !options.force) RunDirectory::refuse_existing(plan.directory);
-  check_outputs(options, plan.traces, spec, plan.directory);
-
+  check_place(options, plan);
   Preparation ready;
   ready.dataset = load_for_training(spec);
   const Dataset& dataset = ready.dataset;
@@ -117,10 +159,7 @@ Preparation prepare(const RunOptions& options, RunPlan& plan, Clock::time_point 
   for (const std::string& fact : lines.facts)
     if (!options.data_is_said || fact == lines.facts.front()) spdlog::info("{}", fact);
   for (const std::string& warning : lines.warnings) spdlog::warn("{}", warning);
-  if (!plan.lock) {
-    plan.lock.emplace(plan.directory);
-    if (!options.force) RunDirectory::refuse_existing(plan.directory);
-  }
+  take_place(options, plan);
 
   ManifestFacts& facts = ready.facts;
   facts.threads = options.threads > 0 ? options.threads : default_thread_count();
@@ -213,8 +252,7 @@ void write_report(const std::filesystem::path& directory, const std::string& fil
 }
 
 /// For people: the table, the verdict, the strips and the findings. To stdout, or to stderr where stdout carries data.
-void print_outcome(const RunOptions& options, bool quiet, const Outcome& outcome,
-                   const std::filesystem::path& directory, bool stdout_taken) {
+void print_outcome(const RunOptions& options, bool quiet, const Outcome& outcome, bool stdout_taken) {
   if (quiet && stdout_taken) return;  // it would go to stderr
   const int descriptor = stdout_taken ? STDERR_FILENO : STDOUT_FILENO;
   std::ostream& out = stdout_taken ? std::cerr : std::cout;
@@ -222,7 +260,6 @@ void print_outcome(const RunOptions& options, bool quiet, const Outcome& outcome
       << final_figures(outcome.summary) << '\n'
       << wrap(printable(outcome.sentence), terminal_width(descriptor)) << '\n'
       << std::flush;
-  spdlog::info("traces are in {}", directory.string());
   if (is_terminal(descriptor)) out << run_strips(outcome.tables, strip_style(descriptor)) << std::flush;
   print_findings(outcome.diagnosis, out);
 }
@@ -233,13 +270,16 @@ int tell(const RunOptions& options, bool quiet, const RunPlan& plan, const Outco
   const RunSummary& summary = outcome.summary;
   if (out.bar) out.bar->clear();
   if (options.json) write_document("-", outcome.document);
-  print_outcome(options, quiet, outcome, plan.directory, out.stdout_taken);
+  print_outcome(options, quiet, outcome, out.stdout_taken);
   if (!options.report.empty() && !summary.interrupted) write_report(plan.directory, options.report);
   if (summary.interrupted) {
-    spdlog::info("stopped after step {}: reluscope run --resume {} goes on", summary.steps, plan.directory.string());
+    spdlog::info("stopped after step {}: reluscope run --resume {} goes on", summary.steps,
+                 shell_word(plan.directory.string()));
     if (stop != SIGPIPE) reraise(stop.load());
     return kDone;
   }
+  const std::string next = next_command(outcome.diagnosis, options, plan.directory);
+  spdlog::info("traces are in {}{}{}", plan.directory.string(), next.empty() ? "" : "; next: ", next);
   if (summary.failed) {
     if (quiet) spdlog::error("{}", outcome.sentence);
     if (options.strict) return kRunFailed;
@@ -286,14 +326,18 @@ void add_run(CommandLine& line) {
   command->add_option("CONFIG", options->config,
                       "The experiment (JSON, comments allowed); - reads standard input. Not needed with --resume");
   command->add_option("KEY=VALUE", options->overrides, "Changes to the config");
-  command->add_option("-o,--out", options->out, "Run directory [runs/NAME, NAME from the config]")->take_last();
+  command
+      ->add_option("-o,--out", options->out,
+                   "Run directory [runs/NAME, NAME from the config; runs/NAME-2, -3, … where that is taken]")
+      ->take_last();
   command
       ->add_option(
           "--resume", options->resume,
           "Go on with the run in DIR, which was stopped or killed; with CONFIG, begin it there if there is none")
       ->type_name("DIR")
       ->take_last();
-  command->add_flag("--force", options->force, "Replace a run that is in the directory already");
+  command->add_flag("--force", options->force,
+                    "Replace a run that is in the directory (without --out, in runs/NAME) already");
   command
       ->add_option("--trace", options->traces,
                    "Also write a table (steps, layers, census, units, events) to PATH; - is standard output")

@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 #include <numeric>
 
+#include "experiment/derived_name.hpp"
 #include "experiment/initial_network.hpp"
 #include "experiment/resume.hpp"
 #include "experiment/setup.hpp"
@@ -162,6 +163,7 @@ std::string smaller_config(const ExperimentSpec& spec, const std::vector<std::ve
     written.push_back(std::move(one));
   }
   config["network"]["layers"] = std::move(written);
+  config["name"] = derived_name(spec.name, "-pruned");
   config["network"]["init_from"] = RunDirectory::kWeights;
   const auto whole = [](const std::filesystem::path& path) {
     return std::filesystem::weakly_canonical(path.empty() ? std::filesystem::path(".") : path);

@@ -37,8 +37,9 @@ struct PruneReport {
 };
 
 /// Reads the run's manifest, units.csv and weights.safetensors, and its data again; writes network.json, the config of
-/// the smaller network, and weights.safetensors into `out`. A layer keeps at least one unit. Throws DataError for a run
-/// that lacks a file, UsageError where `out` holds a run or something that this one was made from, IoError.
+/// the smaller network, called NAME-pruned, and weights.safetensors into `out`. A layer keeps at least one unit.
+/// Throws DataError for a run that lacks a file, UsageError where `out` holds a run or something that this one was made
+/// from, IoError.
 PruneReport prune(const std::filesystem::path& run, Prunable which, const std::filesystem::path& out, int threads);
 
 }  // namespace reluscope

@@ -25,7 +25,26 @@ std::string differences(const std::string& left, const std::string& right) {
   return text + (patch.size() > kMost ? ", …" : "");
 }
 
+/// A run that failed for want of disk has a checkpoint, one that became non-finite has ended. Without a summary it was
+/// about to begin anew.
+bool has_ended(const std::filesystem::path& directory, const std::string& status) {
+  if (!has_own_file(directory / RunDirectory::kSummary)) return false;
+  return status == "done" || (status == "failed" && !has_own_file(directory / RunDirectory::kCheckpoint));
+}
+
 }  // namespace
+
+bool is_interrupted(const std::filesystem::path& directory) {
+  try {
+    const std::filesystem::path manifest_file = directory / RunDirectory::kManifest;
+    if (!has_own_file(manifest_file)) return false;
+    const auto status = member_or<std::string>(read_json_object(manifest_file), "status", "");
+    return !has_ended(directory, status) &&
+           (status == "interrupted" || has_own_file(directory / RunDirectory::kCheckpoint));
+  } catch (const UserError&) {  // these are no files of a run: there is nothing to go on with
+    return false;
+  }
+}
 
 ExperimentSpec spec_of_manifest(const nlohmann::ordered_json& manifest, const std::filesystem::path& manifest_file) {
   const auto config = manifest.find("config");
@@ -64,12 +83,8 @@ Resumption find_resumption(const std::filesystem::path& directory, std::optional
     found.spec = std::move(*given);
   }
   const std::filesystem::path checkpoint = directory / RunDirectory::kCheckpoint;
-  const bool has_checkpoint = has_own_file(checkpoint);
-  const bool has_summary = has_own_file(directory / RunDirectory::kSummary);
-  // A run that failed for want of disk has a checkpoint, one that became non-finite has ended. Without a summary it was
-  // about to begin anew.
-  found.ended = has_summary && (status == "done" || (status == "failed" && !has_checkpoint));
-  if (!found.ended && has_manifest && has_checkpoint) found.checkpoint = read_checkpoint(checkpoint);
+  found.ended = has_ended(directory, status);
+  if (!found.ended && has_manifest && has_own_file(checkpoint)) found.checkpoint = read_checkpoint(checkpoint);
   return found;
 }
 

@@ -31,6 +31,10 @@ ExperimentSpec spec_of_manifest(const nlohmann::ordered_json& manifest, const st
 /// (the places are named), a damaged checkpoint; IoError: files of a run and no manifest; ConfigError as above.
 Resumption find_resumption(const std::filesystem::path& directory, std::optional<ExperimentSpec> given);
 
+/// Whether the directory holds a run that was stopped, or killed behind a checkpoint, and that can be gone on with.
+/// (One that is being written looks the same.)
+bool is_interrupted(const std::filesystem::path& directory);
+
 /// Throws DataError where the checkpoint is of another config, other data, or another census engine than `now`; returns
 /// a warning where another build wrote it, else nothing.
 std::string check_identity(const Checkpoint& checkpoint, const Checkpoint& now);

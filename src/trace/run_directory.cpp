@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <array>
@@ -39,6 +40,9 @@ constexpr std::array kFiles = {RunDirectory::kManifest,
                                kTheory,
                                kFeatures};
 
+/// How often a directory is made that another process keeps taking away.
+constexpr int kAttempts = 10;
+
 void remove_file(const std::filesystem::path& path) {
   std::error_code error;
   std::filesystem::remove(path, error);
@@ -62,14 +66,36 @@ RunLock begun_anew(RunLock lock, const std::string& manifest) {
   return lock;
 }
 
+/// The uppermost directory that making this one would make; empty: it is there.
+std::filesystem::path uppermost_missing(const std::filesystem::path& directory) {
+  std::filesystem::path missing;
+  std::error_code error;
+  for (std::filesystem::path above = directory; !above.empty() && !std::filesystem::exists(above, error) && !error;
+       above = above.parent_path())
+    missing = above;
+  return missing;
+}
+
+/// "runs/digits", "runs/digits-2", …
+std::filesystem::path numbered(const std::filesystem::path& first, std::int64_t number) {
+  std::filesystem::path one = first;
+  if (number > 1) one += "-" + std::to_string(number);
+  return one;
+}
+
 }  // namespace
 
-RunLock::RunLock(std::filesystem::path directory) : directory_(std::move(directory)), descriptor_(-1) {
-  std::error_code error;
-  for (std::filesystem::path above = directory_; !above.empty() && !std::filesystem::exists(above, error) && !error;
-       above = above.parent_path())
-    made_ = above;
-  constexpr int kAttempts = 10;
+RunLock::RunLock(std::filesystem::path directory, std::filesystem::path made)
+    : directory_(std::move(directory)), made_(std::move(made)) {}
+
+RunLock::RunLock(std::filesystem::path directory) : RunLock(directory, uppermost_missing(directory)) {
+  if (!take())
+    throw IoError("another process is writing a run into '" + directory_.string() +
+                  "': wait for it, stop it, or choose another directory with --out");
+  if (made_.empty()) remove_leftovers(directory_);
+}
+
+bool RunLock::take() {
   for (int attempt = 1; descriptor_ < 0; ++attempt) {
     make_directory(directory_);
     Descriptor file = open_own_file(directory_ / kLock, O_RDWR | O_CREAT);
@@ -77,14 +103,42 @@ RunLock::RunLock(std::filesystem::path directory) : directory_(std::move(directo
     if (file.number() < 0 && errno == ENOENT && attempt < kAttempts) continue;
     if (file.number() < 0) throw_errno("write into", directory_.string());
     // Where a file system has no locks, there is none.
-    if (::flock(file.number(), LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK)
-      throw IoError("another process is writing a run into '" + directory_.string() +
-                    "': wait for it, stop it, or choose another directory with --out");
+    if (::flock(file.number(), LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) return false;
     // Whoever had it until now may have taken it away with its directory: then it keeps nobody out. (Some file systems
     // have no lasting inode numbers to tell by.)
     if (is_at(file.number(), directory_ / kLock) || attempt == kAttempts) descriptor_ = file.release();
   }
-  if (made_.empty()) remove_leftovers(directory_);
+  return true;
+}
+
+std::filesystem::path RunLock::next_free(const std::filesystem::path& first) {
+  for (std::int64_t number = 1;; ++number) {
+    std::filesystem::path one = numbered(first, number);
+    std::error_code error;
+    const auto status = std::filesystem::symlink_status(one, error);
+    if (status.type() == std::filesystem::file_type::not_found || status.type() == std::filesystem::file_type::none)
+      return one;  // none: it cannot be looked at, as making it will say
+  }
+}
+
+RunLock RunLock::claim_next(const std::filesystem::path& first) {
+  for (std::int64_t number = 1;; ++number)
+    if (std::optional<RunLock> lock = claim(numbered(first, number))) return std::move(*lock);
+}
+
+std::optional<RunLock> RunLock::claim(const std::filesystem::path& directory) {
+  std::filesystem::path made = uppermost_missing(directory);
+  for (int attempt = 1;; ++attempt) {
+    if (directory.has_parent_path()) make_directory(directory.parent_path());
+    if (::mkdir(directory.c_str(), 0777) == 0) break;
+    if (errno == EEXIST) return std::nullopt;
+    // Who made the one above may have taken it away, with nothing in it.
+    if (errno != ENOENT || attempt == kAttempts) throw_errno("make the directory", directory.string());
+  }
+  RunLock lock(directory, made.empty() ? directory : std::move(made));
+  // A process that was told to write there (--out) may have come between.
+  if (!lock.take() || !RunDirectory::find_file(directory).empty()) return std::nullopt;
+  return lock;
 }
 
 RunLock::RunLock(RunLock&& other) noexcept

@@ -26,6 +26,12 @@ class RunLock {
  public:
   /// Makes the directory where there is none. Throws IoError, also where another process has the lock.
   explicit RunLock(std::filesystem::path directory);
+  /// Where a run that was given no directory goes: to `first`, or else to `first`-2, -3, …: the first of them whose
+  /// name nothing has.
+  static std::filesystem::path next_free(const std::filesystem::path& first);
+  /// Makes that directory, and locks it. Making it is the claim: of processes that do so at once each gets one of its
+  /// own, and one that is there, be it empty, is nobody's. Throws IoError.
+  static RunLock claim_next(const std::filesystem::path& first);
   RunLock(RunLock&& other) noexcept;
   RunLock& operator=(RunLock&&) = delete;
   /// Leaves no directory behind that it made and nobody wrote to.
@@ -34,10 +40,14 @@ class RunLock {
   static LockState state_of(const std::filesystem::path& directory);
 
  private:
+  RunLock(std::filesystem::path directory, std::filesystem::path made);
+  static std::optional<RunLock> claim(const std::filesystem::path& directory);
+  /// False where another process has the lock.
+  [[nodiscard]] bool take();
   void remove_if_unused() const noexcept;
   std::filesystem::path directory_;
   std::filesystem::path made_;  ///< the uppermost directory that was made for it; empty: none
-  int descriptor_;
+  int descriptor_ = -1;
 };
 
 class RunDirectory final : public RecordSink {

@@ -6,6 +6,7 @@
 #include <set>
 
 #include "config/layout.hpp"
+#include "experiment/derived_name.hpp"
 #include "experiment/setup.hpp"
 #include "util/random.hpp"
 
@@ -173,9 +174,7 @@ std::vector<std::string> named_changes(const Treatment& treatment, const std::st
   std::string suffix;
   for (const std::string& remedy : treatment.remedies) suffix += '-' + remedy;
   std::vector<std::string> changes = treatment.changes;
-  std::string own = name + suffix;
-  // A name has a greatest length: then its own part gives way.
-  while (!is_name(own) && own.size() > suffix.size() + 1) own.erase(own.size() - suffix.size() - 1, 1);
+  const std::string own = derived_name(name, suffix);
   if (is_name(own)) changes.push_back("name=" + own);
   return changes;
 }

@@ -87,18 +87,6 @@ TEST_CASE("options after --trace keep their meaning") {
   CHECK(contains(lines_of(run.out).at(1), ",0.25,"));
 }
 
-TEST_CASE("an existing run is not overwritten without --force") {
-  const Bench bench;
-  CHECK(bench.shell("$R run c.json -q").exit_code == 0);
-  const auto before = read_file(bench.path() / "runs/small/summary.json");
-  const auto again = bench.shell("$R run c.json seed=5");
-  CHECK(again.exit_code == 1);
-  CHECK(contains(again.err, "--force"));
-  CHECK(read_file(bench.path() / "runs/small/summary.json") == before);
-  CHECK(bench.shell("$R run c.json seed=5 --force -q").exit_code == 0);
-  CHECK(read_file(bench.path() / "runs/small/summary.json") != before);
-}
-
 TEST_CASE("--print-config shows every default, runs nothing, and reproduces the same bytes") {
   const Bench bench;
   CHECK(bench.shell("$R run c.json seed=3 --print-config > full.json").exit_code == 0);

@@ -318,6 +318,7 @@ TEST_CASE("prune: fewer parameters, the same outputs, and a network that runs") 
   CHECK(document["parameters_after"].get<int>() < document["parameters_before"].get<int>() / 2);
   CHECK(document["train"]["samples"] == 1438);
   CHECK(document["train"]["differing"] == 0);
+  CHECK(nlohmann::json::parse(read_file(place.path() / "run/pruned/network.json"))["name"] == "dying-relu-pruned");
   // Run on without learning, it stands where the whole network stood.
   const auto rerun =
       place.shell("$R run run/pruned/network.json train.steps=1 train.optimizer.lr=0 -o small -q --json");
@@ -326,6 +327,9 @@ TEST_CASE("prune: fewer parameters, the same outputs, and a network that runs") 
   const auto whole = nlohmann::json::parse(read_file(place.path() / "run/summary.json"));
   CHECK(small["test"]["accuracy"] == whole["test"]["accuracy"]);
   CHECK(small["train"]["loss"].get<double>() == doctest::Approx(whole["train"]["loss"].get<double>()).epsilon(1e-5));
+  // What the original's config is called is not in its way.
+  CHECK(place.shell("mkdir -p runs/dying-relu && $R run run/pruned/network.json train.steps=1 -q >/dev/null; ls runs")
+            .out == "dying-relu\ndying-relu-pruned\n");
 }
 
 TEST_CASE("prune folds a constant that is not 0 into the biases above") {

@@ -21,7 +21,8 @@ with tempfile.TemporaryDirectory() as directory:
     os.symlink(binary, tools / "reluscope")
     os.symlink(sys.executable, tools / "python3")  # the one that has matplotlib
     environment = dict(os.environ, PATH=f"{tools}:{os.environ['PATH']}")
-    for line in lines:
+    pipes = [line for line in lines if " | " in line]
+    for line in lines + pipes[:1]:  # what a reader tries first also works a second time
         if "/path/to" in line:  # data that does not ship
             continue
         run = subprocess.run(["bash", "-c", "set -o pipefail\n" + line], cwd=directory, env=environment,

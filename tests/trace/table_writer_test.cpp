@@ -103,6 +103,29 @@ TEST_CASE("two may not write into one directory; what nobody wrote to is not lef
   std::filesystem::remove_all(path);
 }
 
+TEST_CASE("without a directory of its own a run claims the first name that nothing has") {
+  const auto path = fresh_directory();
+  const auto second = path.string() + "-2";
+  const auto third = path.string() + "-3";
+  CHECK(RunLock::next_free(path) == path);
+  {
+    const RunLock one = RunLock::claim_next(path);
+    CHECK(one.directory() == path);
+    CHECK(RunLock::next_free(path) == second);
+    const RunLock other = RunLock::claim_next(path);
+    CHECK(other.directory() == second);
+    CHECK(RunLock::state_of(second) == LockState::held);
+    write_file_atomically(third, "a file");
+    CHECK(RunLock::claim_next(path).directory() == path.string() + "-4");
+  }
+  // What nobody wrote to is not left behind.
+  CHECK_FALSE(std::filesystem::exists(path));
+  CHECK_FALSE(std::filesystem::exists(second));
+  CHECK(RunLock::claim_next(path / "deep" / "run").directory() == path / "deep" / "run");
+  CHECK_FALSE(std::filesystem::exists(path));
+  std::filesystem::remove(third);
+}
+
 TEST_CASE("a run that goes on keeps what the checkpoint knows of its files, and cuts off the rest") {
   const auto path = fresh_directory();
   StepRecord row;

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 
+#include "experiment/derived_name.hpp"
 #include "experiment/setup.hpp"
 #include "trials/place.hpp"
 #include "trials/prescribe.hpp"
@@ -411,4 +412,6 @@ TEST_CASE("the changed config has a name of its own, that is a name") {
   CHECK(named_changes(both, "digits").size() == 3);
   const std::string longest(100, 'x');
   CHECK(named_changes(both, longest).back() == "name=" + std::string(82, 'x') + "-smaller_lr-warmup");
+  CHECK(derived_name("digits", "-pruned") == "digits-pruned");
+  CHECK(derived_name(longest, "-pruned") == std::string(93, 'x') + "-pruned");
 }
