@@ -5,7 +5,7 @@ include(GNUInstallDirs)
 install(TARGETS reluscope RUNTIME)
 install(FILES README.md CHANGELOG.md LICENSE TYPE DOC OPTIONAL)
 install(DIRECTORY configs DESTINATION ${CMAKE_INSTALL_DATADIR}/reluscope)
-install(DIRECTORY data/digits DESTINATION ${CMAKE_INSTALL_DATADIR}/reluscope/data)
+install(DIRECTORY data/digits data/birds DESTINATION ${CMAKE_INSTALL_DATADIR}/reluscope/data)
 install(DIRECTORY scripts/ DESTINATION ${CMAKE_INSTALL_DATADIR}/reluscope/scripts USE_SOURCE_PERMISSIONS
         FILES_MATCHING PATTERN "*.py" PATTERN "__pycache__" EXCLUDE)
 

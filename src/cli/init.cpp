@@ -4,7 +4,7 @@
 #include <memory>
 
 #include "cli/commands.hpp"
-#include "cli/own_table.hpp"
+#include "cli/own_data.hpp"
 #include "config/starter.hpp"
 #include "util/error.hpp"
 #include "util/text_file.hpp"
@@ -44,7 +44,7 @@ int write_config(InitOptions options) {
   } else {
     const std::filesystem::path directory =
         options.file == "-" ? "." : std::filesystem::path(options.file).parent_path();
-    const TableConfig config = make_table_config({options.data, options.label, directory, options.settings, ""});
+    const OwnConfig config = make_config({options.data, options.label, directory, options.settings, ""});
     for (const std::string& choice : config.choices) spdlog::info("{}", choice);
     write_document(options.file, config.text);
     if (options.file != "-") write_schema_beside(options.file);
@@ -60,16 +60,19 @@ void add_init(CommandLine& line) {
   auto options = std::make_shared<InitOptions>();
   CLI::App* command = line.add(
       "init", "Write a commented config: for your own table, or to start with",
-      "\nWith --data the config is for that table, and runs at once: which columns are features, and why, stands in "
+      "\nWith --data the config is for these data, and runs at once: which columns are features, and why, stands in "
       "its\n"
       "comments. KEY=VALUE of the table's own keys (data.drop=a,b, data.decimal=,) come before what is guessed.\n"
       "\nExamples:\n  reluscope init --data birds.csv --label species\n  reluscope init\n"
       "  reluscope init -            # to standard output");
   command->add_option("FILE", options->file, "Where to; - is standard output [experiment.jsonc; with --data its name]");
   command->add_option("KEY=VALUE", options->settings, "Settings of the table");
-  command->add_option("--data", options->data, "A table of yours, CSV or the like, plain or gzip")->type_name("FILE");
-  command->add_option("--label", options->label, "Its label column, a name or a number from 0 [guessed]")
-      ->type_name("COLUMN");
+  command->add_option("--data", options->data, "Your data: a table (CSV or the like), NPY, NPZ or IDX; plain or gzip")
+      ->type_name("FILE");
+  command
+      ->add_option("--label", options->label,
+                   "Its label: of a table a column, by name or number from 0, of NPZ an array, else a file [guessed]")
+      ->type_name("LABEL");
   command->add_flag("--force", options->force, "Replace the file if it exists");
   command->callback([&line, options] { line.action = [options] { return write_config(*options); }; });
 }

@@ -6,7 +6,7 @@
 
 #include "cli/commands.hpp"
 #include "cli/findings.hpp"
-#include "cli/own_table.hpp"
+#include "cli/own_data.hpp"
 #include "cli/run.hpp"
 #include "util/error.hpp"
 #include "util/output_place.hpp"
@@ -58,9 +58,9 @@ int try_it(TryOptions options, bool quiet) {
   // Settings of the table go into the config, the others change the run.
   std::vector<std::string> settings;
   for (const std::string& one : options.overrides)
-    (is_table_setting(one) ? settings : options.run.overrides).push_back(one);
-  const TableConfig made = make_table_config(
-      {options.data, options.label, directory.parent_path(), settings, directory.filename().string()});
+    (is_own_setting(options.data, one) ? settings : options.run.overrides).push_back(one);
+  const OwnConfig made =
+      make_config({options.data, options.label, directory.parent_path(), settings, directory.filename().string()});
   for (const std::string& choice : made.choices) spdlog::info("{}", choice);
   const fs::path inputs[] = {options.data};
   refuse_overwriting("the config " + config.string(), config, inputs);
@@ -86,10 +86,12 @@ void add_try(CommandLine& line) {
                "  reluscope try birds.csv --label species\n"
                "  reluscope try sales.csv data.decimal=, data.drop=region train.epochs=50\n"
                "  reluscope try birds.csv --report birds.html");
-  command->add_option("FILE", options->data, "A table, CSV or the like, plain or gzip")->required();
+  command->add_option("FILE", options->data, "A table (CSV or the like), NPY, NPZ or IDX; plain or gzip")->required();
   command->add_option("KEY=VALUE", options->overrides, "Settings of the table, and changes to the config");
-  command->add_option("--label", options->label, "The label column, a name or a number from 0 [guessed]")
-      ->type_name("COLUMN");
+  command
+      ->add_option("--label", options->label,
+                   "The label: of a table a column, by name or number from 0, of NPZ an array, else a file [guessed]")
+      ->type_name("LABEL");
   command->add_option("-o,--out", options->run.out, "Run directory [runs/FILE's name]");
   command->add_flag("--force", options->run.force, "Replace a run that is there already, and its config");
   command->add_flag("--json", options->run.json, "Print summary.json on standard output");

@@ -4,7 +4,7 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
-#include "config/layout.hpp"
+#include "config/config_document.hpp"
 #include "config/load.hpp"
 #include "data/csv.hpp"
 #include "data/table_guess.hpp"
@@ -19,12 +19,6 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::size_t kMostListed = 8;
-
-std::string quoted(const std::string& text) {
-  std::string json;
-  append_json_string(json, text);
-  return json;
-}
 
 /// "a, b, c and 5 more"
 std::string listed(const std::vector<std::string>& words) {
@@ -42,7 +36,7 @@ struct Settings {
   CsvOptions options;
   ParamValues given;  ///< of the csv kind
 
-  explicit Settings(const TableWish& wish) {
+  explicit Settings(const OwnWish& wish) {
     std::vector<std::string> overrides(wish.settings.begin(), wish.settings.end());
     if (!wish.label.empty()) overrides.push_back("data.label_column=" + wish.label);
     const std::string stub = R"({"data": {"kind": "csv", "file": )" + quoted(wish.file.string()) +
@@ -55,28 +49,27 @@ struct Settings {
 
 class ConfigWriter {
  public:
-  ConfigWriter(const TableWish& wish, Settings settings, TableProfile table, TableGuess guess)
+  ConfigWriter(const OwnWish& wish, Settings settings, TableProfile table, TableGuess guess)
       : wish_(wish), settings_(std::move(settings)), table_(std::move(table)), guess_(std::move(guess)) {}
 
-  TableConfig write() {
+  OwnConfig write() {
     choose_label();
     choose_columns();
     choose_missing();
     choose_scaling();
-    TableConfig config;
+    OwnConfig config;
     config.name = wish_.name.empty() ? experiment_name(wish_.file) : wish_.name;
-    config.text = document(config.name);
+    std::vector<ConfigLine> lines = form_lines();
+    lines.insert(lines.end(), data_.begin(), data_.end());
+    config.text = config_document({printable(wish_.file.filename().string()) + ": " + counted(table_.rows, "row") +
+                                       ", " + counted(table_.columns.size(), "column"),
+                                   config.name, lines, table_.rows, features_, classes_ ? classes_->size() : 1,
+                                   classes_.has_value()});
     config.choices = std::move(choices_);
     return config;
   }
 
  private:
-  struct Line {
-    std::string comment;  ///< above the key; empty: none
-    std::string key;
-    std::string value;  ///< JSON
-  };
-
   [[nodiscard]] const ColumnProfile& column(std::size_t at) const { return table_.columns[at]; }
   /// As a config names it.
   [[nodiscard]] std::string reference(std::size_t at) const { return reference_to(table_.header(), at); }
@@ -243,8 +236,9 @@ class ConfigWriter {
   }
 
   /// What says how the file is written, where it is not the default.
-  [[nodiscard]] std::vector<Line> form_lines() const {
-    std::vector<Line> lines = {{"", "kind", "\"csv\""}, {"", "file", quoted(path_in_config())}};
+  [[nodiscard]] std::vector<ConfigLine> form_lines() const {
+    std::vector<ConfigLine> lines = {{"", "kind", "\"csv\""},
+                                     {"", "file", quoted(path_from(wish_.directory, wish_.file))}};
     if (is_given("header")) lines.push_back({"", "header", settings_.given.flag("header") ? "true" : "false"});
     for (const auto& [key, usual] :
          {std::pair{"delimiter", "auto"}, {"decimal", "."}, {"thousands", ""}, {"comment", "#"}}) {
@@ -254,68 +248,18 @@ class ConfigWriter {
     return lines;
   }
 
-  [[nodiscard]] std::string path_in_config() const {
-    std::error_code error;
-    // The directory need not be there yet: a relative one would then stay so.
-    const fs::path directory = fs::absolute(wish_.directory.empty() ? "." : wish_.directory);
-    const fs::path relative = fs::relative(fs::absolute(wish_.file), directory, error);
-    return error || relative.empty() ? fs::absolute(wish_.file).string() : relative.string();
-  }
-
-  [[nodiscard]] std::string document(const std::string& name) const {
-    std::string text = "{\n";
-    text += "  // " + printable(wish_.file.filename().string()) + ": " + counted(table_.rows, "row") + ", " +
-            counted(table_.columns.size(), "column") +
-            ". Change what you like; what is left out here has a default:\n" +
-            "  //   reluscope run FILE --print-config    shows all of them, reluscope schema describes every key\n";
-    text += "  \"$schema\": " + quoted(kSchemaFile) + ",\n";
-    text += "  \"name\": " + quoted(name) + ",    // names the run directory, runs/" + name + "\n";
-    text += "  \"seed\": 1,    // of every random number: the same seed gives the same bytes\n\n";
-    text += "  \"data\": {\n";
-    std::vector<Line> lines = form_lines();
-    lines.insert(lines.end(), data_.begin(), data_.end());
-    for (std::size_t line = 0; line < lines.size(); ++line) {
-      if (!lines[line].comment.empty()) text += "    // " + lines[line].comment + "\n";
-      text += "    \"" + lines[line].key + "\": " + lines[line].value + (line + 1 < lines.size() ? ",\n" : "\n");
-    }
-    text += "  },\n\n";
-    const std::uint64_t units = features_ > 256 ? 128 : features_ > 64 ? 64 : 32;
-    text += "  \"network\": {\n    \"layers\": [\n";
-    text += "      // Two hidden layers. Also: \"leaky_relu\", \"elu\", {\"name\": \"prelu\", \"init\": 0.1}, …\n";
-    text += "      {\"type\": \"dense\", \"units\": " + std::to_string(units) +
-            ", \"activation\": \"relu\", \"init\": {\"weights\": \"he_normal\", \"bias\": 0.0}, \"repeat\": 2},\n";
-    text += classes_ ? "      // The output: one unit per class, no activation (the loss takes logits).\n"
-                     : "      // The output: one number, no activation.\n";
-    text += "      {\"type\": \"dense\", \"units\": " + std::to_string(classes_ ? classes_->size() : 1) +
-            "}\n    ]\n  },\n\n";
-    text += classes_ ? "  \"loss\": \"cross_entropy\",\n\n" : "  \"loss\": \"mse\",    // also mae, huber\n\n";
-    text += "  \"train\": {\n    \"epochs\": " + std::to_string(epochs()) +
-            ",\n    \"batch_size\": 32,\n    \"optimizer\": {\"name\": \"adam\", \"lr\": 0.003}\n  },\n\n";
-    text +=
-        "  \"record\": {\n    \"every\": 10,           // a row per layer every 10 steps\n"
-        "    \"census\": \"epoch\"      // exact count of dead units over the whole training set, after every epoch\n"
-        "  }\n}\n";
-    return text;
-  }
-
-  /// For some 1500 updates of batches of 32.
-  [[nodiscard]] std::uint64_t epochs() const {
-    const auto steps = std::max(1.0, std::ceil(0.8 * static_cast<double>(table_.rows) / 32.0));
-    return static_cast<std::uint64_t>(std::clamp(std::ceil(1500.0 / steps), 5.0, 300.0));
-  }
-
-  const TableWish& wish_;
+  const OwnWish& wish_;
   Settings settings_;
   TableProfile table_;
   TableGuess guess_;
   std::optional<std::vector<std::pair<std::string, std::uint64_t>>> classes_;
-  std::vector<Line> data_;
+  std::vector<ConfigLine> data_;
   std::vector<std::string> choices_;
   std::vector<std::size_t> left_out_;
   std::uint64_t features_ = 0;
 };
 
-void check_form(const TableWish& wish, const TableProfile& table, const TableGuess& guess) {
+void check_form(const OwnWish& wish, const TableProfile& table, const TableGuess& guess) {
   if (table.header_is_unclear)
     throw DataError(wish.file.string() + ": every column is text: the first line may hold their names, or be data" +
                     help_line("data.header=true if it holds names, data.header=false if not"));
@@ -332,7 +276,7 @@ void check_form(const TableWish& wish, const TableProfile& table, const TableGue
 
 }  // namespace
 
-TableConfig make_table_config(const TableWish& wish) {
+OwnConfig make_csv_config(const OwnWish& wish) {
   Settings settings(wish);
   std::vector<std::string> with_notation(wish.settings.begin(), wish.settings.end());
   TableProfile table = profile_table(wish.file, settings.options);
@@ -351,34 +295,13 @@ TableConfig make_table_config(const TableWish& wish) {
       const std::string word = mark == ' ' ? "blank" : mark == '\'' ? "apostrophe" : std::string(1, mark);
       with_notation.push_back(std::string(key) + "=" + word);
     }
-    TableWish again = wish;
+    OwnWish again = wish;
     again.settings = with_notation;
-    TableConfig config = make_table_config(again);
+    OwnConfig config = make_csv_config(again);
     config.choices.insert(config.choices.begin(), "numbers are written with " + found);
     return config;
   }
   return ConfigWriter(wish, std::move(settings), std::move(table), std::move(guess)).write();
-}
-
-bool is_table_setting(const std::string& setting) {
-  const std::string_view key = std::string_view(setting).substr(0, setting.find('='));
-  if (!key.starts_with("data.")) return false;
-  const std::vector<Param>& params = find_entry(source_table(), "csv")->params;
-  return std::any_of(params.begin(), params.end(), [&](const Param& param) { return key.substr(5) == param.name; });
-}
-
-std::string experiment_name(const fs::path& file) {
-  std::string stem = file.filename().string();
-  for (const std::string_view ending : {".gz", ".csv", ".tsv", ".txt", ".data", ".npy", ".npz", ".dat"})
-    if (stem.size() > ending.size() && stem.ends_with(ending)) stem.resize(stem.size() - ending.size());
-  std::string name;
-  for (const char letter : stem) {
-    const std::string one(1, letter);
-    name += letter == '.' || is_name(one) ? letter : '-';
-  }
-  name.resize(std::min<std::size_t>(name.size(), 80));
-  name.erase(0, std::min(name.find_first_not_of(".-"), name.size()));
-  return name.empty() ? "table" : name;
 }
 
 }  // namespace reluscope

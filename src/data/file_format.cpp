@@ -27,16 +27,17 @@ bool looks_like_safetensors(std::string_view start, std::uint64_t file_bytes) {
 FileFormat format_of(const InputFile& file, std::string_view start, std::uint64_t file_bytes) {
   if (looks_like_safetensors(start, file_bytes)) return FileFormat::safetensors;
   if (start.starts_with("\x93NUMPY")) return FileFormat::npy;
+  if (start.starts_with("PK\x03\x04")) return FileFormat::npz;
   if (start.starts_with(std::string_view("\0\0", 2))) return FileFormat::idx;
   if (start.find('\0') == std::string_view::npos) return FileFormat::csv;
   throw DataError(file.name() + ": starts with " + in_quotes(start.substr(0, 8)) +
-                  ": neither IDX, NPY, CSV nor safetensors");
+                  ": neither IDX, NPY, NPZ, CSV nor safetensors");
 }
 
 }  // namespace
 
 std::string_view file_format_name(FileFormat format) {
-  constexpr std::array<std::string_view, 4> kNames = {"IDX", "NPY", "CSV", "safetensors"};
+  constexpr std::array<std::string_view, 5> kNames = {"IDX", "NPY", "NPZ", "CSV", "safetensors"};
   return kNames[static_cast<std::size_t>(format)];
 }
 

@@ -7,8 +7,8 @@
 
 namespace reluscope {
 
-enum class FileFormat { idx, npy, csv, safetensors };
-/// "IDX", "NPY", "CSV", "safetensors".
+enum class FileFormat { idx, npy, npz, csv, safetensors };
+/// "IDX", "NPY", "NPZ", "CSV", "safetensors".
 std::string_view file_format_name(FileFormat format);
 
 struct FileFacts {

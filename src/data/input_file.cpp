@@ -57,9 +57,19 @@ InputFile::InputFile(const std::filesystem::path& path, FileKind kind) : name_(p
   whole_is_checked_ = plain_size_ || !std::filesystem::is_regular_file(status);
 }
 
+InputFile::InputFile(std::string name, std::function<std::size_t(void*, std::size_t)> read)
+    : name_(std::move(name)), source_(std::move(read)), whole_is_checked_(true) {}
+
 std::size_t InputFile::read(void* out, std::size_t size) {
   auto* target = static_cast<unsigned char*>(out);
   std::size_t done = 0;
+  while (source_ && done < size) {
+    const std::size_t got = source_(target + done, size - done);
+    if (got == 0) break;
+    done += got;
+    offset_ += got;
+  }
+  if (source_) return done;
   while (done < size) {
     const auto piece = static_cast<unsigned>(std::min(size - done, kLargestRead));
     const int got = gzread(file_.get(), target + done, piece);

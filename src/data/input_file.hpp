@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -21,6 +22,10 @@ class InputFile {
   /// where it is another file than a plain one: no pipe, no device, and not compressed.
   explicit InputFile(const std::filesystem::path& path, FileKind kind = FileKind::any);
 
+  /// What somebody else reads: `read` fills up to so many bytes, returns how many, 0 only at the end, and throws
+  /// DataError for its own faults.
+  InputFile(std::string name, std::function<std::size_t(void*, std::size_t)> read);
+
   /// Reads up to `size` bytes (after decompression) and returns how many; fewer than asked for only at the end.
   /// Throws DataError for a read error and for gzip data that are damaged or cut off.
   std::size_t read(void* out, std::size_t size);
@@ -34,7 +39,7 @@ class InputFile {
   /// The bytes still to come, where the file system knows: nothing for gzip data and pipes.
   [[nodiscard]] std::optional<std::uint64_t> remaining() const;
   [[nodiscard]] const std::string& name() const { return name_; }
-  [[nodiscard]] bool is_compressed() const { return gzdirect(file_.get()) == 0; }
+  [[nodiscard]] bool is_compressed() const { return source_ || gzdirect(file_.get()) == 0; }
   /// A good size for a buffer that this file is read into: no larger than a small file needs.
   [[nodiscard]] std::size_t buffer_bytes() const { return buffer_bytes_; }
 
@@ -48,7 +53,8 @@ class InputFile {
     void operator()(gzFile_s* file) const { gzclose_r(file); }
   };
   std::string name_;
-  std::unique_ptr<gzFile_s, Closer> file_;
+  std::unique_ptr<gzFile_s, Closer> file_;  ///< one of the two
+  std::function<std::size_t(void*, std::size_t)> source_;
   std::optional<std::uint64_t> plain_size_;
   bool whole_is_checked_ =
       false;  ///< nothing follows the last gzip member, or it is no gzip file that can be read twice

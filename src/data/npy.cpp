@@ -10,10 +10,9 @@
 #include <utility>
 #include <vector>
 
-#include "data/elements.hpp"
 #include "data/file_choice.hpp"
 #include "data/input_file.hpp"
-#include "data/npy_header.hpp"
+#include "data/npy_arrays.hpp"
 #include "data/targets.hpp"
 #include "util/error.hpp"
 #include "util/input.hpp"
@@ -26,83 +25,6 @@ constexpr std::array<std::string_view, 4> kNpyFiles = {"train", "train_labels", 
 // Without labels.
 constexpr std::array<std::string_view, 1> kNpyFeatures = {"file"};
 constexpr std::array<std::string_view, 2> kNpyFeatureFiles = {"train", "test"};
-
-/// stored: samples × the other dimensions with the first running fastest. Returns features × samples, the other
-/// dimensions flattened in C order (the last running fastest).
-template <class T>
-Matrix<T> from_fortran_order(const Matrix<T>& stored, std::span<const std::uint64_t> inner_shape) {
-  Matrix<T> result(stored.cols(), stored.rows());
-  for (Index feature = 0; feature < result.rows(); ++feature) {
-    auto rest = static_cast<std::uint64_t>(feature);
-    std::uint64_t column = 0;
-    for (std::size_t dimension = inner_shape.size(); dimension-- > 0;) {
-      // Horner's rule from the last index on: column = i1 + d1 · (i2 + d2 · (i3 + …)).
-      column = column * inner_shape[dimension] + rest % inner_shape[dimension];
-      rest /= inner_shape[dimension];
-    }
-    result.row(feature) = stored.col(static_cast<Index>(column)).transpose();
-  }
-  return result;
-}
-
-ElementArray read_npy_values(InputFile& file, const NpyHeader& header) {
-  ElementArray array{header.type, header.shape, {}};
-  const std::uint64_t samples = header.shape.empty() ? 1 : header.shape[0];
-  const std::uint64_t features = element_count(header.shape, 1);
-  if (header.fortran_order && header.shape.size() > 1) {
-    array.values = read_elements(file, header.type, header.order, samples, features);
-    array.values = std::visit(
-        [&](const auto& stored) -> FeatureMatrix {
-          return from_fortran_order(stored, std::span(header.shape).subspan(1));
-        },
-        array.values);
-  } else {
-    array.values = read_elements(file, header.type, header.order, features, samples);
-  }
-  file.expect_end();
-  return array;
-}
-
-/// A file whose header was read and makes sense. Its values may be many: they come once all headers have been seen.
-struct OpenedNpy {
-  InputFile file;
-  NpyHeader header;
-  explicit OpenedNpy(const std::filesystem::path& path) : file(path), header(read_npy_header(file)) {}
-};
-
-OpenedNpy open_array(const std::filesystem::path& path, std::string_view needed, std::size_t least_dimensions,
-                     std::size_t most_dimensions) {
-  OpenedNpy opened(path);
-  const auto& [file, header] = opened;
-  const std::string found = header.shape.empty() ? "a single number" : "shape " + shape_text(header.shape);
-  if (header.shape.size() < least_dimensions || header.shape.size() > most_dimensions)
-    file.fail_at(0, "an array of " + std::string(needed) + " is needed, found " + found);
-  if (element_count(header.shape) == 0) file.fail_at(0, "holds no data: found " + found);
-  check_declared(file, header.type, element_count(header.shape));
-  return opened;
-}
-
-OpenedNpy open_features(const std::filesystem::path& path) {
-  return open_array(path, "samples × features", 2, SIZE_MAX);
-}
-
-OpenedNpy open_targets(const std::filesystem::path& path) {
-  return open_array(path, "one label a sample, or samples × outputs,", 1, 2);
-}
-
-ElementArray read_npy_array(OpenedNpy opened) {
-  ElementArray array = read_npy_values(opened.file, opened.header);
-  require_finite(array.values, opened.file.name());
-  return array;
-}
-
-TargetColumns read_npy_targets(OpenedNpy opened) {
-  const ElementArray array = read_npy_array(std::move(opened));
-  const auto outputs = static_cast<Index>(element_count(array.shape, 1));
-  TargetColumns columns;
-  for (Index output = 0; output < outputs; ++output) columns.emplace_back(row_as_doubles(array.values, output));
-  return columns;
-}
 
 /// By their headers.
 void require_same_samples(const ParamValues& params, std::string_view features_key, const OpenedNpy& features,
@@ -121,9 +43,9 @@ struct NpyPart {
 
   NpyPart(const ParamValues& params, const SourceContext& context, std::string_view features_key,
           std::string_view labels_key)
-      : features(open_features(context.base_directory / params.text(features_key))) {
+      : features(open_features(InputFile(context.base_directory / params.text(features_key)))) {
     if (!context.wants_labels) return;
-    labels.emplace(open_targets(context.base_directory / params.text(labels_key)));
+    labels.emplace(open_targets(InputFile(context.base_directory / params.text(labels_key))));
     require_same_samples(params, features_key, features, labels_key, *labels);
   }
 };
@@ -178,11 +100,6 @@ std::uint64_t estimate_npy(const ParamValues& params, const SourceContext& conte
 }
 
 }  // namespace
-
-ElementArray read_npy(const std::filesystem::path& path) {
-  InputFile file(path);
-  return read_npy_values(file, read_npy_header(file));
-}
 
 SourceEntry npy_source() {
   SourceEntry entry;

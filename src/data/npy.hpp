@@ -1,9 +1,6 @@
 #pragma once
 // NPY, NumPy's array file (numpy.lib.format, versions 1 to 3): magic string, a Python dictionary as text, the elements.
 
-#include <filesystem>
-
-#include "data/elements.hpp"
 #include "data/sources.hpp"
 
 namespace reluscope {
@@ -12,8 +9,5 @@ namespace reluscope {
 /// `test_labels`; plain or gzip. Features are samples × …, what follows the first dimension is flattened in C order;
 /// labels are 1-D, regression targets 1-D or samples × outputs.
 SourceEntry npy_source();
-
-/// Any one NPY file of plain real numbers, whatever its shape and values. Throws DataError for a malformed file.
-ElementArray read_npy(const std::filesystem::path& path);
 
 }  // namespace reluscope

@@ -5,6 +5,9 @@
 #include <string>
 #include <string_view>
 
+#include "util/error.hpp"
+#include "util/excerpt.hpp"
+
 namespace reluscope {
 namespace {
 
@@ -169,6 +172,8 @@ std::uint32_t read_length(InputFile& file, std::size_t bytes) {
 NpyHeader read_npy_header(InputFile& file) {
   std::array<char, 8> start;
   file.read_exactly(start.data(), start.size(), "the magic string");
+  if (std::string_view(start.data(), 2) == "PK")
+    throw DataError(file.name() + ": is a zip archive of arrays, NPZ, not an NPY file" + help_line("data.kind=npz"));
   if (std::string_view(start.data(), kMagic.size()) != kMagic)
     file.fail_at(0, "not an NPY file: it has to start with \"\\x93NUMPY\", found " +
                         in_quotes(std::string_view(start.data(), kMagic.size())));

@@ -14,6 +14,7 @@
 #include "data/idx.hpp"
 #include "data/normalization.hpp"
 #include "data/npy.hpp"
+#include "data/npz.hpp"
 #include "util/error.hpp"
 #include "util/format.hpp"
 #include "util/random.hpp"
@@ -22,7 +23,7 @@ namespace reluscope {
 namespace {
 
 std::vector<SourceEntry> all_sources() {
-  std::vector<SourceEntry> table = {idx_source(), csv_source(), npy_source()};
+  std::vector<SourceEntry> table = {idx_source(), csv_source(), npy_source(), npz_source()};
   for (const auto generators : {plane_generators, class_generators, label_generators, regression_generators})
     for (SourceEntry& entry : generators()) table.push_back(std::move(entry));
   return table;

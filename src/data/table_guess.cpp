@@ -105,7 +105,7 @@ void find_label(TableGuess& guess, const TableProfile& table) {
   }
   if (named.size() == 1) {
     guess.label = named.front();
-    guess.why_label = "it is called so";
+    guess.why_label = "by its name";
     return;
   }
   const bool last_may = !guess.columns.empty() && may_be_label(guess.columns.back());
@@ -115,7 +115,7 @@ void find_label(TableGuess& guess, const TableProfile& table) {
   if (named.empty() && last_may &&
       (words.empty() || (words.size() == 1 && last_has_words) || (!table.has_header && last_has_words))) {
     guess.label = last;
-    guess.why_label = "it is the last column";
+    guess.why_label = "the last column";
     return;
   }
   guess.label_candidates = !named.empty() ? named : words;
@@ -142,8 +142,10 @@ TableGuess guess_table(const TableProfile& table, std::optional<std::size_t> lab
   guess.notations = likely_formats(formats);
   // A column that counts up may be the only feature there is, as the x of a curve.
   const auto others = std::count_if(guess.columns.begin(), guess.columns.end(), may_be_label);
+  constexpr std::ptrdiff_t kFewest = 3;  // the label, and two features
   for (std::size_t column = 0; column < table.columns.size(); ++column)
-    if (guess.columns[column].use == ColumnUse::row_number && others < 2 && !has_id_name(table.columns[column].name))
+    if (guess.columns[column].use == ColumnUse::row_number && others < kFewest &&
+        !has_id_name(table.columns[column].name))
       guess.columns[column] = {ColumnUse::number, "counts up, as a row number would"};
   if (label) {
     guess.label = label;

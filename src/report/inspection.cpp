@@ -5,11 +5,14 @@
 #include <nlohmann/json.hpp>
 
 #include "data/idx.hpp"
-#include "data/npy.hpp"
+#include "data/npy_arrays.hpp"
+#include "data/npz.hpp"
 #include "data/targets.hpp"
+#include "data/zip_archive.hpp"
 #include "report/table_summary.hpp"
 #include "trace/checkpoint.hpp"
 #include "util/error.hpp"
+#include "util/excerpt.hpp"
 #include "util/format.hpp"
 #include "util/hash.hpp"
 #include "util/json_file.hpp"
@@ -107,6 +110,18 @@ void add_facts(Inspection& to, const ElementArray& array) {
   to.arrays.push_back(facts_of("array", array.shape, std::string(element_type_name(array.type)), array.values));
   to.classes = classes_of(array, to.file);
 }
+
+std::vector<ArrayFacts> archive_facts(const std::filesystem::path& path) {
+  const ZipArchive archive(path);
+  std::vector<ArrayFacts> facts;
+  for (const std::string& name : npz_arrays(path)) {
+    const ElementArray array = read_npy(archive.open(name + ".npy"));
+    facts.push_back(facts_of(name, array.shape, std::string(element_type_name(array.type)), array.values));
+  }
+  return facts;
+}
+
+void add_facts(Inspection& to, const std::vector<ArrayFacts>& arrays) { to.arrays = arrays; }
 
 void add_facts(Inspection& to, const TableProfile& table, const std::string& label_column) {
   std::optional<std::size_t> label;
@@ -207,7 +222,10 @@ LoadedFile load_file(const std::filesystem::path& path, CsvAs csv, const std::st
       file.content = read_idx(path);
       break;
     case FileFormat::npy:
-      file.content = read_npy(path);
+      file.content = read_npy(InputFile(path));
+      break;
+    case FileFormat::npz:
+      file.content = archive_facts(path);
       break;
     case FileFormat::csv:
       if (csv == CsvAs::numbers) {
@@ -290,6 +308,10 @@ std::string inspection_json(const Inspection& inspection) {
 
 void dump(const LoadedFile& file, const std::function<void(std::string_view)>& write) {
   std::visit(Match{[](const TableProfile&) {},
+                   [&](const std::vector<ArrayFacts>&) {
+                     throw DataError(file.path.string() + ": holds several arrays: unpack it, and dump one of them" +
+                                     help_line("unzip " + file.path.string()));
+                   },
                    [&](const ElementArray& array) {
                      dump_columns(
                          array.values, [](std::string&, Index) {}, write);

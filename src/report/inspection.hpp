@@ -19,20 +19,6 @@
 
 namespace reluscope {
 
-/// A file in memory.
-struct LoadedFile {
-  std::filesystem::path path;
-  FileFacts facts;
-  /// Of IDX and NPY; of CSV as a table of whatever is in it, or as numbers; of safetensors.
-  std::variant<ElementArray, TableProfile, RawData, Tensors> content;
-};
-
-/// What a CSV file is read as.
-enum class CsvAs { table, numbers };
-
-/// `label_column`: of CSV as numbers, as in a config. Throws DataError for a malformed file.
-LoadedFile load_file(const std::filesystem::path& path, CsvAs csv, const std::string& label_column);
-
 /// The values of one array. Range and mean are of the finite ones, and absent where there are none.
 struct ArrayFacts {
   std::string name;
@@ -45,6 +31,20 @@ struct ArrayFacts {
   std::uint64_t nans = 0;
   std::uint64_t infinities = 0;
 };
+
+/// A file in memory; of an archive, one array after the other, what there is to say of them.
+struct LoadedFile {
+  std::filesystem::path path;
+  FileFacts facts;
+  /// Of IDX and NPY; of CSV as a table of whatever is in it, or as numbers; of safetensors; of NPZ.
+  std::variant<ElementArray, TableProfile, RawData, Tensors, std::vector<ArrayFacts>> content;
+};
+
+/// What a CSV file is read as.
+enum class CsvAs { table, numbers };
+
+/// `label_column`: of CSV as numbers, as in a config. Throws DataError for a malformed file.
+LoadedFile load_file(const std::filesystem::path& path, CsvAs csv, const std::string& label_column);
 
 struct ClassFacts {
   std::string label;

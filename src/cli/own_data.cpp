@@ -1,7 +1,8 @@
-#include "cli/own_table.hpp"
+#include "cli/own_data.hpp"
 
 #include <spdlog/spdlog.h>
 
+#include "config/config_document.hpp"
 #include "config/schema.hpp"
 #include "util/error.hpp"
 #include "util/text_file.hpp"

@@ -3,7 +3,7 @@
 
 #include <filesystem>
 
-#include "config/table_config.hpp"
+#include "config/own_config.hpp"
 
 namespace reluscope {
 
