@@ -7,7 +7,7 @@ install(FILES README.md CHANGELOG.md LICENSE TYPE DOC OPTIONAL)
 install(DIRECTORY configs DESTINATION ${CMAKE_INSTALL_DATADIR}/reluscope)
 install(DIRECTORY data/digits data/birds DESTINATION ${CMAKE_INSTALL_DATADIR}/reluscope/data)
 install(DIRECTORY scripts/ DESTINATION ${CMAKE_INSTALL_DATADIR}/reluscope/scripts USE_SOURCE_PERMISSIONS
-        FILES_MATCHING PATTERN "*.py" PATTERN "__pycache__" EXCLUDE)
+        FILES_MATCHING PATTERN "*.py" PATTERN "*.gp" PATTERN "__pycache__" EXCLUDE)
 
 # The completions are what the program itself says: `reluscope completion SHELL`, written after it is linked.
 set(completions ${CMAKE_BINARY_DIR}/completions)

@@ -6,7 +6,7 @@
 Left each run is a dot, with the median; right are the medians of the differences within pairs of one seed, with 95 %
 bootstrap intervals (10,000 resamples, a fixed seed). Reads CSV from a file or standard input; the format of the picture
 (png, svg, pdf) is read off the name's ending. Needs matplotlib (Debian and Ubuntu: python3-matplotlib). Exit codes: 0
-drawn, 1 could not write, 2 bad usage or input.
+drawn, 1 could not write, 2 bad usage or input, or no matplotlib.
 """
 
 import argparse
@@ -14,17 +14,13 @@ import csv
 import math
 import random
 import statistics
-import sys
+
+from plotting import fail, import_pyplot, open_input, save
 
 COLORS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#8c6d1f")  # Okabe and Ito (2008)
 METRICS = (  # title, columns of which the first filled one counts, factor
     ("accuracy, %", ("test_accuracy", "train_accuracy"), 100.0), ("loss", ("test_loss", "train_loss"), 1.0),
     ("dead units, %", ("dead_fraction",), 100.0), ("gradient growth", ("grad_norm_growth",), 1.0))
-
-
-def fail(message):
-    print(f"plot_compare.py: {message}", file=sys.stderr)
-    sys.exit(2)
 
 
 def read(file):
@@ -36,13 +32,19 @@ def read(file):
     rows = list(reader)
     if not rows:
         fail("no rows")
+    for number, row in enumerate(rows, 2):
+        if None in row.values():
+            fail(f"row {number}: expected {len(names)} cells, as the header has")
     return rows, names[names.index("id") + 1:names.index("seed")]
 
 
 def value_of(row, columns, factor):
     for column in columns:
         if row.get(column):
-            value = float(row[column])
+            try:
+                value = float(row[column])
+            except ValueError:
+                fail(f"column {column}: expected a number, found {row[column]!r}")
             return factor * value if math.isfinite(value) else None
     return None
 
@@ -58,15 +60,8 @@ def main():
     parser.add_argument("file", nargs="?", default="-", help="CSV; - is standard input")
     parser.add_argument("-o", "--output", default="compare.png")
     options = parser.parse_args()
-    import matplotlib
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
-
-    if options.file == "-":
-        rows, keys = read(sys.stdin)
-    else:
-        with open(options.file, encoding="utf-8", newline="") as file:
-            rows, keys = read(file)
+    plt = import_pyplot("`reluscope compare` prints the same differences as a table")
+    rows, keys = read(open_input(options.file))
     variants = list(dict.fromkeys(", ".join(row[key] for key in keys) for row in rows))
     shown = []
     for title, columns, factor in METRICS:
@@ -108,11 +103,7 @@ def main():
             left.set_xscale("log")
         left.set_xlabel(title)
         right.set_xlabel(f"difference to {variants[0]}: {title}", parse_math=False)
-    try:
-        figure.savefig(options.output, dpi=130)
-    except (OSError, ValueError) as error:
-        print(f"plot_compare.py: {options.output}: {error}", file=sys.stderr)
-        sys.exit(1)
+    save(figure, options.output)
 
 
 if __name__ == "__main__":

@@ -4,13 +4,15 @@
     reluscope curves relu leaky_relu prelu elu | python3 scripts/plot_curves.py -o curves.png
 
 Reads CSV from a file or standard input; the format of the picture (png, svg, pdf) is read off the name's ending. Needs
-matplotlib (Debian and Ubuntu: python3-matplotlib). Exit codes: 0 drawn, 1 could not write, 2 bad usage or input.
+matplotlib (Debian and Ubuntu: python3-matplotlib). Exit codes: 0 drawn, 1 could not write, 2 bad usage or input, or no
+matplotlib.
 """
 
 import argparse
 import csv
 import math
-import sys
+
+from plotting import fail, import_pyplot, open_input, save
 
 BLUE, ORANGE, GRAY = "#0072b2", "#d55e00", "#9aa0a6"  # Okabe and Ito (2008)
 
@@ -21,16 +23,16 @@ def read(file):
     reader = csv.DictReader(file)
     missing = {"activation", "z", "a", "derivative"} - set(reader.fieldnames or ())
     if missing:
-        sys.exit(f"plot_curves.py: no column {', '.join(sorted(missing))}: expected what `reluscope curves` writes")
+        fail(f"no column {', '.join(sorted(missing))}: expected what `reluscope curves` writes")
     for number, row in enumerate(reader, 2):
         try:
             values = [float(row[column]) for column in ("z", "a", "derivative")]
         except (TypeError, ValueError):
-            sys.exit(f"plot_curves.py: line {number}: expected numbers in z, a and derivative")
+            fail(f"line {number}: expected numbers in z, a and derivative")
         for column, value in zip(curves.setdefault(row["activation"], ([], [], [])), values):
             column.append(value)
     if not curves:
-        sys.exit("plot_curves.py: no rows")
+        fail("no rows")
     return curves
 
 
@@ -39,15 +41,8 @@ def main():
     parser.add_argument("file", nargs="?", default="-", help="CSV; - is standard input")
     parser.add_argument("-o", "--output", default="curves.png")
     options = parser.parse_args()
-    import matplotlib
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
-
-    if options.file == "-":
-        curves = read(sys.stdin)
-    else:
-        with open(options.file, encoding="utf-8", newline="") as file:
-            curves = read(file)
+    plt = import_pyplot("reluscope curves --plot curves.png")
+    curves = read(open_input(options.file))
     columns = min(4, len(curves))
     rows = math.ceil(len(curves) / columns)
     figure, axes = plt.subplots(rows, columns, figsize=(3.2 * columns, 2.5 * rows + 0.4), sharex=True, sharey=True,
@@ -65,11 +60,7 @@ def main():
     for ax in axes[-1]:
         ax.set_xlabel("pre-activation z")
     axes.flat[0].legend(fontsize=8, frameon=False)
-    try:
-        figure.savefig(options.output, dpi=130)
-    except (OSError, ValueError) as error:
-        print(f"plot_curves.py: {options.output}: {error}", file=sys.stderr)
-        sys.exit(1)
+    save(figure, options.output)
 
 
 if __name__ == "__main__":

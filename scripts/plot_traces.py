@@ -6,7 +6,7 @@
 
 Which trace it is, is read off the columns; the format of the picture (png, svg, pdf) off the name's ending.
 Needs matplotlib (Debian and Ubuntu: python3-matplotlib) and otherwise only the standard library.
-Exit codes: 0 drawn, 1 could not draw or write, 2 bad usage or input.
+Exit codes: 0 drawn, 1 could not draw or write, 2 bad usage or input, or no matplotlib.
 """
 
 import argparse
@@ -17,6 +17,8 @@ import os
 import signal
 import sys
 from array import array
+
+from plotting import import_pyplot, note
 
 FORMATS = ("png", "svg", "pdf")
 NEEDED = {  # the columns that tell one trace from another; the first match counts
@@ -615,9 +617,6 @@ DRAWERS = {"layers": draw_layers, "census": draw_census, "steps": draw_steps}
 
 def save(trace, path, title, size, dpi):
     """Draws the trace and puts the picture at `path` in one move, so that nobody sees half of it."""
-    import matplotlib
-
-    matplotlib.use("Agg")
     import matplotlib.pyplot as plt
 
     ending = os.path.splitext(path)[1][1:].lower()
@@ -640,10 +639,6 @@ def save(trace, path, title, size, dpi):
 
 
 # ---- command line ----------------------------------------------------------------------------------------------------
-
-
-def note(text):
-    print(f"plot_traces.py: {text}", file=sys.stderr)
 
 
 def output_path(text):
@@ -683,22 +678,6 @@ def parse_arguments(arguments):
     return parser.parse_args(arguments)
 
 
-def need_matplotlib():
-    """Makes sure that matplotlib can be used, if need be by changing over to the system's Python."""
-    try:
-        import matplotlib  # noqa: F401
-        return
-    except ImportError:
-        pass
-    system = "/usr/bin/python3"
-    if os.access(system, os.X_OK) and not os.environ.get("RELUSCOPE_PLOT_PYTHON"):
-        os.environ["RELUSCOPE_PLOT_PYTHON"] = system  # once only
-        os.execv(system, [system, os.path.abspath(__file__), *sys.argv[1:]])
-    note(f"matplotlib is missing in {sys.executable}. On Debian and Ubuntu: apt-get install python3-matplotlib, "
-         "then run this with /usr/bin/python3; elsewhere: python3 -m pip install matplotlib")
-    sys.exit(1)
-
-
 def read_input(name):
     if name == "-":
         if sys.stdin is None or sys.stdin.isatty():
@@ -720,7 +699,7 @@ def read_input(name):
 
 def main():
     options = parse_arguments(sys.argv[1:])
-    need_matplotlib()
+    import_pyplot(f"gnuplot -c {os.path.join(os.path.dirname(sys.argv[0]), 'plot_traces.gp')} layers.csv traces.png")
     try:
         trace = read_input(options.trace)
     except InputError as error:

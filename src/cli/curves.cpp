@@ -48,7 +48,14 @@ double parse_number(std::string_view text, const std::string& where) {
   return value;
 }
 
-void set_param(const ActivationEntry& entry, Choice& choice, const std::string& given, std::string_view setting) {
+/// An activation, and its name in words of ours: what was given may spell its numbers in other ways.
+struct NamedChoice {
+  Choice choice;
+  std::string name;
+};
+
+void set_param(const ActivationEntry& entry, NamedChoice& named, const std::string& given, std::string_view setting) {
+  Choice& choice = named.choice;
   const std::size_t equals = setting.find('=');
   const std::string key(setting.substr(0, equals));
   const auto param = std::find_if(entry.params.begin(), entry.params.end(),
@@ -60,23 +67,26 @@ void set_param(const ActivationEntry& entry, Choice& choice, const std::string& 
                      (known.empty() ? ", which has none" : "; it has: " + known));
   }
   const std::string value(setting.substr(equals + 1));
+  named.name += (named.name == entry.name ? ":" : ",") + key + "=";
   if (param->kind == ParamKind::text) {
     if (std::find(param->allowed.begin(), param->allowed.end(), value) == param->allowed.end())
       throw UsageError("'" + given + "': " + key + " cannot be '" + value + "'");
     choice.params.set(key, value);
+    named.name += value;
   } else if (param->kind == ParamKind::number) {
     const double number = parse_number(value, "'" + given + "'");
     const bool low = param->min_exclusive ? !(number > param->min) : !(number >= param->min);
     const bool high = param->max_exclusive ? !(number < param->max) : !(number <= param->max);
     if (low || high) throw UsageError("'" + given + "': " + key + " = " + value + " is out of range");
     choice.params.set(key, number);
+    named.name += format_number(number);
   } else {
     throw UsageError("'" + given + "': " + key + " does not change the curve");
   }
 }
 
 /// "elu" or "elu:alpha=0.5".
-Choice parse_activation(const std::string& given) {
+NamedChoice parse_activation(const std::string& given) {
   const std::size_t colon = given.find(':');
   const std::string name = given.substr(0, colon);
   const ActivationEntry* entry = find_entry(activation_table(), name);
@@ -88,14 +98,14 @@ Choice parse_activation(const std::string& given) {
   }
   if (entry->coupled)
     throw UsageError(entry->name + " has no curve: each of its outputs depends on all pre-activations of the layer");
-  Choice choice = default_choice(activation_table(), name);
+  NamedChoice named{default_choice(activation_table(), name), entry->name};
   std::string_view rest = colon == std::string::npos ? std::string_view() : std::string_view(given).substr(colon + 1);
   while (!rest.empty()) {
     const std::size_t comma = rest.find(',');
-    set_param(*entry, choice, given, rest.substr(0, comma));
+    set_param(*entry, named, given, rest.substr(0, comma));
     rest = comma == std::string_view::npos ? std::string_view() : rest.substr(comma + 1);
   }
-  return choice;
+  return named;
 }
 
 int write_curves(const CurveOptions& options) {
@@ -103,11 +113,12 @@ int write_curves(const CurveOptions& options) {
   if (!std::isfinite(options.to - options.from))
     throw UsageError("--from " + format_number(options.from) + " --to " + format_number(options.to) +
                      ": further apart than any float64, give bounds that are nearer to each other");
+  if (!options.plot.empty()) check_picture_ending(options.plot);
   std::vector<std::string> wanted = options.activations;
   if (wanted.empty())
     for (const ActivationEntry& entry : activation_table())
       if (!entry.coupled) wanted.push_back(entry.name);
-  std::vector<Choice> choices;
+  std::vector<NamedChoice> choices;
   choices.reserve(wanted.size());
   for (const std::string& given : wanted) choices.push_back(parse_activation(given));
 
@@ -118,19 +129,18 @@ int write_curves(const CurveOptions& options) {
   for (std::size_t at = 0; at < count; ++at)
     z[at] = options.from + (options.to - options.from) * static_cast<double>(at) / static_cast<double>(count - 1);
   if (!options.plot.empty()) {
-    const auto curve = [&](const std::string& name, const Choice& choice) {
-      evaluate_activation(choice, z, a, derivative);
-      return Curve{name, z, a, derivative};
+    const auto curve = [&](const NamedChoice& named) {
+      evaluate_activation(named.choice, z, a, derivative);
+      return Curve{named.name, z, a, derivative};
     };
     std::vector<Curve> curves;
-    for (std::size_t which = 0; which < wanted.size(); ++which) curves.push_back(curve(wanted[which], choices[which]));
-    const std::string svg = curves_svg(curves, curve("relu", parse_activation("relu")));
-    write_document(options.plot, svg);
+    for (const NamedChoice& named : choices) curves.push_back(curve(named));
+    write_document(options.plot, curves_picture(curves, curve(parse_activation("relu")), options.plot));
     return kDone;
   }
   TableWriter<CurveRecord> table(TextSink("-"), options.format);
   for (std::size_t which = 0; which < wanted.size(); ++which) {
-    evaluate_activation(choices[which], z, a, derivative);
+    evaluate_activation(choices[which].choice, z, a, derivative);
     for (std::size_t at = 0; at < count; ++at) {
       const CurveRecord row{wanted[which], z[at], a[at], derivative[at]};
       table.write({&row, 1});
@@ -155,7 +165,9 @@ void add_curves(CommandLine& line) {
   command->add_option("--points", options->points, "Rows per activation")
       ->check(CLI::Range(std::int64_t{2}, std::int64_t{10'000'000}))
       ->capture_default_str();
-  command->add_option("--plot", options->plot, "Draw them instead, as SVG, each against ReLU; - is standard output")
+  command
+      ->add_option("--plot", options->plot,
+                   "Draw them instead, each against ReLU: .svg, .png or .pdf; - is standard output, as SVG")
       ->type_name("FILE");
   add_format_option(*command, options->format, "Format of the rows [csv]");
   command->callback([&line, options] { line.action = [options] { return write_curves(*options); }; });

@@ -55,6 +55,10 @@ void list_jobs(const Sweep& sweep, const ShardOfJobs& shard) {
 int sweep_it(const SweepOptions& options, bool quiet) {
   hold_stop_signals();
   const ShardOfJobs shard = parse_shard(options.shard);
+  const bool streamed = options.out == "-";
+  if (streamed && shard.count > 1 && !options.list)
+    throw UsageError("--shard " + options.shard +
+                     " and --out -: shards are joined in a directory; name one with --out, or leave --shard away");
   const Sweep sweep = load_sweep(options.file);
   if (options.list) {
     list_jobs(sweep, shard);
@@ -65,27 +69,38 @@ int sweep_it(const SweepOptions& options, bool quiet) {
   std::optional<FleetProgress> progress;
   ShardProgress work;
   const auto start = std::chrono::steady_clock::now();
-  const bool complete = run_shard(
-      sweep, shard, directory, job_count(options.jobs), &stop,
-      [&](const ShardProgress& found) {
-        work = found;
-        if (!work.damage.empty()) spdlog::warn("{}", work.damage);
-        progress.emplace("sweep", work.total, work.before, !quiet);
-      },
-      [&](const Trial& trial) { progress->advance(trial.figures.failed()); }, options.runs);
+  const auto begin = [&](const ShardProgress& found) {
+    work = found;
+    if (!work.damage.empty()) spdlog::warn("{}", work.damage);
+    progress.emplace("sweep", work.total, work.before, !quiet);
+  };
+  const auto advance = [&](const Trial& trial) { progress->advance(trial.figures.failed()); };
+  const auto run_all = [&] {
+    if (!streamed)
+      return run_shard(sweep, shard, directory, job_count(options.jobs), &stop, begin, advance, options.runs);
+    begin({sweep.runs, 0, ""});
+    TextSink out("-");
+    const auto write = [&](std::string_view piece) {
+      out.write(piece);
+      out.flush();
+    };
+    return stream_sweep(sweep, job_count(options.jobs), &stop, write, advance, options.runs);
+  };
+  const bool complete = run_all();
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   const std::int64_t failed = progress->failed();
   progress.reset();
   if (work.before > 0) spdlog::info("{} of {} runs were there already", work.before, work.total);
   if (failed > 0) spdlog::warn("{} runs failed: see the column failure", failed);
   if (!complete) {
-    spdlog::info("stopped; the same command goes on where it ended");
+    spdlog::info(streamed ? "stopped; with --out DIR the same command could go on"
+                          : "stopped; the same command goes on where it ended");
     reraise(stop);
   }
   if (work.total > work.before)
     spdlog::info("{} runs in {} s, {} runs/s", work.total - work.before, format_short(seconds),
                  format_short(static_cast<double>(work.total - work.before) / seconds));
-  spdlog::info("results are in {}", directory.string());
+  if (!streamed) spdlog::info("results are in {}", directory.string());
   return kDone;
 }
 
@@ -110,15 +125,19 @@ int merge_them(const std::vector<std::string>& directories, const std::string& o
 
 void add_sweep(CommandLine& line) {
   auto options = std::make_shared<SweepOptions>();
-  CLI::App* command =
-      line.add("sweep", "Run an experiment over settings and seeds; resumable, and shared out among machines",
-               "\nA sweep that was stopped, or killed, goes on when the same command is given again.\n"
-               "\nExamples:\n"
-               "  reluscope sweep configs/sweeps/lr.json\n"
-               "  reluscope sweep lr.json --shard 2/8 -o shared/lr     one of eight parts; reluscope merge joins them\n"
-               "  reluscope sweep lr.json --list | head");
+  CLI::App* command = line.add(
+      "sweep", "Run an experiment over settings and seeds; resumable, and shared out among machines",
+      "\nA sweep that was stopped, or killed, goes on when the same command is given again (not with --out -).\n"
+      "\nExamples:\n"
+      "  reluscope sweep configs/sweeps/lr.json\n"
+      "  reluscope sweep lr.json --shard 2/8 -o shared/lr     one of eight parts; reluscope merge joins them\n"
+      "  reluscope sweep lr.json -o - | mlr --icsv --opprint cat\n"
+      "  reluscope sweep lr.json --list | head");
   command->add_option("SWEEP", options->file, "The sweep (JSON, comments allowed)")->required();
-  command->add_option("-o,--out", options->out, "Directory of the results [sweeps/NAME]")->type_name("DIR");
+  command
+      ->add_option("-o,--out", options->out,
+                   "Directory of the results [sweeps/NAME]; - writes them to standard output alone")
+      ->type_name("DIR");
   command->add_option("--shard", options->shard, "Only every N-th run, from the I-th on")->type_name("I/N");
   add_jobs_option(*command, options->jobs);
   command->add_option("--runs", options->runs, "Keep the traces of each run, in DIR/ID, as for reluscope report")

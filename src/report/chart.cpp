@@ -1,64 +1,23 @@
 #include "report/chart.hpp"
 
-#include <sys/wait.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <array>
-#include <cerrno>
 #include <cmath>
-#include <cstdio>
-#include <cstdlib>
-#include <cstring>
-#include <filesystem>
-#include <fstream>
 #include <limits>
 #include <sstream>
+#include <stdexcept>
 #include <utility>
 
-#include "util/error.hpp"
+#include "report/gnuplot.hpp"
 #include "util/format.hpp"
-#include "util/own_directory.hpp"
-#include "util/signals.hpp"
-#include "util/text_file.hpp"
 
 namespace reluscope {
 
 namespace {
 
-constexpr const char* kScriptName = "script.gp";
-constexpr const char* kMessages = "messages";
-
 /// Name of a chart's file: gnuplot expands what its script says, so a path, which a user may have chosen, never stands
 /// there.
 std::string svg_name(std::size_t chart) { return std::to_string(chart) + ".svg"; }
-
-/// A directory of its own, removed at the end.
-class Scratch {
- public:
-  Scratch() {
-    std::error_code error;
-    const std::filesystem::path home = std::filesystem::temp_directory_path(error);
-    std::string pattern = (home / "reluscope-charts-XXXXXX").string();
-    if (error || ::mkdtemp(pattern.data()) == nullptr)
-      throw IoError("cannot make a directory for charts" +
-                    (error ? ": TMPDIR: " + error.message() : " '" + pattern + "': " + std::strerror(errno)));
-    path_ = pattern;
-  }
-  Scratch(const Scratch&) = delete;
-  Scratch& operator=(const Scratch&) = delete;
-  ~Scratch() {
-    try {
-      for (const std::string& name : names_in(path_)) ::unlink((path_ / name).c_str());
-      ::rmdir(path_.c_str());
-    } catch (const std::exception&) {  // no memory: then it stays
-    }
-  }
-  [[nodiscard]] const std::filesystem::path& path() const { return path_; }
-
- private:
-  std::filesystem::path path_;
-};
 
 /// gnuplot's own word for a hole is a line that is empty, or NaN.
 std::string number(double value, bool log_y = false) {
@@ -156,10 +115,9 @@ std::string write_plot(std::ostream& out, const Chart& chart) {
   return command;
 }
 
-void write_chart(std::ostream& out, const Chart& chart, const std::string& file) {
-  out << "reset\nset terminal svg size " << chart.width << ',' << chart.height
-      << " dynamic font 'sans-serif,13' noenhanced\nset output '" << file << "'\n"
-      << "set border 3 lc rgb '#888888'\nset tics nomirror textcolor rgb 'black'\nset grid ytics lc rgb '#bbbbbb' dt 3 "
+/// Axes, data and the plot command.
+void write_chart(std::ostream& out, const Chart& chart) {
+  out << "set border 3 lc rgb '#888888'\nset tics nomirror textcolor rgb 'black'\nset grid ytics lc rgb '#bbbbbb' dt 3 "
          "lw 0.7\n"
       << "unset key\nset xlabel '" << chart.x_label << "' textcolor rgb 'black'\nset ylabel '" << chart.y_label
       << "' textcolor rgb 'black'\n";
@@ -174,10 +132,7 @@ void write_chart(std::ostream& out, const Chart& chart, const std::string& file)
         << "set yrange [0.5:" << static_cast<double>(chart.heat->rows.size()) + 0.5 << "]\nset ytics 1,"
         << std::max<std::size_t>(1, chart.heat->rows.size() / 10) << "\nunset grid\nset cbtics textcolor rgb 'black'\n";
   const std::string command = write_plot(out, chart);
-  out << command << '\n'
-      << "print sprintf('%.6f %.6f %.6f %.6f %.17g %.17g %.17g %.17g', GPVAL_TERM_XMIN, GPVAL_TERM_XMAX, "
-         "GPVAL_TERM_YMIN, GPVAL_TERM_YMAX, GPVAL_X_MIN, GPVAL_X_MAX, GPVAL_Y_MIN, GPVAL_Y_MAX)\n"
-      << "unset output\n";
+  out << command << '\n';
 }
 
 void replace_all(std::string& text, const std::string& from, const std::string& to) {
@@ -209,26 +164,13 @@ std::string tidy(std::string svg, const std::string& prefix) {
   return svg;
 }
 
-/// Runs gnuplot on the script in the directory; its messages come back.
-std::string run_gnuplot(const std::filesystem::path& directory) {
-  const pid_t child = ::fork();
-  if (child < 0) throw IoError("cannot start gnuplot");
-  if (child == 0) {
-    // stdout and stderr go into a file; nothing of the environment changes what is drawn.
-    if (::chdir(directory.c_str()) != 0 || std::freopen(kMessages, "w", stderr) == nullptr || ::dup2(2, 1) < 0)
-      std::_Exit(126);
-    ::unsetenv("GNUTERM");
-    restore_inherited_signals();
-    ::execlp("gnuplot", "gnuplot", "-d", kScriptName, static_cast<char*>(nullptr));
-    std::_Exit(127);
-  }
-  int status = 0;
-  while (::waitpid(child, &status, 0) < 0 && errno == EINTR) continue;
-  const std::string said = read_whole_file(directory / kMessages);
-  if (WIFEXITED(status) && WEXITSTATUS(status) == 127)
-    throw NoGnuplot("gnuplot draws the charts, and is not installed: apt-get install gnuplot-nox");
-  if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) throw IoError("gnuplot failed: " + said.substr(0, 500));
-  return said;
+constexpr const char* kPicture = "picture";
+
+/// gnuplot expands what stands between double quotes.
+const std::string& script_words(const std::string& text) {
+  if (text.find_first_of("\"\\`@$%{}\n\r") != std::string::npos)
+    throw std::logic_error("a script of gnuplot holds only words of our own");
+  return text;
 }
 
 /// Where gnuplot's arithmetic holds, with the room that it takes beside a value.
@@ -275,13 +217,17 @@ void set_y_range(Chart& chart, double low, double high) {
 std::vector<DrawnChart> draw_charts(const std::vector<Chart>& charts) {
   std::vector<DrawnChart> drawn(charts.size());
   if (charts.empty()) return drawn;
-  const Scratch scratch;
-  {
-    std::ofstream script(scratch.path() / kScriptName);
-    for (std::size_t at = 0; at < charts.size(); ++at) write_chart(script, with_axis(charts[at]), svg_name(at));
-    if (!script.flush()) throw IoError("cannot write into " + scratch.path().string());
-  }
-  std::istringstream said(run_gnuplot(scratch.path()));
+  const GnuplotPlace place;
+  std::istringstream said(place.run([&](std::ostream& script) {
+    for (std::size_t at = 0; at < charts.size(); ++at) {
+      script << "reset\nset terminal svg size " << charts[at].width << ',' << charts[at].height
+             << " dynamic font 'sans-serif,13' noenhanced\nset output '" << svg_name(at) << "'\n";
+      write_chart(script, with_axis(charts[at]));
+      script << "print sprintf('%.6f %.6f %.6f %.6f %.17g %.17g %.17g %.17g', GPVAL_TERM_XMIN, GPVAL_TERM_XMAX, "
+                "GPVAL_TERM_YMIN, GPVAL_TERM_YMAX, GPVAL_X_MIN, GPVAL_X_MAX, GPVAL_Y_MIN, GPVAL_Y_MAX)\n"
+             << "unset output\n";
+    }
+  }));
   for (std::size_t at = 0; at < charts.size(); ++at) {
     DrawnChart& chart = drawn[at];
     double bottom = 0.0;
@@ -295,9 +241,33 @@ std::vector<DrawnChart> draw_charts(const std::vector<Chart>& charts) {
     }
     chart.top = charts[at].height - top;
     chart.bottom = charts[at].height - bottom;
-    chart.svg = tidy(read_whole_file(scratch.path() / svg_name(at)), charts[at].id);
+    chart.svg = tidy(place.read(svg_name(at)), charts[at].id);
   }
   return drawn;
+}
+
+std::string draw_panels(const std::vector<Panel>& panels, int columns, const std::string& heading,
+                        const PictureFormat& format) {
+  if (panels.empty()) throw std::logic_error("a picture needs a panel");
+  constexpr int kHeadingHeight = 26;
+  constexpr int kTitleHeight = 26;
+  const auto count = static_cast<int>(panels.size());
+  columns = std::min(columns, count);
+  const int rows = (count + columns - 1) / columns;
+  const int width = columns * panels.front().chart.width;
+  const int height = rows * (panels.front().chart.height + kTitleHeight) + kHeadingHeight;
+  const GnuplotPlace place;
+  static_cast<void>(place.run([&](std::ostream& script) {
+    script << "set encoding utf8\nset terminal " << format.terminal << " size " << number(format.unit * width) << ','
+           << number(format.unit * height) << ' ' << format.style << " noenhanced\nset output '" << kPicture << "'\n"
+           << "set multiplot layout " << rows << ',' << columns << " title \"" << script_words(heading) << "\"\n";
+    for (const Panel& panel : panels) {
+      script << "reset\nset title \"" << script_words(panel.title) << "\"\n";
+      write_chart(script, with_axis(panel.chart));
+    }
+    script << "unset multiplot\nunset output\n";
+  }));
+  return place.read(kPicture);
 }
 
 std::string depth_color(std::size_t index, std::size_t count) {

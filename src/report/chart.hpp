@@ -1,20 +1,14 @@
 #pragma once
-// Charts as inline SVG, drawn by gnuplot as a child process. It gets numbers and our own words alone: names from a
-// config or a file are never handed to it, legends are made in HTML.
+// Charts, drawn by gnuplot as a child process: as inline SVG, or as panels of a picture. It gets numbers and our own
+// words alone: names from a config or a file are never handed to it, legends are made in HTML.
 
 #include <optional>
 #include <string>
 #include <vector>
 
-#include "util/error.hpp"
+#include "report/gnuplot.hpp"
 
 namespace reluscope {
-
-/// gnuplot is not installed.
-class NoGnuplot : public IoError {
- public:
-  using IoError::IoError;
-};
 
 struct Series {
   std::string name;   ///< for the legend: any text
@@ -73,6 +67,22 @@ void set_y_range(Chart& chart, double low, double high);
 
 /// Of charts that are drawable. Throws NoGnuplot where there is none, IoError where it fails.
 std::vector<DrawnChart> draw_charts(const std::vector<Chart>& charts);
+
+/// A file format that gnuplot draws, by the ending of the file.
+struct PictureFormat {
+  const char* ending;
+  const char* terminal;
+  double unit;  ///< of its sizes, for a unit of a chart's
+  const char* style;
+};
+/// A chart as a part of a picture. The title goes into the script: it is no text of a user.
+struct Panel {
+  std::string title;
+  Chart chart;
+};
+/// Charts of one size in a picture, row by row; the bytes of its file. Throws NoGnuplot, IoError.
+std::string draw_panels(const std::vector<Panel>& panels, int columns, const std::string& heading,
+                        const PictureFormat& format);
 
 /// Colours for layers in the order of their depth, dark near the input; readable on light and dark ground, and told
 /// apart without seeing colours well.

@@ -1,10 +1,14 @@
 #include "report/curves_plot.hpp"
 
 #include <algorithm>
+#include <array>
+#include <cctype>
 #include <cmath>
+#include <utility>
 
 #include "report/chart.hpp"
 #include "report/html_report.hpp"
+#include "util/error.hpp"
 
 namespace reluscope {
 
@@ -15,9 +19,26 @@ constexpr int kPanelWidth = 320;
 constexpr int kPanelHeight = 230;
 constexpr int kTitleHeight = 26;
 
-}  // namespace
+/// Beside SVG. Pixels twice as many as an SVG has units; inches of 96 units.
+constexpr std::array<PictureFormat, 2> kFormats = {{
+    {".png", "pngcairo", 2.0, "font 'sans-serif,13' fontscale 1.6 linewidth 2"},
+    {".pdf", "pdfcairo", 1.0 / 96.0, "font 'sans-serif,13' fontscale 0.6"},
+}};
 
-std::string curves_svg(const std::vector<Curve>& curves, const Curve& relu) {
+/// Nothing stands for SVG.
+const PictureFormat* format_of(const std::filesystem::path& file) {
+  std::string ending = file.extension().string();
+  for (char& letter : ending) letter = static_cast<char>(std::tolower(static_cast<unsigned char>(letter)));
+  if (ending.empty() || ending == ".svg") return nullptr;
+  for (const PictureFormat& format : kFormats)
+    if (ending == format.ending) return &format;
+  std::string known = ".svg";
+  for (const PictureFormat& format : kFormats) known += std::string(", ") + format.ending;
+  throw UsageError("--plot " + file.string() + ": no picture ends in '" + file.extension().string() + "'; there are " +
+                   known);
+}
+
+std::vector<Chart> charts_of(const std::vector<Curve>& curves, const Curve& relu) {
   std::vector<Chart> charts;
   double low = 0.0;
   double high = 0.0;
@@ -38,6 +59,10 @@ std::string curves_svg(const std::vector<Curve>& curves, const Curve& relu) {
       }
   }
   for (Chart& chart : charts) set_y_range(chart, low, high);
+  return charts;
+}
+
+std::string svg_of(const std::vector<Curve>& curves, const std::vector<Chart>& charts) {
   const std::vector<DrawnChart> drawn = draw_charts(charts);
   const int rows = (static_cast<int>(curves.size()) + kColumns - 1) / kColumns;
   const int columns = std::min(kColumns, static_cast<int>(curves.size()));
@@ -63,6 +88,19 @@ std::string curves_svg(const std::vector<Curve>& curves, const Curve& relu) {
     svg += panel;
   }
   return svg + "</svg>\n";
+}
+
+}  // namespace
+
+void check_picture_ending(const std::filesystem::path& file) { static_cast<void>(format_of(file)); }
+
+std::string curves_picture(const std::vector<Curve>& curves, const Curve& relu, const std::filesystem::path& file) {
+  const PictureFormat* format = format_of(file);
+  std::vector<Chart> charts = charts_of(curves, relu);
+  if (format == nullptr) return svg_of(curves, charts);
+  std::vector<Panel> panels;
+  for (std::size_t at = 0; at < curves.size(); ++at) panels.push_back({curves[at].name, std::move(charts[at])});
+  return draw_panels(panels, kColumns, "φ(z) solid, φ'(z) dashed; relu in grey", *format);
 }
 
 }  // namespace reluscope

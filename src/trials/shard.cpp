@@ -1,6 +1,7 @@
 #include "trials/shard.hpp"
 
 #include <charconv>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <vector>
 
@@ -11,7 +12,6 @@
 #include "util/input.hpp"
 #include "util/json_file.hpp"
 #include "util/output_place.hpp"
-#include "util/text_file.hpp"
 
 namespace reluscope {
 
@@ -164,6 +164,27 @@ bool run_shard(const Sweep& sweep, const ShardOfJobs& shard, const std::filesyst
   write_finished(sweep, shard.count == 1, finished, journal, places);
   journal.remove();
   return true;
+}
+
+bool stream_sweep(const Sweep& sweep, int threads, const std::atomic<int>* stop, const WritePiece& write,
+                  const std::function<void(const Trial&)>& progress, const std::filesystem::path& keep) {
+  write(results_header(sweep.keys) + '\n');
+  std::map<std::int64_t, std::string> waiting;  // for a run before it
+  std::int64_t written = 0;
+  run_fleet(
+      sweep.source, sweep.runs, [&](std::int64_t number) { return std::optional(sweep.job(number)); }, threads, stop,
+      [&](const Job& job, const Trial& trial) {
+        waiting.emplace(job.number, results_row(job, trial.figures) + '\n');
+        std::string rows;
+        for (; !waiting.empty() && waiting.begin()->first == written; ++written) {
+          rows += waiting.begin()->second;
+          waiting.erase(waiting.begin());
+        }
+        if (!rows.empty()) write(rows);
+        progress(trial);
+      },
+      keep);
+  return written == sweep.runs;
 }
 
 }  // namespace reluscope

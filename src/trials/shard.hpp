@@ -10,6 +10,7 @@
 
 #include "trials/sealed_rows.hpp"
 #include "trials/sweep.hpp"
+#include "util/text_file.hpp"
 
 namespace reluscope {
 
@@ -42,6 +43,12 @@ struct ShardProgress {
 bool run_shard(const Sweep& sweep, const ShardOfJobs& shard, const std::filesystem::path& directory, int threads,
                const std::atomic<int>* stop, const std::function<void(const ShardProgress&)>& begin,
                const std::function<void(const Trial&)>& progress, const std::filesystem::path& keep = {});
+
+/// Carries out the whole sweep without a directory: the bytes of results.csv go to `write`, a row once it and all
+/// before it are there. Nothing can be gone on with. Returns false if `stop` ended it early; what `write` throws ends
+/// it.
+bool stream_sweep(const Sweep& sweep, int threads, const std::atomic<int>* stop, const WritePiece& write,
+                  const std::function<void(const Trial&)>& progress, const std::filesystem::path& keep = {});
 
 /// What sweep.json says of the directory that it is in.
 struct SweepFacts {

@@ -141,6 +141,34 @@ TEST_CASE("sweep: the same bytes for any number of jobs, in shards, and after be
   CHECK(contains(again.err, "240 of 240 runs were there already"));
 }
 
+TEST_CASE("sweep -o -: the same bytes on standard output, and no directory") {
+  const Workplace place;
+  write_file(place.path() / "tiny.json", kSweep);
+  CHECK(place.shell("$R sweep tiny.json -o one -q").exit_code == 0);
+  for (const char* jobs : {"1", "2", "5"}) {
+    const auto streamed =
+        place.shell(std::string("$R sweep tiny.json -o - -j ") + jobs + " | cmp - one/results.csv; ls");
+    CHECK(streamed.out == "one\ntiny.json\n");
+    CHECK(contains(streamed.err, "240 runs in"));
+    CHECK_FALSE(contains(streamed.err, "results are in"));
+  }
+  // A reader that has heard enough ends it.
+  const auto head = place.shell("set -o pipefail; $R sweep tiny.json -q --out=- | head -n 2");
+  CHECK(head.exit_code == 0);
+  CHECK(head.err.empty());
+  CHECK(lines_of(head.out).size() == 2);
+  const auto shard = place.shell("$R sweep tiny.json --shard 2/3 -o -");
+  CHECK(shard.exit_code == 2);
+  CHECK(contains(shard.err, "--shard 2/3 and --out -: shards are joined in a directory"));
+  CHECK(shard.out.empty());
+  CHECK(place.shell("$R sweep tiny.json --shard 2/3 -o - --list | wc -l").out == "81\n");
+  const auto stopped =
+      place.shell("$R sweep tiny.json -o - -j 1 > part & until [ -s part ]; do :; done; kill -TERM $!; wait $!");
+  CHECK(stopped.exit_code == 143);
+  CHECK(contains(stopped.err, "with --out DIR the same command could go on"));
+  CHECK(place.shell("ls").out == "one\npart\ntiny.json\n");
+}
+
 TEST_CASE("shards: merged to the bytes of one process; gaps, overlaps and strangers are refused") {
   const Workplace place;
   write_file(place.path() / "tiny.json", kSweep);

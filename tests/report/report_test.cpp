@@ -99,6 +99,14 @@ TEST_CASE("a gap in a long line stays visible") {
   CHECK(std::any_of(y.begin(), y.end(), [](double value) { return std::isnan(value); }));
 }
 
+TEST_CASE("a title that gnuplot would expand does not get into its script") {
+  Chart chart;
+  chart.series.push_back({"relu", "#9aa0a6", {0.0, 1.0}, {0.0, 1.0}, {}, {}, {}, false, false});
+  for (const char* title : {"`touch pwned`", "\"; system('touch pwned')", "@x", "$x", "a\nb", "\\"})
+    CHECK_THROWS_AS(static_cast<void>(draw_panels({{title, chart}}, 1, "", {".png", "pngcairo", 1.0, ""})),
+                    std::logic_error);
+}
+
 TEST_CASE("what can be drawn: finite, above 0 on a logarithmic axis, and within what gnuplot can reckon with") {
   constexpr double kInf = std::numeric_limits<double>::infinity();
   for (const bool log_y : {false, true})

@@ -1,0 +1,58 @@
+"""What the plot_*.py scripts share: matplotlib, or a message that says how to get it; input; the way out."""
+
+import io
+import os
+import sys
+
+SYSTEM_PYTHON = "/usr/bin/python3"
+CHANGED_OVER = "RELUSCOPE_PLOT_PYTHON"  # set once the system's Python has been tried
+
+
+def note(text):
+    print(f"{os.path.basename(sys.argv[0])}: {text}", file=sys.stderr)
+
+
+def fail(text, code=2):
+    note(text)
+    sys.exit(code)
+
+
+def import_pyplot(instead):
+    """matplotlib.pyplot, drawing into files alone. Where this Python has none, the system's is tried, from the start of
+    the script: so call it before anything is read. `instead`: what draws, or shows, the same without it."""
+    try:
+        import matplotlib
+        matplotlib.use("Agg")
+        import matplotlib.pyplot
+        return matplotlib.pyplot
+    except ImportError as error:
+        reason = error
+    if os.access(SYSTEM_PYTHON, os.X_OK) and not os.environ.get(CHANGED_OVER):
+        os.environ[CHANGED_OVER] = SYSTEM_PYTHON  # once only
+        os.execv(SYSTEM_PYTHON, [SYSTEM_PYTHON, os.path.abspath(sys.argv[0]), *sys.argv[1:]])
+    fail(f"python3-matplotlib is missing ({sys.executable}: {reason}): apt install python3-matplotlib, or pip install "
+         f"matplotlib; without it: {instead}")
+
+
+def open_input(name):
+    """A file, or standard input for "-", as text that is not empty; ends with a message where there is none."""
+    if name == "-":
+        if sys.stdin is None or sys.stdin.isatty():
+            fail("no input: name a file or pipe one in; see --help")
+        text = sys.stdin.buffer.read().decode("utf-8-sig", errors="replace")
+    else:
+        try:
+            with open(name, encoding="utf-8-sig", errors="replace", newline="") as file:
+                text = file.read()
+        except OSError as error:
+            fail(f"cannot read '{name}': {error.strerror}")
+    if not text.strip():
+        fail("the input is empty: did the program before the pipe fail?" if name == "-" else f"'{name}' is empty")
+    return io.StringIO(text, newline="")
+
+
+def save(figure, path):
+    try:
+        figure.savefig(path, dpi=130)
+    except (OSError, ValueError) as error:
+        fail(f"{path}: {error}", code=1)
