@@ -280,10 +280,15 @@ OwnConfig make_csv_config(const OwnWish& wish) {
   Settings settings(wish);
   std::vector<std::string> with_notation(wish.settings.begin(), wish.settings.end());
   TableProfile table = profile_table(wish.file, settings.options);
+  const ColumnFinder finder(table.file, table.header(), table.columns.size());
+  for (const auto& [key, list] : {std::pair{"data.columns", &settings.options.columns},
+                                  {"data.drop", &settings.options.drop},
+                                  {"data.categorical", &settings.options.categorical},
+                                  {"data.ordinal", &settings.options.ordinal},
+                                  {"data.dates", &settings.options.dates}})
+    if (*list != "auto") static_cast<void>(finder.find(key, *list));  // refuses what is not there
   std::optional<std::size_t> label;
-  if (settings.options.label_is_given)
-    label = ColumnFinder(table.file, table.header(), table.columns.size())
-                .find_only("--label", settings.options.label_column);
+  if (settings.options.label_is_given) label = finder.find_only("--label", settings.options.label_column);
   TableGuess guess = guess_table(table, label, settings.options.max_categories);
   check_form(wish, table, guess);
   if (guess.notations.size() == 1) {

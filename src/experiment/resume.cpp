@@ -83,8 +83,10 @@ Resumption find_resumption(const std::filesystem::path& directory, std::optional
     found.spec = std::move(*given);
   }
   const std::filesystem::path checkpoint = directory / RunDirectory::kCheckpoint;
+  const bool has_checkpoint =
+      has_own_file(checkpoint);  // something else of that name is refused, also in a run that has ended
   found.ended = has_ended(directory, status);
-  if (!found.ended && has_manifest && has_own_file(checkpoint)) found.checkpoint = read_checkpoint(checkpoint);
+  if (!found.ended && has_manifest && has_checkpoint) found.checkpoint = read_checkpoint(checkpoint);
   return found;
 }
 

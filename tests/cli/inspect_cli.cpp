@@ -23,15 +23,16 @@ TEST_CASE("a data file: shape, type, range, classes, and the checksum that other
   const Workplace place;
   const auto text = place.shell("$R inspect $S/data/digits/digits.csv.gz");
   CHECK(text.exit_code == 0);
-  CHECK(contains(text.out, "1797 × 64"));
+  CHECK(contains(text.out, "1797 rows × 65 columns"));
   CHECK(contains(text.out, "10 classes: 0 (178)"));
   const Json json = Json::parse(place.shell("$R inspect $S/data/digits/digits.csv.gz --json").out);
   CHECK(json["format"] == "CSV");
   CHECK(json["gzip"] == true);
-  CHECK(json["arrays"][0]["shape"] == Json({1797, 64}));
-  CHECK(json["arrays"][0]["min"] == 0.0);
-  CHECK(json["arrays"][0]["max"] == 16.0);
-  CHECK(json["arrays"][0]["nan"] == 0);
+  CHECK(json["table"]["rows"] == 1797);
+  CHECK(json["table"]["columns"].size() == 65);
+  CHECK(json["table"]["columns"][3]["min"] == 0.0);
+  CHECK(json["table"]["columns"][3]["max"] == 16.0);
+  CHECK(json["table"]["columns"][3]["missing"] == 0);
   CHECK(json["classes"].size() == 10);
   const auto checksum = place.shell(
       "gzip -dc $S/data/digits/digits.csv.gz > plain.csv && python3 -c 'import zlib; "
@@ -39,7 +40,7 @@ TEST_CASE("a data file: shape, type, range, classes, and the checksum that other
   CHECK(json["crc32"] == checksum.out);
   Json plain = Json::parse(place.shell("$R inspect plain.csv --json").out);
   CHECK(plain["gzip"] == false);
-  for (const char* key : {"arrays", "classes", "crc32", "bytes"}) CHECK(plain[key] == json[key]);
+  for (const char* key : {"table", "classes", "crc32", "bytes"}) CHECK(plain[key] == json[key]);
 }
 
 TEST_CASE("what is dumped is the file's content, and reads back") {
@@ -69,12 +70,10 @@ TEST_CASE("labels of a CSV are where the user says") {
   const Json json = Json::parse(place.shell("$R inspect t.csv --label-column kind --json").out);
   CHECK(json["classes"][0]["label"] == "a");
   CHECK(json["classes"][0]["samples"] == 2);
-  CHECK(json["arrays"][0]["max"] == 6.0);
-  write_file(place.path() / "numbers.csv", "x,y,t\n1,2,0.5\n3,4,1.25\n");
+  write_file(place.path() / "numbers.csv", "x,z,t\n1,2,0.5\n3,4,1.25\n");
   const Json numbers = Json::parse(place.shell("$R inspect numbers.csv --json").out);
   CHECK(numbers["classes"].empty());
-  CHECK(numbers["arrays"][1]["name"] == "targets");
-  CHECK(numbers["arrays"][1]["max"] == 1.25);
+  CHECK(numbers["table"]["columns"][2]["max"] == 1.25);
   CHECK(place.shell("$R inspect numbers.csv --dump").out == "1,2,0.5\n3,4,1.25\n");
 }
 
@@ -130,13 +129,13 @@ TEST_CASE("what is none of these files is refused, with the reason") {
                                                   "ELF\0\0\0",
                                                   7));
   write_file(place.path() / "empty", "");
-  for (const auto& [line, says] :
-       std::vector<std::pair<std::string, std::string>>{{"$R inspect binary", "neither IDX, NPY, CSV nor safetensors"},
-                                                        {"$R inspect empty", "empty"},
-                                                        {"$R inspect nothere", "no such file"},
-                                                        {"$R inspect .", "not a regular file"},
-                                                        {"$R inspect /dev/zero", "not a regular file"},
-                                                        {"$R inspect binary --json --dump", "--dump"}}) {
+  for (const auto& [line, says] : std::vector<std::pair<std::string, std::string>>{
+           {"$R inspect binary", "neither IDX, NPY, NPZ, CSV nor safetensors"},
+           {"$R inspect empty", "empty"},
+           {"$R inspect nothere", "no such file"},
+           {"$R inspect .", "not a regular file"},
+           {"$R inspect /dev/zero", "not a regular file"},
+           {"$R inspect binary --json --dump", "--dump"}}) {
     CAPTURE(line);
     const auto result = place.shell(line);
     CHECK(result.exit_code == 2);

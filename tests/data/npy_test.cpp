@@ -183,7 +183,7 @@ TEST_CASE("NPY headers that lie about the size are refused without allocating it
 
 TEST_CASE("malformed NPY headers are named with the byte") {
   const auto refused = [](const std::string& text) { return npy_error(npy_header(text)); };
-  check_message(npy_error("PK\x03\x04 this is an npz archive"), {"byte 0", "not an NPY file", "PK\\x03"});
+  check_message(npy_error("PX\x03\x04 this is something else"), {"byte 0", "not an NPY file", "PX\\x03"});
   check_message(npy_error(std::string("\x93NUMPY\x09\0\0\0", 10)), {"byte 6", "version 9"});
   check_message(refused("hello"), {"byte 10", "'{' is needed"});
   check_message(refused("{'descr': '<f4'}"), {"descr, fortran_order and shape"});
