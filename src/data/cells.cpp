@@ -187,6 +187,7 @@ bool is_missing(std::string_view text) {
                                                        "nat", "null", "none", "-",    "."};
   text = trimmed(text);
   if (text.empty()) return true;
+  if (text.size() > 4) return false;  // than the longest
   return std::any_of(kWords.begin(), kWords.end(), [&](std::string_view word) { return same_word(text, word); });
 }
 
@@ -229,9 +230,10 @@ std::vector<NumberFormat> likely_formats(std::uint32_t formats) {
 }
 
 CellKind kind_of(std::string_view text, const NumberFormat& format) {
-  // A word like NaN is a number to the language.
+  // Most cells are numbers. (A word like NaN is one to the language.)
+  if (const std::optional<double> number = parse_number(text, format); number && !std::isnan(*number))
+    return CellKind::number;
   if (is_missing(text)) return CellKind::missing;
-  if (parse_number(text, format)) return CellKind::number;
   if (parse_boolean(text)) return CellKind::boolean;
   if (parse_date(text)) return CellKind::date;
   return other_formats(text) != 0 ? CellKind::other_number : CellKind::text;

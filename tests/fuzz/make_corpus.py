@@ -5,12 +5,14 @@
 Inputs found by fuzzing are not written anew: they lie beside the seeds, called by what they were.
 """
 import gzip
+import io
 import json
 import pathlib
 import struct
 import subprocess
 import sys
 import tempfile
+import zipfile
 
 # The experiment of the target `checkpoint` (targets.cpp).
 SMALL = {"data": {"kind": "moons", "n_samples": 24},
@@ -22,6 +24,15 @@ SMALL = {"data": {"kind": "moons", "n_samples": 24},
 
 def idx(code, shape, data):
     return bytes([0, 0, code, len(shape)]) + b"".join(struct.pack(">I", n) for n in shape) + data
+
+
+def archive(members, method=zipfile.ZIP_STORED):
+    """A zip archive that is the same each time it is made."""
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", method) as made:
+        for name, content in members.items():
+            made.writestr(zipfile.ZipInfo(name), content, method)
+    return file.getvalue()
 
 
 def npy(descr, shape, data, fortran=False, version=1):
@@ -78,6 +89,24 @@ def main():
             "regression": b"\x20" + b"1\t2\t0.5\n3\t4\t0.25\n",
             "gzip": b"\0" + gzip.compress(b"1,2\n3,4\n", mtime=0),
             "two-targets": b"\x23" + b"1,2,3\n4,5,6\n",
+        },
+        "table": {
+            "birds": b"\2id,kind,size,when\n1,a,2.5,2020-01-01\n2,b,NA,2020-01-02\n3,a,1,2020-01-03\n4,b,3,2020-01-04\n",
+            "comma": b"\5a;y\n1,5;x\n2,5;y\n3;x\n",
+            "thousands": b"\x0da\tb\n1.234,5\tx\n2.345,5\ty\n",
+            "dates": b"\x112020-01-01,1,x\n2020-02-01T12:00,2,y\n01.03.2020,3,x\n",
+            "ordinal": b"\x20a,b,y\n1,low,0\n2,high,1\n3,low,0\n",
+            "blanks": b"\x41 1  2 x\n 3  4 y\n",
+            "macintosh": b"\0# a comment\ra,b,y\r1,True,x\r2,False,y\r",
+            "wrapped": b"\1\"a b;\"\"c\"\";\"\"y\"\"\"\n7.4;0.7;5\n7.8;0.88;6\n",
+            "tail": b"\0 1,2,0,\n3,4,1,\n",
+            "indicator": b"\3a,b,y\n1,,x\n,2,y\n3,4,x\n",
+        },
+        "npz": {
+            "stored": b"\0" + archive({"x_train.npy": npy("<f8", "(4, 1)", bytes(32)), "y_train.npy": npy("|u1", "(4,)", b"\0\1\0\1")}),
+            "deflated": b"\3" + archive({"a.npy": npy("<f4", "(4, 1)", f4), "b.npy": npy("|u1", "(4,)", b"\0\1\0\1")}, zipfile.ZIP_DEFLATED),
+            "test": b"\0" + archive({name: npy("|u1", "(2, 1)" if name[0] == "x" else "(2,)", b"\0\1") for name in
+                                     ("x_train.npy", "y_train.npy", "x_test.npy", "y_test.npy")}),
         },
         "npy": {
             "bytes": b"\0" + npy("|u1", "(4, 2)", bytes(8)),

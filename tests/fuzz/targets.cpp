@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "config/load.hpp"
+#include "config/own_config.hpp"
 #include "data/sources.hpp"
 #include "diagnose/diagnosis.hpp"
 #include "experiment/resume.hpp"
@@ -153,6 +154,36 @@ bool csv(Bytes bytes) {
   how.params.set("delimiter", std::string(delimiters[choice >> 2U & 3U]));
   how.params.set("task", std::string(tasks[choice >> 4U & 3U]));
   if ((choice >> 6U & 1U) != 0) how.params.set("header", (choice >> 7U) != 0);
+  return load(how);
+}
+
+bool table(Bytes bytes) {
+  const unsigned choice = take_choice(bytes);
+  const MemoryFile file(bytes);
+  const std::array<const char*, 4> missing = {"drop_rows", "mean", "median", "indicator"};
+  Choice how = source("csv", {{"file", text(file.path())}, {"categorical", std::string("auto")}});
+  how.params.set("missing", std::string(missing[choice & 3U]));
+  how.params.set("max_categories", std::int64_t{5});
+  if ((choice >> 2U & 1U) != 0) how.params.set("decimal", std::string(","));
+  if ((choice >> 3U & 1U) != 0) how.params.set("thousands", std::string((choice >> 2U & 1U) != 0 ? "." : ","));
+  if ((choice >> 4U & 1U) != 0) how.params.set("dates", std::string("0"));
+  if ((choice >> 5U & 1U) != 0) how.params.set("ordinal", std::string("1"));
+  if ((choice >> 6U & 1U) != 0) how.params.set("delimiter", std::string("whitespace"));
+  // What init makes of the file is a config.
+  allow_user_errors([&] {
+    const OwnConfig made = make_config({file.path(), "", "/", {}, ""});
+    const ExperimentSpec spec = parse_experiment(made.text, "init", "/");
+    load(spec.data.source);
+  });
+  return load(how);
+}
+
+bool npz(Bytes bytes) {
+  const unsigned choice = take_choice(bytes);
+  const MemoryFile file(bytes);
+  Choice how = source("npz", {{"file", text(file.path())}});
+  if ((choice & 1U) != 0) how.params.set("features", std::string("a"));
+  if ((choice & 2U) != 0) how.params.set("labels", std::string("b"));
   return load(how);
 }
 
