@@ -27,9 +27,8 @@ std::string differences(const std::string& left, const std::string& right) {
 
 /// A run that failed for want of disk has a checkpoint, one that became non-finite has ended. Without a summary it was
 /// about to begin anew.
-bool has_ended(const std::filesystem::path& directory, const std::string& status) {
-  if (!has_own_file(directory / RunDirectory::kSummary)) return false;
-  return status == "done" || (status == "failed" && !has_own_file(directory / RunDirectory::kCheckpoint));
+bool has_ended(const std::string& status, bool has_summary, bool has_checkpoint) {
+  return has_summary && (status == "done" || (status == "failed" && !has_checkpoint));
 }
 
 }  // namespace
@@ -39,8 +38,9 @@ bool is_interrupted(const std::filesystem::path& directory) {
     const std::filesystem::path manifest_file = directory / RunDirectory::kManifest;
     if (!has_own_file(manifest_file)) return false;
     const auto status = member_or<std::string>(read_json_object(manifest_file), "status", "");
-    return !has_ended(directory, status) &&
-           (status == "interrupted" || has_own_file(directory / RunDirectory::kCheckpoint));
+    const bool has_checkpoint = has_own_file(directory / RunDirectory::kCheckpoint);
+    const bool has_summary = has_own_file(directory / RunDirectory::kSummary);
+    return !has_ended(status, has_summary, has_checkpoint) && (status == "interrupted" || has_checkpoint);
   } catch (const UserError&) {  // these are no files of a run: there is nothing to go on with
     return false;
   }
@@ -83,9 +83,10 @@ Resumption find_resumption(const std::filesystem::path& directory, std::optional
     found.spec = std::move(*given);
   }
   const std::filesystem::path checkpoint = directory / RunDirectory::kCheckpoint;
-  const bool has_checkpoint =
-      has_own_file(checkpoint);  // something else of that name is refused, also in a run that has ended
-  found.ended = has_ended(directory, status);
+  // Looked at in any case: what has one of the names and is no file is refused.
+  const bool has_checkpoint = has_own_file(checkpoint);
+  const bool has_summary = has_own_file(directory / RunDirectory::kSummary);
+  found.ended = has_ended(status, has_summary, has_checkpoint);
   if (!found.ended && has_manifest && has_checkpoint) found.checkpoint = read_checkpoint(checkpoint);
   return found;
 }
