@@ -160,7 +160,7 @@ class ConfigWriter {
     }
     if (features_ == 0)
       fail("no column is left as a feature beside the label" + (why.empty() ? "" : "; left out: " + listed(why)),
-           why.empty() ? "" : setting("data.columns", reference(left_out_.front())) + " keeps one");
+           why.empty() ? "" : setting("data.columns", reference(left_out_.front())));
     add_list("drop", settings_.options.drop, dropped, why.empty() ? "" : "Left out: " + listed(why));
     if (!why.empty()) say("left out: " + listed(why));
     if (settings_.options.categorical == "auto") {

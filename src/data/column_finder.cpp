@@ -116,12 +116,6 @@ std::string reference_to(const std::vector<std::string>& header, std::size_t col
   return name;
 }
 
-std::string setting(const std::string& key, const std::string& value) {
-  constexpr std::string_view kPlain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.,=:+-/@%";
-  if (value.find_first_not_of(kPlain) == std::string::npos) return key + "=" + value;
-  std::string quoted = "'" + key + "=";
-  for (const char letter : value) quoted += letter == '\'' ? std::string("'\\''") : std::string(1, letter);
-  return quoted + "'";
-}
+std::string setting(const std::string& key, const std::string& value) { return shell_word(key + "=" + value); }
 
 }  // namespace reluscope

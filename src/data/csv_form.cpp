@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "data/cells.hpp"
+#include "util/format.hpp"
 
 namespace reluscope {
 namespace {
@@ -105,13 +106,6 @@ bool is_libsvm(std::string_view line) {
   return pairs > 0;
 }
 
-/// For a shell.
-std::string quoted(const std::string& path) {
-  std::string text = "'";
-  for (const char character : path) text += character == '\'' ? std::string("'\\''") : std::string(1, character);
-  return text + "'";
-}
-
 }  // namespace
 
 void unwrap(std::string& line) {
@@ -190,13 +184,14 @@ OtherTextFormat other_text_format(std::string_view start, const std::string& pat
   std::string word = first->text.substr(0, 9);
   std::transform(word.begin(), word.end(), word.begin(),
                  [](char letter) { return letter >= 'A' && letter <= 'Z' ? static_cast<char>(letter + 32) : letter; });
-  if (word == "@relation") return {"ARFF", "sed '1,/^@[Dd][Aa][Tt][Aa]/d' " + quoted(path) + " > " + quoted(csv)};
+  if (word == "@relation")
+    return {"ARFF", "sed '1,/^@[Dd][Aa][Tt][Aa]/d' " + shell_word(path) + " > " + shell_word(csv)};
   if (std::all_of(lines.begin(), lines.end(), [](const Line& line) { return is_libsvm(line.text); }))
     return {"LIBSVM",
             "awk 'NR==FNR{for(i=2;i<=NF;i++){split($i,p,\":\");if(p[1]+0>m)m=p[1]+0};next}"
             "{split(\"\",v);for(i=2;i<=NF;i++){split($i,p,\":\");v[p[1]+0]=p[2]};"
             "for(j=1;j<=m;j++)printf \"%s,\",v[j]+0;print $1}' " +
-                quoted(path) + " " + quoted(path) + " > " + quoted(csv)};
+                shell_word(path) + " " + shell_word(path) + " > " + shell_word(csv)};
   return {};
 }
 

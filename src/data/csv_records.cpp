@@ -25,8 +25,9 @@ CsvRecords::CsvRecords(const std::filesystem::path& path, const CsvForm& form, F
   buffer_size_ = file_.read(buffer_.data(), buffer_.size());
   const std::string_view start(buffer_.data(), buffer_size_);
   if (start.starts_with("\xFF\xFE") || start.starts_with("\xFE\xFF"))
-    throw DataError(name() + ": the text is UTF-16, save it as UTF-8" +
-                    help_line("iconv -f UTF-16 -t UTF-8 FILE > NEW.csv"));
+    throw DataError(
+        name() + ": the text is UTF-16, save it as UTF-8" +
+        help_line("iconv -f UTF-16 -t UTF-8 " + shell_word(name()) + " > " + shell_word(name() + ".utf8.csv")));
   if (start.starts_with(kByteOrderMark)) buffer_used_ = kByteOrderMark.size();
   if (buffer_used_ == buffer_size_) file_.fail_at(0, "the file is empty");
   if (!look) return;

@@ -29,7 +29,9 @@ FileFormat format_of(const InputFile& file, std::string_view start, std::uint64_
   if (start.starts_with("\x93NUMPY")) return FileFormat::npy;
   if (start.starts_with("PK\x03\x04")) return FileFormat::npz;
   if (start.starts_with(std::string_view("\0\0", 2))) return FileFormat::idx;
-  if (start.find('\0') == std::string_view::npos) return FileFormat::csv;
+  // UTF-16 too: who reads it says how to make UTF-8 of it.
+  const bool is_utf16 = start.starts_with("\xFF\xFE") || start.starts_with("\xFE\xFF");
+  if (is_utf16 || start.find('\0') == std::string_view::npos) return FileFormat::csv;
   throw DataError(file.name() + ": starts with " + in_quotes(start.substr(0, 8)) +
                   ": neither IDX, NPY, NPZ, CSV nor safetensors");
 }

@@ -15,10 +15,13 @@ constexpr std::size_t kMostConstants = 20;
 /// Fewer different texts than this may be all different by chance.
 constexpr std::uint64_t kFewestIds = 10;
 
-constexpr std::array<std::string_view, 30> kLabelNames = {
-    "label",  "labels",   "target",  "targets",   "class",    "classes", "y",     "output",  "outcome", "response",
-    "result", "category", "species", "diagnosis", "survived", "quality", "churn", "churned", "price",   "saleprice",
-    "medv",   "default",  "fraud",   "is_fraud",  "income",   "salary",  "digit", "variety", "exited",  "approved"};
+// Names that mean nothing else, and names that mostly mean it.
+constexpr std::array<std::string_view, 8> kLabelNames = {"label", "labels",  "target", "targets",
+                                                         "class", "classes", "y",      "outcome"};
+constexpr std::array<std::string_view, 22> kLikelyNames = {
+    "output", "response", "result", "category",  "species", "diagnosis", "survived", "quality",
+    "churn",  "churned",  "price",  "saleprice", "medv",    "default",   "fraud",    "is_fraud",
+    "income", "salary",   "digit",  "variety",   "exited",  "approved"};
 constexpr std::array<std::string_view, 12> kIdNames = {"",       "id", "index", "idx", "row",  "rowid",
                                                        "row_id", "no", "nr",    "key", "uuid", "unnamed: 0"};
 
@@ -67,7 +70,9 @@ class Guesser {
     if (2 * missing > column.cells())
       return {ColumnUse::mostly_missing,
               column.filled() == 0 ? "holds nothing" : format_fixed(share(missing), 0) + " % are missing"};
-    if (column.counts_up && (column.min == 0.0 || column.min == 1.0 || named) && (at == 0 || named))
+    constexpr std::uint64_t kFewestRows = 3;
+    if (column.counts_up && table_.rows >= kFewestRows && (column.min == 0.0 || column.min == 1.0 || named) &&
+        (at == 0 || named))
       return {ColumnUse::row_number, "counts the rows"};
     if (named && column.all_different && table_.rows >= 2) return {ColumnUse::id, "every value is different"};
     if (column.distinct == 1 && constants_ <= kMostConstants) return {ColumnUse::constant, "never varies"};
@@ -93,21 +98,30 @@ bool may_be_label(const ColumnGuess& guess) {
   return guess.use == ColumnUse::number || guess.use == ColumnUse::category;
 }
 
+/// The columns with one of these names, of those that may be the label.
+template <std::size_t N>
+std::vector<std::size_t> columns_named(const TableGuess& guess, const TableProfile& table,
+                                       const std::array<std::string_view, N>& names) {
+  std::vector<std::size_t> named;
+  for (std::size_t column = 0; table.has_header && column < guess.columns.size(); ++column)
+    if (may_be_label(guess.columns[column]) && is_one_of(names, small(table.columns[column].name)))
+      named.push_back(column);
+  return named;
+}
+
 /// The label, or candidates.
 void find_label(TableGuess& guess, const TableProfile& table) {
-  std::vector<std::size_t> named;
-  std::vector<std::size_t> words;
-  for (std::size_t column = 0; column < guess.columns.size(); ++column) {
-    if (!may_be_label(guess.columns[column])) continue;
-    if (table.has_header && is_one_of(kLabelNames, small(table.columns[column].name))) named.push_back(column);
-    if (guess.columns[column].use == ColumnUse::category || table.columns[column].count(CellKind::boolean) > 0)
-      words.push_back(column);
-  }
+  std::vector<std::size_t> named = columns_named(guess, table, kLabelNames);
+  if (named.empty()) named = columns_named(guess, table, kLikelyNames);
   if (named.size() == 1) {
     guess.label = named.front();
     guess.why_label = "by its name";
     return;
   }
+  std::vector<std::size_t> words;
+  for (std::size_t column = 0; column < guess.columns.size(); ++column)
+    if (guess.columns[column].use == ColumnUse::category || table.columns[column].count(CellKind::boolean) > 0)
+      words.push_back(column);
   const bool last_may = !guess.columns.empty() && may_be_label(guess.columns.back());
   const std::size_t last = guess.columns.size() - 1;
   // Words in other columns too may be the classes; then only a last column of words speaks for itself.

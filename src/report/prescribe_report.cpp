@@ -168,14 +168,6 @@ std::string prescription_json(const Prescription& prescription, const Change& ch
   return document.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 
-std::string shell_word(const std::string& word) {
-  constexpr std::string_view kPlain = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_./:=,+@%-";
-  if (!word.empty() && word.find_first_not_of(kPlain) == std::string::npos) return word;
-  std::string quoted = "'";
-  for (const char letter : word) quoted += letter == '\'' ? std::string("'\\''") : std::string(1, letter);
-  return quoted + "'";
-}
-
 std::vector<std::string> run_command(const std::string& config, std::span<const std::string> overrides,
                                      std::span<const std::string> changes) {
   std::vector<std::string> settings(overrides.begin(), overrides.end());

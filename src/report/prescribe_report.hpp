@@ -24,10 +24,6 @@ struct Change {
   std::string name;     ///< of the changed config
 };
 std::string prescription_json(const Prescription& prescription, const Change& change);
-
-/// A word as a POSIX shell takes it: in single quotes where it holds anything but letters, digits and _ . / : = , + @ %
-/// -.
-std::string shell_word(const std::string& word);
 /// "reluscope run CONFIG KEY=VALUE …": the user's overrides, then the changes. Of those with the same key the last one
 /// alone is left.
 std::vector<std::string> run_command(const std::string& config, std::span<const std::string> overrides,

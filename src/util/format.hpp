@@ -47,4 +47,7 @@ bool is_whole(double value);
 /// Integers digit by digit, others in their shortest form.
 std::string format_plain(double value);
 
+/// A word for a shell: in quotes where it needs them.
+std::string shell_word(const std::string& word);
+
 }  // namespace reluscope
