@@ -32,7 +32,11 @@ std::string readable(double value) {
 }
 
 void add_label(DataLines& lines, const Dataset& dataset) {
-  const std::string name = dataset.table.labels.empty() ? "" : "label " + listed(dataset.table.labels) + ": ";
+  const std::vector<std::string>& labels = dataset.table.labels;
+  const bool has_number = labels.size() == 1 && labels[0].find_first_not_of("0123456789") == std::string::npos;
+  const std::string name = labels.empty() ? ""
+                           : has_number   ? "label column " + labels[0] + ", from 0: "
+                                          : "label " + listed(labels) + ": ";
   if (dataset.task == Task::classification) {
     const std::vector<std::int64_t> train = class_counts(dataset, dataset.train);
     const std::vector<std::int64_t> test = class_counts(dataset, dataset.test);
