@@ -8,12 +8,15 @@
 #include <iostream>
 #include <memory>
 #include <new>
+#include <optional>
 #include <utility>
 
 #include "cli/commands.hpp"
 #include "cli/standard_output.hpp"
+#include "config/overrides.hpp"
 #include "report/terminal.hpp"
 #include "util/error.hpp"
+#include "util/excerpt.hpp"
 #include "util/format.hpp"
 #include "util/nearest.hpp"
 #include "util/signals.hpp"
@@ -85,6 +88,28 @@ void open_standard_streams() {
     if (::fcntl(descriptor, F_GETFD) < 0) static_cast<void>(::open("/dev/null", O_RDWR));  // takes the lowest free one
 }
 
+/// "did you mean train.optimizer.lr=0.1?" for --lr 0.1, where the command takes KEY=VALUE.
+std::string meant_setting(const CLI::App& command, int argc, const char* const* argv) {
+  if (command.get_option_no_throw("KEY=VALUE") == nullptr) return "";
+  for (int at = 2; at < argc; ++at) {
+    const std::string word = argv[at];
+    if (!word.starts_with("--") || word.size() < 3) continue;
+    const std::size_t equals = word.find('=');
+    const std::string name = word.substr(0, equals);
+    if (command.get_option_no_throw(name) != nullptr) continue;
+    const std::string key = name.substr(2);
+    const std::optional<std::string> place =
+        key.find('.') != std::string::npos ? std::optional(key) : place_of_key(key);
+    if (!place) continue;
+    const bool has_value = equals == std::string::npos && at + 1 < argc && argv[at + 1][0] != '-';
+    const std::string value = equals != std::string::npos ? word.substr(equals + 1)
+                              : has_value                 ? argv[at + 1]
+                                                          : "VALUE";
+    return help_line(shell_word(*place + "=" + value));
+  }
+  return "";
+}
+
 int parse(CommandLine& line, int argc, const char* const* argv) {
   try {
     line.app.parse(argc, argv);
@@ -95,7 +120,8 @@ int parse(CommandLine& line, int argc, const char* const* argv) {
     const auto chosen = line.app.get_subcommands();
     const std::string command = chosen.empty() ? "reluscope" : "reluscope " + chosen.front()->get_name();
     if (chosen.empty() && argc > 1 && argv[1][0] != '-') throw UsageError(unknown_subcommand(line.app, argv[1]));
-    throw UsageError(std::string(fault.what()) + "\nTry '" + command + " --help'.");
+    const std::string meant = chosen.empty() ? "" : meant_setting(*chosen.front(), argc, argv);
+    throw UsageError(std::string(fault.what()) + (meant.empty() ? "\nTry '" + command + " --help'." : meant));
   }
   if (!line.action) {
     std::cerr << line.app.help();

@@ -1,7 +1,6 @@
 #include "config/array_config.hpp"
 
 #include <algorithm>
-#include <array>
 
 #include "config/config_document.hpp"
 #include "config/load.hpp"
@@ -59,18 +58,11 @@ Dataset load(const OwnWish& wish, const std::string& kind, const std::vector<std
   return load_dataset(spec.data, spec.seed);
 }
 
-/// One-hot labels, which are read as numbers, are classes.
-bool is_one_hot(const Dataset& dataset) {
-  const Eigen::MatrixXd& targets = dataset.train.targets;
-  return targets.rows() > 1 && ((targets.array() == 0.0) || (targets.array() == 1.0)).all() &&
-         (targets.colwise().sum().array() == 1.0).all();
-}
-
 /// Whether a setting is of a file, whose path starts where the config is.
 bool names_file(const std::string& kind, const std::string& key) {
-  constexpr std::array<std::string_view, 6> kFiles = {"images",       "labels", "train",
-                                                      "train_labels", "test",   "test_labels"};
-  return kind != "npz" && std::find(kFiles.begin(), kFiles.end(), key) != kFiles.end();
+  const std::vector<Param>& params = find_entry(source_table(), kind)->params;
+  return std::any_of(params.begin(), params.end(),
+                     [&](const Param& param) { return param.name == key && param.is_path; });
 }
 
 }  // namespace
@@ -89,7 +81,7 @@ OwnConfig make_array_config(const OwnWish& wish, const std::string& kind) {
                     help_line("--label=" + (beside.empty() ? "FILE" : beside.front())));
   }
   Dataset dataset = load(wish, kind, settings);
-  if (dataset.task == Task::regression && is_one_hot(dataset)) {
+  if (is_one_hot(dataset)) {
     settings.emplace_back("data.task=classification");
     dataset = load(wish, kind, settings);
   }

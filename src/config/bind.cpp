@@ -1,5 +1,6 @@
 #include "config/bind.hpp"
 
+#include <cstdlib>
 #include <set>
 
 #include "data/sources.hpp"
@@ -19,6 +20,12 @@ using Resolved = nlohmann::ordered_json;
 /// Layers after `repeat`; beyond it the streams of random numbers for dropout would run out.
 constexpr std::size_t kMostLayers = 10000;
 
+/// ~ and ~/… as a shell has them, which does not see them behind KEY= or in a file.
+std::string at_home(const std::string& path) {
+  const char* home = std::getenv("HOME");
+  return home == nullptr || (path != "~" && !path.starts_with("~/")) ? path : home + path.substr(1);
+}
+
 ParamValue to_value(const Param& param, const Resolved& json) {
   if (json.is_null()) return std::monostate{};
   switch (param.kind) {
@@ -29,7 +36,7 @@ ParamValue to_value(const Param& param, const Resolved& json) {
     case ParamKind::number:
       return json.get<double>();
     case ParamKind::text:
-      return json.get<std::string>();
+      return param.is_path ? at_home(json.get<std::string>()) : json.get<std::string>();
     case ParamKind::numbers:
       return json.get<std::vector<double>>();
   }
@@ -62,7 +69,7 @@ Cadence to_cadence(const Resolved& json) {
 DataSpec to_data(const Resolved& json) {
   DataSpec data;
   data.source = to_choice(source_table(), json, "kind");
-  data.base_directory = maybe<std::string>(json.at("directory")).value_or("");
+  data.base_directory = at_home(maybe<std::string>(json.at("directory")).value_or(""));
   const auto normalize = json.at("normalize").get<std::string>();
   data.normalize = normalize == "unit"       ? Normalization::unit
                    : normalize == "standard" ? Normalization::standard
@@ -150,7 +157,7 @@ NetworkSpec to_network(const Resolved& json, ConfigIssues& issues) {
       network.layers.push_back({name, kind, index});
     }
   }
-  if (const auto file = maybe<std::string>(json.at("init_from"))) network.init_from = *file;
+  if (const auto file = maybe<std::string>(json.at("init_from"))) network.init_from = at_home(*file);
   return network;
 }
 

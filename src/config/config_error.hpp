@@ -2,20 +2,38 @@
 
 #include <cstddef>
 #include <initializer_list>
+#include <memory>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
 #include "util/error.hpp"
+#include "util/excerpt.hpp"
 
 namespace reluscope {
 
 /// One thing that is wrong with a config.
 struct ConfigIssue {
-  std::string pointer;   ///< JSON Pointer (RFC 6901) of the place; empty: the whole document
-  std::string found;     ///< what is there
-  std::string expected;  ///< what would be right
-  std::string hint;      ///< "did you mean …", "set by KEY=VALUE"; may be empty
+  std::string pointer;                            ///< JSON Pointer (RFC 6901) of the place; empty: the whole document
+  std::string found;                              ///< what is there
+  std::string expected;                           ///< what would be right
+  std::string hint;                               ///< "did you mean …": what helps; may be empty
+  std::string cause = {};                         ///< "set by KEY=VALUE", where that is what is wrong; else empty
+  std::optional<TextPlace> place = std::nullopt;  ///< in the file, where it is known
+};
+
+/// What a word of the command line changed, so that issues can name it.
+struct OverrideTrace {
+  std::string pointer;
+  std::string text;  ///< the override as given
+};
+
+/// A config as it was read, kept for messages of later stages.
+struct ConfigText {
+  std::string text;
+  std::vector<OverrideTrace> overrides;
 };
 
 /// Everything that is wrong with a config. A generated one can be wrong in a million places, and nobody reads further
@@ -52,11 +70,17 @@ class ConfigIssues {
   std::size_t count_ = 0;
 };
 
-/// A config that cannot be run: exit code 2. The message lists the issues, one per line, and says how many more there
-/// are.
+/// Finds out for each issue what caused it: a word of the command line, or a place in the text. An unknown key is its
+/// own place, a wrong value its own, and where something is missing it is the object that lacks it.
+void find_places(ConfigIssues& issues, std::string_view text, const std::vector<OverrideTrace>& overrides = {});
+
+/// A config that cannot be run: exit code 2. The message lists the issues with their places, shows the lines of the
+/// first ones, and says how many more there are.
 class ConfigError : public UserError {
  public:
   ConfigError(const std::string& origin, ConfigIssues issues);
+  /// With their places in this text, where there is one.
+  ConfigError(const std::string& origin, ConfigIssues issues, const std::shared_ptr<const ConfigText>& text);
   [[nodiscard]] const ConfigIssues& issues() const { return issues_; }
 
  private:

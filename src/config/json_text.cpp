@@ -8,6 +8,7 @@
 #include <set>
 
 #include "config/config_error.hpp"
+#include "config/json_syntax.hpp"
 #include "util/format.hpp"
 #include "util/input.hpp"
 #include "util/json_file.hpp"
@@ -22,23 +23,15 @@ constexpr std::size_t kMostBytes = 16U << 20;
 
 bool continues_character(char byte) { return (static_cast<unsigned char>(byte) & 0xC0U) == 0x80U; }
 
-/// " at line 3, column 7", in characters, both from 1.
-std::string place_text(std::string_view text, std::size_t byte) {
-  std::size_t line = 1;
-  std::size_t column = 1;
-  for (const char character : text.substr(0, byte)) {
-    if (character == '\n') {
-      ++line;
-      column = 1;
-    } else if (!continues_character(character)) {
-      ++column;
-    }
-  }
-  return " at line " + std::to_string(line) + ", column " + std::to_string(column);
-}
-
 [[noreturn]] void fail(const std::string& origin, const std::string& found, const std::string& expected) {
   throw ConfigError(origin, {{"", found, expected, ""}});
+}
+
+[[noreturn]] void fail_at(const std::string& origin, std::string_view text, std::size_t byte, std::size_t length,
+                          const std::string& found, const std::string& expected) {
+  ConfigIssue issue{"", found, expected, ""};
+  issue.place = place_in(text, byte, length);
+  throw ConfigError(origin, {std::move(issue)});
 }
 
 /// Follows the parser and notes keys that an object has twice: the parser itself keeps the last one in silence.
@@ -139,23 +132,25 @@ Raw parse_json_text(std::string_view text, const std::string& origin) {
   if (text.starts_with("\xEF\xBB\xBF")) text.remove_prefix(3);
   // The library would take it for the end.
   if (const std::size_t nul = text.find('\0'); nul != std::string_view::npos)
-    fail(origin, "a NUL" + place_text(text, nul), "JSON, with comments if you like");
+    fail_at(origin, text, nul, 1, "a NUL", "JSON, with comments if you like");
   DuplicateWatch watch(origin);
   Raw document;
   try {
     document = Raw::parse(text.begin(), text.end(), std::ref(watch), true, true);
   } catch (const Raw::parse_error& error) {
-    const std::string place = place_text(text, error.byte == 0 ? 0 : error.byte - 1);
-    fail(origin, "broken JSON" + place + " (" + bare_message(error.what()) + ")", "JSON, with comments if you like");
+    throw ConfigError(origin, {explain_syntax(text, error.byte, bare_message(error.what()))});
   } catch (const Raw::out_of_range& error) {
     // "number overflow parsing '1e999'": the library does not say where.
     const std::string what = error.what();
     const std::size_t open = what.find('\'');
     const std::string token = open == std::string::npos ? "" : what.substr(open + 1, what.rfind('\'') - open - 1);
-    fail(origin, "the number " + shortened(token) + place_text(text, find_number(text, token)),
-         "a number that fits float64");
+    fail_at(origin, text, find_number(text, token), token.size(), "the number " + shortened(token),
+            "a number that fits float64");
   }
-  if (!watch.issues.empty()) throw ConfigError(origin, std::move(watch.issues));
+  if (!watch.issues.empty()) {
+    find_places(watch.issues, text);
+    throw ConfigError(origin, std::move(watch.issues));
+  }
   return document;
 }
 

@@ -67,7 +67,8 @@ Field cadence(std::string name, ParamValue fallback, std::vector<std::string> wo
 Field data_section() {
   const std::vector<Field> common = {
       leaf(unset("directory", ParamKind::text,
-                 "where the data files are; a relative path starts at the config file, and null means beside it")),
+                 "where the data files are; a relative path starts at the config file, and null means beside it")
+               .path()),
       leaf(text("normalize", "none",
                 "none; unit: to [0, 1] by one minimum and maximum (u8 images: /255); standard: one mean and standard "
                 "deviation; per_feature: one each. Statistics from the training part alone")
@@ -119,7 +120,8 @@ Field network_section() {
   layers.node.items = {std::move(layer)};
   Field init_from = leaf(unset("init_from", ParamKind::text,
                                "a safetensors file with the initial parameters, named as in a PyTorch nn.Sequential "
-                               "`layers`; null: they are drawn"));
+                               "`layers`; null: they are drawn")
+                             .path());
   return object("network", "The layers", {std::move(layers), std::move(init_from)});
 }
 

@@ -1,6 +1,6 @@
 #include "config/load.hpp"
 
-#include <algorithm>
+#include <memory>
 
 #include "config/bind.hpp"
 #include "config/config_error.hpp"
@@ -14,24 +14,6 @@ namespace reluscope {
 namespace {
 
 using Raw = nlohmann::json;
-
-bool lies_within(const std::string& pointer, const std::string& ancestor) {
-  return pointer == ancestor || pointer.starts_with(ancestor + "/");
-}
-
-/// Issues that an override has caused say so: at what it set, within it, or at an object that it made on its way. The
-/// last override of a place is the one that counts.
-void name_overrides(ConfigIssues& issues, const std::vector<OverrideTrace>& traces) {
-  for (ConfigIssue& issue : issues) {
-    const auto is_cause = [&](const OverrideTrace& trace) {
-      return lies_within(issue.pointer, trace.pointer) ||
-             (!issue.pointer.empty() && lies_within(trace.pointer, issue.pointer));
-    };
-    const auto cause = std::find_if(traces.rbegin(), traces.rend(), is_cause);
-    if (cause == traces.rend()) continue;
-    issue.hint += (issue.hint.empty() ? "" : "; ") + std::string("set by ") + shortened(cause->text);
-  }
-}
 
 /// train.epochs and train.steps exclude each other; only the raw config tells whether both were given.
 void settle_length(const Raw& raw, nlohmann::ordered_json& resolved, ConfigIssues& issues) {
@@ -54,15 +36,17 @@ ExperimentSpec parse_experiment(std::string_view text, const std::string& origin
                                 const std::filesystem::path& base_directory, std::span<const std::string> overrides) {
   Raw raw = parse_json_text(text, origin);
   ConfigIssues issues;
-  std::vector<OverrideTrace> traces;
+  ConfigText source{std::string(text), {}};
   if (raw.is_object())
-    for (const std::string& one : overrides) apply_override(raw, one, traces, issues);
+    for (const std::string& one : overrides) apply_override(raw, one, source.overrides, issues);
+  const auto kept = std::make_shared<const ConfigText>(std::move(source));
   nlohmann::ordered_json resolved = resolve(experiment_layout(), raw, issues);
   settle_length(raw, resolved, issues);
   ExperimentSpec spec;
   if (issues.empty()) {
     spec = bind_experiment(resolved, issues);
     spec.origin = origin;
+    spec.text = kept;
     spec.directory = base_directory;
     spec.data.base_directory = base_directory / spec.data.base_directory;
     if (spec.network.init_from) spec.network.init_from = base_directory / *spec.network.init_from;
@@ -70,10 +54,7 @@ ExperimentSpec parse_experiment(std::string_view text, const std::string& origin
     spec.resolved_json = resolved.dump(2);
     spec.data_json = resolved["data"].dump();
   }
-  if (!issues.empty()) {
-    name_overrides(issues, traces);
-    throw ConfigError(origin, std::move(issues));
-  }
+  if (!issues.empty()) throw ConfigError(origin, std::move(issues), kept);
   return spec;
 }
 

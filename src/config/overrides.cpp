@@ -2,18 +2,22 @@
 
 #include <algorithm>
 #include <charconv>
+#include <map>
 #include <optional>
 #include <utility>
 
 #include "config/json_text.hpp"
 #include "config/layout.hpp"
 #include "util/json_file.hpp"
+#include "util/nearest.hpp"
 
 namespace reluscope {
 
 namespace {
 
 using Raw = nlohmann::json;
+
+constexpr std::size_t kMostRepeats = 10000;  // as the layout has it
 
 std::vector<std::string> split(const std::string& path) {
   std::vector<std::string> tokens;
@@ -31,6 +35,49 @@ std::optional<std::size_t> as_index(const std::string& token) {
   const auto parsed = std::from_chars(token.data(), token.data() + token.size(), index);
   if (parsed.ec != std::errc() || parsed.ptr != token.data() + token.size()) return std::nullopt;
   return index;
+}
+
+/// The layers of a list by the names that they have in the traces: their own, or dense1, dense2, dropout1, …, as
+/// bind.cpp numbers them. One that stands for several (`repeat`) has none.
+std::vector<std::string> names_of_layers(const Raw& list) {
+  std::vector<std::string> names;
+  std::map<std::string, std::size_t> numbers;
+  for (const Raw& layer : list) {
+    const auto text_of = [&](const char* key, const std::string& usual) {
+      const auto found = layer.is_object() ? layer.find(key) : layer.end();
+      return layer.is_object() && found != layer.end() && found->is_string() ? found->get<std::string>() : usual;
+    };
+    const auto repeat = layer.is_object() ? layer.find("repeat") : layer.end();
+    const bool is_repeated = layer.is_object() && repeat != layer.end() && repeat->is_number_unsigned();
+    const auto copies = is_repeated ? std::min<std::size_t>(repeat->get<std::size_t>(), kMostRepeats) : 1;
+    const std::string type = text_of("type", "dense");
+    std::size_t& number = numbers[type];
+    number += copies;
+    names.push_back(copies == 1 ? text_of("name", type + std::to_string(number)) : "");
+  }
+  return names;
+}
+
+std::string names_text(const Raw& list) {
+  constexpr std::size_t kMost = 12;
+  std::string text;
+  std::size_t count = 0;
+  for (const std::string& name : names_of_layers(list))
+    if (!name.empty() && ++count <= kMost) text += ", " + name;
+  return text.empty() ? "" : ", or one of the layers" + text.substr(1) + (count > kMost ? ", …" : "");
+}
+
+/// The element that the token stands for: an index, from the end where it is negative, or a layer's name.
+std::optional<std::size_t> element_of(const Raw& list, const std::string& token) {
+  const bool from_end = token.starts_with("-");
+  if (const auto index = as_index(from_end ? token.substr(1) : token)) {
+    if (from_end) return *index >= 1 && *index <= list.size() ? std::optional(list.size() - *index) : std::nullopt;
+    return *index < list.size() ? index : std::nullopt;
+  }
+  const std::vector<std::string> names = names_of_layers(list);
+  const auto found = std::find(names.begin(), names.end(), token);
+  return token.empty() || found == names.end() ? std::nullopt
+                                               : std::optional(static_cast<std::size_t>(found - names.begin()));
 }
 
 /// The node below `node` along `token`, as far as the raw value says which option is meant; nullptr if unknown.
@@ -80,7 +127,7 @@ class Override {
 
  private:
   void complain(const std::string& pointer, std::string found, std::string expected) {
-    issues_.push_back({pointer, std::move(found), std::move(expected), "given on the command line"});
+    issues_.push_back({pointer, std::move(found), std::move(expected), "", "given on the command line"});
     complained_ = true;
   }
 
@@ -123,11 +170,12 @@ class Override {
       return;
     }
     if (at.is_array()) {
-      const auto index = as_index(token);
-      if (!index || *index >= at.size())
-        return complain(
-            pointer, "'" + token + "' in " + quoted(),
-            at.empty() ? "elements in this list" : "an index from 0 to " + std::to_string(at.size() - 1) + ", or *");
+      const auto index = element_of(at, token);
+      if (!index)
+        return complain(pointer, "'" + token + "' in " + quoted(),
+                        at.empty() ? "elements in this list"
+                                   : "an index from 0 to " + std::to_string(at.size() - 1) +
+                                         " or negative from the end, *" + names_text(at));
       const std::string here = pointer_to(pointer, std::to_string(*index));
       const Node* item = below(node, token, at);
       return last ? set(at[*index], item, here) : descend(at[*index], item, depth + 1, here);
@@ -190,6 +238,29 @@ class Override {
 };
 
 }  // namespace
+
+std::optional<std::string> place_of_key(const std::string& key) {
+  std::vector<std::string> places;
+  const auto visit = [&](const auto& self, const Node& node, const std::string& here) -> void {
+    const auto fields = [&](const std::vector<Field>& list) {
+      for (const Field& field : list) {
+        const std::string path = here.empty() ? field.name : here + "." + field.name;
+        if (bare_name(field.name) == bare_name(key) && std::find(places.begin(), places.end(), path) == places.end())
+          places.push_back(path);
+        self(self, field.node, path);
+      }
+    };
+    fields(node.fields);
+    for (const Option& option : node.options) fields(option.fields);
+    for (const Node& item : node.items) self(self, item, here + ".*");
+  };
+  visit(visit, experiment_layout(), "");
+  const auto depth = [](const std::string& path) { return std::count(path.begin(), path.end(), '.'); };
+  std::stable_sort(places.begin(), places.end(),
+                   [&](const std::string& left, const std::string& right) { return depth(left) < depth(right); });
+  if (places.empty() || (places.size() > 1 && depth(places[0]) == depth(places[1]))) return std::nullopt;
+  return places.front();
+}
 
 void apply_override(Raw& config, const std::string& text, std::vector<OverrideTrace>& traces, ConfigIssues& issues) {
   Override(text, traces, issues).apply(config);

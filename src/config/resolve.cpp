@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "config/json_text.hpp"
+#include "config/synonyms.hpp"
 #include "util/format.hpp"
 #include "util/nearest.hpp"
 
@@ -15,7 +16,8 @@ using Raw = nlohmann::json;
 using Resolved = nlohmann::ordered_json;
 
 std::string did_you_mean(const std::string& given, const std::vector<std::string>& names) {
-  const auto near = nearest_name(given, names);
+  auto near = meant_name(given, names);
+  if (!near) near = nearest_name(given, names);
   return near ? "did you mean \"" + *near + "\"?" : "";
 }
 
@@ -192,8 +194,9 @@ class Resolver {
   }
 
   /// Resolves `fields` out of the object `raw` into `out`, and reports keys that are none of them.
-  void members(const std::vector<Field>& fields, const Raw& raw, const std::string& pointer,
-               const std::string& discriminator, Resolved& out) {
+  void members(const std::vector<Field>& fields, const Raw& raw, const std::string& pointer, const Node* choice,
+               Resolved& out) {
+    const std::string discriminator = choice == nullptr ? "" : choice->discriminator;
     for (const Field& field : fields) {
       const std::string place = pointer_to(pointer, field.name);
       const auto found = raw.find(field.name);
@@ -201,22 +204,36 @@ class Resolver {
     }
     for (const auto& [key, unused] : raw.items()) {
       if ((!discriminator.empty() && key == discriminator) || find_field(fields, key) != nullptr) continue;
-      issues_.add([&, &name = key] { return unknown_key(fields, name, pointer, discriminator); });
+      issues_.add([&, &name = key] { return unknown_key(fields, name, pointer, choice); });
     }
   }
 
   [[nodiscard]] ConfigIssue unknown_key(const std::vector<Field>& fields, const std::string& key,
-                                        const std::string& pointer, const std::string& discriminator) const {
+                                        const std::string& pointer, const Node* choice) const {
     std::vector<std::string> known;
-    if (!discriminator.empty()) known.push_back(discriminator);
+    if (choice != nullptr) known.push_back(choice->discriminator);
     for (const Field& field : fields) known.push_back(field.name);
-    std::string hint = did_you_mean(key, known);
+    std::string hint;
+    if (const auto meant = meant_name(key, known)) hint = "did you mean \"" + *meant + "\"?";
+    if (hint.empty() && choice != nullptr) hint = known_for(*choice, key);
+    if (hint.empty()) hint = did_you_mean(key, known);
     if (hint.empty()) {
       std::vector<std::string> places;
       find_places(root_, key, "", places);
+      std::erase(places, pointer_to(pointer, key));
       if (!places.empty()) hint = "it is known at " + places.front();
     }
     return {pointer_to(pointer, key), "an unknown key", "one of: " + joined(known), hint};
+  }
+
+  /// The other alternatives that have the key: "it goes with kind csv, npy".
+  static std::string known_for(const Node& choice, const std::string& key) {
+    constexpr std::size_t kMost = 8;
+    std::vector<std::string> names;
+    for (const Option& option : choice.options)
+      if (find_field(option.fields, key) != nullptr && names.size() <= kMost) names.push_back(option.name);
+    if (names.size() > kMost) names.back() = "…";
+    return names.empty() ? "" : "it goes with " + choice.discriminator + " " + joined(names);
   }
 
   Resolved object(const Node& node, const Raw& raw, const std::string& pointer) {
@@ -225,7 +242,7 @@ class Resolver {
       return nullptr;
     }
     Resolved out = Resolved::object();
-    members(node.fields, raw, pointer, "", out);
+    members(node.fields, raw, pointer, nullptr, out);
     return out;
   }
 
@@ -277,7 +294,7 @@ class Resolver {
     }
     Resolved out = Resolved::object();
     out[node.discriminator] = option->name;
-    members(option->fields, raw, pointer, node.discriminator, out);
+    members(option->fields, raw, pointer, &node, out);
     return out;
   }
 

@@ -2,9 +2,11 @@
 // A fully validated experiment: what the config text becomes, and all that the rest of the program sees of it.
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 
+#include "config/config_error.hpp"
 #include "data/sources.hpp"
 #include "diagnose/diagnosis.hpp"
 #include "nn/penalty.hpp"
@@ -57,11 +59,12 @@ struct ExperimentSpec {
   Choice loss;  ///< from loss_table()
   TrainSpec train;
   RecordSpec record;
-  Thresholds thresholds;            ///< of the rules that judge the run
-  std::string resolved_json;        ///< the config with every default filled in: running it reproduces the same bytes
-  std::string data_json;            ///< its `data` section: equal where the data are, but for the seed
-  std::string origin;               ///< file name as the user gave it, for messages
-  std::filesystem::path directory;  ///< relative paths in the config start here
+  Thresholds thresholds;      ///< of the rules that judge the run
+  std::string resolved_json;  ///< the config with every default filled in: running it reproduces the same bytes
+  std::string data_json;      ///< its `data` section: equal where the data are, but for the seed
+  std::string origin;         ///< file name as the user gave it, for messages
+  std::shared_ptr<const ConfigText> text;  ///< as it was read, for messages
+  std::filesystem::path directory;         ///< relative paths in the config start here
 };
 
 /// Gives the experiment another seed, in its resolved config too.

@@ -145,9 +145,9 @@ SourceEntry csv_source() {
   SourceEntry entry;
   entry.name = "csv";
   entry.params = {
-      unset("file", ParamKind::text, "the one file, plain or gzip; test_fraction of it is split off"),
-      unset("train", ParamKind::text, "training file; goes with `test`"),
-      unset("test", ParamKind::text, "test file"),
+      unset("file", ParamKind::text, "the one file, plain or gzip; test_fraction of it is split off").path(),
+      unset("train", ParamKind::text, "training file; goes with `test`").path(),
+      unset("test", ParamKind::text, "test file").path(),
       unset("header", ParamKind::boolean,
             "whether the first line holds names; null: yes if it is text above numbers, dates or truth values"),
       list(

@@ -1,6 +1,7 @@
 #include "data/csv_layout.hpp"
 
 #include <algorithm>
+#include <cmath>
 
 #include "data/column_finder.hpp"
 
@@ -33,8 +34,7 @@ bool counts_up(const CsvRow& row) {
   for (const std::string& cell : row) {
     const std::optional<double> number = parse_number(cell);
     if (!number) continue;
-    if (*number != static_cast<double>(static_cast<std::int64_t>(*number)) || (last && *number != *last + 1.0))
-      return false;
+    if (*number != std::floor(*number) || (last && *number != *last + 1.0)) return false;
     steps += last ? 1U : 0U;
     last = number;
   }

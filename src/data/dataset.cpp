@@ -121,6 +121,12 @@ std::string_view task_name(Task task) {
 
 std::uint32_t Dataset::checksum() const { return add_part(add_part(0, train), test); }
 
+bool is_one_hot(const Dataset& dataset) {
+  const Eigen::MatrixXd& targets = dataset.train.targets;
+  return dataset.task == Task::regression && targets.rows() > 1 &&
+         ((targets.array() == 0.0) || (targets.array() == 1.0)).all() && (targets.colwise().sum().array() == 1.0).all();
+}
+
 template <class T>
 void gather(const Dataset& dataset, const Samples& part, std::span<const Index> samples, Eigen::Ref<Matrix<T>> out) {
   const Index features = part.features_count();

@@ -86,6 +86,9 @@ struct Dataset {
   [[nodiscard]] std::uint32_t checksum() const;
 };
 
+/// Whether the targets of a regression are classes in disguise: each training sample has one 1, and else 0.
+bool is_one_hot(const Dataset& dataset);
+
 /// Writes the normalised features of `samples` (indices into `part`), in that order, as the columns of `out`
 /// (features × samples.size()). T is float or double; computed in T, for double features in double. Allocates nothing.
 template <class T>

@@ -195,10 +195,10 @@ SourceEntry idx_source() {
   SourceEntry entry;
   entry.name = "idx";
   entry.aliases = {"mnist"};
-  entry.params = {required("images", ParamKind::text, "training images: an IDX file, plain or gzip"),
-                  unset("labels", ParamKind::text, "training labels: an IDX file with one dimension"),
-                  unset("test_images", ParamKind::text, "test images; without them test_fraction is split off"),
-                  unset("test_labels", ParamKind::text, "test labels")};
+  entry.params = {required("images", ParamKind::text, "training images: an IDX file, plain or gzip").path(),
+                  unset("labels", ParamKind::text, "training labels: an IDX file with one dimension").path(),
+                  unset("test_images", ParamKind::text, "test images; without them test_fraction is split off").path(),
+                  unset("test_labels", ParamKind::text, "test labels").path()};
   entry.doc = "images and labels in IDX files, as MNIST and Fashion-MNIST come (LeCun, Cortes, Burges)";
   entry.load = load_idx;
   entry.reads_files = true;

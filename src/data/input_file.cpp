@@ -33,9 +33,7 @@ std::optional<std::uint32_t> stated_size(int descriptor, std::uint64_t file_byte
 InputFile::InputFile(const std::filesystem::path& path, FileKind kind) : name_(path.string()) {
   std::error_code error;
   const std::filesystem::file_status status = std::filesystem::status(path, error);
-  if (!std::filesystem::exists(status))
-    throw DataError(name_ + ": " + (error ? error.message() : "no such file") +
-                    " (relative paths start at the config file's directory)");
+  if (!std::filesystem::exists(status)) throw DataError(name_ + ": " + (error ? error.message() : "no such file"));
   if (std::filesystem::is_directory(status)) throw DataError(name_ + ": is a directory, a data file is needed");
 
   Descriptor opened = open_for_reading(path, kind);

@@ -104,13 +104,14 @@ std::uint64_t estimate_npy(const ParamValues& params, const SourceContext& conte
 SourceEntry npy_source() {
   SourceEntry entry;
   entry.name = "npy";
-  entry.params = {unset("file", ParamKind::text, "features (samples × …); test_fraction is split off"),
-                  unset("labels", ParamKind::text, "the labels of `file`: 1-D, or samples × outputs for regression"),
-                  unset("train", ParamKind::text, "training features; goes with the next three"),
-                  unset("train_labels", ParamKind::text, "training labels"),
-                  unset("test", ParamKind::text, "test features"),
-                  unset("test_labels", ParamKind::text, "test labels"),
-                  task_param()};
+  entry.params = {
+      unset("file", ParamKind::text, "features (samples × …); test_fraction is split off").path(),
+      unset("labels", ParamKind::text, "the labels of `file`: 1-D, or samples × outputs for regression").path(),
+      unset("train", ParamKind::text, "training features; goes with the next three").path(),
+      unset("train_labels", ParamKind::text, "training labels").path(),
+      unset("test", ParamKind::text, "test features").path(),
+      unset("test_labels", ParamKind::text, "test labels").path(),
+      task_param()};
   entry.doc = "NumPy arrays (numpy.save), plain or gzip";
   entry.load = load_npy;
   entry.reads_files = true;

@@ -158,7 +158,7 @@ SourceEntry npz_source() {
   SourceEntry entry;
   entry.name = "npz";
   entry.params = {
-      required("file", ParamKind::text, "the archive (numpy.savez, numpy.savez_compressed)"),
+      required("file", ParamKind::text, "the archive (numpy.savez, numpy.savez_compressed)").path(),
       array("features", "features (samples × …)", "x_train, train_images, x, data, features or the like"),
       array("labels", "labels, 1-D, or samples × outputs", "y_train, train_labels, y, labels or the like"),
       array("test_features", "test features", "x_test, test_images or the like; without, test_fraction is split off"),

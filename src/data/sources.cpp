@@ -16,7 +16,9 @@
 #include "data/npy.hpp"
 #include "data/npz.hpp"
 #include "util/error.hpp"
+#include "util/excerpt.hpp"
 #include "util/format.hpp"
+#include "util/nearest.hpp"
 #include "util/random.hpp"
 
 namespace reluscope {
@@ -96,6 +98,18 @@ Samples split_off_test(Samples& train, double fraction, std::uint64_t seed) {
   return test;
 }
 
+/// The files in its directory, at most a thousand.
+std::vector<std::string> names_beside(const std::filesystem::path& path) {
+  constexpr std::size_t kMost = 1000;
+  std::vector<std::string> names;
+  std::error_code error;
+  std::filesystem::directory_iterator entry(path.has_parent_path() ? path.parent_path() : ".", error);
+  for (; !error && entry != std::filesystem::directory_iterator() && names.size() < kMost; entry.increment(error))
+    names.push_back(entry->path().filename().string());
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
 void check(const DataSpec& spec) {
   if (!(spec.test_fraction >= 0 && spec.test_fraction < 1))
     throw DataError("test_fraction has to be at least 0 and below 1, found " + std::to_string(spec.test_fraction));
@@ -103,10 +117,29 @@ void check(const DataSpec& spec) {
     throw DataError("limit has to be at least 1, found " + std::to_string(*spec.limit));
 }
 
+/// Before anything is read: relative paths are the ones that go wrong.
+void require_files(const DataSpec& spec, const SourceEntry& entry) {
+  if (spec.reconstruct) return;  // files of labels need not be there
+  for (const Param& param : entry.params) {
+    if (!param.is_path || spec.source.params.is_null(param.name)) continue;
+    const std::filesystem::path given = spec.source.params.text(param.name);
+    const std::filesystem::path path = spec.base_directory / given;
+    std::error_code error;
+    if (std::filesystem::exists(path, error) || error) continue;
+    const std::vector<std::string> beside = names_beside(path);
+    const auto near = nearest_name(path.filename().string(), beside);
+    throw DataError(
+        path.string() + ": no such file" +
+        (given.is_absolute() ? "" : "; relative paths start at the config file's directory") +
+        help_line(near ? "data." + param.name + "=" + shell_word((given.parent_path() / *near).string()) : ""));
+  }
+}
+
 RawData load_raw(const DataSpec& spec, std::uint64_t seed) {
   const SourceEntry* entry = find_entry(source_table(), spec.source.name);
   if (entry == nullptr) throw std::logic_error("no data kind called " + spec.source.name);
   const SourceContext context{spec.base_directory, seed, !spec.reconstruct};
+  require_files(spec, *entry);
   try {
     return entry->load(spec.source.params, context);
   } catch (const std::bad_alloc&) {
@@ -125,6 +158,7 @@ std::span<const SourceEntry> source_table() {
 
 std::uint64_t estimate_dataset_bytes(const DataSpec& spec, std::uint64_t seed) {
   const SourceEntry& entry = *find_entry(source_table(), spec.source.name);
+  require_files(spec, entry);
   const ParamValues& params = spec.source.params;
   const std::uint64_t bytes = entry.estimate_bytes(params, {spec.base_directory, seed});
   if (entry.test_key != nullptr && !params.is_null(entry.test_key)) return bytes;

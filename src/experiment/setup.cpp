@@ -62,14 +62,19 @@ void check_against_data(const ExperimentSpec& spec, const Dataset& dataset) {
   if (dataset.task == Task::classification) {
     const Index classes = dataset.outputs();
     const std::string count = std::to_string(classes);
-    if (loss.takes_classes) {
+    if (classes == 1) {
+      issues.push_back({"/data", "one class: every label is \"" + dataset.class_names.front() + "\"",
+                        "two or more: there is nothing to tell apart",
+                        dataset.table.labels.empty() ? "" : "data.label_column, if another column has the labels"});
+    } else if (loss.takes_classes) {
       if (outputs != classes) wrong_units(count + ": one output per class of the data");
     } else if (outputs != classes && !(outputs == 1 && classes == 2)) {
       wrong_units(count +
                   (classes == 2 ? ", one output per class of the data, or 1" : ": one output per class of the data"));
     }
   } else if (loss.takes_classes) {
-    issues.push_back({"/loss", "cross_entropy", "mse, mae or huber: the data's targets are numbers, not classes", ""});
+    issues.push_back({"/loss", "cross_entropy", "mse, mae or huber: the data's targets are numbers, not classes",
+                      is_one_hot(dataset) ? "data.task=classification: the labels are one-hot" : ""});
   } else {
     if (outputs != dataset.outputs())
       wrong_units(std::to_string(dataset.outputs()) + (dataset.task == Task::reconstruction
@@ -92,7 +97,7 @@ void check_against_data(const ExperimentSpec& spec, const Dataset& dataset) {
                           ? "none: the data's targets are classes"
                           : "none: the targets are the inputs; data.normalize scales both",
                       ""});
-  if (!issues.empty()) throw ConfigError(spec.origin, std::move(issues));
+  if (!issues.empty()) throw ConfigError(spec.origin, std::move(issues), spec.text);
 }
 
 std::vector<std::filesystem::path> input_files(const ExperimentSpec& spec) {

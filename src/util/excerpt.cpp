@@ -29,41 +29,38 @@ std::size_t bytes_of_last(std::string_view text, std::size_t characters) {
 
 }  // namespace
 
-std::size_t TextPlace::column() const { return count_characters(std::string_view(text).substr(0, byte)) + 1; }
-
-std::string TextPlace::numbers() const { return std::to_string(line) + ":" + std::to_string(column()); }
+std::string TextPlace::numbers() const { return std::to_string(line) + ":" + std::to_string(column); }
 
 TextPlace place_in(std::string_view text, std::size_t from, std::size_t length) {
   from = std::min(from, text.size());
   TextPlace place;
-  const std::string_view before = text.substr(0, from);
+  std::string_view before = text.substr(0, from);
   place.line = 1 + static_cast<std::uint64_t>(std::count(before.begin(), before.end(), '\n'));
-  const std::size_t last = before.rfind('\n');
-  const std::size_t start = last == std::string_view::npos ? 0 : last + 1;
-  std::size_t end = std::min(text.find('\n', from), text.size());
-  if (end > start && text[end - 1] == '\r') --end;
-  place.text = std::string(text.substr(start, end - start));
-  place.byte = std::min(from - start, place.text.size());
-  place.length = std::min(length, place.text.size() - place.byte);
+  if (const std::size_t last = before.rfind('\n'); last != std::string_view::npos) before.remove_prefix(last + 1);
+  place.column = count_characters(before) + 1;
+  std::string_view rest = text.substr(from);
+  rest = rest.substr(0, rest.find('\n'));
+  if (rest.ends_with('\r')) rest.remove_suffix(1);
+  const std::size_t first = bytes_of_last(before, kMostShown);
+  place.is_cut = first > 0;
+  place.before = std::string(before.substr(first));
+  const std::string shown = first_characters(rest, kMostShown + 1);
+  place.marked = shown.substr(0, length);
+  place.after = shown.substr(place.marked.size());
   return place;
 }
 
 std::string excerpt(const TextPlace& place) {
-  const std::string_view line = place.text;
-  const std::size_t byte = std::min(place.byte, line.size());
-  std::size_t first = 0;
-  if (count_characters(line.substr(0, byte)) + std::min<std::size_t>(place.length, kMostShown - kShownBefore) >
-      kMostShown)
-    first = bytes_of_last(line.substr(0, byte), kShownBefore);
-  const std::string shown = first_characters(line.substr(first), kMostShown);
-  const bool is_cut = first + shown.size() < line.size();
-  const std::string number = std::to_string(place.line);
   // A tab is one column here: else the caret would not stand below its place.
-  const auto clean = [](std::string_view text) { return printable(text); };
-  const std::string lead = (first > 0 ? "…" : "") + clean(std::string_view(shown).substr(0, byte - first));
-  const std::string marked = clean(std::string_view(shown).substr(byte - first, place.length));
-  const std::string rest =
-      clean(std::string_view(shown).substr(std::min(shown.size(), byte - first + place.length))) + (is_cut ? "…" : "");
+  std::string lead = printable(place.before);
+  std::string marked = printable(first_characters(place.marked, kMostShown - kShownBefore));
+  if (place.is_cut || count_characters(lead) + count_characters(marked) > kMostShown)
+    lead = "…" + lead.substr(bytes_of_last(lead, kShownBefore));
+  std::string rest = printable(place.after);
+  const std::size_t used = count_characters(lead) + count_characters(marked);
+  const std::string fits = first_characters(rest, used < kMostShown ? kMostShown - used : 0);
+  rest = fits.size() < rest.size() ? fits + "…" : fits;
+  const std::string number = std::to_string(place.line);
   return "\n  " + number + " | " + lead + marked + rest + "\n  " + std::string(number.size(), ' ') + " | " +
          std::string(count_characters(lead), ' ') +
          std::string(std::max<std::size_t>(1, count_characters(marked)), '^');

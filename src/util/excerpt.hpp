@@ -7,14 +7,16 @@
 
 namespace reluscope {
 
-/// A place in a text file. Lines and columns are counted from 1, columns in characters.
+/// A place in a text file. Lines and columns are counted from 1, columns in characters. Of the line it keeps what is
+/// around the place: a line may have megabytes.
 struct TextPlace {
   std::uint64_t line = 1;
-  std::string text;        ///< the whole line, without its end
-  std::size_t byte = 0;    ///< where in the line the fault begins
-  std::size_t length = 1;  ///< its bytes
+  std::uint64_t column = 1;
+  std::string before;  ///< on the same line, as much as may be shown
+  std::string marked;  ///< the fault itself; empty: it is at the end of the line
+  std::string after;
+  bool is_cut = false;  ///< there is more before than is kept
 
-  [[nodiscard]] std::size_t column() const;  ///< of `byte`
   /// "12:7"
   [[nodiscard]] std::string numbers() const;
 };

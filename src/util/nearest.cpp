@@ -24,11 +24,25 @@ std::size_t edit_distance(std::string_view left, std::string_view right) {
   return row[right.size()];
 }
 
+std::string bare_name(std::string_view name) {
+  std::string bare;
+  for (const char letter : name)
+    if (letter >= 'A' && letter <= 'Z') {
+      bare += static_cast<char>(letter - 'A' + 'a');
+    } else if (letter != '_' && letter != '-' && letter != ' ') {
+      bare += letter;
+    }
+  return bare;
+}
+
 std::optional<std::string> nearest_name(std::string_view word, std::span<const std::string> candidates) {
   constexpr std::size_t kLongestWord = 64;  // longer ones are no slip of the finger
   if (word.empty() || word.size() > kLongestWord) return std::nullopt;
   const std::string* best = nullptr;
   std::size_t best_distance = 0;
+  const std::string bare = bare_name(word);
+  for (const std::string& candidate : candidates)
+    if (!bare.empty() && candidate.size() <= kLongestWord && bare_name(candidate) == bare) return candidate;
   for (const std::string& candidate : candidates) {
     const std::size_t longer = std::max(word.size(), candidate.size());
     std::size_t distance = edit_distance(word, candidate);

@@ -16,4 +16,7 @@ std::size_t edit_distance(std::string_view left, std::string_view right);
 /// (at least one may), or one is the beginning of the other.
 std::optional<std::string> nearest_name(std::string_view word, std::span<const std::string> candidates);
 
+/// Small letters and digits alone: "LeakyReLU", "leaky_relu" and "leaky-relu" are one.
+std::string bare_name(std::string_view name);
+
 }  // namespace reluscope

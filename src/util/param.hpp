@@ -41,6 +41,7 @@ struct Param {
   std::vector<std::string> allowed;  ///< text: the permitted words; empty permits any
   std::size_t count = 0;             ///< numbers: the exact length; 0 permits any
   bool integer_too = false;          ///< text: an integer stands for its digits
+  bool is_path = false;              ///< text: of a file or directory; ~ at its start is the home directory
   bool list_too = false;             ///< text: a list of texts and integers stands for them with commas between
   bool optional = false;             ///< null is permitted
   bool required = false;             ///< there is no default, the user must say
@@ -74,6 +75,10 @@ struct Param {
   }
   Param or_integer() && {
     integer_too = true;
+    return std::move(*this);
+  }
+  Param path() && {
+    is_path = true;
     return std::move(*this);
   }
   /// An integer, or a list of texts and integers, for names of columns.

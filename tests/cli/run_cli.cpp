@@ -365,7 +365,7 @@ TEST_CASE("an autoencoder needs no labels, and its summary names the target") {
   CHECK(summary["train"]["accuracy"].is_null());
   CHECK(summary["train"]["loss_parts"].is_null());
   CHECK(contains(read_file(bench.path() / "runs/small/features.csv"), "\n0,,0.375,"));  // no header: no name
-  CHECK(contains(with("null").err, "column 3"));  // every column is a feature, and that one is text
+  CHECK(contains(with("null").err, "column 2, from 0"));  // every column is a feature, and that one is text
   CHECK(contains(with("-1", " network.layers.1.units=3").err, "2: one output per feature of the data"));
   CHECK(contains(with("-1", " loss=cross_entropy").err, "with data.target"));
   CHECK(with("-1", " loss=bce").exit_code == 0);

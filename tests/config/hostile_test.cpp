@@ -29,17 +29,17 @@ std::string complaint(const std::string& text, const std::vector<std::string>& o
 
 TEST_CASE("a number beyond float64 is found outside strings and comments") {
   const std::string message = complaint("// 1e999\n/* 1e999 */ {\"a\": \"1e999 \\\" 1e999\",\n \"b\": 1e999}");
-  CHECK(contains(message, "the number 1e999 at line 3, column 7"));
+  CHECK(contains(message, "test.json:3:7: found the number 1e999"));
 }
 
 TEST_CASE("columns count characters, not bytes") {
-  CHECK(contains(complaint("{\"größe\": nul}"), "line 1, column 14"));
+  CHECK(contains(complaint("{\"größe\": nul}"), "test.json:1:11: found nul without quotes"));
 }
 
 TEST_CASE("an endless string does not end up in the message") {
   const std::string message = complaint("{\"a\": \"" + std::string(1000000, 'x'));
-  CHECK(contains(message, "missing closing quote"));
-  CHECK(message.size() < 300);
+  CHECK(contains(message, "test.json:1:7: found a string that is never closed"));
+  CHECK(message.size() < 400);
 }
 
 TEST_CASE("invalid UTF-8 is refused, and not repeated in the message") {
@@ -105,7 +105,7 @@ TEST_CASE("an index is checked against the list, an empty one too") {
   const std::string empty = R"({"data": {"kind": "moons"}, "network": {"layers": []}})";
   CHECK(contains(complaint(empty, {"network.layers.0.units=3"}), "expected elements in this list"));
   CHECK(contains(complaint(kGood, {"network.layers.1.units=3"}), "an index from 0 to 0"));
-  CHECK(contains(complaint(kGood, {"network.layers.-1.units=3"}), "an index from 0 to 0"));
+  CHECK(contains(complaint(kGood, {"network.layers.-2.units=3"}), "an index from 0 to 0"));
   CHECK(contains(complaint(kGood, {"network.layers.00.units=-3"}), "/network/layers/0/units: found -3"));
 }
 

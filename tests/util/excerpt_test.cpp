@@ -8,7 +8,8 @@ TEST_CASE("a place in a text has its line, its column in characters, and a caret
   const std::string text = "one\nzwölf, three\r\nfour";
   const TextPlace place = place_in(text, text.find("three"), 5);
   CHECK(place.line == 2);
-  CHECK(place.text == "zwölf, three");
+  CHECK(place.before == "zwölf, ");
+  CHECK(place.marked == "three");
   CHECK(place.numbers() == "2:8");
   CHECK(excerpt(place) == "\n  2 | zwölf, three\n    |        ^^^^^");
   CHECK(place_in(text, 0, 3).numbers() == "1:1");
@@ -20,22 +21,23 @@ TEST_CASE("what goes over the end of its line is not marked") {
   CHECK(excerpt(place_in("ab\ncd", 1, 100)) == "\n  1 | ab\n    |  ^");
 }
 
-TEST_CASE("of a long line what is around the place is shown, and no character is cut") {
+TEST_CASE("of a long line what is around the place is kept and shown, and no character is cut") {
   std::string line;
   for (int column = 0; column < 300; ++column) line += "ä";
-  const TextPlace place{12, line, 400, 2};
-  CHECK(place.column() == 201);
+  const TextPlace place = place_in("first\n" + line, 6 + 400, 2);
+  CHECK(place.numbers() == "2:201");
+  CHECK(place.before.size() + place.after.size() < 300);
   const std::string shown = excerpt(place);
   CHECK(shown.find("…ä") != std::string::npos);
   CHECK(shown.find("ä…") != std::string::npos);
-  const std::size_t caret = shown.rfind('\n');
-  // "\n  12 | …" and "\n     | " and thirty characters before it.
-  CHECK(shown.substr(caret) == "\n     | " + std::string(31, ' ') + "^");
-  CHECK(excerpt({1, line, 0, 2}).starts_with("\n  1 | ä"));
+  // Thirty characters before it, and what says that there are more.
+  CHECK(shown.substr(shown.rfind('\n')) == "\n    | " + std::string(31, ' ') + "^");
+  CHECK(excerpt(place_in(line, 0, 2)).starts_with("\n  1 | ä"));
+  CHECK(excerpt(place_in(line, 0, 600)).ends_with(std::string(42, '^')));
 }
 
 TEST_CASE("control characters do not reach the terminal, and tabs do not move the caret") {
-  CHECK(excerpt({1, "a\tb\x1b[2J", 2, 1}) == "\n  1 | a?b?[2J\n    |   ^");
+  CHECK(excerpt(place_in("a\tb\x1b[2J", 2, 1)) == "\n  1 | a?b?[2J\n    |   ^");
 }
 
 TEST_CASE("a help line is there where there is help") {

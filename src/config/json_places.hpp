@@ -1,0 +1,48 @@
+#pragma once
+// Where things stand in JSON text with comments: only for messages, so the text is gone through once there is one.
+
+#include <cstddef>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace reluscope {
+
+struct TextSpan {
+  std::size_t begin = 0;
+  std::size_t end = 0;  ///< behind the last byte
+};
+
+/// A value of a document, and its key where it has one.
+struct JsonPlace {
+  TextSpan key;
+  TextSpan value;
+};
+
+/// The places of the values that these JSON Pointers name, of those that there are; of a key that stands twice the
+/// last. The text is valid JSON with comments.
+std::map<std::string, JsonPlace> find_json_places(std::string_view text, const std::vector<std::string>& pointers);
+
+/// One word, string, number or punctuation mark; comments are none.
+struct JsonToken {
+  char kind = 0;  ///< '"', '{', '}', '[', ']', ',', ':', '0' for a number, 'a' for a word, '?' for anything else
+  TextSpan span;
+};
+
+/// Goes through the tokens of text that need not be valid.
+class JsonTokens {
+ public:
+  explicit JsonTokens(std::string_view text) : text_(text) {}
+  /// False at the end.
+  bool next();
+  [[nodiscard]] const JsonToken& token() const { return token_; }
+
+ private:
+  void skip_blanks();
+  std::string_view text_;
+  std::size_t at_ = 0;
+  JsonToken token_;
+};
+
+}  // namespace reluscope

@@ -1,0 +1,144 @@
+// Where in a file a config is wrong.
+#include <doctest/doctest.h>
+
+#include "config/config_error.hpp"
+#include "config/json_places.hpp"
+#include "config/load.hpp"
+#include "support/text.hpp"
+
+using namespace reluscope;
+using test::contains;
+
+namespace {
+
+std::string said_of(const std::string& text, const std::vector<std::string>& overrides = {}) {
+  try {
+    parse_experiment(text, "c.json", ".", overrides);
+  } catch (const ConfigError& error) { return error.what(); }
+  return "";
+}
+
+const std::string kMoons = R"({
+  // moons
+  "data": {"kind": "moons"},
+  "network": {"layers": [
+    {"units": 3, "activation": "relu"},
+    {"units": 2}
+  ]},
+  "train": {"epochs": 2}
+})";
+
+std::string moons_with(const std::string& part, const std::string& other) {
+  std::string text = kMoons;
+  return text.replace(text.find(part), part.size(), other);
+}
+
+}  // namespace
+
+TEST_CASE(
+    "a wrong value is shown in its line, an unknown key at the key, what is missing at the object that lacks it") {
+  CHECK(said_of(kMoons).empty());
+  const std::string value = said_of(moons_with("\"epochs\": 2", "\"epochs\": \"two\""));
+  CHECK(contains(value, "c.json:8:23: /train/epochs: found \"two\", expected an integer"));
+  CHECK(contains(value, "\n  8 |   \"train\": {\"epochs\": \"two\"}\n    |                       ^^^^^"));
+  const std::string key = said_of(moons_with("\"epochs\": 2", "\"epoches\": 2"));
+  CHECK(contains(key, "c.json:8:13: /train/epoches: found an unknown key"));
+  CHECK(contains(key, "\n  help: did you mean \"epochs\"?"));
+  CHECK(contains(said_of(moons_with("{\"units\": 2}", "{\"name\": \"out\"}")),
+                 "c.json:6:5: /network/layers/1/units: found nothing"));
+  CHECK(contains(said_of(moons_with("\"train\"", "\"data\"")), "c.json:8:3: /data: found the same key twice"));
+  CHECK(contains(said_of(moons_with("\"units\": 3", "\"units\": 0")), "c.json:5:15: /network/layers/0/units"));
+  CHECK(contains(said_of(moons_with("\"units\": 3", "\"un\\u0069ts\": 0")), "c.json:5:20: /network/layers/0/units"));
+}
+
+TEST_CASE("of several problems each has its place, and the first ones are shown") {
+  std::string layers;
+  for (int layer = 0; layer < 8; ++layer) layers += "    {\"units\": -1},\n";
+  const std::string message = said_of(moons_with("    {\"units\": 3, \"activation\": \"relu\"},\n", layers));
+  CHECK(contains(message, "8 problems in 'c.json'"));
+  CHECK(contains(message, "\n  c.json:5:15: /network/layers/0/units: found -1"));
+  CHECK(contains(message, "\n  c.json:12:15: /network/layers/7/units: found -1"));
+  CHECK(contains(message, "\n  9 |     {\"units\": -1},"));
+  CHECK(!contains(message, "\n  10 | "));
+}
+
+TEST_CASE("what a word of the command line has caused points at no line") {
+  const std::string message = said_of(kMoons, {"train.epochs=two"});
+  CHECK(contains(message, "c.json: /train/epochs: found \"two\""));
+  CHECK(contains(message, "; set by train.epochs=two"));
+  CHECK(!contains(message, " | "));
+  // Beside it the file's own faults keep their places.
+  const std::string both = said_of(moons_with("\"units\": 3", "\"units\": 0"), {"train.epochs=two"});
+  CHECK(contains(both, "c.json:5:15: /network/layers/0/units"));
+}
+
+TEST_CASE("a fault of syntax is pointed at where it is, not where the parser noticed") {
+  CHECK(contains(said_of("{\n  \"seed\": 1\n  \"name\": \"x\"\n}"), "c.json:2:12: found no comma here"));
+  CHECK(contains(said_of("{\"a\": [1 2]}"), "c.json:1:9: found no comma here"));
+  CHECK(contains(said_of("{\n  \"seed\": 1,  // last\n}"), "c.json:2:12: found a comma with nothing behind it"));
+  CHECK(contains(said_of("{\"data\": {\n  \"kind\": \"moons\"\n"), "c.json:1:10: found a { that is never closed"));
+  CHECK(contains(said_of("{\"a\": [1, 2"), "c.json:1:7: found a [ that is never closed"));
+  CHECK(contains(said_of("{'seed': 1}"), "c.json:1:2: found a single quote"));
+  CHECK(contains(said_of("{seed: 1}"), "c.json:1:2: found seed without quotes"));
+  CHECK(contains(said_of("{\"shuffle\": True}"), "c.json:1:13: found True, expected true"));
+  CHECK(contains(said_of("{\"limit\": None}"), "expected null"));
+  CHECK(contains(said_of("{\"lr\": NaN}"), "c.json:1:8: found NaN"));
+  CHECK(contains(said_of("{\"kind\": moons}"), "c.json:1:10: found moons without quotes"));
+  CHECK(contains(said_of("{\"seed\" = 1}"), "c.json:1:9: found an equals sign"));
+  CHECK(contains(said_of("{\"a\": \"x}\n"), "c.json:1:7: found a string that is never closed"));
+  CHECK(contains(said_of("{\"a\": 1} 2"), "c.json:1:10: found broken JSON"));
+}
+
+TEST_CASE("keys of other kinds, and names as other programs have them, are recognised") {
+  const auto hint = [](const std::string& part, const std::string& other) { return said_of(moons_with(part, other)); };
+  CHECK(contains(hint("\"moons\"", "\"moons\", \"file\": \"x\""), "help: it goes with kind csv, npy, npz"));
+  CHECK(contains(hint("\"units\": 2", "\"units\": 2, \"p\": 0.5"), "help: it goes with type dropout"));
+  for (const auto& [given, meant] : std::vector<std::pair<std::string, std::string>>{
+           {"LeakyReLU", "leaky_relu"}, {"ReLU", "relu"}, {"Swish", "swish"}}) {
+    CAPTURE(given);
+    const std::string message = hint("\"relu\"", "\"" + given + "\"");
+    CHECK(contains(message, "did you mean \"" + meant + "\"?"));
+  }
+  CHECK(contains(hint("\"epochs\": 2", "\"optimizer\": \"Adam\""), "did you mean \"adam\"?"));
+  CHECK(contains(hint("\"epochs\": 2", "\"optimizer\": {\"learning_rate\": 1}"), "did you mean \"lr\"?"));
+  CHECK(contains(hint("\"epochs\": 2", "\"batchSize\": 2"), "did you mean \"batch_size\"?"));
+  CHECK(contains(hint("\"epochs\": 2", "\"num_epochs\": 2"), "did you mean \"epochs\"?"));
+  CHECK(contains(hint("\"moons\"", "\"moons\", \"normalize\": \"zscore\""), "did you mean \"per_feature\"?"));
+  CHECK(contains(hint("\"units\": 3", "\"neurons\": 3"), "did you mean \"units\"?"));
+  CHECK(contains(hint("\"train\"", "\"criterion\": \"mse\", \"train\""), "did you mean \"loss\"?"));
+  CHECK(contains(hint("\"train\"", "\"loss\": \"CrossEntropyLoss\", \"train\""), "did you mean \"cross_entropy\"?"));
+}
+
+TEST_CASE("a layer of an override goes by its name, or from the end") {
+  const auto units = [](const std::string& override) {
+    const ExperimentSpec spec = parse_experiment(kMoons, "c.json", ".", std::vector<std::string>{override});
+    std::vector<Index> all;
+    for (const LayerSpec& layer : spec.network.layers) all.push_back(std::get<DenseSpec>(layer.kind).units);
+    return all;
+  };
+  CHECK(units("network.layers.dense1.units=7") == std::vector<Index>{7, 2});
+  CHECK(units("network.layers.-1.units=7") == std::vector<Index>{3, 7});
+  CHECK(units("network.layers.-2.units=7") == std::vector<Index>{7, 2});
+  CHECK(contains(said_of(kMoons, {"network.layers.dense3.units=7"}), "or one of the layers dense1, dense2"));
+  const std::string named = moons_with(
+      "{\"units\": 3,", "{\"type\": \"dropout\"}, {\"units\": 4, \"repeat\": 2}, {\"name\": \"mid\", \"units\": 3,");
+  const ExperimentSpec spec =
+      parse_experiment(named, "c.json", ".",
+                       std::vector<std::string>{"network.layers.mid.units=9", "network.layers.dropout1.p=0.25",
+                                                "network.layers.dense4.units=5"});
+  CHECK(std::get<DropoutSpec>(spec.network.layers[0].kind).p == 0.25);
+  CHECK(std::get<DenseSpec>(spec.network.layers[3].kind).units == 9);
+  CHECK(std::get<DenseSpec>(spec.network.layers[4].kind).units == 5);
+  CHECK(contains(said_of(named, {"network.layers.dense2.units=7"}), "or one of the layers dropout1, mid, dense4"));
+}
+
+TEST_CASE("a place is found in a document with comments, escapes and brackets in strings") {
+  const std::string text = "/* {\"a\": 1} */ {\"a/b\": [1, {\"c~\": \"}]\"}], // x\n \"\\u0064\": -1.5e3}";
+  const auto places = find_json_places(text, {"/a~1b/1/c~0", "/d", "/nothing", "/a~1b/0"});
+  REQUIRE(places.size() == 3);
+  const auto part = [&](const TextSpan& span) { return text.substr(span.begin, span.end - span.begin); };
+  CHECK(part(places.at("/a~1b/1/c~0").value) == "\"}]\"");
+  CHECK(part(places.at("/a~1b/1/c~0").key) == "\"c~\"");
+  CHECK(part(places.at("/d").value) == "-1.5e3");
+  CHECK(part(places.at("/a~1b/0").value) == "1");
+}
