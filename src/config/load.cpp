@@ -48,7 +48,9 @@ ExperimentSpec parse_experiment(std::string_view text, const std::string& origin
     spec.origin = origin;
     spec.text = kept;
     spec.directory = base_directory;
-    spec.data.base_directory = base_directory / spec.data.base_directory;
+    // "" for the working directory, so that messages name files as people do.
+    spec.data.base_directory = (base_directory / spec.data.base_directory).lexically_normal();
+    if (spec.data.base_directory == "." || spec.data.base_directory == "./") spec.data.base_directory.clear();
     if (spec.network.init_from) spec.network.init_from = base_directory / *spec.network.init_from;
     resolved.erase("$schema");
     spec.resolved_json = resolved.dump(2);
