@@ -10,7 +10,7 @@ std::string starter_config() {
   "name": "starter",            // names the run directory, runs/starter
   "seed": 7,                    // of every random number: the same seed gives the same bytes
 
-  // Synthetic data to start with. For your own: {"kind": "csv", "file": "mine.csv"}, or "idx" (MNIST) or "npy".
+  // Synthetic data to start with. For a table of yours: reluscope init --data mine.csv
   "data": {"kind": "moons", "n_samples": 1000, "noise": 0.1, "normalize": "standard", "test_fraction": 0.2},
 
   "network": {

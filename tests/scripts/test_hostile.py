@@ -12,6 +12,7 @@ not looked at.
 import contextlib
 import fcntl
 import gzip
+import io
 import json
 import os
 import re
@@ -28,6 +29,7 @@ import threading
 import time
 import unicodedata
 import unittest
+import zipfile
 import zlib
 
 PROGRAM, SOURCE = os.path.abspath(sys.argv[1]), os.path.abspath(sys.argv[2])
@@ -870,6 +872,14 @@ def bomb(start, chunk, chunks, members=False):
     return b"\x1f\x8b\x08\0\0\0\0\0\0\xff" + first + block * chunks + deflate.flush() + end
 
 
+def archive(members):
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as made:
+        for name, content in members.items():
+            made.writestr(name, content)
+    return file.getvalue()
+
+
 class Data(Hostile):
     def setUp(self):
         super().setUp()
@@ -1001,6 +1011,39 @@ class Data(Hostile):
             self.read(kind)
             with self.case(kind):
                 self.refuse(RUN, says="both have to agree")
+
+    def test_archives_that_lie_or_are_damaged_are_refused(self):
+        good = archive({"x.npy": FEATURES, "y.npy": CLASSES})
+        self.write("data", good)
+        self.write("c.json", config({"kind": "npz", "file": "data"}))
+        first = self.start(RUN, may_write=("runs",))
+        shutil.rmtree(self.path("runs"), ignore_errors=True)
+        if b"this build reads no zip" in first.err:
+            self.skipTest("this build reads no archives")
+        self.assertEqual(first.code, 0, first.err)
+        for size in range(0, len(good), 5):
+            self.write("data", good[:size])
+            with self.case("cut off", size=size):
+                self.refuse(RUN, says="data:")
+        for place in range(0, len(good), 11):
+            damaged = bytearray(good)
+            damaged[place] ^= 0xFF
+            self.write("data", bytes(damaged))
+            with self.case("damaged", place=place):
+                self.survive(RUN, may_write=("runs",))
+                shutil.rmtree(self.path("runs"), ignore_errors=True)
+        zeros = bytes(MIB)
+        for name, members in {"no array": {"a.txt": b"x"}, "an array of objects": {"x.npy": npy("(2,)", b"12", "'|O'")},
+                              "an array that is none": {"x.npy": b"PK", "y.npy": CLASSES},
+                              "escapes": {EVIL + ".npy": FEATURES, "b": b""},
+                              "more than is declared": {"x.npy": npy("(4, 1)", zeros, "'|u1'"), "y.npy": CLASSES},
+                              "less than is declared": {"x.npy": npy("(1048576, 1048576)", b""), "y.npy": CLASSES},
+                              "a bomb": {"x.npy": npy("(4, 268435456)", b"", "'|u1'") + zeros * 256, "y.npy": CLASSES},
+                              "a small bomb of labels": {"x.npy": FEATURES, "y.npy": npy("(4,)", b"", "'|u1'") + zeros}
+                              }.items():
+            self.write("data", archive(members))
+            with self.case(name):
+                self.refuse(RUN, says="data")
 
     def test_a_line_without_end_is_refused(self):
         self.write_sparse("data", GIB_OF_INPUT)
