@@ -20,13 +20,6 @@ namespace fs = std::filesystem;
 
 constexpr std::size_t kMostListed = 8;
 
-/// "a, b, c and 5 more"
-std::string listed(const std::vector<std::string>& words) {
-  const std::size_t shown = std::min(kMostListed, words.size());
-  std::string text = joined(std::span(words).first(shown));
-  return words.size() > shown ? text + " and " + std::to_string(words.size() - shown) + " more" : text;
-}
-
 std::string counted(std::uint64_t count, const std::string& one) {
   return std::to_string(count) + " " + one + (count == 1 ? "" : "s");
 }

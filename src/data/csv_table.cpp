@@ -187,15 +187,9 @@ class CsvTableReader {
       all += column.missing;
       counts.push_back(table_.layout.reference_to(column.column) + " " + std::to_string(column.missing));
     }
-    constexpr std::size_t kMostListed = 12;
-    if (counts.size() > kMostListed) {
-      const std::size_t more = counts.size() - kMostListed;
-      counts.resize(kMostListed);
-      counts.push_back(std::to_string(more) + " columns more");
-    }
     const std::string message =
         all == 1 ? "a cell is missing, or not finite (" + text_of(first_gap_->second) + ")"
-                 : std::to_string(all) + " cells are missing, or not finite, this is the first: " + joined(counts);
+                 : std::to_string(all) + " cells are missing, or not finite, this is the first: " + listed(counts);
     records_.fail_in(first_gap_->first, first_gap_->second, message,
                      all == missing_labels_ ? "data.missing=drop_rows"
                                             : "data.missing=median, or data.missing=drop_rows, or "

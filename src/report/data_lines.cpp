@@ -12,15 +12,8 @@ namespace reluscope {
 
 namespace {
 
-constexpr std::size_t kMostListed = 8;
 /// Inputs beyond this are worth a word: a network starts for inputs around 1.
 constexpr double kLargeInput = 10.0;
-
-std::string listed(const std::vector<std::string>& words) {
-  const std::size_t shown = std::min(kMostListed, words.size());
-  const std::string text = joined(std::span(words).first(shown));
-  return words.size() > shown ? text + " and " + std::to_string(words.size() - shown) + " more" : text;
-}
 
 /// 1234567.8 as "1,234,567.8": four digits, or all before the point.
 std::string readable(double value) {

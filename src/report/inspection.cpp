@@ -271,7 +271,12 @@ std::string inspection_text(const Inspection& inspection, TableStyle style) {
                     std::to_string(array.zeros), std::to_string(array.nans), std::to_string(array.infinities)});
   if (!rows.empty())
     text += format_table({"array", "type", "shape", "min", "max", "mean", "zeros", "nan", "inf"}, rows, 2, style);
-  if (!inspection.classes.empty()) text += "\n" + class_list(inspection.classes);
+  if (!inspection.classes.empty()) {
+    const bool has_name = inspection.table && inspection.guess.label && inspection.table->has_header;
+    const std::string label =
+        has_name ? "label " + printable(inspection.table->columns[*inspection.guess.label].name) + ": " : "";
+    text += "\n" + label + class_list(inspection.classes);
+  }
   if (!inspection.metadata.empty()) text += "\n";
   for (const auto& [key, value] : inspection.metadata) text += printable(key) + ": " + printable(value) + "\n";
   return text;

@@ -16,9 +16,9 @@ using Json = nlohmann::ordered_json;
 
 /// Columns that a person is shown; all are in the JSON.
 constexpr std::size_t kMostColumns = 60;
-constexpr std::size_t kLongestName = 20;
+constexpr std::size_t kLongestName = 18;
 constexpr std::size_t kLongestValue = 12;
-constexpr std::size_t kValuesShown = 2;
+constexpr std::size_t kLongestValues = 20;
 constexpr std::size_t kValuesInJson = 10;
 
 std::string cut(const std::string& text, std::size_t most) {
@@ -45,11 +45,14 @@ std::string values_text(const ColumnProfile& column) {
   if (column.count(CellKind::date) == column.filled()) return day_text(column.min) + " … " + day_text(column.max);
   if (column.values.empty()) return "";
   if (column.all_different) return cut(column.values.front().first, kLongestValue) + ", …";
+  // As many as fit; the first one always.
   std::string text;
-  for (std::size_t at = 0; at < std::min(kValuesShown, column.values.size()); ++at)
-    text += (at > 0 ? ", " : "") + cut(column.values[at].first, kLongestValue) + " " +
-            std::to_string(column.values[at].second);
-  return text + (column.values.size() > kValuesShown ? ", …" : "");
+  for (const auto& [value, count] : column.values) {
+    const std::string next = (text.empty() ? "" : ", ") + cut(value, kLongestValue) + " " + std::to_string(count);
+    if (!text.empty() && text.size() + next.size() > kLongestValues) return text + ", …";
+    text += next;
+  }
+  return text;
 }
 
 std::string distinct_text(const ColumnProfile& column) {
@@ -59,14 +62,6 @@ std::string distinct_text(const ColumnProfile& column) {
 std::string short_type(const ColumnProfile& column) {
   const std::string type = column.type();
   return type == "number, in another notation" ? "number, 1,5" : type;
-}
-
-std::string use_text(const TableProfile& table, const TableGuess& guess, std::size_t at) {
-  if (guess.label == at) {
-    const auto classes = classes_of(table.columns[at]);
-    return classes ? "label, " + std::to_string(classes->size()) + " classes" : "label, numbers";
-  }
-  return std::string(column_use_name(guess.columns[at].use));
 }
 
 std::string delimiter_name(const CsvForm& form) {
@@ -96,10 +91,11 @@ std::string table_summary(const TableProfile& table, const TableGuess& guess, Ta
   for (std::size_t at = 0; at < std::min(kMostColumns, table.columns.size()); ++at) {
     const ColumnProfile& column = table.columns[at];
     const std::string name = table.has_header ? cut(column.name, kLongestName) : "";
-    rows.push_back({std::to_string(at), name, short_type(column), std::to_string(column.count(CellKind::missing)),
-                    distinct_text(column), values_text(column), use_text(table, guess, at)});
+    rows.push_back({table.has_header ? name : std::to_string(at), short_type(column),
+                    std::to_string(column.count(CellKind::missing)), distinct_text(column), values_text(column),
+                    std::string(column_use_name(guess.columns[at].use))});
   }
-  text += format_table({"", "column", "type", "missing", "distinct", "values", "guess"}, rows, 3, style);
+  text += format_table({"column", "type", "missing", "distinct", "values", "guess"}, rows, 2, style);
   if (table.columns.size() > kMostColumns)
     text += "and " + std::to_string(table.columns.size() - kMostColumns) + " columns more: --json has them all\n";
   if (table.ragged > 0)
@@ -136,7 +132,7 @@ Json table_summary_json(const TableProfile& table, const TableGuess& guess) {
                 {"zeros", column.zeros},
                 {"not_finite", column.infinite},
                 {"values", Json::array()},
-                {"guess", use_text(table, guess, at)},
+                {"guess", std::string(column_use_name(guess.columns[at].use))},
                 {"why", guess.columns[at].why}};
     for (std::size_t value = 0; value < std::min(kValuesInJson, column.values.size()); ++value)
       one["values"].push_back({{"value", column.values[value].first}, {"count", column.values[value].second}});

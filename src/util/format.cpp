@@ -154,6 +154,12 @@ std::string joined(std::span<const std::string> words, std::string_view separato
   return text;
 }
 
+std::string listed(std::span<const std::string> words, std::size_t most) {
+  const std::size_t shown = std::min(most, words.size());
+  const std::string text = joined(words.first(shown));
+  return words.size() > shown ? text + " and " + std::to_string(words.size() - shown) + " more" : text;
+}
+
 bool is_whole(double value) {
   return value >= -kBeyondIntegers && value < kBeyondIntegers && value == std::floor(value);
 }

@@ -39,6 +39,8 @@ std::string format_short(double value);
 
 /// "relu, elu"
 std::string joined(std::span<const std::string> words, std::string_view separator = ", ");
+/// "relu, elu and 5 more": of a long list the first ones.
+std::string listed(std::span<const std::string> words, std::size_t most = 8);
 
 /// 2^63: from here on no int64 holds it.
 inline constexpr double kBeyondIntegers = 9223372036854775808.0;
