@@ -88,6 +88,11 @@ void open_standard_streams() {
     if (::fcntl(descriptor, F_GETFD) < 0) static_cast<void>(::open("/dev/null", O_RDWR));  // takes the lowest free one
 }
 
+/// No option: a negative number is none either.
+bool is_value(const std::string& word) {
+  return !word.starts_with('-') || (word.size() > 1 && word.find_first_not_of("-+.0123456789eE") == std::string::npos);
+}
+
 /// "did you mean train.optimizer.lr=0.1?" for --lr 0.1, where the command takes KEY=VALUE.
 std::string meant_setting(const CLI::App& command, int argc, const char* const* argv) {
   if (command.get_option_no_throw("KEY=VALUE") == nullptr) return "";
@@ -97,11 +102,9 @@ std::string meant_setting(const CLI::App& command, int argc, const char* const* 
     const std::size_t equals = word.find('=');
     const std::string name = word.substr(0, equals);
     if (command.get_option_no_throw(name) != nullptr) continue;
-    const std::string key = name.substr(2);
-    const std::optional<std::string> place =
-        key.find('.') != std::string::npos ? std::optional(key) : place_of_key(key);
+    const std::optional<std::string> place = place_of_key(name.substr(2));
     if (!place) continue;
-    const bool has_value = equals == std::string::npos && at + 1 < argc && argv[at + 1][0] != '-';
+    const bool has_value = equals == std::string::npos && at + 1 < argc && is_value(argv[at + 1]);
     const std::string value = equals != std::string::npos ? word.substr(equals + 1)
                               : has_value                 ? argv[at + 1]
                                                           : "VALUE";
@@ -120,7 +123,8 @@ int parse(CommandLine& line, int argc, const char* const* argv) {
     const auto chosen = line.app.get_subcommands();
     const std::string command = chosen.empty() ? "reluscope" : "reluscope " + chosen.front()->get_name();
     if (chosen.empty() && argc > 1 && argv[1][0] != '-') throw UsageError(unknown_subcommand(line.app, argv[1]));
-    const std::string meant = chosen.empty() ? "" : meant_setting(*chosen.front(), argc, argv);
+    const bool is_word_too_many = dynamic_cast<const CLI::ExtrasError*>(&fault) != nullptr;
+    const std::string meant = chosen.empty() || !is_word_too_many ? "" : meant_setting(*chosen.front(), argc, argv);
     throw UsageError(std::string(fault.what()) + (meant.empty() ? "\nTry '" + command + " --help'." : meant));
   }
   if (!line.action) {

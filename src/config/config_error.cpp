@@ -5,6 +5,7 @@
 
 #include "config/json_places.hpp"
 #include "config/json_text.hpp"
+#include "util/format.hpp"
 
 namespace reluscope {
 
@@ -12,11 +13,23 @@ namespace {
 
 /// Issues whose lines are shown.
 constexpr std::size_t kMostShown = 5;
+/// Bytes of a message about several; that much is more than a screen has.
+constexpr std::size_t kMostMessageBytes = 15000;
+
+/// Names may be of any length in a file.
+std::string short_pointer(const std::string& pointer) {
+  constexpr std::size_t kLongest = 300;
+  constexpr std::size_t kKept = 140;
+  if (pointer.size() <= kLongest) return pointer;
+  std::size_t tail = pointer.size() - kKept;
+  while (tail < pointer.size() && (static_cast<unsigned char>(pointer[tail]) & 0xC0U) == 0x80U) ++tail;
+  return first_characters(pointer, kKept) + "…" + pointer.substr(tail);
+}
 
 std::string message_of(const std::string& origin, const ConfigIssue& issue, bool is_shown) {
   std::string text = origin + ":";
   if (issue.place) text += issue.place->numbers() + ":";
-  if (!issue.pointer.empty()) text += " " + issue.pointer + ":";
+  if (!issue.pointer.empty()) text += " " + short_pointer(issue.pointer) + ":";
   text += " found " + issue.found + ", expected " + issue.expected;
   if (!issue.cause.empty()) text += "; " + issue.cause;
   if (!is_shown) return text + (issue.hint.empty() ? "" : "; " + issue.hint);
@@ -27,7 +40,12 @@ std::string message(const std::string& origin, const ConfigIssues& issues) {
   if (issues.size() == 1) return message_of(origin, issues[0], true);
   std::string text = std::to_string(issues.size()) + " problems in '" + origin + "'";
   std::size_t said = 0;
-  for (const ConfigIssue& issue : issues) text += "\n  " + message_of(origin, issue, said++ < kMostShown);
+  for (const ConfigIssue& issue : issues) {
+    const std::string line = "\n  " + message_of(origin, issue, said < kMostShown);
+    if (said > 0 && text.size() + line.size() > kMostMessageBytes) break;
+    text += line;
+    ++said;
+  }
   if (issues.size() > said) text += "\n  and " + std::to_string(issues.size() - said) + " more";
   return text;
 }

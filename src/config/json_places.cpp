@@ -77,7 +77,8 @@ void JsonTokens::skip_blanks() {
       at_ = std::min(text_.find('\n', at_), text_.size());
     } else if (rest.starts_with("/*")) {
       const std::size_t end = text_.find("*/", at_ + 2);
-      at_ = end == std::string_view::npos ? text_.size() : end + 2;
+      if (end == std::string_view::npos) return;  // see next()
+      at_ = end + 2;
     } else if (rest.front() == ' ' || rest.front() == '\t' || rest.front() == '\r' || rest.front() == '\n') {
       ++at_;
     } else {
@@ -90,6 +91,11 @@ bool JsonTokens::next() {
   skip_blanks();
   if (at_ >= text_.size()) return false;
   const std::size_t begin = at_;
+  if (text_.substr(at_).starts_with("/*")) {
+    at_ = text_.size();
+    token_ = {'/', {begin, at_}};
+    return true;
+  }
   const char first = text_[at_++];
   char kind = '?';
   if (first == '"') {

@@ -7,6 +7,8 @@
 #include <string_view>
 #include <vector>
 
+#include "util/excerpt.hpp"
+
 namespace reluscope {
 
 struct TextSpan {
@@ -26,14 +28,17 @@ std::map<std::string, JsonPlace> find_json_places(std::string_view text, const s
 
 /// One word, string, number or punctuation mark; comments are none.
 struct JsonToken {
-  char kind = 0;  ///< '"', '{', '}', '[', ']', ',', ':', '0' for a number, 'a' for a word, '?' for anything else
+  /// '"', '{', '}', '[', ']', ',', ':', '0' for a number, 'a' for a word, '/' for a comment that is never closed, '?'
+  /// for anything else.
+  char kind = 0;
   TextSpan span;
 };
 
 /// Goes through the tokens of text that need not be valid.
 class JsonTokens {
  public:
-  explicit JsonTokens(std::string_view text) : text_(text) {}
+  /// A byte order mark is no token.
+  explicit JsonTokens(std::string_view text) : text_(text), at_(text.starts_with(kUtf8Mark) ? 3 : 0) {}
   /// False at the end.
   bool next();
   [[nodiscard]] const JsonToken& token() const { return token_; }

@@ -129,7 +129,7 @@ std::size_t find_number(std::string_view text, std::string_view token) {
 Raw parse_json_text(std::string_view text, const std::string& origin) {
   if (text.size() > kMostBytes)
     fail(origin, format_bytes(text.size()) + " of text", "at most " + format_bytes(kMostBytes));
-  if (text.starts_with("\xEF\xBB\xBF")) text.remove_prefix(3);
+  if (text.starts_with(kUtf8Mark)) text.remove_prefix(kUtf8Mark.size());
   // The library would take it for the end.
   if (const std::size_t nul = text.find('\0'); nul != std::string_view::npos)
     fail_at(origin, text, nul, 1, "a NUL", "JSON, with comments if you like");

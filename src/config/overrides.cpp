@@ -8,6 +8,7 @@
 
 #include "config/json_text.hpp"
 #include "config/layout.hpp"
+#include "config/synonyms.hpp"
 #include "util/json_file.hpp"
 #include "util/nearest.hpp"
 
@@ -35,6 +36,17 @@ std::optional<std::size_t> as_index(const std::string& token) {
   const auto parsed = std::from_chars(token.data(), token.data() + token.size(), index);
   if (parsed.ec != std::errc() || parsed.ptr != token.data() + token.size()) return std::nullopt;
   return index;
+}
+
+/// layers.0.units for layers[0].units and layers/0/units.
+std::string with_dots(const std::string& path) {
+  std::string text;
+  for (const char letter : path) {
+    const bool parts = letter == '[' || letter == '/' || letter == '.';
+    if (parts && !text.empty() && !text.ends_with('.')) text += '.';
+    if (!parts && letter != ']') text += letter;
+  }
+  return text;
 }
 
 /// The layers of a list by the names that they have in the traces: their own, or dense1, dense2, dropout1, …, as
@@ -106,7 +118,11 @@ class Override {
     const std::size_t equals = text_.find('=');
     if (equals == std::string::npos || equals == 0)
       return complain("", quoted(), "KEY=VALUE, for example train.optimizer.lr=0.05");
-    tokens_ = split(text_.substr(0, equals));
+    const std::string path = text_.substr(0, equals);
+    if (path.find_first_of("[/") != std::string::npos)
+      return complain("", quoted(), "a path with dots alone",
+                      "did you mean " + shortened(with_dots(path) + text_.substr(equals)) + "?");
+    tokens_ = split(path);
     if (tokens_.size() > kDeepestJson)
       return complain("", quoted(), "a path of at most " + std::to_string(kDeepestJson) + " steps");
     value_text_ = text_.substr(equals + 1);
@@ -126,8 +142,8 @@ class Override {
   }
 
  private:
-  void complain(const std::string& pointer, std::string found, std::string expected) {
-    issues_.push_back({pointer, std::move(found), std::move(expected), "", "given on the command line"});
+  void complain(const std::string& pointer, std::string found, std::string expected, std::string hint = "") {
+    issues_.push_back({pointer, std::move(found), std::move(expected), std::move(hint), "given on the command line"});
     complained_ = true;
   }
 
@@ -172,7 +188,7 @@ class Override {
     if (at.is_array()) {
       const auto index = element_of(at, token);
       if (!index)
-        return complain(pointer, "'" + token + "' in " + quoted(),
+        return complain(pointer, "'" + shortened(token) + "' in " + quoted(),
                         at.empty() ? "elements in this list"
                                    : "an index from 0 to " + std::to_string(at.size() - 1) +
                                          " or negative from the end, *" + names_text(at));
@@ -237,29 +253,69 @@ class Override {
   bool complained_ = false;
 };
 
+/// All that a word of the command line can set, as paths with * for the elements of lists.
+template <class Visit>
+void find_settings(const Node& node, std::vector<std::string>& here, const Visit& visit) {
+  const auto fields = [&](const std::vector<Field>& list) {
+    for (const Field& field : list) {
+      here.push_back(field.name);
+      if (field.node.kind == Node::Kind::leaf || field.node.string_shorthand) visit(here);
+      find_settings(field.node, here, visit);
+      here.pop_back();
+    }
+  };
+  fields(node.fields);
+  for (const Option& option : node.options) {
+    here.push_back(node.discriminator);
+    visit(here);
+    here.pop_back();
+    fields(option.fields);
+  }
+  here.emplace_back("*");
+  for (const Node& item : node.items) find_settings(item, here, visit);
+  here.pop_back();
+}
+
+/// The path, where it ends in what is given; the given ones stand for its stars.
+std::optional<std::vector<std::string>> as_given(std::vector<std::string> path, const std::vector<std::string>& given,
+                                                 bool by_other_names) {
+  if (given.size() > path.size()) return std::nullopt;
+  const std::size_t offset = path.size() - given.size();
+  for (std::size_t at = 0; at < given.size(); ++at) {
+    std::string& name = path[offset + at];
+    if (name == "*" && at > 0) {
+      name = given[at];
+    } else if (by_other_names ? !meant_name(given[at], {&name, 1}) : bare_name(name) != bare_name(given[at])) {
+      return std::nullopt;
+    }
+  }
+  return path;
+}
+
+std::string dotted(const std::vector<std::string>& path) {
+  std::string text;
+  for (const std::string& name : path) text += (text.empty() ? "" : ".") + name;
+  return text;
+}
+
 }  // namespace
 
 std::optional<std::string> place_of_key(const std::string& key) {
-  std::vector<std::string> places;
-  const auto visit = [&](const auto& self, const Node& node, const std::string& here) -> void {
-    const auto fields = [&](const std::vector<Field>& list) {
-      for (const Field& field : list) {
-        const std::string path = here.empty() ? field.name : here + "." + field.name;
-        if (bare_name(field.name) == bare_name(key) && std::find(places.begin(), places.end(), path) == places.end())
-          places.push_back(path);
-        self(self, field.node, path);
-      }
-    };
-    fields(node.fields);
-    for (const Option& option : node.options) fields(option.fields);
-    for (const Node& item : node.items) self(self, item, here + ".*");
-  };
-  visit(visit, experiment_layout(), "");
-  const auto depth = [](const std::string& path) { return std::count(path.begin(), path.end(), '.'); };
-  std::stable_sort(places.begin(), places.end(),
-                   [&](const std::string& left, const std::string& right) { return depth(left) < depth(right); });
-  if (places.empty() || (places.size() > 1 && depth(places[0]) == depth(places[1]))) return std::nullopt;
-  return places.front();
+  const std::vector<std::string> given = split(key);
+  for (const bool by_other_names : {false, true}) {
+    std::vector<std::vector<std::string>> places;
+    std::vector<std::string> here;
+    find_settings(experiment_layout(), here, [&](const std::vector<std::string>& path) {
+      const auto place = as_given(path, given, by_other_names);
+      if (place && std::find(places.begin(), places.end(), *place) == places.end()) places.push_back(*place);
+    });
+    std::stable_sort(places.begin(), places.end(),
+                     [](const auto& left, const auto& right) { return left.size() < right.size(); });
+    if (places.empty()) continue;
+    if (places.size() > 1 && places[0].size() == places[1].size()) return std::nullopt;
+    return dotted(places.front());
+  }
+  return std::nullopt;
 }
 
 void apply_override(Raw& config, const std::string& text, std::vector<OverrideTrace>& traces, ConfigIssues& issues) {

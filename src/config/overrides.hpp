@@ -19,8 +19,9 @@ namespace reluscope {
 void apply_override(nlohmann::json& config, const std::string& text, std::vector<OverrideTrace>& traces,
                     ConfigIssues& issues);
 
-/// Where a key stands in a config, as the path of an override: "lr" is train.optimizer.lr. Case, underscores and
-/// hyphens do not matter. Of several the one that is least deep; nothing where there is none, or no one such.
+/// Where a key stands in a config, as the path of an override: "lr" is train.optimizer.lr, and so are "optimizer.lr"
+/// and "learning-rate". Case, underscores and hyphens do not matter; other names count where none is the same. Of
+/// several places the one that is least deep; nothing where there is none, or no one such.
 std::optional<std::string> place_of_key(const std::string& key);
 
 }  // namespace reluscope

@@ -21,19 +21,32 @@ std::string did_you_mean(const std::string& given, const std::vector<std::string
   return near ? "did you mean \"" + *near + "\"?" : "";
 }
 
-/// Where else in the layout a key is known: for keys that stand in the wrong place.
-void find_places(const Node& node, const std::string& key, const std::string& here, std::vector<std::string>& places) {
+/// Where else in the layout a key is known: for keys that stand in the wrong place. `is_same` compares names.
+template <class Same>
+void find_places(const Node& node, const Same& is_same, const std::string& here, std::vector<std::string>& places) {
   const auto visit = [&](const std::vector<Field>& fields) {
     for (const Field& field : fields) {
       const std::string pointer = pointer_to(here, field.name);
-      if (field.name == key && std::find(places.begin(), places.end(), pointer) == places.end())
+      if (is_same(field.name) && std::find(places.begin(), places.end(), pointer) == places.end())
         places.push_back(pointer);
-      find_places(field.node, key, pointer, places);
+      find_places(field.node, is_same, pointer, places);
     }
   };
   visit(node.fields);
   for (const Option& option : node.options) visit(option.fields);
-  for (const Node& item : node.items) find_places(item, key, here + "/0", places);
+  for (const Node& item : node.items) find_places(item, is_same, here + "/0", places);
+}
+
+/// "kind" where it is "name", or the other way round: what people say for the key that chooses.
+bool is_discriminator(const std::string& key) { return key == "kind" || key == "type" || key == "name"; }
+
+std::vector<std::string> names_of(const Node& choice) {
+  std::vector<std::string> names;
+  for (const Option& option : choice.options) {
+    names.push_back(option.name);
+    names.insert(names.end(), option.aliases.begin(), option.aliases.end());
+  }
+  return names;
 }
 
 /// What a parameter takes within this range.
@@ -204,26 +217,41 @@ class Resolver {
     }
     for (const auto& [key, unused] : raw.items()) {
       if ((!discriminator.empty() && key == discriminator) || find_field(fields, key) != nullptr) continue;
-      issues_.add([&, &name = key] { return unknown_key(fields, name, pointer, choice); });
+      issues_.add([&, &name = key] { return unknown_key(fields, name, raw, pointer, choice); });
     }
   }
 
-  [[nodiscard]] ConfigIssue unknown_key(const std::vector<Field>& fields, const std::string& key,
+  [[nodiscard]] ConfigIssue unknown_key(const std::vector<Field>& fields, const std::string& key, const Raw& raw,
                                         const std::string& pointer, const Node* choice) const {
     std::vector<std::string> known;
     if (choice != nullptr) known.push_back(choice->discriminator);
     for (const Field& field : fields) known.push_back(field.name);
     std::string hint;
-    if (const auto meant = meant_name(key, known)) hint = "did you mean \"" + *meant + "\"?";
+    if (choice != nullptr && is_discriminator(key) && !raw.contains(choice->discriminator)) {
+      hint = "did you mean \"" + choice->discriminator + "\"?";
+    } else if (const auto meant = meant_name(key, known)) {
+      hint = "did you mean \"" + *meant + "\"?";
+    }
     if (hint.empty() && choice != nullptr) hint = known_for(*choice, key);
     if (hint.empty()) hint = did_you_mean(key, known);
-    if (hint.empty()) {
-      std::vector<std::string> places;
-      find_places(root_, key, "", places);
-      std::erase(places, pointer_to(pointer, key));
-      if (!places.empty()) hint = "it is known at " + places.front();
-    }
+    if (hint.empty()) hint = known_at(key, pointer_to(pointer, key));
     return {pointer_to(pointer, key), "an unknown key", "one of: " + joined(known), hint};
+  }
+
+  /// Where it would be right, by this name or another.
+  [[nodiscard]] std::string known_at(const std::string& key, const std::string& here) const {
+    std::vector<std::string> places;
+    find_places(
+        root_, [&](const std::string& name) { return name == key; }, "", places);
+    std::erase(places, here);
+    if (!places.empty()) return "it is known at " + places.front();
+    find_places(
+        root_,
+        [&](const std::string& name) {
+          return meant_name(key, {&name, 1}).has_value();
+        },
+        "", places);
+    return places.empty() ? "" : "did you mean " + places.front() + "?";
   }
 
   /// The other alternatives that have the key: "it goes with kind csv, npy".
@@ -236,9 +264,33 @@ class Resolver {
     return names.empty() ? "" : "it goes with " + choice.discriminator + " " + joined(names);
   }
 
+  /// {"weights": "he_normal"} for "he_normal", where one of the fields takes that.
+  static std::string wrapped_name(const Node& node, const Raw& raw) {
+    if (!raw.is_string()) return "";
+    const auto given = raw.get<std::string>();
+    for (const Field& field : node.fields) {
+      if (field.node.kind != Node::Kind::choice || !field.node.string_shorthand) continue;
+      const std::vector<std::string> names = names_of(field.node);
+      auto meant = meant_name(given, names);
+      if (!meant) meant = nearest_name(given, names);
+      if (meant) return "did you mean " + Raw{{field.name, *meant}}.dump() + "?";
+    }
+    return "";
+  }
+
+  /// {"units": 8} for 8, where that is what the usual alternative cannot do without.
+  static std::string wrapped_number(const Node& node, const Raw& raw) {
+    const Option* usual = find_option(node, node.fallback);
+    if (!raw.is_number() || usual == nullptr) return "";
+    for (const Field& field : usual->fields)
+      if (field.node.kind == Node::Kind::leaf && field.node.param.required && accepts(field.node, raw))
+        return "did you mean " + Raw{{field.name, raw}}.dump() + "?";
+    return "";
+  }
+
   Resolved object(const Node& node, const Raw& raw, const std::string& pointer) {
     if (!raw.is_object()) {
-      issues_.add([&] { return ConfigIssue{pointer, describe(raw), what(node), ""}; });
+      issues_.add([&] { return ConfigIssue{pointer, describe(raw), what(node), wrapped_name(node, raw)}; });
       return nullptr;
     }
     Resolved out = Resolved::object();
@@ -266,7 +318,7 @@ class Resolver {
     if (raw.is_number() && !node.number_shorthand.empty())
       return choose(node, Raw{{node.discriminator, node.number_shorthand}, {"value", raw}}, pointer, pointer);
     if (!raw.is_object()) {
-      issues_.add([&] { return ConfigIssue{pointer, describe(raw), what(node), ""}; });
+      issues_.add([&] { return ConfigIssue{pointer, describe(raw), what(node), wrapped_number(node, raw)}; });
       return nullptr;
     }
     return choose(node, raw, pointer, pointer_to(pointer, node.discriminator));
@@ -277,7 +329,12 @@ class Resolver {
     for (const Option& option : node.options) names.push_back(option.name);
     const auto given = raw.find(node.discriminator);
     if (given == raw.end() && node.fallback.empty()) {
-      issues_.add([&] { return ConfigIssue{name_pointer, "nothing", "one of: " + joined(names), ""}; });
+      issues_.add([&] {
+        std::string hint;
+        for (const auto& [key, unused] : raw.items())
+          if (is_discriminator(key)) hint = "write \"" + node.discriminator + "\" for \"" + key + "\"";
+        return ConfigIssue{name_pointer, "nothing", "one of: " + joined(names), hint};
+      });
       return nullptr;
     }
     const bool is_name = given == raw.end() || given->is_string();
@@ -285,10 +342,8 @@ class Resolver {
         !is_name ? nullptr : find_option(node, given == raw.end() ? node.fallback : given->get<std::string>());
     if (option == nullptr) {
       issues_.add([&] {
-        std::vector<std::string> all = names;
-        for (const Option& one : node.options) all.insert(all.end(), one.aliases.begin(), one.aliases.end());
         return ConfigIssue{name_pointer, describe(*given), "one of: " + joined(names),
-                           is_name ? did_you_mean(given->get<std::string>(), all) : ""};
+                           is_name ? did_you_mean(given->get<std::string>(), names_of(node)) : ""};
       });
       return nullptr;
     }

@@ -18,7 +18,7 @@ using Json = nlohmann::ordered_json;
 constexpr std::size_t kMostColumns = 60;
 constexpr std::size_t kLongestName = 18;
 constexpr std::size_t kLongestValue = 12;
-constexpr std::size_t kLongestValues = 20;
+constexpr std::size_t kLongestValues = 17;
 constexpr std::size_t kValuesInJson = 10;
 
 std::string cut(const std::string& text, std::size_t most) {
@@ -41,8 +41,8 @@ bool has_range(const ColumnProfile& column) {
 /// "13.1 … 21.5", "2007-11-11 … 2009-12-01", "Adelie 93, Gentoo 85, …"
 std::string values_text(const ColumnProfile& column) {
   if (column.filled() == 0) return "";
-  if (has_range(column)) return format_short(column.min) + " … " + format_short(column.max);
-  if (column.count(CellKind::date) == column.filled()) return day_text(column.min) + " … " + day_text(column.max);
+  if (has_range(column)) return format_short(column.min) + "…" + format_short(column.max);
+  if (column.count(CellKind::date) == column.filled()) return day_text(column.min) + "…" + day_text(column.max);
   if (column.values.empty()) return "";
   if (column.all_different) return cut(column.values.front().first, kLongestValue) + ", …";
   // As many as fit; the first one always.

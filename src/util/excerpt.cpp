@@ -27,11 +27,21 @@ std::size_t bytes_of_last(std::string_view text, std::size_t characters) {
   return at;
 }
 
+/// A tab is a space here, one column wide: else the caret would not stand below its place.
+std::string shown_text(std::string text) {
+  std::replace(text.begin(), text.end(), '\t', ' ');
+  return printable(text);
+}
+
 }  // namespace
 
 std::string TextPlace::numbers() const { return std::to_string(line) + ":" + std::to_string(column); }
 
 TextPlace place_in(std::string_view text, std::size_t from, std::size_t length) {
+  if (text.starts_with(kUtf8Mark)) {
+    text.remove_prefix(kUtf8Mark.size());
+    from -= std::min(from, kUtf8Mark.size());
+  }
   from = std::min(from, text.size());
   TextPlace place;
   std::string_view before = text.substr(0, from);
@@ -51,12 +61,11 @@ TextPlace place_in(std::string_view text, std::size_t from, std::size_t length) 
 }
 
 std::string excerpt(const TextPlace& place) {
-  // A tab is one column here: else the caret would not stand below its place.
-  std::string lead = printable(place.before);
-  std::string marked = printable(first_characters(place.marked, kMostShown - kShownBefore));
+  std::string lead = shown_text(place.before);
+  std::string marked = shown_text(first_characters(place.marked, kMostShown - kShownBefore));
   if (place.is_cut || count_characters(lead) + count_characters(marked) > kMostShown)
     lead = "…" + lead.substr(bytes_of_last(lead, kShownBefore));
-  std::string rest = printable(place.after);
+  std::string rest = shown_text(place.after);
   const std::size_t used = count_characters(lead) + count_characters(marked);
   const std::string fits = first_characters(rest, used < kMostShown ? kMostShown - used : 0);
   rest = fits.size() < rest.size() ? fits + "…" : fits;

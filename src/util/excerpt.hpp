@@ -7,6 +7,9 @@
 
 namespace reluscope {
 
+/// What some editors write before UTF-8; no part of the text.
+inline constexpr std::string_view kUtf8Mark = "\xEF\xBB\xBF";
+
 /// A place in a text file. Lines and columns are counted from 1, columns in characters. Of the line it keeps what is
 /// around the place: a line may have megabytes.
 struct TextPlace {
@@ -26,7 +29,7 @@ struct TextPlace {
 TextPlace place_in(std::string_view text, std::size_t from, std::size_t length = 1);
 
 /// "\n  12 | the line\n     |     ^^^^": of a long line what is around the place. Each character is taken for one
-/// column wide, and what printable() would replace is replaced here already.
+/// column wide, a tab is a space, and what printable() would replace is replaced here already.
 std::string excerpt(const TextPlace& place);
 
 /// "\n  help: …", or nothing where there is none.

@@ -26,14 +26,25 @@ TEST_CASE("options that are keys of the config are named with the word that sets
                                                         {"--epochs=5", "train.epochs=5"},
                                                         {"--batch-size 64", "train.batch_size=64"},
                                                         {"--data.file x.csv", "data.file=x.csv"},
+                                                        {"--learning-rate 0.1", "train.optimizer.lr=0.1"},
+                                                        {"--optimizer.lr=0.1", "train.optimizer.lr=0.1"},
+                                                        {"--train.clip-norm -1", "train.clip_norm=-1"},
+                                                        {"--epochs --quiet", "train.epochs=VALUE"},
                                                         {"--seed 3", "seed=3"}}) {
     CAPTURE(given);
     const auto refused = place.shell("$R run c.json " + given);
     CHECK(refused.exit_code == 2);
     CHECK(contains(refused.err, "\n  help: " + meant + "\n"));
   }
-  const auto other = place.shell("$R run c.json --nonsense");
-  CHECK(contains(other.err, "Try 'reluscope run --help'"));
+  for (const std::string none : {"--nonsense", "--no.such 3", "--train.nonsense=3"}) {
+    CAPTURE(none);
+    const auto other = place.shell("$R run c.json " + none);
+    CHECK(other.exit_code == 2);
+    CHECK(contains(other.err, "Try 'reluscope run --help'"));
+    CHECK(!contains(other.err, "help: "));
+  }
+  // Of another fault of the command line they say nothing.
+  CHECK(!contains(place.shell("$R compare c.json --lr 0.1").err, "help: "));
 }
 
 TEST_CASE("what only the data show is said with its place in the config, too") {

@@ -195,7 +195,7 @@ TEST_CASE("inspect summarises a table of text as one of numbers") {
   CHECK(text.exit_code == 0);
   CHECK(contains(text.out, "300 rows × 9 columns, separated by commas, a header"));
   for (const char* part :
-       {"row number", "label species: 3 classes: Adelie (126)", "categories", "2007-11-01 … 2009-11-29"})
+       {"row number", "label species: 3 classes: Adelie (126)", "categories", "2007-11-01…2009-11-29"})
     CHECK(contains(text.out, part));
   for (const std::string& line : lines_of(text.out)) {
     std::size_t characters = 0;

@@ -82,11 +82,66 @@ TEST_CASE("a fault of syntax is pointed at where it is, not where the parser not
   CHECK(contains(said_of("{seed: 1}"), "c.json:1:2: found seed without quotes"));
   CHECK(contains(said_of("{\"shuffle\": True}"), "c.json:1:13: found True, expected true"));
   CHECK(contains(said_of("{\"limit\": None}"), "expected null"));
-  CHECK(contains(said_of("{\"lr\": NaN}"), "c.json:1:8: found NaN"));
   CHECK(contains(said_of("{\"kind\": moons}"), "c.json:1:10: found moons without quotes"));
   CHECK(contains(said_of("{\"seed\" = 1}"), "c.json:1:9: found an equals sign"));
   CHECK(contains(said_of("{\"a\": \"x}\n"), "c.json:1:7: found a string that is never closed"));
-  CHECK(contains(said_of("{\"a\": 1} 2"), "c.json:1:10: found broken JSON"));
+}
+
+TEST_CASE("numbers and words as other languages write them are said as JSON has them") {
+  const auto value = [](const std::string& text) { return said_of("{\"lr\": " + text + "}"); };
+  for (const auto& [given, meant] : std::vector<std::pair<std::string, std::string>>{
+           {".5", "0.5"}, {"-.5", "-0.5"}, {"+1", "1"}, {"1.", "1"}, {"007", "7"}, {"+.5e3", "0.5e3"}}) {
+    CAPTURE(given);
+    CHECK(contains(value(given), "c.json:1:8: found " + given + ", expected a number as JSON writes it"));
+    CHECK(value(given).ends_with("\n  help: " + meant));
+  }
+  CHECK(contains(value("0x10"), "found 0x10, expected a number as JSON writes it"));
+  CHECK(!contains(value("0x10"), "help"));
+  for (const std::string given : {"NaN", "nan", "Infinity", "-Infinity", "-inf", "+Inf"}) {
+    CAPTURE(given);
+    CHECK(contains(value(given), "c.json:1:8: found " + given + ", expected a finite number"));
+  }
+  CHECK(contains(value("tru"), "help: did you mean true?"));
+  CHECK(contains(value("[relu]"), "c.json:1:9: found relu without quotes"));
+  CHECK(contains(said_of("{True: 1}"), "found True without quotes, expected it in double quotes"));
+  CHECK(contains(value("“x”"), "c.json:1:8: found a typographic quote “, expected a straight double quote"));
+  CHECK(contains(value("`x`"), "c.json:1:8: found a backquote"));
+  CHECK(contains(value("\xff"), "c.json:1:8: found a byte that is no UTF-8"));
+  CHECK(value(std::string(100000, 'x')).size() < 500);
+}
+
+TEST_CASE("colons, values, brackets and comments that are missing or too many are said") {
+  CHECK(contains(said_of("{\"a\" 1}"), "c.json:1:5: found no colon here"));
+  CHECK(contains(said_of("{\"a\": 1, \"b\" \"c\"}"), "c.json:1:13: found no colon here"));
+  CHECK(contains(said_of("{\"a\": \"b\" \"c\": 1}"), "c.json:1:10: found no comma here"));
+  CHECK(contains(said_of("{\"a\"}"), "c.json:1:2: found a key without a value"));
+  CHECK(contains(said_of("{\"a\", \"b\": 1}"), "c.json:1:2: found a key without a value"));
+  CHECK(contains(said_of("{\"a\":}"), "c.json:1:6: found no value behind the colon"));
+  CHECK(contains(said_of("{\"a\": , \"b\": 1}"), "c.json:1:7: found no value behind the colon"));
+  CHECK(contains(said_of("{\"a\": 1,, \"b\": 2}"), "c.json:1:9: found a comma with nothing before it"));
+  CHECK(contains(said_of("{\"a\": [, 1]}"), "c.json:1:8: found a comma with nothing before it"));
+  CHECK(contains(said_of("{\"a\": 1;}"), "c.json:1:8: found a semicolon"));
+  CHECK(contains(said_of("{\n\"a\": [1, 2}"), "c.json:2:11: found a }, expected a ] for the [ at 2:6"));
+  CHECK(contains(said_of("{\"a\": 1]"), "c.json:1:8: found a ], expected a } for the { at 1:1"));
+  CHECK(contains(said_of("{\"a\": 1}}"), "c.json:1:9: found a } too many"));
+  CHECK(contains(said_of("{\"a\": 1} 2"), "c.json:1:10: found something behind the config's last bracket"));
+  CHECK(contains(said_of("{\"a\": /* x\n"), "c.json:1:7: found a comment that is never closed"));
+  CHECK(contains(said_of("# x\n{}"), "c.json:1:1: found a #, expected // before a comment"));
+  CHECK(contains(said_of("{\"a\": 1} # x"), "c.json:1:10: found a #, expected // before a comment"));
+  CHECK(contains(said_of("{\"a\": \"C:\\data\"}"), "c.json:1:10: found a single backslash in a string"));
+  CHECK(contains(said_of("{\"a\": \"C:\\users\"}"), "c.json:1:10: found a single backslash in a string"));
+  CHECK(contains(said_of("seed: 1\n"), "c.json:1:1: found seed outside of any braces"));
+  CHECK(contains(said_of("\"seed\": 1\n"), "c.json:1:1: found \"seed\" outside of any braces"));
+  for (const std::string text : {"", " \n", "// nothing\n"})
+    CHECK(contains(said_of(text), "c.json:1:1: found nothing in it, expected a config; 'reluscope init' writes one"));
+}
+
+TEST_CASE("a byte order mark is no column, and hides no place") {
+  const std::string mark = "\xEF\xBB\xBF";
+  const std::string wrong = moons_with("\"epochs\": 2", "\"epochs\": \"two\"");
+  CHECK(said_of(mark + wrong) == said_of(wrong));
+  CHECK(contains(said_of(mark + "{\"sed\": 1}"), "c.json:1:2: /sed: found an unknown key"));
+  CHECK(contains(said_of(mark + "{\"a\": 1 \"b\": 2}"), "c.json:1:8: found no comma here"));
 }
 
 TEST_CASE("keys of other kinds, and names as other programs have them, are recognised") {

@@ -37,7 +37,17 @@ TEST_CASE("of a long line what is around the place is kept and shown, and no cha
 }
 
 TEST_CASE("control characters do not reach the terminal, and tabs do not move the caret") {
-  CHECK(excerpt(place_in("a\tb\x1b[2J", 2, 1)) == "\n  1 | a?b?[2J\n    |   ^");
+  CHECK(excerpt(place_in("a\tb\x1b[2J", 2, 1)) == "\n  1 | a b?[2J\n    |   ^");
+}
+
+TEST_CASE("a byte order mark is no part of the first line") {
+  CHECK(excerpt(place_in("\xEF\xBB\xBF"
+                         "ab",
+                         4, 1)) == "\n  1 | ab\n    |  ^");
+  CHECK(place_in("\xEF\xBB\xBF"
+                 "ab",
+                 0)
+            .column == 1);
 }
 
 TEST_CASE("a help line is there where there is help") {
