@@ -195,7 +195,8 @@ class Explainer {
       return issue(token.span, shown, "a number as JSON writes it: 0.5, -3, 1e-4", as_json_number(given));
     const std::vector<std::string> own_words = {"true", "false", "null"};
     if (const auto near = nearest_name(given, own_words); near && given.size() > 1)
-      return issue(token.span, shown, "a value, text in double quotes", "did you mean " + *near + "?");
+      return issue(token.span, shown + " without quotes", "text in double quotes, or true, false or null",
+                   "did you mean " + *near + "?");
     return issue(token.span, shown + " without quotes", "it in double quotes", "\"" + shown + "\"");
   }
 

@@ -8,8 +8,9 @@
 
 namespace reluscope {
 
-/// `error_byte`: how far the parser had come, from 1; `message`: what it says. Where a comma or a quote is missing or
-/// too much, a bracket is never closed, or a word is Python's, that is said, and pointed at.
+/// `error_byte`: how far the parser had come, from 1; `message`: what it says. Where a comma, colon, quote or value
+/// is missing or too much, a bracket or comment is never closed, or a word, number or mark is another language's, that
+/// is said, and pointed at.
 ConfigIssue explain_syntax(std::string_view text, std::size_t error_byte, const std::string& message);
 
 }  // namespace reluscope
