@@ -54,7 +54,7 @@ Dataset load(const OwnWish& wish, const std::string& kind, const std::vector<std
   const std::string stub = R"({"data": {"kind": )" + quoted(kind) + R"(}, "network": {"layers": [{"units": 1}]}})";
   std::vector<std::string> overrides = {std::string("data.") + keys_of(kind).features + "=" + wish.file.string()};
   overrides.insert(overrides.end(), settings.begin(), settings.end());
-  const ExperimentSpec spec = parse_experiment(stub, "the settings", ".", overrides);
+  const ExperimentSpec spec = parse_experiment(stub, "the settings", ".", overrides, TextOf::program);
   return load_dataset(spec.data, spec.seed);
 }
 

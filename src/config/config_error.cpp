@@ -92,6 +92,7 @@ void find_places(ConfigIssues& issues, std::string_view text, const std::vector<
     for (std::string pointer = issue.pointer; !pointer.empty(); pointer = parent_of(pointer))
       pointers.push_back(pointer);
   }
+  if (text.empty()) return;
   const std::map<std::string, JsonPlace> places = find_json_places(text, pointers);
   for (ConfigIssue& issue : issues)
     if (issue.cause.empty() && !issue.place) issue.place = place_of(text, issue, places);

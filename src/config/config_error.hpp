@@ -32,7 +32,7 @@ struct OverrideTrace {
 
 /// A config as it was read, kept for messages of later stages.
 struct ConfigText {
-  std::string text;
+  std::string text;  ///< empty where no file has it
   std::vector<OverrideTrace> overrides;
 };
 

@@ -33,10 +33,11 @@ void settle_length(const Raw& raw, nlohmann::ordered_json& resolved, ConfigIssue
 }  // namespace
 
 ExperimentSpec parse_experiment(std::string_view text, const std::string& origin,
-                                const std::filesystem::path& base_directory, std::span<const std::string> overrides) {
+                                const std::filesystem::path& base_directory, std::span<const std::string> overrides,
+                                TextOf whose) {
   Raw raw = parse_json_text(text, origin);
   ConfigIssues issues;
-  ConfigText source{std::string(text), {}};
+  ConfigText source{whose == TextOf::file ? std::string(text) : "", {}};
   if (raw.is_object())
     for (const std::string& one : overrides) apply_override(raw, one, source.overrides, issues);
   const auto kept = std::make_shared<const ConfigText>(std::move(source));

@@ -10,11 +10,14 @@
 
 namespace reluscope {
 
+/// Whose text it is: a file's, whose lines a message can show, or one that a program made of something else.
+enum class TextOf { file, program };
+
 /// Parses, overrides, validates and binds. Throws ConfigError with everything that is wrong. `origin` names the text in
 /// messages; relative data paths start at `base_directory`.
 ExperimentSpec parse_experiment(std::string_view text, const std::string& origin,
                                 const std::filesystem::path& base_directory,
-                                std::span<const std::string> overrides = {});
+                                std::span<const std::string> overrides = {}, TextOf whose = TextOf::file);
 
 /// The same for a file; "-" reads standard input, with paths relative to the working directory.
 ExperimentSpec load_experiment(const std::filesystem::path& file, std::span<const std::string> overrides = {});

@@ -34,7 +34,7 @@ struct Settings {
     if (!wish.label.empty()) overrides.push_back("data.label_column=" + wish.label);
     const std::string stub = R"({"data": {"kind": "csv", "file": )" + quoted(wish.file.string()) +
                              R"(}, "network": {"layers": [{"units": 1}]}})";
-    const ExperimentSpec spec = parse_experiment(stub, "the settings", ".", overrides);
+    const ExperimentSpec spec = parse_experiment(stub, "the settings", ".", overrides, TextOf::program);
     given = spec.data.source.params;
     options = csv_options(given, true);
   }

@@ -51,7 +51,7 @@ ExperimentSpec spec_of_manifest(const nlohmann::ordered_json& manifest, const st
   if (config == manifest.end() || !config->is_object())
     throw DataError(manifest_file.string() + ": not the manifest of a run: it has no config");
   return parse_experiment(config->dump(), member_or<std::string>(manifest, "config_file", manifest_file.string()),
-                          member_or<std::string>(manifest, "config_directory", "."));
+                          member_or<std::string>(manifest, "config_directory", "."), {}, TextOf::program);
 }
 
 Resumption find_resumption(const std::filesystem::path& directory, std::optional<ExperimentSpec> given) {

@@ -59,7 +59,7 @@ class Worker {
 }  // namespace
 
 ExperimentSpec ConfigSource::parse(std::span<const std::string> overrides) const {
-  return parse_experiment(text, origin, base_directory, overrides);
+  return parse_experiment(text, origin, base_directory, overrides, whose);
 }
 
 ConfigSource read_config_source(const std::filesystem::path& file) {

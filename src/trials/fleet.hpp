@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "config/load.hpp"
 #include "trials/figures.hpp"
 
 namespace reluscope {
@@ -18,6 +19,7 @@ struct ConfigSource {
   std::string text;
   std::string origin;
   std::filesystem::path base_directory;
+  TextOf whose = TextOf::file;
   /// Throws ConfigError.
   [[nodiscard]] ExperimentSpec parse(std::span<const std::string> overrides) const;
 };

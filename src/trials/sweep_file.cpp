@@ -99,7 +99,7 @@ class Reader {
     if (config.is_string() && config.get_ref<const std::string&>().find('\0') == std::string::npos) {
       sweep.source = read_config_source(base / config.get<std::string>());
     } else if (config.is_object()) {
-      sweep.source = {config.dump(), origin_ + " /config", base};
+      sweep.source = {config.dump(), origin_ + " /config", base, TextOf::program};
     } else {
       complain("/config", describe(config), "the experiment, or the name of its file");
     }

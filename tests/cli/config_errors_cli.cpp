@@ -83,3 +83,14 @@ TEST_CASE("a file that is not there is named with the one that was meant, and ~ 
           .exit_code == 0);
   CHECK(place.shell("HOME=$PWD $R run elsewhere/c.json -q --force 'data.directory=~'").exit_code == 0);
 }
+
+TEST_CASE("a config that stands within another file, or in a manifest, has no lines of its own to show") {
+  const Workplace place;
+  write_file(place.path() / "s.json",
+             R"({"config": {"data": {"kind": "moons"}, "network": {"layers": [{"units": 0}]}}, "seeds": 2,
+                 "parameters": {"train.epochs": {"values": [1]}}})");
+  const auto sweep = place.shell("$R sweep s.json -o out");
+  CHECK(sweep.exit_code == 2);
+  CHECK(contains(sweep.err, "s.json /config: /network/layers/0/units: found 0"));
+  CHECK(!contains(sweep.err, " | "));
+}
