@@ -45,7 +45,7 @@ void add_inspect(CommandLine& line) {
       "  reluscope inspect data/digits/digits.csv.gz --dump | head -n 1");
   command->add_option("FILE", options->file, "The file")->required();
   command
-      ->add_option("--label-column", options->label_column,
+      ->add_option("--label,--label-column", options->label_column,
                    "Of CSV, the labels: a name, or a number from 0 [guessed; the last for --dump]")
       ->type_name("COLUMN");
   command->add_flag("--json", options->json, "As JSON");

@@ -126,7 +126,7 @@ void add_facts(Inspection& to, const std::vector<ArrayFacts>& arrays) { to.array
 void add_facts(Inspection& to, const TableProfile& table, const std::string& label_column) {
   std::optional<std::size_t> label;
   if (!label_column.empty())
-    label = ColumnFinder(table.file, table.header(), table.columns.size()).find_only("--label-column", label_column);
+    label = ColumnFinder(table.file, table.header(), table.columns.size()).find_only("--label", label_column);
   to.guess = guess_table(table, label, CsvOptions().max_categories);
   to.table = table;
   if (!to.guess.label) return;
