@@ -186,6 +186,7 @@ void note_columns(TableFacts& facts, const CsvTable& table) {
       facts.encoded.push_back({layout.reference_to(column.column),
                                column.reading == Reading::ordinal ? "ordinal" : "one_hot", column.categories.size()});
   facts.rows_left_out = table.rows_left_out;
+  facts.comments = table.comments;
   if (table.first_counts_rows && table.columns.size() > 1) {
     facts.row_number = layout.reference_to(table.columns.front().column);
     facts.row_number_setting = setting("data.drop", facts.row_number);
@@ -209,6 +210,7 @@ void make_features(RawData& data, CsvTable train, std::optional<CsvTable> test, 
       throw DataError("the test file has text in " + test->layout.column_text(test->columns[at].column) +
                       ", where the training file has numbers");
   data.table.rows_left_out += test->rows_left_out;
+  data.table.comments += test->comments;
   data.test.emplace().features = encode(*test, train.columns, encodings, data.table.unseen);
 }
 

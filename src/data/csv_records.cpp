@@ -40,13 +40,17 @@ CsvRecords::CsvRecords(const std::filesystem::path& path, const CsvForm& form, F
 
 bool CsvRecords::next() {
   fields_.clear();
-  do {
+  for (;;) {
     record_.clear();
     if (!append_line()) return false;
     record_line_ = lines_;
-    if (record_line_ == form_.commented_header) record_.erase(0, record_.find_first_not_of(" \t", 1));
-  } while (trimmed(record_).empty() ||
-           (form_.comment != 0 && record_.front() == form_.comment && record_line_ != form_.commented_header));
+    const bool is_header = record_line_ == form_.commented_header;
+    if (is_header) record_.erase(0, record_.find_first_not_of(" \t", 1));
+    if (trimmed(record_).empty()) continue;
+    if (form_.comment == 0 || record_.front() != form_.comment || is_header) break;
+    if (has_begun_) ++comments_;
+  }
+  has_begun_ = true;
   if (form_.wrapped) unwrap(record_);
   if (form_.blanks) squeeze_blanks(record_);
   if (record_.find('"') == std::string::npos) {

@@ -35,6 +35,8 @@ class CsvRecords {
   [[nodiscard]] bool is_terminated() const { return terminated_; }
   /// The line, counted from 1, on which the record starts.
   [[nodiscard]] std::uint64_t line() const { return record_line_; }
+  /// Lines that were left out as comments since the first record.
+  [[nodiscard]] std::uint64_t comments() const { return comments_; }
   [[nodiscard]] const CsvForm& form() const { return form_; }
   [[nodiscard]] const std::string& name() const { return file_.name(); }
   /// Bytes of text read so far, or a little more.
@@ -67,6 +69,8 @@ class CsvRecords {
   bool terminated_ = false;
   std::uint64_t lines_ = 0;
   std::uint64_t record_line_ = 0;
+  std::uint64_t comments_ = 0;
+  bool has_begun_ = false;
 };
 
 }  // namespace reluscope

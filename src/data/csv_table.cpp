@@ -31,6 +31,7 @@ class CsvTableReader {
                                             ? "there is a header but no sample after it"
                                             : "every one of the " + std::to_string(table_.rows_left_out) +
                                                   " rows lacks something: none is left");
+    table_.comments = records_.comments();
     table_.values = values_.finish(static_cast<Index>(table_.columns.size()));
     for (FeatureColumn& column : table_.columns)
       if (column.reading == Reading::automatic) column.reading = Reading::number;

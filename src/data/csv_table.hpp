@@ -28,6 +28,7 @@ struct CsvTable {
   FeatureMatrix values;  ///< columns × samples; NaN: missing
   TargetColumns targets;
   std::uint64_t rows_left_out = 0;
+  std::uint64_t comments = 0;      ///< lines among the rows that were left out as comments
   bool first_counts_rows = false;  ///< the first feature column is 0, 1, 2, … or 1, 2, 3, … from row to row
 };
 

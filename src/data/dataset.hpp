@@ -59,6 +59,7 @@ struct TableFacts {
   std::vector<Encoded> encoded;
   std::vector<Filled> filled;
   std::uint64_t rows_left_out = 0;  ///< for what they lack
+  std::uint64_t comments = 0;       ///< lines among the rows that were left out as comments
   std::uint64_t unseen = 0;         ///< cells of the test file with a category that the training file does not have
   std::string row_number;           ///< a feature that looks like one; empty: there is none
   std::string row_number_setting;   ///< what leaves it out: "data.drop=…"

@@ -92,6 +92,7 @@ Json table_section(const Dataset& dataset) {
                   {"encoded", Json::array()},
                   {"filled", Json::array()},
                   {"rows_left_out", table.rows_left_out},
+                  {"comments", table.comments},
                   {"unseen_categories", table.unseen}};
   for (const auto& [column, why] : table.left_out) section["left_out"].push_back({{"column", column}, {"why", why}});
   for (const auto& [column, how, values] : table.encoded)

@@ -58,6 +58,9 @@ void add_columns(DataLines& lines, const Dataset& dataset) {
   if (!words.empty()) lines.facts.push_back("missing values filled: " + listed(words));
   if (table.rows_left_out > 0)
     lines.facts.push_back(std::to_string(table.rows_left_out) + " rows left out: they lack something");
+  if (table.comments > 0)
+    lines.facts.push_back(std::to_string(table.comments) +
+                          " lines among the rows left out as comments; data.comment=null takes them as rows");
   if (table.unseen > 0)
     lines.facts.push_back(std::to_string(table.unseen) +
                           " cells of the test file hold words that the training file does " +

@@ -86,6 +86,16 @@ TEST_CASE("a run names label, classes and features, what it left out, the scale,
   CHECK(!says(mended.err, "not normalised"));
 }
 
+TEST_CASE("rows that start with # are not lost without a word") {
+  const Workplace place;
+  write_file(place.path() / "t.csv", "tag,a,y\n#x,1,0\n#y,2,1\nz,3,0\nz,4,1\nz,5,0\nz,6,1\n");
+  write_file(place.path() / "c.json",
+             R"({"data": {"kind": "csv", "file": "t.csv", "categorical": "auto"},
+                 "network": {"layers": [{"units": 3}, {"units": 2}]}, "train": {"epochs": 1}})");
+  CHECK(says(place.shell("$R run c.json").err, "2 lines among the rows left out as comments; data.comment=null"));
+  CHECK(says(place.shell("$R run c.json data.comment=null").err, "features: tag=#x, tag=#y, tag=z, a"));
+}
+
 TEST_CASE("try goes to the next free name, and its config with it") {
   const Workplace place;
   const std::string line = "$R try $S/data/birds/birds.csv -q train.epochs=1";

@@ -40,6 +40,7 @@ TEST_CASE("CR alone ends lines where there is no other line end") {
 
 TEST_CASE("lines that start with # are comments, but the names that NumPy writes behind it are a header") {
   check_two_by_two(load_table("# exported 2020\na,b,y\n1,2,0\n# half\n3,4,1\n"));
+  CHECK(load_table("# exported 2020\na,b,y\n1,2,0\n# half\n3,4,1\n").table.comments == 1);
   CHECK(load_table("# exported, 2020\n# a b y\n1 2 0\n3 4 1\n").feature_names == std::vector<std::string>{"a", "b"});
   CHECK(load_table("#a,b,y\n1,2,0\n3,4,1\n").feature_names == std::vector<std::string>{"a", "b"});
   const RawData kept = load_table("t,y\n#1,0\n#2,1\n", {{"comment", ParamValue()}, {"categorical", text_value("t")}});
