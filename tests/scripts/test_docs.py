@@ -2,10 +2,11 @@
 
   test_docs.py RELUSCOPE SOURCE_DIR
 
-In a directory laid out like the checkout, page by page. A command exits with 0, or with N where its line says `# exit N`. Of the
-output that is shown behind it most lines have to be printed, numbers apart: they depend on the CPU. Snippets for tools that are
-not here (Miller, R, pandas) are left out, and named.
+Page by page, each in a directory laid out like the checkout, its blocks in their order. A block exits with 0, or with N where
+it says `# exit N`. What is shown behind it has to be printed: each line without a figure, and most of those with one, since
+figures, and with them some verdicts, depend on the CPU. Blocks for tools that are not here are left out, and named.
 """
+import concurrent.futures
 import os
 import pathlib
 import re
@@ -16,18 +17,33 @@ import tempfile
 
 PROGRAM, SOURCE = pathlib.Path(sys.argv[1]).resolve(), pathlib.Path(sys.argv[2]).resolve()
 PAGES = ("your-own-table.md", "faq.md", "recipes.md", "exit-codes.md")
-# Of the lines that a page shows of an output, how many have to be in it.
-SHARE = 0.7
+# Of the lines with figures that a page shows of an output, how many have to be in it.
+SHARE = 0.8
+# A block without its end would hang the test.
+SECONDS = 60
 
 
-def has_pandas(python):
-    return shutil.which(python) and subprocess.run([python, "-c", "import pandas"], check=False,
-                                                   capture_output=True).returncode == 0
+def has(python, module):
+    return bool(python and shutil.which(python)) and subprocess.run(
+        [python, "-c", f"import {module}"], check=False, capture_output=True).returncode == 0
 
 
-PANDAS = next((python for python in (sys.executable, "/usr/bin/python3", "python3") if has_pandas(python)), None)
-RUNNERS = {"sh": ["bash", "-c"], "python": PANDAS and [PANDAS, "-c"], "r": shutil.which("Rscript") and ["Rscript", "-e"],
-           "gnuplot": shutil.which("gnuplot") and ["gnuplot"]}
+def python_with(module):
+    return next((python for python in (sys.executable, "/usr/bin/python3", "python3") if has(python, module)), None)
+
+
+PANDAS, NUMPY = python_with("pandas"), python_with("numpy")
+RUNNERS = {"sh": ["bash", "-c"], "python": [PANDAS, "-c"], "r": ["Rscript", "-e"], "gnuplot": ["gnuplot"]}
+
+
+def wanting(language, code):
+    """The tool that a block needs and that is not here, or None."""
+    if language == "python":
+        return None if PANDAS else "pandas"
+    if language == "sh" and "import numpy" in code:
+        return None if NUMPY else "numpy"
+    tools = [RUNNERS[language][0]] + (re.findall(r"^(mlr|sqlite3|make|gnuplot)\b", code, flags=re.M) if language == "sh" else [])
+    return next((tool for tool in tools if not shutil.which(tool)), None)
 
 
 def blocks_of(page):
@@ -39,50 +55,75 @@ def blocks_of(page):
             yield language, code, shown
 
 
-def bare(line):
-    """Without numbers and the widths of columns."""
-    return re.sub(r"\s+", " ", re.sub(r"[0-9][0-9.,e+-]*", "#", line)).strip()
+def bare(text):
+    """Without figures, the widths of columns, and where lines are broken."""
+    text = re.sub(r"[-+]?[0-9][0-9.,]*(e[-+]?[0-9]+)?", "#", text)
+    return re.sub(r"\s*…\s*", "…", re.sub(r"\s+", " ", text)).strip()
 
 
-def missing_lines(shown, output):
-    printed = {bare(line) for line in output.splitlines()}
-    lines = [bare(line) for line in shown.splitlines() if line.strip() and line.strip() != "…"]
-    lost = [line for line in lines if line not in printed]
-    return lost if len(lost) > (1 - SHARE) * len(lines) else []
+def lines_not_in(output, shown):
+    whole = bare(output)
+    lines = [line.strip().removesuffix("…") for line in shown.splitlines() if line.strip() not in ("", "…")]
+    lost = [line for line in lines if bare(line) not in whole]
+    with_figures = [line for line in lines if re.search("[0-9]", line)]
+    lost_figures = [line for line in lost if line in with_figures]
+    too_many = len(lost_figures) > (1 - SHARE) * len(with_figures)
+    return lost if too_many or len(lost) > len(lost_figures) else []
+
+
+def lay_out(directory):
+    for part in ("configs", "data"):  # copies: paths that are printed are then those of a checkout
+        shutil.copytree(SOURCE / part, directory / part)
+    os.symlink(SOURCE / "scripts", directory / "scripts")
+    (directory / "bin").mkdir()
+    os.symlink(PROGRAM, directory / "bin" / "reluscope")
+    os.symlink(shutil.which(NUMPY or sys.executable), directory / "bin" / "python3")
+    return dict(os.environ, PATH=f"{directory / 'bin'}:{os.environ['PATH']}", LC_ALL="C.UTF-8")
+
+
+def run_block(language, code, directory, environment):
+    text = "set -o pipefail\n" + code if language == "sh" else code
+    if language == "gnuplot":  # its -e takes no line that goes on in the next
+        (directory / "script.gp").write_text(code, encoding="utf-8")
+        text = "script.gp"
+    return subprocess.run([*RUNNERS[language], text], cwd=directory, env=environment, stdin=subprocess.DEVNULL,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False, timeout=SECONDS)
+
+
+def check_page(name):
+    """(faults, number of blocks that ran, tools that were wanting)"""
+    page = (SOURCE / "docs" / name).read_text(encoding="utf-8")
+    faults = [f"docs/{name}: a link leads nowhere: {link}" for link in re.findall(r"\]\(([^)#:]+)[^):]*\)", page)
+              if not (SOURCE / "docs" / link).exists()]
+    ran, left_out = 0, set()
+    with tempfile.TemporaryDirectory() as place:
+        directory = pathlib.Path(place)
+        environment = lay_out(directory)
+        for language, code, shown in blocks_of(page):
+            tool = wanting(language, code)
+            if tool:
+                left_out.add(tool)
+                continue
+            ran += 1
+            ended = run_block(language, code, directory, environment)
+            exit_code = re.search(r"# exit (\d+)", code)
+            lost = lines_not_in(ended.stdout, shown) if shown else []
+            if ended.returncode != (int(exit_code[1]) if exit_code else 0) or lost:
+                faults.append(f"docs/{name}: {code}  exited with {ended.returncode}; not printed: {lost}\n{ended.stdout}")
+    return faults, ran, left_out
 
 
 def main():
-    failed = ran = 0
-    left_out = set()
-    for name in PAGES:
-        with tempfile.TemporaryDirectory() as place:
-            directory = pathlib.Path(place)
-            for part in ("configs", "scripts", "data"):
-                os.symlink(SOURCE / part, directory / part)
-            (directory / "bin").mkdir()
-            os.symlink(PROGRAM, directory / "bin" / "reluscope")
-            environment = dict(os.environ, PATH=f"{directory / 'bin'}:{os.environ['PATH']}")
-            for language, code, shown in blocks_of((SOURCE / "docs" / name).read_text(encoding="utf-8")):
-                tool = code.split()[0]
-                is_tool = language == "sh" and tool in ("mlr", "sqlite3")
-                if RUNNERS[language] is None or (is_tool and not shutil.which(tool)):
-                    left_out.add(tool if language == "sh" else language)
-                    continue
-                ran += 1
-                text = "set -o pipefail\n" + code if language == "sh" else code
-                if language == "gnuplot":  # its -e takes no line that goes on in the next
-                    (directory / "script.gp").write_text(code, encoding="utf-8")
-                    text = "script.gp"
-                ended = subprocess.run([*RUNNERS[language], text], cwd=directory, env=environment, capture_output=True,
-                                       text=True, check=False)
-                wanted = re.search(r"# exit (\d+)", code)
-                lost = missing_lines(shown, ended.stdout + ended.stderr) if shown else []
-                if ended.returncode != (int(wanted[1]) if wanted else 0) or lost:
-                    failed += 1
-                    print(f"docs/{name}: {code}  exited with {ended.returncode}; not printed: {lost}\n{ended.stderr}")
-    wanting = f"; left out, for want of: {', '.join(sorted(left_out))}" if left_out else ""
-    print(f"{ran - failed} passed, {failed} failed{wanting}")
-    return 1 if failed or ran < 30 else 0
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        results = list(pool.map(check_page, PAGES))
+    faults = [fault for result in results for fault in result[0]]
+    ran = sum(result[1] for result in results)
+    left_out = sorted(set().union(*(result[2] for result in results)))
+    print("\n".join(faults))
+    if left_out:
+        print(f"left out, for want of: {', '.join(left_out)}")
+    print(f"{ran - len(faults)} passed, {len(faults)} failed")
+    return 1 if faults or ran < 30 else 0
 
 
 if __name__ == "__main__":
