@@ -2,9 +2,10 @@
 
   test_docs.py RELUSCOPE SOURCE_DIR
 
-Page by page, each in a directory laid out like the checkout, its blocks in their order. A block exits with 0, or with N where
-it says `# exit N`. What is shown behind it has to be printed: each line without a figure, and most of those with one, since
-figures, and with them some verdicts, depend on the CPU. Blocks for tools that are not here are left out, and named.
+Page by page, each in a directory laid out like the checkout, its blocks in their order. A block exits with 0, or with N
+where it says `# exit N`. What is shown behind it has to be printed: each line without a figure, and most of those with
+one, since figures, and with them some verdicts, depend on the CPU. Blocks for tools that are not here are left out, and
+named.
 """
 import concurrent.futures
 import os
@@ -42,7 +43,9 @@ def wanting(language, code):
         return None if PANDAS else "pandas"
     if language == "sh" and "import numpy" in code:
         return None if NUMPY else "numpy"
-    tools = [RUNNERS[language][0]] + (re.findall(r"^(mlr|sqlite3|make|gnuplot)\b", code, flags=re.M) if language == "sh" else [])
+    tools = [RUNNERS[language][0]]
+    if language == "sh":
+        tools += re.findall(r"^(mlr|sqlite3|make)\b", code, flags=re.M)
     return next((tool for tool in tools if not shutil.which(tool)), None)
 
 
@@ -109,7 +112,8 @@ def check_page(name):
             exit_code = re.search(r"# exit (\d+)", code)
             lost = lines_not_in(ended.stdout, shown) if shown else []
             if ended.returncode != (int(exit_code[1]) if exit_code else 0) or lost:
-                faults.append(f"docs/{name}: {code}  exited with {ended.returncode}; not printed: {lost}\n{ended.stdout}")
+                faults.append(f"docs/{name}: {code}  exited with {ended.returncode}; not printed: {lost}\n"
+                              f"{ended.stdout}")
     return faults, ran, left_out
 
 
