@@ -31,7 +31,7 @@ constexpr const char* kVersion = RELUSCOPE_VERSION;
 
 constexpr const char* kFooter = R"(
 Exit codes:
-  0  done         1  the run failed         2  bad usage, config or data
+  0  done    1  the run failed    2  bad usage, config or data    3  findings at or above --fail-on
   130, 143  interrupted (SIGINT, SIGTERM): the traces are complete up to the last step, run --resume goes on
 
 Start with:
