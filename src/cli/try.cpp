@@ -1,6 +1,5 @@
 #include <spdlog/spdlog.h>
 
-#include <algorithm>
 #include <filesystem>
 #include <memory>
 
@@ -8,6 +7,7 @@
 #include "cli/findings.hpp"
 #include "cli/own_data.hpp"
 #include "cli/run.hpp"
+#include "trace/run_directory.hpp"
 #include "util/error.hpp"
 #include "util/output_place.hpp"
 #include "util/text_file.hpp"
@@ -25,33 +25,21 @@ struct TryOptions {
   RunOptions run;
 };
 
-fs::path config_of(const fs::path& directory) {
-  fs::path file = directory;
-  file += ".jsonc";
-  return file;
-}
+constexpr const char* kConfigEnding = ".jsonc";
 
 /// The directory of the run: the first of birds, birds-2, … in runs/ that nothing has, neither it nor its config.
 fs::path choose_directory(const TryOptions& options) {
-  if (!options.run.out.empty()) return fs::path(options.run.out) / "";
-  const std::string name = experiment_name(options.data);
-  const auto is_taken = [](const fs::path& directory) {
-    std::error_code error;
-    return exists(fs::symlink_status(directory, error)) || exists(fs::symlink_status(config_of(directory), error));
-  };
-  fs::path directory = fs::path("runs") / name;
-  if (options.run.force || !is_taken(directory)) return directory;
-  for (int number = 2;; ++number) {
-    fs::path next = directory;
-    next += "-" + std::to_string(number);
-    if (!is_taken(next)) return next;
+  if (!options.run.out.empty()) {
+    const fs::path given = options.run.out;
+    return given.has_filename() ? given : given.parent_path();  // "mine/" is "mine"
   }
+  const fs::path directory = fs::path("runs") / experiment_name(options.data);
+  return options.run.force ? directory : RunLock::next_free(directory, kConfigEnding);
 }
 
 int try_it(TryOptions options, bool quiet) {
-  fs::path directory = choose_directory(options);
-  if (!directory.has_filename()) directory = directory.parent_path();
-  const fs::path config = config_of(directory);
+  const fs::path directory = choose_directory(options);
+  const fs::path config = directory.string() + kConfigEnding;
   if (std::error_code error; !options.run.force && exists(fs::symlink_status(config, error)))
     throw UsageError("'" + config.string() +
                      "' exists already: name another directory with --out, or replace both with --force");

@@ -22,9 +22,7 @@ struct Keys {
   const char* features;
   const char* labels;
 };
-Keys keys_of(const std::string& kind) {
-  return kind == "idx" ? Keys{"images", "labels"} : kind == "npz" ? Keys{"file", "labels"} : Keys{"file", "labels"};
-}
+Keys keys_of(const std::string& kind) { return {kind == "idx" ? "images" : "file", "labels"}; }
 
 /// Files of the same format beside this one, those first whose names speak of labels.
 std::vector<std::string> files_beside(const fs::path& file) {

@@ -43,8 +43,9 @@ OwnConfig make_config(const OwnWish& wish) {
 
 bool is_own_setting(const std::filesystem::path& file, const std::string& setting) {
   const std::string_view key = std::string_view(setting).substr(0, setting.find('='));
+  if (!key.starts_with("data.")) return false;
   const std::optional<std::string> kind = kind_of_file(file);
-  if (!key.starts_with("data.") || !kind) return false;
+  if (!kind) return false;
   const std::vector<Param>& params = find_entry(source_table(), *kind)->params;
   return std::any_of(params.begin(), params.end(), [&](const Param& param) { return key.substr(5) == param.name; });
 }

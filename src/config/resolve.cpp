@@ -15,9 +15,14 @@ namespace {
 using Raw = nlohmann::json;
 using Resolved = nlohmann::ordered_json;
 
+/// By another name, or by a slip of the finger.
+std::optional<std::string> likely_name(const std::string& given, const std::vector<std::string>& names) {
+  auto meant = meant_name(given, names);
+  return meant ? meant : nearest_name(given, names);
+}
+
 std::string did_you_mean(const std::string& given, const std::vector<std::string>& names) {
-  auto near = meant_name(given, names);
-  if (!near) near = nearest_name(given, names);
+  const auto near = likely_name(given, names);
   return near ? "did you mean \"" + *near + "\"?" : "";
 }
 
@@ -271,9 +276,7 @@ class Resolver {
     for (const Field& field : node.fields) {
       if (field.node.kind != Node::Kind::choice || !field.node.string_shorthand) continue;
       const std::vector<std::string> names = names_of(field.node);
-      auto meant = meant_name(given, names);
-      if (!meant) meant = nearest_name(given, names);
-      if (meant) return "did you mean " + Raw{{field.name, *meant}}.dump() + "?";
+      if (const auto meant = likely_name(given, names)) return "did you mean " + Raw{{field.name, *meant}}.dump() + "?";
     }
     return "";
   }

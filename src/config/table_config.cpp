@@ -165,7 +165,7 @@ class ConfigWriter {
     if (!said.empty()) say("words, a feature for each value: " + listed(said));
     for (const char* key : {"columns", "ordinal", "dates"})
       if (is_given(key)) add("", key, quoted(settings_.given.text(key)));
-    if (settings_.options.max_categories != 20)
+    if (settings_.options.max_categories != CsvOptions().max_categories)
       add("", "max_categories", std::to_string(settings_.options.max_categories));
   }
 
@@ -271,7 +271,6 @@ void check_form(const OwnWish& wish, const TableProfile& table, const TableGuess
 
 OwnConfig make_csv_config(const OwnWish& wish) {
   Settings settings(wish);
-  std::vector<std::string> with_notation(wish.settings.begin(), wish.settings.end());
   TableProfile table = profile_table(wish.file, settings.options);
   const ColumnFinder finder(table.file, table.header(), table.columns.size());
   for (const auto& [key, list] : {std::pair{"data.columns", &settings.options.columns},
@@ -286,17 +285,13 @@ OwnConfig make_csv_config(const OwnWish& wish) {
   check_form(wish, table, guess);
   if (guess.notations.size() == 1) {
     // As the user would have said it; then the columns are numbers.
-    const std::string found = format_settings(guess.notations.front());
-    for (const auto& [key, mark] : {std::pair{"data.decimal", guess.notations.front().decimal},
-                                    {"data.thousands", guess.notations.front().thousands}}) {
-      if (mark == 0 || (mark == '.' && std::string_view(key) == "data.decimal")) continue;
-      const std::string word = mark == ' ' ? "blank" : mark == '\'' ? "apostrophe" : std::string(1, mark);
-      with_notation.push_back(std::string(key) + "=" + word);
-    }
+    std::vector<std::string> with_notation(wish.settings.begin(), wish.settings.end());
+    for (const auto& [key, word] : settings_of(guess.notations.front())) with_notation.push_back(key + "=" + word);
     OwnWish again = wish;
     again.settings = with_notation;
     OwnConfig config = make_csv_config(again);
-    config.choices.insert(config.choices.begin(), "numbers are written with " + found);
+    config.choices.insert(config.choices.begin(),
+                          "numbers are written with " + format_settings(guess.notations.front()));
     return config;
   }
   return ConfigWriter(wish, std::move(settings), std::move(table), std::move(guess)).write();

@@ -208,14 +208,21 @@ std::uint32_t formats_of_plain(std::string_view text) {
   return formats;
 }
 
+std::vector<std::pair<std::string, std::string>> settings_of(const NumberFormat& format) {
+  std::vector<std::pair<std::string, std::string>> settings;
+  if (format.decimal != '.') settings.emplace_back("data.decimal", std::string(1, format.decimal));
+  if (format.thousands != 0)
+    settings.emplace_back("data.thousands", format.thousands == ' '    ? "blank"
+                                            : format.thousands == '\'' ? "apostrophe"
+                                                                       : std::string(1, format.thousands));
+  return settings;
+}
+
 std::string format_settings(const NumberFormat& format) {
   std::string text;
-  if (format.decimal != '.') text = std::string("data.decimal='") + format.decimal + "'";
-  if (format.thousands == 0) return text;
-  const std::string separator = format.thousands == ' '    ? "blank"
-                                : format.thousands == '\'' ? "apostrophe"
-                                                           : std::string("'") + format.thousands + "'";
-  return text + (text.empty() ? "" : " ") + "data.thousands=" + separator;
+  for (const auto& [key, word] : settings_of(format))
+    text += (text.empty() ? "" : " ") + key + "=" + (word.size() == 1 ? "'" + word + "'" : word);
+  return text;
 }
 
 std::vector<NumberFormat> likely_formats(std::uint32_t formats) {
@@ -229,15 +236,17 @@ std::vector<NumberFormat> likely_formats(std::uint32_t formats) {
   return likely;
 }
 
-CellKind kind_of(std::string_view text, const NumberFormat& format) {
+Cell read_cell(std::string_view text, const NumberFormat& format) {
   // Most cells are numbers. (A word like NaN is one to the language.)
   if (const std::optional<double> number = parse_number(text, format); number && !std::isnan(*number))
-    return CellKind::number;
-  if (is_missing(text)) return CellKind::missing;
-  if (parse_boolean(text)) return CellKind::boolean;
-  if (parse_date(text)) return CellKind::date;
-  return other_formats(text) != 0 ? CellKind::other_number : CellKind::text;
+    return {CellKind::number, *number};
+  if (is_missing(text)) return {CellKind::missing};
+  if (parse_boolean(text)) return {CellKind::boolean};
+  if (const std::optional<double> days = parse_date(text)) return {CellKind::date, *days};
+  return {other_formats(text) != 0 ? CellKind::other_number : CellKind::text};
 }
+
+CellKind kind_of(std::string_view text, const NumberFormat& format) { return read_cell(text, format).kind; }
 
 std::string number_text(double value) {
   const bool is_whole = value == std::floor(value) && std::abs(value) < 1e15;

@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace reluscope {
@@ -21,7 +22,9 @@ struct NumberFormat {
 /// The notations that occur besides the plain one, as settings of a config.
 inline constexpr std::array<NumberFormat, 6> kOtherFormats = {
     {{',', 0}, {'.', ','}, {',', '.'}, {'.', '\''}, {',', ' '}, {'.', ' '}}};
-/// "data.decimal=',' data.thousands='.'": what sets it, for a shell.
+/// The keys of a config that set it, with their words: {"data.decimal", ","}.
+std::vector<std::pair<std::string, std::string>> settings_of(const NumberFormat& format);
+/// "data.decimal=',' data.thousands='.'": the same for a shell.
 std::string format_settings(const NumberFormat& format);
 
 /// A finite or non-finite decimal number that fills all of `text` but blanks around it; nothing else is one.
@@ -50,6 +53,12 @@ std::uint32_t formats_of_plain(std::string_view text);
 std::vector<NumberFormat> likely_formats(std::uint32_t formats);
 
 enum class CellKind { missing, number, boolean, date, other_number, text };
+/// What a cell is, and what it says.
+struct Cell {
+  CellKind kind = CellKind::text;
+  double value = 0.0;  ///< of a number, and of a date its days
+};
+Cell read_cell(std::string_view text, const NumberFormat& format);
 CellKind kind_of(std::string_view text, const NumberFormat& format);
 
 /// `text` without the blanks around it.

@@ -16,9 +16,17 @@ namespace {
 /// What features a column of the training table becomes.
 struct Encoding {
   std::vector<std::string> categories;  ///< sorted; of a one_hot column a feature each
-  Index features = 1;
+  Index values = 1;                     ///< features for the values, without the indicator
   bool has_indicator = false;
+
+  [[nodiscard]] Index features() const { return values + (has_indicator ? 1 : 0); }
 };
+
+/// Whether each column is one feature, its cells what they are.
+bool is_plain(const std::vector<Encoding>& encodings) {
+  return std::all_of(encodings.begin(), encodings.end(),
+                     [](const Encoding& one) { return one.features() == 1 && one.categories.empty(); });
+}
 
 /// As numbers where all are, else as text.
 std::vector<std::string> sorted_categories(std::vector<std::string> texts) {
@@ -38,9 +46,8 @@ std::vector<Encoding> encodings_of(const CsvTable& table, MissingCells missing) 
   for (const FeatureColumn& column : table.columns) {
     Encoding& one = encodings.emplace_back();
     one.categories = sorted_categories(column.categories.texts());
-    if (column.reading == Reading::one_hot) one.features = static_cast<Index>(one.categories.size());
+    if (column.reading == Reading::one_hot) one.values = static_cast<Index>(one.categories.size());
     one.has_indicator = missing == MissingCells::indicator && column.missing > 0;
-    if (one.has_indicator) ++one.features;
   }
   return encodings;
 }
@@ -67,7 +74,7 @@ class Encoder {
 
   Matrix<T> encode(const Matrix<T>& values) {
     Index rows = 0;
-    for (const Encoding& one : encodings_) rows += one.features;
+    for (const Encoding& one : encodings_) rows += one.features();
     if (static_cast<std::uint64_t>(rows) * static_cast<std::uint64_t>(values.cols()) * sizeof(T) >
         available_memory_bytes())
       throw std::bad_alloc();
@@ -76,7 +83,7 @@ class Encoder {
       Index row = 0;
       for (std::size_t column = 0; column < encodings_.size(); ++column) {
         write(column, values(static_cast<Index>(column), sample), features.data() + sample * rows + row);
-        row += encodings_[column].features;
+        row += encodings_[column].features();
       }
     }
     return features;
@@ -88,10 +95,9 @@ class Encoder {
   void write(std::size_t column, T value, T* out) {
     const Encoding& encoding = encodings_[column];
     const bool is_missing = std::isnan(value);
-    const Index own = encoding.features - (encoding.has_indicator ? 1 : 0);
-    if (encoding.has_indicator) out[own] = is_missing ? T(1) : T(0);
+    if (encoding.has_indicator) out[encoding.values] = is_missing ? T(1) : T(0);
     if (is_missing) {
-      std::fill(out, out + own, value);
+      std::fill(out, out + encoding.values, value);
       return;
     }
     const bool is_category = train_[column].reading == Reading::one_hot || train_[column].reading == Reading::ordinal;
@@ -129,9 +135,7 @@ class Encoder {
 /// The features; most tables are them already.
 FeatureMatrix encode(CsvTable& table, const std::vector<FeatureColumn>& train, const std::vector<Encoding>& encodings,
                      std::uint64_t& unseen) {
-  const bool is_plain = std::all_of(encodings.begin(), encodings.end(),
-                                    [](const Encoding& one) { return one.features == 1 && one.categories.empty(); });
-  if (is_plain) return std::move(table.values);
+  if (is_plain(encodings)) return std::move(table.values);
   return std::visit(
       [&](auto& values) -> FeatureMatrix {
         using T = typename std::decay_t<decltype(values)>::Scalar;
@@ -148,10 +152,7 @@ FeatureMatrix encode(CsvTable& table, const std::vector<FeatureColumn>& train, c
 }
 
 void name_features(RawData& data, const CsvTable& table, const std::vector<Encoding>& encodings) {
-  if (table.layout.header.empty() && std::all_of(encodings.begin(), encodings.end(), [](const Encoding& one) {
-        return one.features == 1 && one.categories.empty();
-      }))
-    return;  // the columns have no names, and need none
+  if (table.layout.header.empty() && is_plain(encodings)) return;  // the columns have no names, and need none
   for (std::size_t at = 0; at < encodings.size(); ++at) {
     const FeatureColumn& column = table.columns[at];
     const std::string name = table.layout.header.empty() ? std::to_string(column.column) : column.name;
@@ -168,9 +169,8 @@ void note_fills(RawData& data, const CsvTable& table, const std::vector<Encoding
   if (missing == MissingCells::error || missing == MissingCells::drop_rows) return;
   const Fill statistic = missing == MissingCells::median ? Fill::median : Fill::mean;
   for (std::size_t at = 0; at < encodings.size(); ++at) {
-    const Index own = encodings[at].features - (encodings[at].has_indicator ? 1 : 0);
     const Fill fill = table.columns[at].reading == Reading::one_hot ? Fill::zero : statistic;
-    data.fills.insert(data.fills.end(), static_cast<std::size_t>(own), fill);
+    data.fills.insert(data.fills.end(), static_cast<std::size_t>(encodings[at].values), fill);
     if (encodings[at].has_indicator) data.fills.push_back(Fill::none);
   }
 }

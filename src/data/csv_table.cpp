@@ -16,6 +16,7 @@ namespace reluscope {
 namespace {
 
 constexpr double kMissing = std::numeric_limits<double>::quiet_NaN();
+
 class CsvTableReader {
  public:
   CsvTableReader(const std::filesystem::path& path, const CsvOptions& options)

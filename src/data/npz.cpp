@@ -7,7 +7,6 @@
 #include <utility>
 
 #include "data/npy_arrays.hpp"
-#include "data/zip_archive.hpp"
 #include "util/error.hpp"
 #include "util/excerpt.hpp"
 #include "util/format.hpp"
@@ -36,14 +35,6 @@ std::optional<std::string> find_usual(const std::vector<std::string>& arrays, st
   return std::nullopt;
 }
 
-std::vector<std::string> arrays_of(const ZipArchive& archive) {
-  std::vector<std::string> names;
-  for (const std::string& member : archive.members())
-    if (member.size() > kEnding.size() && member.ends_with(kEnding))
-      names.push_back(member.substr(0, member.size() - kEnding.size()));
-  return names;
-}
-
 /// The arrays that the parameters name, or the usual ones.
 class NpzReader {
  public:
@@ -51,27 +42,26 @@ class NpzReader {
       : params_(params),
         file_((context.base_directory / params.text("file")).string()),
         archive_(file_),
-        arrays_(arrays_of(archive_)) {
+        arrays_(npz_arrays(archive_)) {
     if (arrays_.empty()) throw DataError(file_ + ": holds no array of NumPy (a member that ends with .npy)");
-    const NpzNames usual = usual_npz_names(arrays_);
-    features = choose("features", usual.features);
+    features = choose("features", kFeatures);
     if (!features) fail_missing("features");
-    if (context.wants_labels) labels = choose("labels", usual.labels);
+    if (context.wants_labels) labels = choose("labels", kLabels);
     if (context.wants_labels && !labels) fail_missing("labels");
-    test_features = choose("test_features", usual.test_features);
-    if (context.wants_labels) test_labels = choose("test_labels", usual.test_labels);
+    test_features = choose("test_features", kTestFeatures);
+    if (context.wants_labels) test_labels = choose("test_labels", kTestLabels);
     if (context.wants_labels && test_features.has_value() != test_labels.has_value())
       fail_missing(test_features ? "test_labels" : "test_features");
   }
 
-  [[nodiscard]] InputFile open(const std::string& array) const { return archive_.open(array + std::string(kEnding)); }
+  [[nodiscard]] InputFile open(const std::string& array) const { return open_npz_array(archive_, array); }
   [[nodiscard]] const std::string& file() const { return file_; }
 
   std::optional<std::string> features, labels, test_features, test_labels;
 
  private:
-  std::optional<std::string> choose(const char* key, const std::optional<std::string>& usual) const {
-    if (params_.is_null(key)) return usual;
+  std::optional<std::string> choose(const char* key, std::span<const std::string_view> usual) const {
+    if (params_.is_null(key)) return find_usual(arrays_, usual);
     const std::string& name = params_.text(key);
     if (std::find(arrays_.begin(), arrays_.end(), name) != arrays_.end()) return name;
     const auto near = nearest_name(name, arrays_);
@@ -144,11 +134,16 @@ std::uint64_t estimate_npz(const ParamValues& params, const SourceContext& conte
 
 }  // namespace
 
-std::vector<std::string> npz_arrays(const std::filesystem::path& path) { return arrays_of(ZipArchive(path)); }
+std::vector<std::string> npz_arrays(const ZipArchive& archive) {
+  std::vector<std::string> names;
+  for (const std::string& member : archive.members())
+    if (member.size() > kEnding.size() && member.ends_with(kEnding))
+      names.push_back(member.substr(0, member.size() - kEnding.size()));
+  return names;
+}
 
-NpzNames usual_npz_names(const std::vector<std::string>& arrays) {
-  return {find_usual(arrays, kFeatures), find_usual(arrays, kLabels), find_usual(arrays, kTestFeatures),
-          find_usual(arrays, kTestLabels)};
+InputFile open_npz_array(const ZipArchive& archive, const std::string& array) {
+  return archive.open(array + std::string(kEnding));
 }
 
 SourceEntry npz_source() {

@@ -1,11 +1,12 @@
 #pragma once
 // Archives of NumPy arrays: numpy.savez, numpy.savez_compressed.
 
-#include <optional>
 #include <string>
 #include <vector>
 
+#include "data/input_file.hpp"
 #include "data/sources.hpp"
+#include "data/zip_archive.hpp"
 
 namespace reluscope {
 
@@ -13,12 +14,8 @@ namespace reluscope {
 SourceEntry npz_source();
 
 /// The arrays of an archive, by their names in numpy.load.
-std::vector<std::string> npz_arrays(const std::filesystem::path& path);
-
-/// Which of these arrays are what, by the names that are usual.
-struct NpzNames {
-  std::optional<std::string> features, labels, test_features, test_labels;
-};
-NpzNames usual_npz_names(const std::vector<std::string>& arrays);
+std::vector<std::string> npz_arrays(const ZipArchive& archive);
+/// What one of them holds.
+InputFile open_npz_array(const ZipArchive& archive, const std::string& array);
 
 }  // namespace reluscope

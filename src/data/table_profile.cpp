@@ -58,11 +58,11 @@ class Profiler {
  private:
   void add_cell(std::size_t column, std::string_view cell) {
     ColumnProfile& profile = table_.columns[column];
-    const CellKind kind = kind_of(cell, numbers_);
+    const auto [kind, value] = read_cell(cell, numbers_);
     ++profile.kinds[static_cast<std::size_t>(kind)];
     if (kind == CellKind::missing) return;
-    if (kind == CellKind::number) add_number(profile, column, *parse_number(cell, numbers_), cell);
-    if (kind == CellKind::date) add_range(profile, *parse_date(cell));
+    if (kind == CellKind::number) add_number(profile, column, value, cell);
+    if (kind == CellKind::date) add_range(profile, value);
     if (kind == CellKind::other_number) profile.formats &= other_formats(cell);
     remember(profile, distinct_[column], trimmed(cell));
   }

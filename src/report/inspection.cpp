@@ -8,7 +8,6 @@
 #include "data/npy_arrays.hpp"
 #include "data/npz.hpp"
 #include "data/targets.hpp"
-#include "data/zip_archive.hpp"
 #include "report/table_summary.hpp"
 #include "trace/checkpoint.hpp"
 #include "util/error.hpp"
@@ -114,8 +113,8 @@ void add_facts(Inspection& to, const ElementArray& array) {
 std::vector<ArrayFacts> archive_facts(const std::filesystem::path& path) {
   const ZipArchive archive(path);
   std::vector<ArrayFacts> facts;
-  for (const std::string& name : npz_arrays(path)) {
-    const ElementArray array = read_npy(archive.open(name + ".npy"));
+  for (const std::string& name : npz_arrays(archive)) {
+    const ElementArray array = read_npy(open_npz_array(archive, name));
     facts.push_back(facts_of(name, array.shape, std::string(element_type_name(array.type)), array.values));
   }
   return facts;

@@ -111,13 +111,16 @@ bool RunLock::take() {
   return true;
 }
 
-std::filesystem::path RunLock::next_free(const std::filesystem::path& first) {
-  for (std::int64_t number = 1;; ++number) {
-    std::filesystem::path one = numbered(first, number);
+std::filesystem::path RunLock::next_free(const std::filesystem::path& first, const std::string& ending) {
+  const auto is_free = [](const std::filesystem::path& path) {
     std::error_code error;
-    const auto status = std::filesystem::symlink_status(one, error);
-    if (status.type() == std::filesystem::file_type::not_found || status.type() == std::filesystem::file_type::none)
-      return one;  // none: it cannot be looked at, as making it will say
+    const auto type = std::filesystem::symlink_status(path, error).type();
+    // none: it cannot be looked at, as making it will say
+    return type == std::filesystem::file_type::not_found || type == std::filesystem::file_type::none;
+  };
+  for (std::int64_t number = 1;; ++number) {
+    const std::filesystem::path one = numbered(first, number);
+    if (is_free(one) && (ending.empty() || is_free(one.string() + ending))) return one;
   }
 }
 

@@ -27,8 +27,8 @@ class RunLock {
   /// Makes the directory where there is none. Throws IoError, also where another process has the lock.
   explicit RunLock(std::filesystem::path directory);
   /// Where a run that was given no directory goes: to `first`, or else to `first`-2, -3, …: the first of them whose
-  /// name nothing has.
-  static std::filesystem::path next_free(const std::filesystem::path& first);
+  /// name nothing has, nor its name with this ending.
+  static std::filesystem::path next_free(const std::filesystem::path& first, const std::string& ending = "");
   /// Makes that directory, and locks it. Making it is the claim: of processes that do so at once each gets one of its
   /// own, and one that is there, be it empty, is nobody's. Throws IoError.
   static RunLock claim_next(const std::filesystem::path& first);
