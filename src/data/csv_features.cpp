@@ -178,9 +178,12 @@ void note_fills(RawData& data, const CsvTable& table, const std::vector<Encoding
 void note_columns(TableFacts& facts, const CsvTable& table) {
   const CsvLayout& layout = table.layout;
   for (const std::size_t label : layout.labels) facts.labels.push_back(layout.reference_to(label));
-  for (std::size_t column = 0; column < layout.columns.size(); ++column)
-    if (layout.columns[column].reading == Reading::left_out)
-      facts.left_out.push_back({layout.reference_to(column), layout.columns[column].why_left_out});
+  std::string dropped;  // a setting replaces what the config has: what is left out there has to stay so
+  for (std::size_t column = 0; column < layout.columns.size(); ++column) {
+    if (layout.columns[column].reading != Reading::left_out) continue;
+    facts.left_out.push_back({layout.reference_to(column), layout.columns[column].why_left_out});
+    if (facts.left_out.back().why == kDropped) dropped = with_column(dropped, facts.left_out.back().column);
+  }
   for (const FeatureColumn& column : table.columns)
     if (column.categories.size() > 0)
       facts.encoded.push_back({layout.reference_to(column.column),
@@ -189,7 +192,7 @@ void note_columns(TableFacts& facts, const CsvTable& table) {
   facts.comments = table.comments;
   if (table.first_counts_rows && table.columns.size() > 1) {
     facts.row_number = layout.reference_to(table.columns.front().column);
-    facts.row_number_setting = setting("data.drop", facts.row_number);
+    facts.row_number_setting = setting("data.drop", with_column(dropped, facts.row_number));
   }
 }
 

@@ -130,7 +130,7 @@ CsvLayout make_layout(const CsvStart& start, const CsvOptions& options) {
   if (const std::vector<std::size_t> wanted = finder.find("data.columns", options.columns); !wanted.empty())
     for (std::size_t column = 0; column < columns; ++column)
       if (std::find(wanted.begin(), wanted.end(), column) == wanted.end()) leave_out(column, "not in data.columns");
-  for (const std::size_t column : finder.find("data.drop", options.drop)) leave_out(column, "data.drop");
+  for (const std::size_t column : finder.find("data.drop", options.drop)) leave_out(column, kDropped);
   if (layout.has_empty_tail) leave_out(columns - 1, "empty: lines end with a delimiter");
   std::string label_column = options.label_column;
   if (layout.has_empty_tail && !options.label_is_given && label_column == "-1") label_column = "-2";

@@ -43,6 +43,9 @@ enum class Reading {
   ordinal
 };
 
+/// Why a column is left out that the user dropped.
+inline constexpr const char* kDropped = "data.drop";
+
 struct CsvColumn {
   Reading reading = Reading::number;
   std::size_t target = 0;    ///< of a label: which one

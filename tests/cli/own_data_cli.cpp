@@ -80,7 +80,7 @@ TEST_CASE("a run names label, classes and features, what it left out, the scale,
   CHECK(says(run.err, "left out: junk (data.drop)"));
   CHECK(says(run.err, "not normalised: features from 1 to 5,000; data.normalize=per_feature"));
   CHECK(says(run.err, "column id counts the rows"));
-  CHECK(says(run.err, "data.drop=id leaves it out"));
+  CHECK(says(run.err, "data.drop=junk,id leaves it out"));
   const auto mended = place.shell("$R run c.json data.drop=junk,id data.normalize=per_feature");
   CHECK(!says(mended.err, "counts the rows"));
   CHECK(!says(mended.err, "not normalised"));
