@@ -3,9 +3,10 @@
 #include <memory>
 
 #include "cli/commands.hpp"
-#include "report/html_report.hpp"
+#include "report/comparison_directory.hpp"
 #include "trace/run_directory.hpp"
 #include "util/error.hpp"
+#include "util/format.hpp"
 #include "util/output_place.hpp"
 #include "util/text_file.hpp"
 
@@ -13,14 +14,30 @@ namespace reluscope {
 
 namespace {
 
-int report_them(const std::vector<std::string>& directories, const std::string& out) {
-  std::vector<std::filesystem::path> inputs;
-  for (const std::string& directory : directories)
-    for (std::filesystem::path& file : RunDirectory::own_files(directory)) inputs.push_back(std::move(file));
-  if (out != "-") refuse_overwriting("--out " + out, out, inputs);
+/// Of runs, or of the one directory that a comparison or a sweep has left.
+HtmlReport make_report(const std::vector<std::string>& directories, const std::string& by) {
+  if (directories.size() == 1 && is_comparison_directory(directories.front()))
+    return comparison_page(read_comparison_page(directories.front(), by));
+  if (!by.empty())
+    throw UsageError("--by " + by + ": only the page of a comparison or a sweep has a figure that decides");
   std::vector<ReportRun> runs;
-  for (const std::string& directory : directories) runs.push_back(read_report_run(directory));
-  const HtmlReport report = html_report(runs);
+  for (const std::string& directory : directories) {
+    if (directories.size() > 1 && is_comparison_directory(directory))
+      throw UsageError(directory + ": a comparison or a sweep has a page of its own: reluscope report " +
+                       shell_word(directory));
+    runs.push_back(read_report_run(directory));
+  }
+  return html_report(runs);
+}
+
+int report_them(const std::vector<std::string>& directories, const std::string& by, const std::string& out) {
+  std::vector<std::filesystem::path> inputs;
+  for (const std::string& directory : directories) {
+    for (std::filesystem::path& file : RunDirectory::own_files(directory)) inputs.push_back(std::move(file));
+    for (std::filesystem::path& file : comparison_files(directory)) inputs.push_back(std::move(file));
+  }
+  if (out != "-") refuse_overwriting("--out " + out, out, inputs);
+  const HtmlReport report = make_report(directories, by);
   write_document(out, report.page);
   if (!report.without_charts.empty()) spdlog::warn("the report has no charts: {}", report.without_charts);
   if (out != "-") spdlog::info("the report is in {}", out);
@@ -31,16 +48,22 @@ int report_them(const std::vector<std::string>& directories, const std::string& 
 
 void add_report(CommandLine& line) {
   auto directories = std::make_shared<std::vector<std::string>>();
+  auto by = std::make_shared<std::string>();
   auto out = std::make_shared<std::string>("report.html");
   CLI::App* command = line.add(
-      "report", "Make a self-contained HTML page of a run, or of several side by side",
+      "report", "Make a self-contained HTML page of a run, of several side by side, or of a comparison or sweep",
       "\nSeveral runs share their axes; runs of one config that differ in the seed alone become a line with a band.\n"
       "\nExamples:\n  reluscope report runs/dying-relu -o dying.html\n"
-      "  reluscope report runs/dying-relu runs/dying-leaky");
-  command->add_option("RUN", *directories, "Run directories")->required();
+      "  reluscope report runs/dying-relu runs/dying-leaky\n"
+      "  reluscope report sweeps/lr-activation");
+  command->add_option("RUN", *directories, "Run directories; or that of a sweep, or of compare --runs")->required();
+  command->add_option("--by", *by, "Of a comparison or sweep: the figure that decides")
+      ->check(CLI::IsMember(deciding_metrics()))
+      ->type_name("accuracy|loss|dead|steps_to_loss");
   command->add_option("-o,--out", *out, "Where the page goes [report.html]; - is standard output")->type_name("FILE");
-  command->callback(
-      [&line, directories, out] { line.action = [directories, out] { return report_them(*directories, *out); }; });
+  command->callback([&line, directories, by, out] {
+    line.action = [directories, by, out] { return report_them(*directories, *by, *out); };
+  });
 }
 
 }  // namespace reluscope

@@ -23,6 +23,7 @@
 #include "experiment/run.hpp"
 #include "experiment/setup.hpp"
 #include "experiment/theory.hpp"
+#include "experiment/verdict.hpp"
 #include "report/data_lines.hpp"
 #include "report/html_report.hpp"
 #include "report/prescribe_report.hpp"

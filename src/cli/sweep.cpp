@@ -7,6 +7,7 @@
 
 #include "cli/commands.hpp"
 #include "report/fleet_progress.hpp"
+#include "report/sweep_report.hpp"
 #include "trials/merge.hpp"
 #include "trials/shard.hpp"
 #include "util/error.hpp"
@@ -25,9 +26,23 @@ struct SweepOptions {
   std::string shard = "1/1";
   std::string out;
   std::string runs;
+  std::string by;
   int jobs = 0;
   bool list = false;
+  bool markdown = false;
 };
+
+/// Settings that the table at the end has at most.
+constexpr std::size_t kMostShown = 20;
+
+/// What the sweep has found, on `out`: a row for each setting, the best ones where there are many, and a sentence.
+void print_summary(const ComparedResults& results, const SweepOptions& options, std::ostream& out, int descriptor) {
+  const SweepSummary summary = summarize(results.runs, options.by);
+  out << sweep_table(results, summary, kMostShown, options.markdown ? TableStyle::markdown : TableStyle::plain) << '\n'
+      << wrap(summary.sentence, terminal_width(descriptor)) << '\n';
+  for (const std::string& note : summary.notes) out << wrap("  " + note, terminal_width(descriptor), "  ") << '\n';
+  out << std::flush;
+}
 
 /// "job,id,KEY…,seed": what would be run, by number.
 void list_jobs(const Sweep& sweep, const ShardOfJobs& shard) {
@@ -100,7 +115,15 @@ int sweep_it(const SweepOptions& options, bool quiet) {
   if (work.total > work.before)
     spdlog::info("{} runs in {} s, {} runs/s", work.total - work.before, format_short(seconds),
                  format_short(static_cast<double>(work.total - work.before) / seconds));
-  if (!streamed) spdlog::info("results are in {}", directory.string());
+  if (streamed) return kDone;
+  const std::filesystem::path results = directory / "results.csv";
+  if (!quiet && shard.count == 1) {
+    if (sweep.runs <= kMostRead)
+      print_summary(read_compared(results, FileKind::regular), options, std::cout, STDOUT_FILENO);
+    else
+      spdlog::info("no table of more than {} runs", kMostRead);
+  }
+  spdlog::info("results are in {}", directory.string());
   return kDone;
 }
 
@@ -142,6 +165,10 @@ void add_sweep(CommandLine& line) {
   add_jobs_option(*command, options->jobs);
   command->add_option("--runs", options->runs, "Keep the traces of each run, in DIR/ID, as for reluscope report")
       ->type_name("DIR");
+  command->add_option("--by", options->by, "The figure that decides [accuracy; for a regression loss]")
+      ->check(CLI::IsMember(deciding_metrics()))
+      ->type_name("accuracy|loss|dead|steps_to_loss");
+  command->add_flag("--markdown", options->markdown, "The table at the end as Markdown");
   command->add_flag("--list", options->list, "List the numbered runs as CSV, and run none");
   command->callback(
       [&line, options] { line.action = [&line, options] { return sweep_it(*options, line.common.quiet); }; });

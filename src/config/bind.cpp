@@ -119,6 +119,9 @@ RecordSpec to_record(const Resolved& json) {
   record.dormant_tau = json.at("dormant_tau").get<double>();
   record.probe = json.at("probe").is_string() ? 0 : json.at("probe").get<std::int64_t>();  // "all"
   record.probe_every = to_cadence(json.at("probe_every"));
+  record.evaluate = to_cadence(json.at("evaluate"));
+  const Resolved& evaluated = json.at("evaluate_samples");
+  record.evaluate_samples = evaluated.is_number() ? evaluated.get<std::int64_t>() : 0;  // "all"
   record.monitors = json.at("monitors").get<bool>();
   record.checkpoint_every = to_cadence(json.at("checkpoint_every"));
   return record;

@@ -173,6 +173,12 @@ Field record_section() {
                "training samples that saturated, dormant and effective_rank are measured on"),
        cadence("probe_every", std::string("epoch"), {"step", "epoch", "log"},
                "censuses that measure the probe: those at every N steps, or one of the words"),
+       cadence("evaluate", std::string("epoch"), {"epoch", "log", "off"},
+               "rows of evaluation.csv, loss and accuracy on the training and the test set: every N steps, log, or "
+               "epoch (of a run of more than 200 epochs every second one, or third, …, so that there are 200 at most); "
+               "each costs a forward pass over evaluate_samples of both"),
+       cadence("evaluate_samples", std::int64_t{10000}, {"all"},
+               "samples of each set that an evaluation looks at, evenly spaced; the end looks at all of them"),
        leaf(boolean("monitors", false,
                     "also the columns that the rules of other tools need (diagnose --rules), by a pass of its own")),
        cadence("checkpoint_every", std::string("minute"), {"minute", "epoch", "off"},

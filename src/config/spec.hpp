@@ -40,14 +40,16 @@ struct Cadence {
 };
 
 struct RecordSpec {
-  Cadence every;                     ///< steps.csv and layers.csv
-  Cadence census;                    ///< census.csv
-  double saturation_epsilon = 0.01;  ///< |φ'| at or below this on every sample: saturated
-  double dormant_tau = 0.025;        ///< Sokar et al. 2023
-  std::int64_t probe = 192;          ///< samples that saturated, dormant and effective_rank look at; 0: all
-  Cadence probe_every;               ///< censuses that measure them
-  bool monitors = false;             ///< also what the monitors of other tools count
-  Cadence checkpoint_every;          ///< steps after which the state is saved
+  Cadence every;                          ///< steps.csv and layers.csv
+  Cadence census;                         ///< census.csv
+  double saturation_epsilon = 0.01;       ///< |φ'| at or below this on every sample: saturated
+  double dormant_tau = 0.025;             ///< Sokar et al. 2023
+  std::int64_t probe = 192;               ///< samples that saturated, dormant and effective_rank look at; 0: all
+  Cadence probe_every;                    ///< censuses that measure them
+  Cadence evaluate;                       ///< evaluation.csv
+  std::int64_t evaluate_samples = 10000;  ///< of each part, at most so many are looked at; 0: all
+  bool monitors = false;                  ///< also what the monitors of other tools count
+  Cadence checkpoint_every;               ///< steps after which the state is saved
 };
 
 struct ExperimentSpec {

@@ -63,6 +63,8 @@ struct RunTables {
   TableRows<UnitRecord> units;
   TableRows<TheoryRecord> theory;
   TableRows<FeatureRecord> features;
+  TableRows<EvaluationRecord> evaluation;
+  TableRows<HistogramRecord> histograms;
   /// No manifest of ours stands beside the files that they were read from.
   bool from_elsewhere = false;
   /// The number of the output layer, where the manifest says it. `output_layers` (layers.hpp) is who to ask.

@@ -144,7 +144,8 @@ void read_lone_table(const std::filesystem::path& path, RunTables& run) {
   const int census = count(CensusRecord::columns());
   const int most = std::max({steps, layers, census});
   if (count(UnitRecord::columns()) > most || count(TheoryRecord::columns()) > most ||
-      count(FeatureRecord::columns()) > most)
+      count(FeatureRecord::columns()) > most || count(EvaluationRecord::columns()) > most ||
+      count(HistogramRecord::columns()) > most)
     return;  // nothing to diagnose
   if (layers >= steps && layers >= census) {
     run.layers = read_table<LayerRecord>(path);
@@ -163,6 +164,9 @@ RunTables take_tables(RecordMemory&& records) {
   tables.layers.rows = std::move(records.layer_rows);
   tables.census.rows = std::move(records.census_rows);
   tables.units.rows = std::move(records.unit_rows);
+  tables.evaluation.rows = std::move(records.evaluations);
+  tables.histograms.rows = std::move(records.histogram_rows);
+  tables.evaluation.present = tables.histograms.present = true;
   tables.steps.present = tables.layers.present = tables.census.present = tables.units.present = true;
   return tables;
 }
@@ -176,6 +180,8 @@ RunTables read_run(const std::filesystem::path& path) {
     read_if_there(path / "units.csv", run.units);
     read_if_there(path / "theory.csv", run.theory);
     read_if_there(path / "features.csv", run.features);
+    read_if_there(path / "evaluation.csv", run.evaluation);
+    read_if_there(path / "histograms.csv", run.histograms);
     note_origin(path, run);
     note_end(path, run);
   } else {
@@ -190,6 +196,7 @@ RunTables read_run(const std::filesystem::path& path) {
   name_layers(run.census);
   name_layers(run.units);
   name_layers(run.theory);
+  name_layers(run.histograms);
   if (run.steps.rows.empty() && run.layers.rows.empty() && run.census.rows.empty())
     throw DataError(
         path.string() +

@@ -218,7 +218,9 @@ std::string summary_json(const ExperimentSpec& spec, const RunSummary& summary, 
                                   {"grad_norm_w_first", number_or_null(layer.grad_norm_first)},
                                   {"grad_norm_w_last", number_or_null(layer.grad_norm_last)},
                                   {"role", role_name(layer.is_output ? Role::output : Role::hidden)},
-                                  {"inherited", count(layer.inherited)}});
+                                  {"inherited", count(layer.inherited)},
+                                  {"a_mean", number_or_null(layer.a_mean)},
+                                  {"zero_fraction", number_or_null(layer.zero_fraction)}});
   document["findings"] = Json::parse(findings);
   return dump(document);
 }

@@ -32,6 +32,15 @@ struct Counts {
   std::vector<double> label;  ///< several labels: how often each was right
 
   template <class T>
+  Counts(const TargetBatch<T>& targets, Index outputs)
+      : label(targets.several_labels() ? static_cast<std::size_t>(outputs) : 0) {}
+  template <class T>
+  [[nodiscard]] std::optional<double> accuracy(const TargetBatch<T>& targets, double count) const {
+    if (targets.several_labels())  // counted, not added up from shares
+      return std::accumulate(label.begin(), label.end(), 0.0) / (count * static_cast<double>(label.size()));
+    return targets.classifies() ? std::optional(share / count) : std::nullopt;
+  }
+  template <class T>
   void add(const TargetBatch<T>& targets, const Eigen::Ref<const Vector<T>>& output, Index column) {
     const double right = targets.share_right(output, column);
     share += right;
@@ -87,10 +96,17 @@ class PartPass {
   }
 
   [[nodiscard]] const TargetBatch<T>& batch() const { return batch_; }
+  /// Of the samples that were looked at, by the sum of their losses.
+  [[nodiscard]] LossParts loss_parts(double loss_sum, Index samples) const {
+    const auto count = static_cast<double>(samples);
+    LossParts parts = weight_penalty(criterion_.penalty, network_);
+    parts.data = loss_sum / count;
+    if (criterion_.penalty.l1_activations != 0.0)
+      parts.l1_activations = criterion_.penalty.l1_activations * activations_ / count;
+    return parts;
+  }
   [[nodiscard]] double loss(Index column) const { return static_cast<double>(losses_[column]); }
   [[nodiscard]] auto output(Index column) const { return outputs().col(column); }
-  /// Sum of |a| over the hidden units, where a penalty is on it.
-  [[nodiscard]] double activations() const { return activations_; }
 
  private:
   [[nodiscard]] const Matrix<T>& outputs() const {
@@ -133,7 +149,7 @@ class PartPass {
   Matrix<T> outputs_;  ///< in the data's units, where training has others
   Vector<T> losses_;
   std::vector<double> activation_sums_;
-  double activations_ = 0.0;
+  double activations_ = 0.0;  ///< sum of |a| over the hidden units, where a penalty is on it
 };
 
 }  // namespace
@@ -143,8 +159,7 @@ Evaluation evaluate(const Network<T>& network, const Dataset& dataset, const Sam
                     ThreadPool& pool, const PassObserver<T>& observer) {
   PartPass<T> pass(network, dataset, part, criterion, pool, 1, observer);
   const TargetBatch<T>& batch = pass.batch();
-  Counts counts;
-  if (batch.several_labels()) counts.label.resize(static_cast<std::size_t>(network.outputs()));
+  Counts counts(batch, network.outputs());
   const ConstantBaseline constant(criterion, dataset, part);
   double constant_sum = 0.0;
   Spread gains;
@@ -162,39 +177,37 @@ Evaluation evaluate(const Network<T>& network, const Dataset& dataset, const Sam
   }
   const auto count = static_cast<double>(part.count());
   Evaluation result;
-  result.parts = weight_penalty(criterion.penalty, network);
-  result.parts.data = loss_sum / count;
-  if (criterion.penalty.l1_activations != 0.0)
-    result.parts.l1_activations = criterion.penalty.l1_activations * pass.activations() / count;
+  result.parts = pass.loss_parts(loss_sum, part.count());
   result.loss = result.parts.total();
   result.constant_loss = constant_sum / count;
   result.gain = gains.mean;
   result.gain_error = gains.error_of_mean();
-  if (batch.classifies()) result.accuracy = counts.share / count;
-  if (batch.several_labels())  // counted, not added up from shares
-    result.accuracy = std::accumulate(counts.label.begin(), counts.label.end(), 0.0) /
-                      (count * static_cast<double>(counts.label.size()));
+  result.accuracy = counts.accuracy(batch, count);
   if (batch.several_labels()) result.exact_match = counts.exact / count;
   for (const double right : counts.label) result.label_accuracy.push_back(right / count);
   return result;
 }
 
 template <class T>
-double mean_loss(const Network<T>& network, const Dataset& dataset, const Samples& part, const Criterion& criterion,
-                 ThreadPool& pool, Index most) {
+Score score(const Network<T>& network, const Dataset& dataset, const Samples& part, const Criterion& criterion,
+            ThreadPool& pool, Index most) {
   const PassObserver<T> nobody;
   PartPass<T> pass(network, dataset, part, criterion, pool, (part.count() + most - 1) / most, nobody);
+  Counts counts(pass.batch(), network.outputs());
   double sum = 0.0;
   Index count = 0;
   while (const Index columns = pass.next()) {
-    for (Index column = 0; column < columns; ++column) sum += pass.loss(column);
+    for (Index column = 0; column < columns; ++column) {
+      sum += pass.loss(column);
+      counts.add<T>(pass.batch(), pass.output(column), column);
+    }
     count += columns;
   }
-  return sum / static_cast<double>(count);
+  return {pass.loss_parts(sum, count), counts.accuracy(pass.batch(), static_cast<double>(count))};
 }
 
-template double mean_loss(const Network<float>&, const Dataset&, const Samples&, const Criterion&, ThreadPool&, Index);
-template double mean_loss(const Network<double>&, const Dataset&, const Samples&, const Criterion&, ThreadPool&, Index);
+template Score score(const Network<float>&, const Dataset&, const Samples&, const Criterion&, ThreadPool&, Index);
+template Score score(const Network<double>&, const Dataset&, const Samples&, const Criterion&, ThreadPool&, Index);
 template Evaluation evaluate(const Network<float>&, const Dataset&, const Samples&, const Criterion&, ThreadPool&,
                              const PassObserver<float>&);
 template Evaluation evaluate(const Network<double>&, const Dataset&, const Samples&, const Criterion&, ThreadPool&,

@@ -33,9 +33,14 @@ template <class T>
 Evaluation evaluate(const Network<T>& network, const Dataset& dataset, const Samples& part, const Criterion& criterion,
                     ThreadPool& pool, const PassObserver<T>& observer = {});
 
-/// The loss alone, without penalties: the mean over the part, or over at most `most` of its samples, evenly spaced.
+/// Loss and accuracy alone, as `evaluate` has them.
+struct Score {
+  LossParts parts;
+  std::optional<double> accuracy;
+};
+/// Over the part, or over at most `most` of its samples, evenly spaced.
 template <class T>
-double mean_loss(const Network<T>& network, const Dataset& dataset, const Samples& part, const Criterion& criterion,
-                 ThreadPool& pool, Index most);
+Score score(const Network<T>& network, const Dataset& dataset, const Samples& part, const Criterion& criterion,
+            ThreadPool& pool, Index most);
 
 }  // namespace reluscope

@@ -16,6 +16,7 @@
 #include "probe/lifecycle.hpp"
 #include "probe/probe_set.hpp"
 #include "probe/prognosis.hpp"
+#include "probe/z_histogram.hpp"
 #include "trace/weights.hpp"
 #include "util/error.hpp"
 
@@ -51,6 +52,13 @@ struct Obituary {
 
 /// The loss at the start is taken over at most so many samples: a pass over millions would cost as much as many steps.
 constexpr Index kStartSamples = 8192;
+
+/// Evaluations after whole epochs are at most so many: where an epoch is one step, they would cost as much as those.
+constexpr std::int64_t kMostEvaluations = 200;
+
+/// Pre-activations of a unit before and after its death are taken of so many units in a run, and at a census.
+constexpr std::int64_t kMostPortraits = 12;
+constexpr std::int64_t kPortraitsAtOnce = 4;
 
 /// Names of what a checkpoint keeps besides the parameters.
 constexpr const char* kCensusPrefix = "census.";
@@ -102,10 +110,11 @@ class Run {
   RunSummary execute() {
     const std::int64_t total = plan_.total_steps();
     if (control_.resume == nullptr)
-      summary_.start_loss = mean_loss(network_, dataset_, dataset_.train, criterion_, pool_, kStartSamples);
+      summary_.start_loss = score(network_, dataset_, dataset_.train, criterion_, pool_, kStartSamples).parts.data;
     const std::int64_t end = std::min(total, control_.end_after.value_or(total));
     const std::int64_t report_every = std::max<std::int64_t>(1, total / kProgressReports);
     for (std::int64_t step = summary_.steps; step < end && !summary_.lost; ++step) {
+      if (is_evaluation_due(step)) evaluate_now(step);
       const bool recorded = is_due(spec_.record.every, step, plan_.steps_per_epoch()) || step + 1 == total;
       if (!train(step, recorded)) break;
       if (recorded || (step + 1) % report_every == 0) report_progress(step + 1);
@@ -169,6 +178,34 @@ class Run {
     for (std::size_t at = 0; at < summary_.layers.size(); ++at)
       if (!summary_.layers[at].is_output && summary_.layers[at].locked == summary_.layers[at].units) return true;
     return false;
+  }
+
+  [[nodiscard]] bool is_evaluation_due(std::int64_t step) const {
+    if (!control_.evaluations) return false;
+    const Cadence& cadence = spec_.record.evaluate;
+    if (cadence.kind != Cadence::Kind::epoch) return is_due(cadence, step, plan_.steps_per_epoch());
+    const std::int64_t epochs = std::max<std::int64_t>(1, plan_.total_steps() / plan_.steps_per_epoch());
+    const std::int64_t every = (epochs + kMostEvaluations - 1) / kMostEvaluations;
+    return step % (every * plan_.steps_per_epoch()) == 0;
+  }
+
+  void evaluate_now(std::int64_t step) {
+    const auto score_of = [this](const Samples& part) {
+      const Index most = spec_.record.evaluate_samples == 0 ? part.count() : spec_.record.evaluate_samples;
+      return score(network_, dataset_, part, criterion_, pool_, most);
+    };
+    EvaluationRecord row;
+    row.step = step;
+    row.epoch = plan_.epoch(step);
+    const Score train = score_of(dataset_.train);
+    row.train_loss = train.parts.total();
+    row.train_accuracy = train.accuracy;
+    if (dataset_.test.count() > 0) {
+      const Score test = score_of(dataset_.test);
+      row.test_loss = test.parts.total();
+      row.test_accuracy = test.accuracy;
+    }
+    sink_.evaluation(row);
   }
 
   /// Between two steps.
@@ -277,6 +314,7 @@ class Run {
     file.sized(bounds_, units.size());
     file.within(first_update_, 0, summary_.steps);
     file.within(steps_between_, 0, summary_.steps);
+    file.within(portraits_, 0, kMostPortraits);
     file.sized(updates_, static_cast<std::size_t>(summary_.steps - first_update_));
   }
 
@@ -430,7 +468,7 @@ class Run {
   /// `batch`: a pass at the present parameters, if there is one.
   void take_census(std::int64_t step, const BatchActivity<T>* batch) {
     const CensusResult census = census_->take(network_, batch);
-    hold_autopsies(census);
+    hold_autopsies(step, census);
     census_->remember(network_);
     last_census_ = census;
     const std::vector<LifeEvent> events = lives_.update(step, census);
@@ -457,7 +495,7 @@ class Run {
   }
 
   /// Finds out what killed the units that are dead now and were not at the last census.
-  void hold_autopsies(const CensusResult& census) {
+  void hold_autopsies(std::int64_t step, const CensusResult& census) {
     if (last_census_.layers.empty()) {
       for (const LayerCensus& layer : census.layers) obituaries_.emplace_back(layer.units.size());
       return;
@@ -472,6 +510,46 @@ class Run {
     const std::vector<Autopsy> autopsies = examine(census_->last(), network_, dataset_, deaths);
     for (std::size_t at = 0; at < deaths.size(); ++at)
       obituaries_[deaths[at].layer][deaths[at].unit] = Obituary{autopsies[at], 0.0, 0.0};
+    if (control_.histograms) take_portraits(step, deaths);
+  }
+
+  /// Of some of the units that died: the first of each hidden layer, then the second, …
+  void take_portraits(std::int64_t step, const std::vector<Death>& deaths) {
+    std::vector<std::pair<std::size_t, const Death*>> order;  // by its place among the dead of its layer
+    std::vector<std::size_t> seen(summary_.layers.size());
+    for (const Death& death : deaths)
+      if (!summary_.layers[death.layer].is_output) order.emplace_back(seen[death.layer]++, &death);
+    std::stable_sort(order.begin(), order.end(),
+                     [](const auto& left, const auto& right) { return left.first < right.first; });
+    const auto most = static_cast<std::size_t>(std::min(kPortraitsAtOnce, kMostPortraits - portraits_));
+    std::vector<Death> chosen;
+    for (std::size_t at = 0; at < std::min(most, order.size()); ++at) chosen.push_back(*order[at].second);
+    portraits_ += std::ssize(chosen);
+    const std::vector<Portrait> portraits = portray(census_->last(), network_, dataset_, chosen, pool_);
+    for (std::size_t at = 0; at < chosen.size(); ++at) {
+      const auto unit = static_cast<std::int64_t>(chosen[at].unit);
+      write_histogram(chosen[at].layer, unit, first_update_, "before", portraits[at].before);
+      write_histogram(chosen[at].layer, unit, step, "after", portraits[at].after);
+    }
+  }
+
+  /// Bins that hold nothing are left out.
+  void write_histogram(std::size_t at, std::optional<std::int64_t> unit, std::int64_t step, const char* moment,
+                       const Histogram& histogram) {
+    std::vector<HistogramRecord> rows;
+    for (std::size_t bin = 0; bin < histogram.counts.size(); ++bin) {
+      if (histogram.counts[bin] == 0) continue;
+      HistogramRecord& row = rows.emplace_back();
+      row.layer = static_cast<std::int64_t>(at) + 1;
+      row.name = summary_.layers[at].name;
+      row.unit = unit;
+      row.step = step;
+      row.moment = moment;
+      row.low = histogram.edge(bin);
+      row.high = histogram.edge(bin + 1);
+      row.count = histogram.counts[bin];
+    }
+    sink_.histograms(rows);
   }
 
   /// Which dead units cannot revive any more.
@@ -629,7 +707,17 @@ class Run {
         last_probe_ = probe_->finish_all(network_);
         final_probe_ = true;
         take_census(summary_.steps, nullptr);
+        for (std::size_t at = 0; at < summary_.layers.size(); ++at) {
+          summary_.layers[at].a_mean = last_probe_[at].mean();
+          summary_.layers[at].zero_fraction = last_probe_[at].zero_rate();
+        }
+        if (control_.histograms) {
+          const std::vector<Histogram> histograms = layer_histograms(network_, dataset_, pool_);
+          for (std::size_t at = 0; at < histograms.size(); ++at)
+            write_histogram(at, std::nullopt, summary_.steps, "end", histograms[at]);
+        }
       }
+      if (control_.evaluations && spec_.record.evaluate.kind != Cadence::Kind::off) evaluate_now(summary_.steps);
       if (dataset_.test.count() > 0) summary_.test = evaluate(network_, dataset_, dataset_.test, criterion_, pool_);
     }
     for (std::size_t at = 0; at < lives_.layers().size(); ++at) sink_.units(unit_records(at));
@@ -672,6 +760,8 @@ class Run {
       if (final_probe_) {
         if (probe.margin != -std::numeric_limits<double>::infinity()) row.margin = probe.margin + 0.0;  // not -0
         row.activation_rate = probe.activation_rate;
+        row.a_mean = probe.mean;
+        row.slope = slope_of(at, unit);
       }
       if (locked_steps_[at][unit]) {
         row.locked = std::string(lock_name(prognosis_->locks()[at][unit]));
@@ -683,6 +773,13 @@ class Run {
       rows.push_back(row);
     }
     return rows;
+  }
+
+  /// What the unit has learned its slope to be, where it learns one.
+  [[nodiscard]] std::optional<double> slope_of(std::size_t at, std::size_t unit) const {
+    const Parameter<T>* slope = network_.layer(network_.unit_layers()[at]).parameter(ParameterRole::slope);
+    if (slope == nullptr) return std::nullopt;
+    return static_cast<double>(slope->value(slope->value.size() == 1 ? 0 : static_cast<Index>(unit), 0));
   }
 
   /// An update made since the last census.
@@ -721,6 +818,7 @@ class Run {
   std::vector<Update> updates_;     ///< since the last census
   std::int64_t first_update_ = 0;   ///< step of the last census
   std::int64_t steps_between_ = 0;  ///< the last two censuses
+  std::int64_t portraits_ = 0;      ///< taken so far
   std::vector<std::optional<double>> slope_means_;
   std::int64_t last_flush_ = 0;  ///< step of it
   std::chrono::steady_clock::time_point last_save_ = std::chrono::steady_clock::now();
@@ -730,6 +828,11 @@ class Run {
 };
 
 }  // namespace
+
+std::optional<std::int64_t> LayerSummary::dead_at_start() const {
+  if (!born_dead) return std::nullopt;
+  return *born_dead + inherited.value_or(0);
+}
 
 std::optional<double> RunSummary::dead_fraction() const {
   std::int64_t units = 0;

@@ -39,6 +39,13 @@ struct LayerSummary {
   std::map<std::string, std::int64_t> causes;  ///< of the deaths: own_weights, own_bias, upstream
   std::optional<double> grad_norm_first;       ///< ‖∂L/∂W‖ at the first recorded step
   std::optional<double> grad_norm_last;        ///< and at the last one
+  std::optional<double> a_mean;                ///< over the units and the training set, at the end
+  std::optional<double> zero_fraction;         ///< of the same activations: how many are exactly 0
+
+  /// Units that were dead at step 0; absent without a census.
+  [[nodiscard]] std::optional<std::int64_t> dead_at_start() const;
+  /// Whether units were dead in the weights of a file.
+  [[nodiscard]] bool has_inherited() const { return inherited.value_or(0) > 0; }
 };
 
 /// How a run ended.
@@ -86,6 +93,9 @@ struct RunControl {
   /// Ends the run, in the same way, at the first census that shows a hidden layer all of whose units are dead and
   /// locked (probe/prognosis.hpp): for every sample of the training set the output is the same until the last step.
   bool end_when_lost = false;
+  /// Whether the histograms are taken from which pictures are drawn, and the evaluations: they cost forward passes.
+  bool histograms = true;
+  bool evaluations = true;
 };
 
 /// Trains the network of `spec` on `dataset` and hands every record to `sink`. The result depends on spec and data

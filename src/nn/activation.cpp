@@ -22,7 +22,7 @@ void ActivitySums<T>::resize(Index units) {
 
 template <class T>
 void CensusSums<T>::resize(Index units) {
-  for (Vector<T>* sum : {&margin, &active, &steepest, &a_abs}) sum->setZero(units);
+  for (Vector<T>* sum : {&margin, &active, &steepest, &a_abs, &a_sum, &zeros}) sum->setZero(units);
 }
 
 template struct BatchSums<float>;

@@ -52,6 +52,8 @@ struct CensusSums {
   Vector<T> active;    ///< how often z is outside the dead region
   Vector<T> steepest;  ///< max |φ'(z)|
   Vector<T> a_abs;     ///< Σ |a|
+  Vector<T> a_sum;     ///< Σ a
+  Vector<T> zeros;     ///< how often a is exactly 0
   void resize(Index units);
 };
 

@@ -177,7 +177,7 @@ struct CensusLanes {
   static constexpr bool kColumnSquares = false;
   static constexpr bool kKeepsSaved = false;
   SmallestMargin<T> margin;
-  Block<T> active{}, steepest{}, a_abs{};
+  Block<T> active{}, steepest{}, a_abs{}, a_sum{}, zeros{};
 
   void add(const Measured<T>& seen) {
     const Block<T> zero{};
@@ -186,6 +186,8 @@ struct CensusLanes {
     active += seen.margin >= T(0) ? zero : one;
     steepest = max_block(steepest, abs_block(seen.d));
     a_abs += abs_block(seen.a);
+    a_sum += seen.a;
+    zeros += seen.a == T(0) ? one : zero;
   }
 
   void store(const ForwardCall<T>& call, Index unit, Index count) const {
@@ -194,6 +196,8 @@ struct CensusLanes {
     store_block<T>(active, sums.active.data() + unit, count);
     store_block<T>(steepest, sums.steepest.data() + unit, count);
     store_block<T>(a_abs, sums.a_abs.data() + unit, count);
+    store_block<T>(a_sum, sums.a_sum.data() + unit, count);
+    store_block<T>(zeros, sums.zeros.data() + unit, count);
   }
 };
 

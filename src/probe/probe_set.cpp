@@ -19,13 +19,28 @@ std::int64_t LayerProbe::dormant() const {
   return std::count_if(units.begin(), units.end(), [](const UnitProbe& unit) { return unit.dormant; });
 }
 
+namespace {
+
+double mean_of(const std::vector<UnitProbe>& units, double UnitProbe::*member) {
+  double sum = 0.0;
+  for (const UnitProbe& unit : units) sum += unit.*member;
+  return sum / static_cast<double>(units.size());
+}
+
+}  // namespace
+
+double LayerProbe::mean() const { return mean_of(units, &UnitProbe::mean); }
+double LayerProbe::zero_rate() const { return mean_of(units, &UnitProbe::zero_rate); }
+
 template <class T>
 ProbeSet<T>::Totals::Totals(std::size_t units, bool may_saturate)
     : saturates(may_saturate),
       margin(units, std::numeric_limits<double>::infinity()),
       active(units),
       steepest(units),
-      a_abs(units) {}
+      a_abs(units),
+      a_sum(units),
+      zeros(units) {}
 
 template <class T>
 void ProbeSet<T>::Totals::add(const CensusSums<T>& sums) {
@@ -36,6 +51,8 @@ void ProbeSet<T>::Totals::add(const CensusSums<T>& sums) {
     active[unit] += static_cast<double>(sums.active[at]);
     steepest[unit] = std::max(steepest[unit], static_cast<double>(sums.steepest[at]));
     a_abs[unit] += static_cast<double>(sums.a_abs[at]);
+    a_sum[unit] += static_cast<double>(sums.a_sum[at]);
+    zeros[unit] += static_cast<double>(sums.zeros[at]);
   }
 }
 
@@ -118,6 +135,8 @@ std::vector<LayerProbe> ProbeSet<T>::judge(Index samples) const {
       seen.saturated = sums.steepest[unit] <= options_.saturation_epsilon && (sums.saturates || seen.margin >= 0.0);
       seen.activation_rate = sums.active[unit] / count;
       seen.mean_abs = sums.a_abs[unit] / count;
+      seen.mean = sums.a_sum[unit] / count;
+      seen.zero_rate = sums.zeros[unit] / count;
       seen.dormant = seen.mean_abs <= options_.dormant_tau * mean_abs;
     }
   }

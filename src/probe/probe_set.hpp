@@ -18,9 +18,11 @@ struct UnitProbe {
   double margin = 0.0;           ///< smallest margin (relu: −max z); −∞ if the activation cannot die
   double activation_rate = 0.0;  ///< share of the samples with z outside the dead region
   double mean_abs = 0.0;         ///< mean |a|
+  double mean = 0.0;             ///< mean a: the unit's bias shift
+  double zero_rate = 0.0;        ///< share of the samples with a = 0
   template <class Archive>
   void archive(Archive& file) {
-    file(saturated, dormant, margin, activation_rate, mean_abs);
+    file(saturated, dormant, margin, activation_rate, mean_abs, mean, zero_rate);
   }
 };
 
@@ -29,6 +31,9 @@ struct LayerProbe {
   double effective_rank = 0.0;
   [[nodiscard]] std::int64_t saturated() const;
   [[nodiscard]] std::int64_t dormant() const;
+  /// Means over the units: of a, and of the share of zeros.
+  [[nodiscard]] double mean() const;
+  [[nodiscard]] double zero_rate() const;
   template <class Archive>
   void archive(Archive& file, std::size_t count) {
     file.sized(units, count);
@@ -61,7 +66,7 @@ class ProbeSet {
   /// Sums of one layer, in double.
   struct Totals {
     bool saturates;  ///< a derivative near 0 is no leaky slope
-    std::vector<double> margin, active, steepest, a_abs;
+    std::vector<double> margin, active, steepest, a_abs, a_sum, zeros;
     Totals(std::size_t units, bool may_saturate);
     void add(const CensusSums<T>& sums);
   };

@@ -85,11 +85,15 @@ std::string write_plot(std::ostream& out, const Chart& chart) {
                     "' fs transparent solid 0.25 noborder notitle");
   }
   for (const Series& series : chart.series) {
+    if (series.x.empty()) continue;
     const std::string name = begin_block();
     write_points(out, series, chart.log_y);
     out << "EOD\n";
-    parts.push_back(name + " using 1:2 with " + (series.points ? "linespoints pt 7 ps 0.35" : "lines") +
-                    " lw 1.6 lc rgb '" + series.color + "'" + (series.dashed ? " dt 2" : "") + " notitle");
+    const std::string style = !series.line    ? "points pt 7 ps 0.5"
+                              : series.points ? "linespoints pt 7 ps 0.35"
+                                              : "lines";
+    parts.push_back(name + " using 1:2 with " + style + " lw 1.6 lc rgb '" + series.color + "'" +
+                    (series.dashed ? " dt 2" : "") + " notitle");
   }
   // One block for each colour: bars are many.
   std::vector<std::string> colors;
@@ -122,7 +126,15 @@ void write_chart(std::ostream& out, const Chart& chart) {
       << "unset key\nset xlabel '" << chart.x_label << "' textcolor rgb 'black'\nset ylabel '" << chart.y_label
       << "' textcolor rgb 'black'\n";
   if (chart.log_y) out << "set logscale y\nset format y '%.0e'\n";
+  if (chart.log_x) out << "set logscale x\n";
   out << "set autoscale xfix\n";
+  if (chart.named_y) out << "unset ytics\nunset grid\n";
+  int shade_number = 0;
+  for (const Shade& shade : chart.shades)
+    out << "set object " << ++shade_number << " rectangle from "
+        << (shade.from ? "first " + number(*shade.from) : std::string("graph 0")) << ", graph 0 to "
+        << (shade.to ? "first " + number(*shade.to) : std::string("graph 1"))
+        << ", graph 1 behind fc rgb '#888888' fs transparent solid 0.22 noborder\n";
   if (chart.whole_x) out << "set xtics 1\n";
   if (chart.x_min && chart.x_max) out << "set xrange [" << number(*chart.x_min) << ':' << number(*chart.x_max) << "]\n";
   out << "set yrange [" << (chart.y_min ? format_number(*chart.y_min) : "*") << ':'

@@ -18,6 +18,7 @@ struct Series {
   std::vector<double> band_x;
   bool dashed = false;
   bool points = false;  ///< marked where there is a value
+  bool line = true;     ///< joined; false: points alone
 };
 
 /// A field of values from 0 to 1: row by row from below, one value per x.
@@ -34,17 +35,25 @@ struct Bar {
   std::string color;
 };
 
+/// A range of the x axis that is shaded from bottom to top.
+struct Shade {
+  std::optional<double> from, to;  ///< absent: as far as the axis goes
+};
+
 struct Chart {
   std::string id;  ///< of the HTML element
   std::string title;
   std::string note;  ///< one or two sentences under it
   std::string x_label, y_label;
   bool log_y = false;
+  bool log_x = false;
   bool whole_x = false;  ///< ticks at whole numbers
+  bool named_y = false;  ///< its rows have names, in the legend: no ticks
   std::optional<double> x_min, x_max, y_min, y_max;
   std::vector<Series> series;
   std::optional<HeatMap> heat;
   std::vector<Bar> bars;
+  std::vector<Shade> shades;
   std::optional<double> guide;  ///< a horizontal line
   int width = 640;
   int height = 300;

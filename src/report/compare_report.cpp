@@ -11,59 +11,122 @@ namespace reluscope {
 
 namespace {
 
-const Metric& metric_called(const std::string& name) {
-  const auto metrics = metric_table();
-  return *std::find_if(metrics.begin(), metrics.end(), [&](const Metric& metric) { return metric.name == name; });
-}
-
-/// Whether the interval says that the variant is better or worse than the first one, or leaves it open.
-std::string judgement(const Comparison& row, bool larger_is_better) {
+/// Whether the interval says that the variant is better or worse than the reference, or leaves it open.
+std::string judgement(const Comparison& row, Better better) {
   const bool above = row.difference.low > 0.0;
   const bool below = row.difference.high < 0.0;
-  if (!above && !below) return "";
-  return above == larger_is_better ? "better" : "worse";
+  if (better == Better::neither || (!above && !below)) return "";
+  return above == (better == Better::larger) ? "better" : "worse";
+}
+
+std::string title_of(const Comparison& row) {
+  const Metric& metric = metric_called(row.metric);
+  return row.data.empty() ? metric.title : row.data + ' ' + metric.title;
+}
+
+std::string deciding_table(const ComparedFigures& figures, TableStyle style) {
+  std::vector<std::vector<std::string>> cells;
+  std::string last;
+  for (const Comparison& row : figures.rows) {
+    const Metric& metric = metric_called(row.metric);
+    if (!metric.decides) continue;
+    cells.push_back({row.metric == last ? "" : title_of(row), row.variant,
+                     row.runs > 0 ? format_short(metric.scale * row.median) : "-",
+                     row.difference.count > 0 ? difference_text(row.difference, metric.scale) : "",
+                     judgement(row, metric.better),
+                     std::to_string(row.runs) + (row.failed > 0 ? ", " + std::to_string(row.failed) + " failed" : "")});
+    last = row.metric;
+  }
+  return format_table({"figure", figures.heading, "median", "difference [95 %]", "", "runs"}, cells, 2, style);
+}
+
+/// A column of the table of medians.
+struct Median {
+  const char* metric;
+  const char* title;
+};
+constexpr Median kMedians[] = {{"bias_shift", "bias shift"},
+                               {"zero_fraction", "zeros %"},
+                               {"grad_decay_start", "first/last"},
+                               {"grad_decay_end", "at the end"},
+                               {"slope_mean", "slope"}};
+
+std::string median_table(const ComparedFigures& figures, TableStyle style) {
+  std::vector<std::string> header = {figures.heading};
+  std::vector<std::vector<std::string>> cells;
+  for (const Comparison& row : figures.rows)
+    if (row.metric == figures.rows.front().metric) cells.push_back({row.variant});
+  for (const Median& column : kMedians) {
+    std::size_t variant = 0;
+    for (const Comparison& row : figures.rows) {
+      if (row.metric != column.metric) continue;
+      if (variant == 0) header.emplace_back(column.title);
+      const double value = metric_called(row.metric).scale * row.median;
+      constexpr double kDigits = 1e3;  // three of them
+      cells[variant++].push_back(row.runs == 0 ? "-"
+                                 : std::abs(value) < kDigits && std::abs(value) >= 0.01
+                                     ? format_fixed(value, std::abs(value) < 10.0 ? 2 : 1)
+                                     : format_short(value));
+    }
+  }
+  if (!figures.costs.empty()) {
+    header.insert(header.end(), {"µs/step", "×", "φ ns"});
+    for (std::size_t at = 0; at < cells.size(); ++at) {
+      const StepCost& cost = figures.costs[at];
+      cells[at].push_back(std::isnan(cost.step_seconds) ? "-" : format_short(1e6 * cost.step_seconds));
+      cells[at].push_back(std::isnan(cost.ratio) ? "-" : format_fixed(cost.ratio, 2));
+      cells[at].push_back(std::isnan(cost.element_ns) ? "-" : format_fixed(cost.element_ns, 2));
+    }
+  }
+  return header.size() < 2 ? "" : format_table(header, cells, 1, style);
 }
 
 }  // namespace
 
-std::string difference_text(const Estimate& difference, double scale) {
-  const auto number = [scale](double value) { return format_short(scale * value); };
-  const std::string sign = difference.value > 0.0 ? "+" : "";
-  if (!std::isfinite(difference.low)) return sign + number(difference.value);
-  return sign + number(difference.value) + " [" + number(difference.low) + ", " + number(difference.high) + "]";
+std::string comparison_table(const ComparedFigures& figures, TableStyle style) {
+  const std::string medians = median_table(figures, style);
+  return deciding_table(figures, style) + (medians.empty() ? "" : "\n" + medians);
 }
 
-std::string comparison_table(const std::vector<Comparison>& rows, TableStyle style) {
-  std::vector<std::vector<std::string>> cells;
-  std::string last;
-  for (const Comparison& row : rows) {
-    const Metric& metric = metric_called(row.metric);
-    const std::string title = row.data.empty() ? metric.doc : row.data + ' ' + metric.doc;
-    cells.push_back({row.metric == last ? "" : title, row.variant,
-                     row.runs > 0 ? format_short(metric.scale * row.median) : "-",
-                     row.difference.count > 0 ? difference_text(row.difference, metric.scale) : "",
-                     judgement(row, metric.larger_is_better),
-                     std::to_string(row.runs) + (row.failed > 0 ? ", " + std::to_string(row.failed) + " failed" : "")});
-    last = row.metric;
-  }
-  return format_table({"figure", "variant", "median", "paired difference [95 %]", "", "runs"}, cells, 2, style);
+std::string recommendation_text(const ComparedFigures& figures, std::size_t width) {
+  std::string text = wrap(figures.recommendation.sentence, width) + "\n";
+  for (const std::string& note : figures.recommendation.notes) text += wrap("  " + note, width, "  ") + "\n";
+  return text;
 }
 
-std::string comparison_json(const std::vector<Comparison>& rows) {
+std::string comparison_json(const ComparedFigures& figures) {
   using Json = nlohmann::ordered_json;
-  Json document = Json::array();
-  for (const Comparison& row : rows)
-    document.push_back({{"metric", row.metric},
-                        {"data", row.data.empty() ? Json(nullptr) : Json(row.data)},
-                        {"variant", row.variant},
-                        {"median", number_or_null(row.median)},
-                        {"runs", row.runs},
-                        {"failed", row.failed},
-                        {"difference", row.difference.count > 0 ? Json{{"median", number_or_null(row.difference.value)},
-                                                                       {"low", number_or_null(row.difference.low)},
-                                                                       {"high", number_or_null(row.difference.high)},
-                                                                       {"pairs", row.difference.count}}
-                                                                : Json(nullptr)}});
+  Json rows = Json::array();
+  for (const Comparison& row : figures.rows)
+    rows.push_back({{"metric", row.metric},
+                    {"data", row.data.empty() ? Json(nullptr) : Json(row.data)},
+                    {"variant", row.variant},
+                    {"median", number_or_null(row.median)},
+                    {"runs", row.runs},
+                    {"failed", row.failed},
+                    {"difference", row.difference.count > 0 ? Json{{"median", number_or_null(row.difference.value)},
+                                                                   {"low", number_or_null(row.difference.low)},
+                                                                   {"high", number_or_null(row.difference.high)},
+                                                                   {"pairs", row.difference.count}}
+                                                            : Json(nullptr)}});
+  const Recommendation& advice = figures.recommendation;
+  Json choice = nullptr;
+  for (std::size_t at = 0; at < figures.shown.size(); ++at)
+    if (advice.choice == figures.shown[at]) choice = figures.names[at];
+  Json costs = Json::array();
+  for (std::size_t at = 0; at < figures.costs.size(); ++at)
+    costs.push_back({{"variant", figures.names[at]},
+                     {"step_us", number_or_null(1e6 * figures.costs[at].step_seconds)},
+                     {"ratio", number_or_null(figures.costs[at].ratio)},
+                     {"element_ns", number_or_null(figures.costs[at].element_ns)}});
+  const Json document = {{"recommendation",
+                          {{"by", advice.by},
+                           {"choice", choice},
+                           {"keeps", advice.keeps},
+                           {"sentence", advice.sentence},
+                           {"notes", advice.notes}}},
+                         {"figures", rows},
+                         {"costs", costs}};
   return document.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 

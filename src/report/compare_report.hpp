@@ -5,15 +5,28 @@
 #include <vector>
 
 #include "report/terminal.hpp"
-#include "trials/compare.hpp"
+#include "trials/metrics.hpp"
+#include "trials/recommend.hpp"
+#include "trials/step_cost.hpp"
 
 namespace reluscope {
 
-/// One block of rows per metric: median, and the paired difference to the first variant with its interval.
-std::string comparison_table(const std::vector<Comparison>& rows, TableStyle style);
-/// The same as a JSON array.
-std::string comparison_json(const std::vector<Comparison>& rows);
-/// "+1.2 [0.3, 2.1]": a median difference and its 95 % interval.
-std::string difference_text(const Estimate& difference, double scale);
+/// What is shown of a comparison.
+struct ComparedFigures {
+  std::string heading;             ///< what is varied: "activation"
+  std::vector<std::size_t> shown;  ///< numbers of the variants, the reference first
+  std::vector<std::string> names;  ///< of those, in sentences
+  std::vector<Comparison> rows;    ///< of those
+  std::vector<StepCost> costs;     ///< of those; empty: not measured
+  Recommendation recommendation;
+};
+
+/// Of what can decide, a block of rows each: median, and the paired difference to the first variant with its interval;
+/// of the rest a table of medians.
+std::string comparison_table(const ComparedFigures& figures, TableStyle style);
+/// The recommendation, in lines of this width.
+std::string recommendation_text(const ComparedFigures& figures, std::size_t width);
+/// {"recommendation": …, "figures": […], "costs": […]}
+std::string comparison_json(const ComparedFigures& figures);
 
 }  // namespace reluscope

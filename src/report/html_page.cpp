@@ -14,6 +14,7 @@ body { margin: 0 auto; padding: 1rem; max-width: 84rem; background: var(--ground
        font: 16px/1.5 system-ui, sans-serif; }
 h1 { font-size: 1.5rem; } h2 { border-bottom: 1px solid var(--line); padding-top: 1rem; } h3 { margin: .6rem 0 .3rem; }
 .verdict { font-size: 1.15rem; font-weight: 600; }
+.notes { padding-left: 1.2rem; } .heat td { text-align: center; } .heat th { text-align: left; } .heat .failed { color: var(--soft); }
 .findings { list-style: none; padding: 0; }
 .findings li { margin: .4rem 0; padding: .5rem .8rem; border-left: .4rem solid #6b7280; background: var(--card); }
 .findings .critical { border-color: #c0262d; } .findings .warning { border-color: #b8860b; }

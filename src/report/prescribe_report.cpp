@@ -4,7 +4,7 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
-#include "report/compare_report.hpp"
+#include "trials/recommend.hpp"
 #include "util/format.hpp"
 #include "util/json_file.hpp"
 

@@ -11,9 +11,6 @@ namespace reluscope {
 /// One row per layer with units: units, dead %, born dead %, saturated %, gradient norm first → last.
 std::string layer_table(const RunSummary& summary, TableStyle style);
 
-/// One sentence: what a person should take away.
-std::string verdict(const RunSummary& summary);
-
 /// Loss and accuracy at the end, one line.
 std::string final_figures(const RunSummary& summary);
 

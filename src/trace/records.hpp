@@ -225,6 +225,8 @@ struct UnitRecord {
   std::optional<double> min_steps_to_revive;
   std::optional<Role> role;
   bool inherited = false;
+  std::optional<double> a_mean;
+  std::optional<double> slope;
   std::uint64_t unmeasured = 0;
 
   static constexpr auto columns() {
@@ -262,6 +264,64 @@ struct UnitRecord {
                "last census; empty where that is not known or 0"},
         Column{"role", &UnitRecord::role, "of its layer: hidden or output; empty where it is not known"},
         Column{"inherited", &UnitRecord::inherited, "1 if dead at step 0 in weights that came from a file"},
+        Column{"a_mean", &UnitRecord::a_mean,
+               "mean activation over the training set at the end: its bias shift (Clevert et al. 2016)"},
+        Column{"slope", &UnitRecord::slope, "prelu: its learned slope at the end"},
+    };
+  }
+};
+
+/// evaluation.csv: how the network does in evaluation mode, on the data as a whole.
+struct EvaluationRecord {
+  std::int64_t step = 0;
+  std::int64_t epoch = 0;
+  double train_loss = 0.0;
+  std::optional<double> train_accuracy;
+  std::optional<double> test_loss;
+  std::optional<double> test_accuracy;
+  std::uint64_t unmeasured = 0;
+
+  static constexpr auto columns() {
+    return std::tuple{
+        Column{"step", &EvaluationRecord::step, "updates made before this evaluation"},
+        Column{"epoch", &EvaluationRecord::epoch, "epochs completed"},
+        Column{"train_loss", &EvaluationRecord::train_loss,
+               "mean loss over the training set, with the penalties, in evaluation mode; of a large one over "
+               "record.evaluate_samples of its samples, evenly spaced and the same each time"},
+        Column{"train_accuracy", &EvaluationRecord::train_accuracy,
+               "share of the same classified correctly, of several labels the mean share; empty for regression"},
+        Column{"test_loss", &EvaluationRecord::test_loss, "the same over the test set; empty without one"},
+        Column{"test_accuracy", &EvaluationRecord::test_accuracy, "the same"},
+    };
+  }
+};
+
+/// histograms.csv: a row is a bin of pre-activations. Of each layer at the end, and of some of the units that died, at
+/// the censuses before and after.
+struct HistogramRecord {
+  std::int64_t layer = 0;
+  std::string name;
+  std::optional<std::int64_t> unit;
+  std::int64_t step = 0;
+  std::string moment;
+  double low = 0.0;
+  double high = 0.0;
+  std::int64_t count = 0;
+  std::uint64_t unmeasured = 0;
+
+  static constexpr auto columns() {
+    return std::tuple{
+        Column{"layer", &HistogramRecord::layer, "layers with units, counted from 1 at the input"},
+        Column{"name", &HistogramRecord::name, "the layer's name"},
+        Column{"unit", &HistogramRecord::unit, "a unit that died, from 0; empty: all units of the layer together"},
+        Column{"step", &HistogramRecord::step, "updates made before the pre-activations were taken"},
+        Column{"moment", &HistogramRecord::moment,
+               "end; of a unit that died: before or after, at the last census that found it alive and the first that "
+               "found it dead"},
+        Column{"low", &HistogramRecord::low, "the bin holds pre-activations z from here"},
+        Column{"high", &HistogramRecord::high, "to below here; the last bin holds this one too"},
+        Column{"count", &HistogramRecord::count,
+               "how many: of the training samples (of a large set some, evenly spaced, and the unit's witness)"},
     };
   }
 };

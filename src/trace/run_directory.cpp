@@ -25,6 +25,8 @@ constexpr const char* kLayers = "layers.csv";
 constexpr const char* kCensus = "census.csv";
 constexpr const char* kUnits = "units.csv";
 constexpr const char* kEvents = "events.jsonl";
+constexpr const char* kEvaluation = "evaluation.csv";
+constexpr const char* kHistograms = "histograms.csv";
 constexpr const char* kTheory = "theory.csv";
 constexpr const char* kFeatures = "features.csv";
 
@@ -37,6 +39,8 @@ constexpr std::array kFiles = {RunDirectory::kManifest,
                                kCensus,
                                kUnits,
                                kEvents,
+                               kEvaluation,
+                               kHistograms,
                                kTheory,
                                kFeatures};
 
@@ -215,7 +219,9 @@ RunDirectory::RunDirectory(RunLock lock, const Checkpoint* from)
       layers_(open(kLayers, from), TraceFormat::csv),
       census_(open(kCensus, from), TraceFormat::csv),
       units_(open(kUnits, from), TraceFormat::csv),
-      events_(open(kEvents, from), TraceFormat::jsonl) {}
+      events_(open(kEvents, from), TraceFormat::jsonl),
+      evaluation_(open(kEvaluation, from), TraceFormat::csv),
+      histograms_(open(kHistograms, from), TraceFormat::csv) {}
 
 TextSink RunDirectory::open(const char* file, const Checkpoint* from) const {
   if (from == nullptr) return TextSink(path() / file, PathOf::run);
@@ -230,14 +236,14 @@ void RunDirectory::flush() {
   census_.flush();
   units_.flush();
   events_.flush();
+  evaluation_.flush();
+  histograms_.flush();
 }
 
 std::map<std::string, std::uint64_t> RunDirectory::sync() {
-  return {{kSteps, steps_.sync()},
-          {kLayers, layers_.sync()},
-          {kCensus, census_.sync()},
-          {kUnits, units_.sync()},
-          {kEvents, events_.sync()}};
+  return {{kSteps, steps_.sync()},          {kLayers, layers_.sync()}, {kCensus, census_.sync()},
+          {kUnits, units_.sync()},          {kEvents, events_.sync()}, {kEvaluation, evaluation_.sync()},
+          {kHistograms, histograms_.sync()}};
 }
 
 void RunDirectory::write_checkpoint(Checkpoint&& checkpoint) {

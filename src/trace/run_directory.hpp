@@ -1,7 +1,7 @@
 #pragma once
 // The directory of a run: manifest.json, features.csv and theory.csv at its start; steps.csv, layers.csv, census.csv,
-// units.csv, events.jsonl while it goes on, and checkpoint.safetensors until it has ended; summary.json, and
-// manifest.json once more, at its end.
+// units.csv, events.jsonl, evaluation.csv, histograms.csv while it goes on, and checkpoint.safetensors until it has
+// ended; summary.json, and manifest.json once more, at its end.
 
 #include <filesystem>
 #include <map>
@@ -77,6 +77,8 @@ class RunDirectory final : public RecordSink {
   void census(std::span<const CensusRecord> records) override { census_.write(records); }
   void units(std::span<const UnitRecord> records) override { units_.write(records); }
   void event(const EventRecord& record) override { events_.write({&record, 1}); }
+  void evaluation(const EvaluationRecord& record) override { evaluation_.write({&record, 1}); }
+  void histograms(std::span<const HistogramRecord> records) override { histograms_.write(records); }
   void flush() override;
 
   /// Puts everything written so far on disk, and then the checkpoint, with how far the files have come. Throws IoError.
@@ -103,6 +105,8 @@ class RunDirectory final : public RecordSink {
   TableWriter<CensusRecord> census_;
   TableWriter<UnitRecord> units_;
   TableWriter<EventRecord> events_;
+  TableWriter<EvaluationRecord> evaluation_;
+  TableWriter<HistogramRecord> histograms_;
 };
 
 }  // namespace reluscope

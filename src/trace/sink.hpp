@@ -34,6 +34,8 @@ class RecordSink {
   virtual void census(std::span<const CensusRecord> /*records*/) {}
   virtual void units(std::span<const UnitRecord> /*records*/) {}
   virtual void event(const EventRecord& /*record*/) {}
+  virtual void evaluation(const EvaluationRecord& /*record*/) {}
+  virtual void histograms(std::span<const HistogramRecord> /*records*/) {}
   /// Called some hundred times in a run.
   virtual void progress(const Progress& /*progress*/) {}
   /// What was written so far must be readable by others now.
@@ -49,6 +51,8 @@ class Tee final : public RecordSink {
   void census(std::span<const CensusRecord> records) override { each(&RecordSink::census, records); }
   void units(std::span<const UnitRecord> records) override { each(&RecordSink::units, records); }
   void event(const EventRecord& record) override { each(&RecordSink::event, record); }
+  void evaluation(const EvaluationRecord& record) override { each(&RecordSink::evaluation, record); }
+  void histograms(std::span<const HistogramRecord> records) override { each(&RecordSink::histograms, records); }
   void progress(const Progress& progress) override { each(&RecordSink::progress, progress); }
   void flush() override { each(&RecordSink::flush); }
 
@@ -68,12 +72,16 @@ class RecordMemory final : public RecordSink {
   void census(std::span<const CensusRecord> records) override { append(census_rows, records); }
   void units(std::span<const UnitRecord> records) override { append(unit_rows, records); }
   void event(const EventRecord& record) override { events.push_back(record); }
+  void evaluation(const EvaluationRecord& record) override { evaluations.push_back(record); }
+  void histograms(std::span<const HistogramRecord> records) override { append(histogram_rows, records); }
 
   std::vector<StepRecord> steps;
   std::vector<LayerRecord> layer_rows;
   std::vector<CensusRecord> census_rows;
   std::vector<UnitRecord> unit_rows;
   std::vector<EventRecord> events;
+  std::vector<EvaluationRecord> evaluations;
+  std::vector<HistogramRecord> histogram_rows;
 
  private:
   template <class R>

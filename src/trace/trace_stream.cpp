@@ -26,6 +26,7 @@ TraceStream::TraceStream(const std::string& table, const std::string& path, Trac
     if (table == "layers") layers_.emplace(std::move(sink), format);
     if (table == "census") census_.emplace(std::move(sink), format);
     if (table == "units") units_.emplace(std::move(sink), format);
+    if (table == "evaluation") evaluation_.emplace(std::move(sink), format);
     if (table == "events") events_.emplace(std::move(sink), TraceFormat::jsonl);
   });
 }
@@ -37,6 +38,7 @@ void TraceStream::each(Visit visit) {
   if (census_) visit(*census_);
   if (units_) visit(*units_);
   if (events_) visit(*events_);
+  if (evaluation_) visit(*evaluation_);
 }
 
 void TraceStream::flush() {
@@ -53,7 +55,7 @@ void TraceStream::note(Checkpoint& checkpoint) {
 }
 
 const std::vector<std::string>& TraceStream::tables() {
-  static const std::vector<std::string> names = {"steps", "layers", "census", "units", "events"};
+  static const std::vector<std::string> names = {"steps", "layers", "census", "units", "events", "evaluation"};
   return names;
 }
 

@@ -26,6 +26,7 @@ class TraceStream final : public RecordSink {
   void census(std::span<const CensusRecord> records) override { write(census_, records); }
   void units(std::span<const UnitRecord> records) override { write(units_, records); }
   void event(const EventRecord& record) override { write(events_, std::span(&record, 1)); }
+  void evaluation(const EvaluationRecord& record) override { write(evaluation_, std::span(&record, 1)); }
   void flush() override;
 
   /// Puts everything on disk, if it is a file.
@@ -33,7 +34,7 @@ class TraceStream final : public RecordSink {
   /// The same, and notes in the checkpoint how far the file has come.
   void note(Checkpoint& checkpoint);
 
-  /// steps, layers, census, units, events.
+  /// steps, layers, census, units, events, evaluation.
   static const std::vector<std::string>& tables();
 
  private:
@@ -62,6 +63,7 @@ class TraceStream final : public RecordSink {
   std::optional<TableWriter<CensusRecord>> census_;
   std::optional<TableWriter<UnitRecord>> units_;
   std::optional<TableWriter<EventRecord>> events_;
+  std::optional<TableWriter<EvaluationRecord>> evaluation_;
 };
 
 }  // namespace reluscope

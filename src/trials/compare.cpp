@@ -1,61 +1,17 @@
 #include "trials/compare.hpp"
 
+#include <algorithm>
 #include <cmath>
-#include <limits>
+#include <numeric>
 
 #include "trace/table_reader.hpp"
-#include "trials/results.hpp"
 #include "util/error.hpp"
 #include "util/format.hpp"
 #include "util/hash.hpp"
-#include "util/statistics.hpp"
 
 namespace reluscope {
 
 namespace {
-
-/// Cuts at commas outside of brackets, braces and quotes.
-std::vector<std::string> split_values(const std::string& text) {
-  std::vector<std::string> values(1);
-  int depth = 0;
-  bool quoted = false;
-  for (std::size_t at = 0; at < text.size(); ++at) {
-    const char letter = text[at];
-    if (letter == '"' && (at == 0 || text[at - 1] != '\\')) quoted = !quoted;
-    if (!quoted && (letter == '[' || letter == '{')) ++depth;
-    if (!quoted && (letter == ']' || letter == '}')) --depth;
-    if (letter == ',' && depth == 0 && !quoted) {
-      values.emplace_back();
-    } else {
-      values.back() += letter;
-    }
-  }
-  return values;
-}
-
-std::vector<Metric> make_metrics() {
-  return {
-      {"accuracy", "accuracy, %", true, true, 100.0, [](const Trial& one) { return one.figures.judged_accuracy(); }},
-      {"loss", "loss", false, true, 1.0, [](const Trial& one) { return one.figures.judged_loss(); }},
-      {"dead", "dead units at the end, %", false, false, 100.0,
-       [](const Trial& one) { return one.figures.dead_fraction.value_or(kNaN); }},
-      {"gradient growth", "largest gradient norm over the first", false, false, 1.0,
-       [](const Trial& one) { return one.figures.grad_norm_growth.value_or(kNaN); }},
-      {"steps/s", "updates per second, everything measured", true, false, 1.0,
-       [](const Trial& one) { return one.steps_per_second(); }},
-  };
-}
-
-/// What the runs that went through were judged on.
-std::string judged_data(const std::vector<std::vector<Trial>>& trials) {
-  bool held_out = false;
-  bool training = false;
-  for (const std::vector<Trial>& of_variant : trials)
-    for (const Trial& trial : of_variant)
-      if (!trial.figures.failed()) (trial.figures.test_loss ? held_out : training) = true;
-  if (held_out && training) return "held-out or training";
-  return training ? "training" : "held-out";
-}
 
 /// What the rows of compare.csv follow from.
 std::string comparison_id(const Variation& variation, std::span<const Job> jobs) {
@@ -68,37 +24,63 @@ std::string comparison_id(const Variation& variation, std::span<const Job> jobs)
   return content_hash(all);
 }
 
-/// A row of the journal: that of compare.csv, and how long the run took.
-constexpr const char* kSeconds = "seconds";
+/// A row of the journal: that of compare.csv, how long the run took, and its evaluations.
+constexpr const char* kMoreColumns = ",seconds,curve";
+constexpr std::size_t kMoreCells = 2;
+
+/// "STEP EPOCH TRAIN_LOSS TRAIN_ACCURACY TEST_LOSS TEST_ACCURACY;…", with - for what there is not.
+std::string curve_text(std::span<const EvaluationRecord> curve) {
+  std::string text;
+  const auto append = [&text](const std::optional<double>& value) {
+    text += ' ';
+    if (value) {
+      append_number(text, *value);
+    } else {
+      text += '-';
+    }
+  };
+  for (const EvaluationRecord& row : curve) {
+    if (!text.empty()) text += ';';
+    append_number(text, row.step);
+    text += ' ';
+    append_number(text, row.epoch);
+    append(row.train_loss);
+    append(row.train_accuracy);
+    append(row.test_loss);
+    append(row.test_accuracy);
+  }
+  return text;
+}
+
+std::vector<std::string_view> split(std::string_view text, char separator) {
+  std::vector<std::string_view> parts;
+  for (std::size_t first = 0; first <= text.size();) {
+    const std::size_t end = std::min(text.find(separator, first), text.size());
+    parts.push_back(text.substr(first, end - first));
+    first = end + 1;
+  }
+  return parts;
+}
+
+std::optional<std::vector<EvaluationRecord>> read_curve(std::string_view text) {
+  std::vector<EvaluationRecord> curve;
+  if (text.empty()) return curve;
+  for (const std::string_view point : split(text, ';')) {
+    const std::vector<std::string_view> words = split(point, ' ');
+    EvaluationRecord& row = curve.emplace_back();
+    const auto read = [](std::string_view word, std::optional<double>& value) {
+      return word == "-" || detail::read_cell(word, value) == nullptr;
+    };
+    constexpr std::size_t kWords = 6;
+    if (words.size() != kWords || detail::read_cell(words[0], row.step) != nullptr ||
+        detail::read_cell(words[1], row.epoch) != nullptr || detail::read_cell(words[2], row.train_loss) != nullptr ||
+        !read(words[3], row.train_accuracy) || !read(words[4], row.test_loss) || !read(words[5], row.test_accuracy))
+      return std::nullopt;
+  }
+  return curve;
+}
 
 }  // namespace
-
-Variation parse_variation(std::span<const std::string> words) {
-  Variation variation;
-  variation.variants.emplace_back();
-  for (const std::string& word : words) {
-    const std::size_t equals = word.find('=');
-    if (equals == std::string::npos || equals == 0 || equals + 1 == word.size())
-      throw UsageError("--vary " + word + ": expected KEY=VALUE,VALUE,…, as network.layers.*.activation=relu,elu");
-    const std::string key = word.substr(0, equals);
-    variation.keys.push_back(key);
-    const std::vector<std::string> values = split_values(word.substr(equals + 1));
-    if (std::ssize(values) > kMostCompared / std::ssize(variation.variants))
-      throw UsageError("--vary " + word + ": more than " + std::to_string(kMostCompared) + " combinations");
-    std::vector<Variant> combinations;
-    for (const Variant& variant : variation.variants)
-      for (const std::string& value : values) {
-        Variant& one = combinations.emplace_back(variant);
-        one.name += (one.name.empty() ? "" : ", ") + value;
-        one.settings.push_back(value);
-        std::string assignment = key;
-        assignment.append("=").append(value);
-        one.overrides.push_back(assignment);
-      }
-    variation.variants = std::move(combinations);
-  }
-  return variation;
-}
 
 std::vector<Job> comparison_jobs(const ConfigSource& source, const Variation& variation,
                                  const std::vector<std::string>& overrides, std::uint64_t first_seed,
@@ -115,6 +97,7 @@ std::vector<Job> comparison_jobs(const ConfigSource& source, const Variation& va
       job.overrides = overrides;
       job.overrides.insert(job.overrides.end(), variant.overrides.begin(), variant.overrides.end());
       job.seed = first_seed + static_cast<std::uint64_t>(seed);
+      job.keep = Keep::curve;
     }
   identify(source, jobs);
   // Seed by seed, so that neighbours share their data.
@@ -128,40 +111,62 @@ std::vector<Job> comparison_jobs(const ConfigSource& source, const Variation& va
   return ordered;
 }
 
+void count_steps_to_loss(ComparedRuns& runs, std::span<const std::size_t> shown) {
+  for (const std::size_t variant : shown)
+    for (std::size_t seed = 0; seed < runs.trials[variant].size(); ++seed) {
+      const Trial& reference = runs.trials[shown.front()][seed];
+      Trial& trial = runs.trials[variant][seed];
+      trial.figures.steps_to_loss.reset();
+      trial.steps_to_loss = kNaN;
+      if (reference.figures.failed() || reference.curve.empty() || trial.curve.empty()) continue;
+      trial.figures.steps_to_loss = steps_to_loss(trial.curve, reference.curve.back().train_loss);
+      if (!trial.figures.failed())
+        trial.steps_to_loss = static_cast<double>(trial.figures.steps_to_loss.value_or(trial.figures.steps + 1));
+    }
+}
+
+void count_steps_to_loss(ComparedRuns& runs) {
+  std::vector<std::size_t> all(runs.variants.size());
+  std::iota(all.begin(), all.end(), std::size_t{0});
+  count_steps_to_loss(runs, all);
+}
+
 std::optional<ComparisonRuns> run_comparison(const ConfigSource& source, const Variation& variation,
-                                             std::span<const Job> jobs, int threads,
-                                             const std::filesystem::path& journal, const std::atomic<int>* stop,
+                                             std::span<const Job> jobs, const ComparisonControl& control,
                                              const ComparisonBegin& begin,
-                                             const std::function<void(const Trial&)>& progress,
-                                             const std::filesystem::path& keep) {
+                                             const std::function<void(const Trial&)>& progress) {
   const std::size_t variants = variation.variants.size();
+  const ResultColumns columns(variation.keys);
   ComparisonRuns runs;
-  runs.trials.assign(variants, std::vector<Trial>(jobs.size() / variants));
-  runs.rows.resize(jobs.size());
+  runs.compared.variants = variation.variants;
+  runs.compared.trials.assign(variants, std::vector<Trial>(jobs.size() / variants));
+  for (std::size_t at = 0; at < jobs.size(); at += variants) runs.compared.seeds.push_back(jobs[at].seed);
+  std::vector<char> made(jobs.size());  // written by one thread while others read their own
   std::int64_t there = 0;
-  const auto take = [&](std::int64_t job, std::string_view row, const Figures& figures, double seconds) {
+  const auto take = [&](std::int64_t job, const Trial& trial) {
     const auto at = static_cast<std::size_t>(job);
-    runs.rows[at] = row;
-    runs.failed += figures.failed() ? 1 : 0;
-    Trial& trial = runs.trials[at % variants][at / variants];
-    trial.figures = figures;
-    trial.seconds = seconds;
+    made[at] = 1;
+    runs.failed += trial.figures.failed() ? 1 : 0;
+    Trial& kept = runs.compared.trials[at % variants][at / variants];
+    kept = trial;
+    kept.diagnosis = {};
     ++there;
   };
   const auto take_row = [&](std::int64_t job, std::string_view row, std::uint64_t) {
     const std::vector<std::string> cells = split_row(row);
-    const std::optional<Figures> figures = figures_of(cells, variation.keys.size(), 1);
-    double seconds = 0.0;
-    if (!figures || detail::read_cell(cells.back(), seconds) != nullptr || job >= std::ssize(jobs) ||
-        !runs.rows[static_cast<std::size_t>(job)].empty())
-      return false;
-    take(job, row.substr(0, row.rfind(',')), *figures, seconds);
+    const std::optional<Figures> figures = columns.figures(cells, kMoreCells);
+    if (!figures || job >= std::ssize(jobs) || made[static_cast<std::size_t>(job)] != 0) return false;
+    Trial trial;
+    trial.figures = *figures;
+    std::optional<std::vector<EvaluationRecord>> curve = read_curve(cells.back());
+    if (!curve || detail::read_cell(cells[cells.size() - kMoreCells], trial.seconds) != nullptr) return false;
+    trial.curve = std::move(*curve);
+    take(job, trial);
     return true;
   };
   std::string warning;
-  if (!journal.empty()) try {
-      runs.journal.emplace(journal, results_header(variation.keys) + ',' + kSeconds, comparison_id(variation, jobs),
-                           take_row);
+  if (!control.journal.empty()) try {
+      runs.journal.emplace(control.journal, columns.header() + kMoreColumns, comparison_id(variation, jobs), take_row);
       warning = runs.journal->damage();
     } catch (const JournalInUse& fault) {
       // Two that are made at once both come to their end, and the last one's results stay.
@@ -172,55 +177,25 @@ std::optional<ComparisonRuns> run_comparison(const ConfigSource& source, const V
       source, std::ssize(jobs),
       [&](std::int64_t place) {
         const auto at = static_cast<std::size_t>(place);
-        return runs.rows[at].empty() ? std::optional(jobs[at]) : std::nullopt;
+        return made[at] != 0 ? std::nullopt : std::optional(jobs[at]);
       },
-      threads, stop,
+      control.threads, control.stop,
       [&](const Job& job, const Trial& trial) {
-        const std::string row = results_row(job, trial.figures);
-        if (runs.journal) runs.journal->append(row + ',' + format_number(trial.seconds));
-        take(job.number, row, trial.figures, trial.seconds);
+        if (runs.journal)
+          runs.journal->append(columns.row(job, trial.figures) + ',' + format_number(trial.seconds) + ',' +
+                               curve_text(trial.curve));
+        take(job.number, trial);
         progress(trial);
       },
-      keep);
-  if (there == std::ssize(jobs)) return runs;
-  if (there == 0 && runs.journal) runs.journal->remove();
-  return std::nullopt;
-}
-
-std::span<const Metric> metric_table() {
-  static const std::vector<Metric> table = make_metrics();
-  return table;
-}
-
-std::vector<Comparison> compare(const std::vector<Variant>& variants, const std::vector<std::vector<Trial>>& trials) {
-  std::vector<Comparison> rows;
-  const std::string data = judged_data(trials);
-  for (const Metric& metric : metric_table()) {
-    std::vector<Comparison> of_metric;
-    std::int64_t values = 0;
-    for (std::size_t variant = 0; variant < variants.size(); ++variant) {
-      Comparison& row = of_metric.emplace_back();
-      row.metric = metric.name;
-      if (metric.judged) row.data = data;
-      row.variant = variants[variant].name;
-      std::vector<double> own;
-      std::vector<double> differences;
-      for (std::size_t seed = 0; seed < trials[variant].size(); ++seed) {
-        const double value = metric.value(trials[variant][seed]);
-        if (trials[variant][seed].figures.failed()) ++row.failed;
-        if (std::isnan(value)) continue;
-        own.push_back(value);
-        const double difference = value - metric.value(trials.front()[seed]);
-        if (variant > 0 && !std::isnan(difference)) differences.push_back(difference);
-      }
-      row.runs = static_cast<std::int64_t>(own.size());
-      row.median = median(own);
-      row.difference = bootstrap_median(differences);
-      values += row.runs;
-    }
-    if (values > 0) rows.insert(rows.end(), of_metric.begin(), of_metric.end());
+      control.traces);
+  if (there < std::ssize(jobs)) {
+    if (there == 0 && runs.journal) runs.journal->remove();
+    return std::nullopt;
   }
-  return rows;
+  count_steps_to_loss(runs.compared);
+  for (std::size_t at = 0; at < jobs.size(); ++at)
+    runs.rows.push_back(columns.row(jobs[at], runs.compared.trials[at % variants][at / variants].figures));
+  return runs;
 }
 
 }  // namespace reluscope

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cmath>
 #include <limits>
+#include <numeric>
 #include <utility>
 
 #include "experiment/batches.hpp"
@@ -11,6 +12,7 @@
 #include "experiment/features.hpp"
 #include "experiment/setup.hpp"
 #include "experiment/theory.hpp"
+#include "experiment/verdict.hpp"
 #include "trace/run_directory.hpp"
 #include "trace/sink.hpp"
 #include "trials/remedies.hpp"
@@ -59,6 +61,56 @@ void add_gradients(const std::vector<StepRecord>& rows, Figures& figures) {
   if (rows.front().grad_norm > 0.0) figures.grad_norm_growth = largest / rows.front().grad_norm;
 }
 
+/// Of the last probe, over the hidden layers.
+void add_activations(const RunSummary& summary, const std::vector<UnitRecord>& units, Figures& figures) {
+  double zeros = 0.0;
+  double all = 0.0;
+  for (const LayerSummary& layer : summary.layers) {
+    if (layer.is_output || !layer.zero_fraction) continue;
+    zeros += *layer.zero_fraction * static_cast<double>(layer.units);
+    all += static_cast<double>(layer.units);
+  }
+  if (all > 0.0) figures.zero_fraction = zeros / all;
+  std::vector<double> shifts;
+  std::vector<double> sizes;
+  std::vector<double> slopes;
+  for (const UnitRecord& unit : units) {
+    if (unit.role == Role::output) continue;
+    if (unit.a_mean) {
+      shifts.push_back(*unit.a_mean);
+      sizes.push_back(std::abs(*unit.a_mean));
+    }
+    if (unit.slope) slopes.push_back(*unit.slope);
+  }
+  if (!shifts.empty()) {
+    figures.bias_shift = median(shifts);
+    figures.bias_shift_abs = median(sizes);
+  }
+  if (slopes.empty()) return;
+  figures.slope_mean = std::accumulate(slopes.begin(), slopes.end(), 0.0) / static_cast<double>(slopes.size());
+  const auto [least, greatest] = std::minmax_element(slopes.begin(), slopes.end());
+  figures.slope_min = *least;
+  figures.slope_max = *greatest;
+}
+
+/// How the loss gradient's size changes from the last layer to the first one.
+void add_decay(const std::vector<LayerRecord>& rows, Figures& figures) {
+  const auto decay_at = [&rows](std::int64_t step) -> std::optional<double> {
+    const LayerRecord* first = nullptr;
+    const LayerRecord* last = nullptr;
+    for (const LayerRecord& row : rows) {
+      if (row.step != step) continue;
+      if (first == nullptr) first = &row;
+      last = &row;
+    }
+    if (first == last || !(last->delta_rms > 0.0)) return std::nullopt;
+    return first->delta_rms / last->delta_rms;
+  };
+  if (rows.empty()) return;
+  figures.grad_decay_start = decay_at(rows.front().step);
+  figures.grad_decay_end = decay_at(rows.back().step);
+}
+
 /// Steps after which a stint of a run of `total` steps ends.
 std::int64_t end_of(const Stint& stint, std::int64_t total) {
   const auto wanted = static_cast<std::int64_t>(std::ceil(stint.until * static_cast<double>(total)));
@@ -72,6 +124,7 @@ std::shared_ptr<RecordMemory> copy_of(const RecordMemory& records) {
   copy->census_rows = records.census_rows;
   copy->unit_rows = records.unit_rows;
   copy->events = records.events;
+  copy->evaluations = records.evaluations;
   return copy;
 }
 
@@ -115,8 +168,14 @@ double Trial::steps_per_second() const {
   return seconds > 0.0 && whole && !lost && !figures.failed() ? static_cast<double>(figures.steps) / seconds : kNaN;
 }
 
+std::optional<std::int64_t> steps_to_loss(std::span<const EvaluationRecord> curve, double loss) {
+  for (const EvaluationRecord& row : curve)
+    if (row.train_loss <= loss) return row.step;
+  return std::nullopt;
+}
+
 Trial run_trial(const ExperimentSpec& spec, const Dataset& dataset, const std::atomic<int>* stop,
-                const std::filesystem::path& keep, const Stint& stint) {
+                const std::filesystem::path& to, const Stint& stint, Keep keep) {
   const auto start = std::chrono::steady_clock::now();
   const bool goes_on = stint.paused && stint.paused->checkpoint;
   const auto memory = goes_on ? stint.paused->records : std::make_shared<RecordMemory>();
@@ -127,11 +186,11 @@ Trial run_trial(const ExperimentSpec& spec, const Dataset& dataset, const std::a
   std::shared_ptr<RunDirectory> directory;
   ManifestFacts facts;
   facts.threads = 1;
-  if (!keep.empty()) {
+  if (!to.empty()) {
     facts.started = utc_now();
-    refuse_links_within(keep.parent_path(), keep);
-    RunDirectory::refuse_inputs(keep, input_files(spec));
-    directory = std::make_shared<RunDirectory>(RunLock(keep), manifest_json(spec, dataset, facts));
+    refuse_links_within(to.parent_path(), to);
+    RunDirectory::refuse_inputs(to, input_files(spec));
+    directory = std::make_shared<RunDirectory>(RunLock(to), manifest_json(spec, dataset, facts));
     sink.add(directory);
     directory->write_features(features_csv(describe_features(dataset)));
     directory->write_theory(theory_csv(predict(spec, dataset)));
@@ -140,6 +199,8 @@ Trial run_trial(const ExperimentSpec& spec, const Dataset& dataset, const std::a
   RunControl control;
   control.stop = stop;
   control.end_when_lost = stint.end_when_lost;
+  control.evaluations = keep != Keep::figures || directory;
+  control.histograms = keep == Keep::tables || directory;
   const std::int64_t total = BatchPlan(spec.train, dataset.train.count(), spec.seed).total_steps();
   control.end_after = end_of(stint, total);
   std::optional<Checkpoint> before;
@@ -176,6 +237,9 @@ Trial run_trial(const ExperimentSpec& spec, const Dataset& dataset, const std::a
   add_units(summary, figures);
   if (!summary.failed) figures.collapsed = summary.collapsed;
   add_gradients(records.steps, figures);
+  add_decay(records.layer_rows, figures);
+  if (!summary.failed) add_activations(summary, records.unit_rows, figures);
+  if (keep != Keep::figures) trial.curve = records.evaluations;
   RunTables tables = take_tables(std::move(records));
   note_end(tables, spec, summary);
   tables.features.rows = describe_features(dataset);
@@ -184,8 +248,9 @@ Trial run_trial(const ExperimentSpec& spec, const Dataset& dataset, const std::a
   advise(trial.diagnosis, spec, facts_of(dataset));
   trial.learned = has_learned(tables);
   figures.findings = list_findings(trial.diagnosis);
+  if (keep == Keep::tables) trial.tables = std::make_shared<RunTables>(std::move(tables));
   if (directory) {
-    directory->write_summary(summary_json(spec, summary, "", findings_json(trial.diagnosis.findings)));
+    directory->write_summary(summary_json(spec, summary, verdict(summary), findings_json(trial.diagnosis.findings)));
     facts.status = summary.failed ? "failed" : (summary.interrupted ? "interrupted" : "done");
     facts.steps = summary.steps;
     facts.train_seconds = trial.seconds;

@@ -4,7 +4,9 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
+#include <vector>
 
 #include "config/spec.hpp"
 #include "data/dataset.hpp"
@@ -13,6 +15,7 @@
 #include "trace/checkpoint.hpp"
 #include "trace/records.hpp"
 #include "trace/sink.hpp"
+#include "util/statistics.hpp"
 
 namespace reluscope {
 
@@ -37,6 +40,15 @@ struct Figures {
   std::optional<double> grad_norm_last;
   std::optional<double> grad_norm_growth;
   std::optional<std::string> findings;
+  std::optional<double> bias_shift;
+  std::optional<double> bias_shift_abs;
+  std::optional<double> zero_fraction;
+  std::optional<std::int64_t> steps_to_loss;
+  std::optional<double> grad_decay_start;
+  std::optional<double> grad_decay_end;
+  std::optional<double> slope_mean;
+  std::optional<double> slope_min;
+  std::optional<double> slope_max;
 
   static constexpr auto columns() {
     return std::tuple{
@@ -63,6 +75,21 @@ struct Figures {
         Column{"grad_norm_last", &Figures::grad_norm_last, "the same at the last recorded one"},
         Column{"grad_norm_growth", &Figures::grad_norm_growth, "the largest recorded over the first"},
         Column{"findings", &Figures::findings, "warnings and worse: rule@layer, separated by spaces"},
+        Column{"bias_shift", &Figures::bias_shift,
+               "median over the hidden units of the mean activation on the training set, at the end (Clevert et al. "
+               "2016)"},
+        Column{"bias_shift_abs", &Figures::bias_shift_abs, "median over the hidden units of its absolute value"},
+        Column{"zero_fraction", &Figures::zero_fraction,
+               "share of the hidden units' activations on the training set that are exactly 0, at the end"},
+        Column{"steps_to_loss", &Figures::steps_to_loss,
+               "updates until the first evaluation whose training loss is at or below a target: of a comparison, that "
+               "of its first variant's last one with the same seed; of a sweep, its target_loss; empty: never"},
+        Column{"grad_decay_start", &Figures::grad_decay_start,
+               "delta_rms of the first layer over that of the last one, at the first recorded step"},
+        Column{"grad_decay_end", &Figures::grad_decay_end, "the same at the last recorded step"},
+        Column{"slope_mean", &Figures::slope_mean, "prelu: of the hidden units' learned slopes at the end, the mean"},
+        Column{"slope_min", &Figures::slope_min, "the least"},
+        Column{"slope_max", &Figures::slope_max, "the greatest"},
     };
   }
 
@@ -91,6 +118,10 @@ struct Stint {
   /// constant output, where these are better: it could have come to no more.
   bool end_when_lost = false;
 };
+/// What is kept of a run besides its figures: nothing, its evaluations, or everything that was recorded. The first two
+/// do not pay for what they do not keep.
+enum class Keep { figures, curve, tables };
+
 /// Fewer steps than this say little of how a network trains.
 inline constexpr std::int64_t kShortestStint = 64;
 /// Checkpoints above this many bytes are not kept: there may be some dozens at once.
@@ -105,12 +136,19 @@ struct Trial {
   std::int64_t steps_made = 0;  ///< in this stint
   bool whole = true;            ///< it came to its end, or failed; false: it can go on
   bool lost = false;            ///< it ended where a hidden layer was lost
+  double steps_to_loss = kNaN;  ///< as its figure; one step more than there were where it never came to that loss
+  std::vector<EvaluationRecord> curve;      ///< unless Keep::figures
+  std::shared_ptr<const RunTables> tables;  ///< with Keep::tables
   /// NaN if it failed, or ended early: it spent its time on something else than steps.
   [[nodiscard]] double steps_per_second() const;
 };
-/// `keep`: the run directory to write as `run` would; empty: none, and needed so for a stint that is not the whole run.
+/// `directory`: the run directory to write as `run` would; empty: none, and needed so for a stint that is not the whole
+/// run.
 Trial run_trial(const ExperimentSpec& spec, const Dataset& dataset, const std::atomic<int>* stop,
-                const std::filesystem::path& keep = {}, const Stint& stint = {});
+                const std::filesystem::path& directory = {}, const Stint& stint = {}, Keep keep = Keep::figures);
+
+/// Updates until the first evaluation with a training loss at or below this; nothing: there is none.
+std::optional<std::int64_t> steps_to_loss(std::span<const EvaluationRecord> curve, double loss);
 
 /// Figures of a run that could not be set up.
 Figures failed_figures(const std::string& reason);

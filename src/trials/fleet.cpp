@@ -22,13 +22,15 @@ class Worker {
   explicit Worker(const ConfigSource& source) : reader_(source) {}
 
   /// Gives the job its id as well.
-  Trial run(Job& job, const std::atomic<int>* stop, const std::filesystem::path& keep) {
+  Trial run(Job& job, const std::atomic<int>* stop, const std::filesystem::path& traces) {
     job.id = reader_.id(job);
     Trial trial;
     try {
       const ExperimentSpec& spec = reader_.experiment(job);
       load(spec);
-      return run_trial(spec, *dataset_, stop, keep.empty() ? keep : keep / job.id, job.stint);
+      trial = run_trial(spec, *dataset_, stop, traces.empty() ? traces : traces / job.id, job.stint, job.keep);
+      if (job.target_loss) trial.figures.steps_to_loss = steps_to_loss(trial.curve, *job.target_loss);
+      return trial;
     } catch (const IoError&) {
       throw;  // a full disk says nothing about the run
     } catch (const UserError& error) { trial.figures = failed_figures(error.what()); } catch (const std::bad_alloc&) {
@@ -96,7 +98,7 @@ void identify(const ConfigSource& source, std::span<Job> jobs) {
 }
 
 void run_fleet(const ConfigSource& source, std::int64_t places, const JobAt& job_at, int threads,
-               const std::atomic<int>* stop, const JobDone& done, const std::filesystem::path& keep) {
+               const std::atomic<int>* stop, const JobDone& done, const std::filesystem::path& traces) {
   const auto stopped = [stop] { return stop != nullptr && stop->load(std::memory_order_relaxed) != 0; };
   ThreadPool pool(threads);
   std::vector<Worker> workers(static_cast<std::size_t>(threads), Worker(source));
@@ -106,7 +108,7 @@ void run_fleet(const ConfigSource& source, std::int64_t places, const JobAt& job
     if (stopped()) return;
     std::optional<Job> job = job_at(place);
     if (!job) return;
-    const Trial trial = workers[static_cast<std::size_t>(thread)].run(*job, stop, keep);
+    const Trial trial = workers[static_cast<std::size_t>(thread)].run(*job, stop, traces);
     if (stopped()) return;  // it may have been cut short
     const std::lock_guard lock(mutex);
     if (broken) return;
@@ -117,10 +119,10 @@ void run_fleet(const ConfigSource& source, std::int64_t places, const JobAt& job
 }
 
 void run_fleet(const ConfigSource& source, std::span<const Job> jobs, int threads, const std::atomic<int>* stop,
-               const JobDone& done, const std::filesystem::path& keep) {
+               const JobDone& done, const std::filesystem::path& traces) {
   run_fleet(
       source, std::ssize(jobs), [jobs](std::int64_t place) { return jobs[static_cast<std::size_t>(place)]; }, threads,
-      stop, done, keep);
+      stop, done, traces);
 }
 
 }  // namespace reluscope

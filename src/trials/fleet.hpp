@@ -32,8 +32,10 @@ struct Job {
   std::vector<std::string> settings;   ///< the values of what is varied, as text
   std::vector<std::string> overrides;  ///< KEY=VALUE, without the seed
   std::uint64_t seed = 0;
-  std::string id;  ///< hash of the resolved config; set by identify(), and by the fleet
-  Stint stint;     ///< how far it goes; unless said otherwise, to its end
+  std::string id;                     ///< hash of the resolved config; set by identify(), and by the fleet
+  Stint stint;                        ///< how far it goes; unless said otherwise, to its end
+  Keep keep = Keep::figures;          ///< what is kept of it
+  std::optional<double> target_loss;  ///< whose steps_to_loss its figures get; needs Keep::curve or more
 };
 
 /// The experiments of jobs, one after the other: neighbours that differ in the seed alone share the parsed config.
@@ -61,12 +63,12 @@ using JobDone = std::function<void(const Job& job, const Trial& trial)>;
 
 /// Runs the jobs of so many places on so many threads. A run that cannot be set up counts as failed. Once `stop` is not
 /// 0, no further run is begun, and those that are interrupted are not reported. What `done` throws, and an IoError
-/// where traces cannot be written, ends the fleet and passes through. `keep`: where each run leaves its traces, in a
+/// where traces cannot be written, ends the fleet and passes through. `traces`: where each run leaves its traces, in a
 /// directory called by its id; empty: nowhere.
 void run_fleet(const ConfigSource& source, std::int64_t places, const JobAt& job_at, int threads,
-               const std::atomic<int>* stop, const JobDone& done, const std::filesystem::path& keep = {});
+               const std::atomic<int>* stop, const JobDone& done, const std::filesystem::path& traces = {});
 /// The same for jobs that are there.
 void run_fleet(const ConfigSource& source, std::span<const Job> jobs, int threads, const std::atomic<int>* stop,
-               const JobDone& done, const std::filesystem::path& keep = {});
+               const JobDone& done, const std::filesystem::path& traces = {});
 
 }  // namespace reluscope

@@ -53,6 +53,7 @@ bool changes_arrays(const std::string& one, const std::string& other) {
   return kind(one) != kind(other);
 }
 
+/// Layers whose weights file does not fit it are left out.
 Changes to_activation(const ExperimentSpec& spec, const std::string& name) {
   return in_hidden_layers(spec, "activation", name, [&](const DenseSpec& dense) {
     return dense.activation.name != name && !(spec.network.init_from && changes_arrays(dense.activation.name, name));
@@ -245,6 +246,17 @@ bool overlap(const std::string& left, const std::string& right) {
 }
 
 }  // namespace
+
+std::vector<std::string> activation_changes(const ExperimentSpec& spec, const std::string& name) {
+  return to_activation(spec, name);
+}
+
+bool fits_weights_file(const ExperimentSpec& spec, const std::string& name) {
+  if (!spec.network.init_from) return true;
+  const std::vector<HiddenLayer> hidden = hidden_layers(spec);
+  return std::none_of(hidden.begin(), hidden.end(),
+                      [&](const HiddenLayer& layer) { return changes_arrays(layer.dense->activation.name, name); });
+}
 
 std::span<const RemedyEntry> remedy_table() {
   static const std::vector<RemedyEntry> table = make_table();

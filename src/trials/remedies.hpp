@@ -29,6 +29,13 @@ struct RemedyEntry : Entry {
 /// leaky_relu, he_normal, smaller_lr, warmup, …
 std::span<const RemedyEntry> remedy_table();
 
+/// The changes that give every hidden layer this activation; those that have it stay as they are, with the parameters
+/// that the config gives them.
+std::vector<std::string> activation_changes(const ExperimentSpec& spec, const std::string& name);
+/// Whether the file of network.init_from, if there is one, has the parameters of a network with this activation:
+/// prelu's slopes, for one.
+bool fits_weights_file(const ExperimentSpec& spec, const std::string& name);
+
 /// A remedy, or several together, for one experiment.
 struct Treatment {
   std::vector<std::string> remedies;       ///< names

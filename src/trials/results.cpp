@@ -1,9 +1,11 @@
 #include "trials/results.hpp"
 
 #include <algorithm>
+#include <charconv>
 #include <tuple>
 #include <type_traits>
 
+#include "config/short_names.hpp"
 #include "trace/table_reader.hpp"
 #include "trace/table_writer.hpp"
 
@@ -22,18 +24,44 @@ std::string without_break(std::string line) {
   return line;
 }
 
+constexpr std::size_t kBeforeKeys = 2;  ///< job, id
+
+/// What no column for a key may be called.
+std::vector<std::string> own_columns() {
+  std::vector<std::string> names = {"job", "id", "seed"};
+  std::apply([&names](const auto&... column) { (names.emplace_back(column.name), ...); }, Figures::columns());
+  return names;
+}
+
+/// Whether the cell could be read into the column's member.
+template <class Column>
+const char* read_figure(const std::string& cell, Figures& figures, const Column& column) {
+  using Member = std::remove_reference_t<decltype(figures.*column.member)>;
+  // Nothing stands for what a run does not have.
+  if (detail::kIsOptional<Member> && cell.empty()) return nullptr;
+  return detail::read_cell(cell, figures.*column.member);
+}
+
 }  // namespace
 
-std::string results_header(std::span<const std::string> keys) {
+ResultColumns::ResultColumns(std::vector<std::string> keys)
+    : keys_(std::move(keys)), names_(short_names(keys_, own_columns())) {
+  for (std::size_t at = 0; at < keys_.size(); ++at)
+    if (names_[at] != keys_[at]) renamed_.push_back(at);
+}
+
+std::string ResultColumns::header() const {
   std::string line = "job,id,";
-  for (const std::string& key : keys) {
+  for (const std::string& key : keys_) {
     append_csv_cell(line, on_one_line(key));
     line += ',';
   }
-  return without_break(line + "seed," + csv_header<Figures>());
+  line = without_break(line + "seed," + csv_header<Figures>());
+  for (const std::size_t at : renamed_) line.append(",").append(names_[at]);
+  return line;
 }
 
-std::string results_row(const Job& job, const Figures& figures) {
+std::string ResultColumns::row(const Job& job, const Figures& figures) const {
   std::string line;
   append_number(line, job.number);
   line.append(",").append(job.id).append(",");
@@ -43,7 +71,23 @@ std::string results_row(const Job& job, const Figures& figures) {
   }
   line.append(std::to_string(job.seed)).append(",");
   append_csv_row(line, figures);
-  return without_break(std::move(line));
+  line.pop_back();
+  for (const std::size_t at : renamed_) {
+    line += ',';
+    append_csv_cell(line, on_one_line(job.settings[at]));
+  }
+  return line;
+}
+
+std::optional<Figures> ResultColumns::figures(std::span<const std::string> cells, std::size_t more) const {
+  constexpr std::size_t kFigures = std::tuple_size_v<decltype(Figures::columns())>;
+  const std::size_t first = kBeforeKeys + keys_.size() + 1;  // the seed stands before them
+  if (cells.size() != first + kFigures + renamed_.size() + more) return std::nullopt;
+  Figures figures;
+  std::size_t at = first;
+  const auto read = [&](const auto& column) { return read_figure(cells[at++], figures, column) == nullptr; };
+  const bool good = std::apply([&](const auto&... column) { return (read(column) && ...); }, Figures::columns());
+  return good ? std::optional(figures) : std::nullopt;
 }
 
 std::vector<std::string> split_row(std::string_view row) {
@@ -63,20 +107,41 @@ std::vector<std::string> split_row(std::string_view row) {
   return cells;
 }
 
-std::optional<Figures> figures_of(std::span<const std::string> cells, std::size_t keys, std::size_t more) {
-  constexpr std::size_t kFigures = std::tuple_size_v<decltype(Figures::columns())>;
-  const std::size_t first = 2 + keys + 1;  // job, id, …, seed
-  if (cells.size() != first + kFigures + more) return std::nullopt;
-  Figures figures;
-  std::size_t at = first;
-  const auto read = [&](const auto& column) {
-    const std::string& cell = cells[at++];
-    using Member = std::remove_reference_t<decltype(figures.*column.member)>;
-    // Nothing stands for what a run does not have.
-    return (detail::kIsOptional<Member> && cell.empty()) || detail::read_cell(cell, figures.*column.member) == nullptr;
+ResultsReader::ResultsReader(const std::filesystem::path& file, FileKind kind) : csv_(file, ',', kind) {
+  if (!csv_.next()) csv_.fail("no header: expected the results of a comparison or a sweep");
+  header_.assign(csv_.fields().begin(), csv_.fields().end());
+  const auto seed = std::find(header_.begin(), header_.end(), "seed");
+  const auto keys = header_.begin() + static_cast<std::ptrdiff_t>(std::min(kBeforeKeys, header_.size()));
+  if (header_.size() < 4 || header_[0] != "job" || header_[1] != "id" || seed == header_.end() ||
+      std::find(header_.begin(), header_.end(), "status") == header_.end())
+    csv_.fail("expected the columns job, id, …, seed, status, … of `reluscope compare` or `sweep`");
+  columns_.emplace(std::vector<std::string>(keys, seed));
+}
+
+bool ResultsReader::next(ResultRow& row) {
+  if (!csv_.next()) return false;
+  const auto& cells = csv_.fields();
+  if (cells.size() != header_.size())
+    csv_.fail("found " + std::to_string(cells.size()) + " cells, expected " + std::to_string(header_.size()));
+  row = {};
+  const std::size_t seed = kBeforeKeys + columns_->keys().size();
+  const auto whole = [&](std::size_t at, auto& value) {
+    const std::string_view cell = cells[at];
+    const auto [end, error] = std::from_chars(cell.data(), cell.data() + cell.size(), value);
+    if (error != std::errc() || end != cell.data() + cell.size())
+      csv_.fail("column '" + header_[at] + "': found '" + std::string(cell) + "', expected a whole number");
   };
-  const bool good = std::apply([&](const auto&... column) { return (read(column) && ...); }, Figures::columns());
-  return good ? std::optional(figures) : std::nullopt;
+  whole(0, row.job);
+  row.id = cells[1];
+  for (std::size_t at = kBeforeKeys; at < seed; ++at) row.settings.emplace_back(cells[at]);
+  whole(seed, row.seed);
+  for_each_column<Figures>([&](const auto& column, std::uint64_t) {
+    for (std::size_t at = seed + 1; at < header_.size(); ++at)
+      if (header_[at] == column.name)
+        if (const char* expected = read_figure(std::string(cells[at]), row.figures, column))
+          csv_.fail("column '" + header_[at] + "': found '" + std::string(cells[at]) + "', expected " + expected);
+  });
+  return true;
 }
 
 }  // namespace reluscope

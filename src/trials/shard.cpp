@@ -45,7 +45,8 @@ void begin_directory(const Sweep& sweep, const std::filesystem::path& directory)
 /// A finished shard is what was written: all rows, in their order.
 void check_shard(const Sweep& sweep, const ShardOfJobs& shard, const std::filesystem::path& file) {
   SealedRows rows(file);
-  if (!rows.header() || rows.header()->owner != sweep.id || rows.header()->columns != results_header(sweep.keys))
+  if (!rows.header() || rows.header()->owner != sweep.id ||
+      rows.header()->columns != ResultColumns(sweep.keys).header())
     refuse_shard(file, 1, "found no header of this sweep with its right checksum");
   const std::int64_t total = shard.size(sweep.runs);
   for (std::int64_t place = 0; place < total; ++place)
@@ -57,7 +58,7 @@ void check_shard(const Sweep& sweep, const ShardOfJobs& shard, const std::filesy
 /// The rows in their order, as the finished file has them: the results of all runs are plain CSV.
 void write_finished(const Sweep& sweep, bool plain, const std::filesystem::path& file, Journal& journal,
                     const std::vector<std::uint64_t>& places) {
-  const std::string header = results_header(sweep.keys);
+  const std::string header = ResultColumns(sweep.keys).header();
   write_large_file_atomically(file, [&](const WritePiece& write) {
     write(plain ? header + '\n' : seal_header(header, sweep.id));
     for (const std::uint64_t place : places) {
@@ -138,14 +139,14 @@ bool run_shard(const Sweep& sweep, const ShardOfJobs& shard, const std::filesyst
     return true;
   };
   if (is_done()) return true;
-  Journal journal(part, results_header(sweep.keys), sweep.id,
-                  [&](std::int64_t job, std::string_view, std::uint64_t at) {
-                    const std::optional<std::int64_t> place = shard.place(job);
-                    if (!place || job >= sweep.runs || places[static_cast<std::size_t>(*place)] != 0) return false;
-                    places[static_cast<std::size_t>(*place)] = at;
-                    ++there;
-                    return true;
-                  });
+  const ResultColumns columns(sweep.keys);
+  Journal journal(part, columns.header(), sweep.id, [&](std::int64_t job, std::string_view, std::uint64_t at) {
+    const std::optional<std::int64_t> place = shard.place(job);
+    if (!place || job >= sweep.runs || places[static_cast<std::size_t>(*place)] != 0) return false;
+    places[static_cast<std::size_t>(*place)] = at;
+    ++there;
+    return true;
+  });
   if (is_done()) return true;  // by the process that had the journal until now
   begin({total, there, journal.damage()});
   run_fleet(
@@ -155,7 +156,7 @@ bool run_shard(const Sweep& sweep, const ShardOfJobs& shard, const std::filesyst
       },
       threads, stop,
       [&](const Job& job, const Trial& trial) {
-        places[static_cast<std::size_t>(*shard.place(job.number))] = journal.append(results_row(job, trial.figures));
+        places[static_cast<std::size_t>(*shard.place(job.number))] = journal.append(columns.row(job, trial.figures));
         ++there;
         progress(trial);
       },
@@ -168,13 +169,14 @@ bool run_shard(const Sweep& sweep, const ShardOfJobs& shard, const std::filesyst
 
 bool stream_sweep(const Sweep& sweep, int threads, const std::atomic<int>* stop, const WritePiece& write,
                   const std::function<void(const Trial&)>& progress, const std::filesystem::path& keep) {
-  write(results_header(sweep.keys) + '\n');
+  const ResultColumns columns(sweep.keys);
+  write(columns.header() + '\n');
   std::map<std::int64_t, std::string> waiting;  // for a run before it
   std::int64_t written = 0;
   run_fleet(
       sweep.source, sweep.runs, [&](std::int64_t number) { return std::optional(sweep.job(number)); }, threads, stop,
       [&](const Job& job, const Trial& trial) {
-        waiting.emplace(job.number, results_row(job, trial.figures) + '\n');
+        waiting.emplace(job.number, columns.row(job, trial.figures) + '\n');
         std::string rows;
         for (; !waiting.empty() && waiting.begin()->first == written; ++written) {
           rows += waiting.begin()->second;

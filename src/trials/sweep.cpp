@@ -81,6 +81,8 @@ Job Sweep::job(std::int64_t number) const {
   Job job;
   job.number = number;
   job.seed = seeds.at(number % seeds.count);
+  job.target_loss = target_loss;
+  if (target_loss) job.keep = Keep::curve;
   const std::vector<std::optional<Json>> values = setting(number / seeds.count);
   job.overrides = overrides_of(*this, values);
   for (const std::optional<Json>& value : values) {

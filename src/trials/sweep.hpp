@@ -45,9 +45,10 @@ struct Sweep {
   std::vector<nlohmann::json> listed;      ///< of list: {KEY: value} each
   std::uint64_t draw_seed = 0;             ///< of random
   Seeds seeds;
-  std::int64_t settings = 0;  ///< combinations, draws or entries of the list; saturates
-  std::int64_t runs = 0;      ///< settings × seeds, or fewer where run_cap says so
-  std::string id;             ///< hash of all that the runs follow from
+  std::int64_t settings = 0;          ///< combinations, draws or entries of the list; saturates
+  std::int64_t runs = 0;              ///< settings × seeds, or fewer where run_cap says so
+  std::optional<double> target_loss;  ///< that steps_to_loss counts up to
+  std::string id;                     ///< hash of all that the runs follow from
 
   /// Job number 0 … runs − 1, without its id; a setting's seeds are neighbours.
   [[nodiscard]] Job job(std::int64_t number) const;
@@ -61,6 +62,7 @@ struct Sweep {
 ///                   "train.batch_size": {"distribution": "int_uniform", "min": 16, "max": 128}}}
 /// `config` names a file (relative to the sweep's) or is an experiment itself. `method`: grid (every combination, the
 /// last parameter fastest), random (`run_cap` runs, drawn from `seed`), or list (`runs`: an array of {KEY: value}).
+/// `target_loss`: what steps_to_loss is the number of updates to; without it that column is empty.
 /// `seeds`: how many, from the config's own on, or a list. Throws ConfigError with everything that is wrong: in the
 /// file, and in the configs of its settings. Of a sweep with more settings than kCheckedSettings only so many are
 /// looked at, in a grid every value once; a run whose config turns out to be wrong fails.

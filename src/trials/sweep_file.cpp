@@ -33,7 +33,8 @@ class Reader {
     if (!document.is_object()) complain("", describe(document), "an object: a sweep");
     stop_if_wrong();
     check_keys(document, "",
-               {"$schema", "name", "config", "method", "parameters", "runs", "seeds", "seed", "run_cap", "metric"});
+               {"$schema", "name", "config", "method", "parameters", "runs", "seeds", "seed", "run_cap", "metric",
+                "target_loss"});
     Sweep sweep;
     read_name(document, sweep);
     read_config(document, sweep);
@@ -47,6 +48,12 @@ class Reader {
     stop_if_wrong();
     const ExperimentSpec base = sweep.source.parse({});
     read_seeds(document, base.seed, sweep.seeds);
+    if (document.contains("target_loss")) {
+      if (!document["target_loss"].is_number())
+        complain("/target_loss", describe(document["target_loss"]), "a training loss, as 0.1");
+      else
+        sweep.target_loss = document["target_loss"].get<double>();
+    }
     sweep.draw_seed = static_cast<std::uint64_t>(read_integer(document, "seed", 0).value_or(0));
     if (sweep.method == SweepMethod::random && !run_cap)
       complain("/run_cap", "nothing", "the number of runs, for method random");
@@ -261,7 +268,7 @@ class Reader {
   /// What the runs follow from: the config with all its defaults, and how it is varied; not the words it is said in.
   static std::string id_of(const Json& document, const ExperimentSpec& base) {
     Json definition;
-    for (const char* key : {"method", "parameters", "runs", "seeds", "seed", "run_cap"})
+    for (const char* key : {"method", "parameters", "runs", "seeds", "seed", "run_cap", "target_loss"})
       if (document.contains(key)) definition[key] = document[key];
     return content_hash(base.resolved_json + '\n' + definition.dump());
   }

@@ -109,6 +109,8 @@ Json json_of(const RecordSpec& record) {
           {"dormant_tau", record.dormant_tau},
           {"probe", record.probe},
           {"probe_every", json_of(record.probe_every)},
+          {"evaluate", json_of(record.evaluate)},
+          {"evaluate_samples", record.evaluate_samples},
           {"monitors", record.monitors},
           {"checkpoint_every", json_of(record.checkpoint_every)}};
 }
@@ -149,6 +151,7 @@ Json spelled_out(Json resolved) {
   replace("/record/census", "step", 1);
   replace("/record/probe_every", "step", 1);
   replace("/record/probe", "all", 0);
+  replace("/record/evaluate_samples", "all", 0);
   Json layers = Json::array();
   for (Json layer : resolved["network"]["layers"]) {
     const auto copies = layer["repeat"].get<int>();

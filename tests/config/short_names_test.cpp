@@ -24,7 +24,7 @@ TEST_CASE("what a choice is called is the choice") {
 }
 
 TEST_CASE("keys with the same last word get as many words as tell them apart") {
-  CHECK(named({"network.layers.0.units", "network.layers.1.units"}) == Names{"key_0_units", "key_1_units"});
+  CHECK(named({"network.layers.0.units", "network.layers.1.units"}) == Names{"layers_0_units", "layers_1_units"});
   CHECK(named({"train.optimizer.lr", "train.schedule.lr"}) == Names{"optimizer_lr", "schedule_lr"});
 }
 

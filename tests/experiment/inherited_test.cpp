@@ -11,6 +11,7 @@
 #include "experiment/run.hpp"
 #include "experiment/setup.hpp"
 #include "experiment/theory.hpp"
+#include "experiment/verdict.hpp"
 #include "report/run_report.hpp"
 #include "support/command.hpp"
 #include "support/tables.hpp"

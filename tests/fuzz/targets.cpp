@@ -16,6 +16,7 @@
 #include "experiment/resume.hpp"
 #include "experiment/run.hpp"
 #include "trace/weights.hpp"
+#include "trials/compared_results.hpp"
 #include "trials/results.hpp"
 #include "trials/sweep.hpp"
 #include "util/error.hpp"
@@ -225,10 +226,13 @@ bool checkpoint(Bytes bytes) {
 bool traces(Bytes bytes) {
   const unsigned choice = take_choice(bytes);
   if (choice % 4 == 3) {
-    return allow_user_errors([&] { (void)figures_of(split_row(as_text(bytes)), 0, 1); });
+    return allow_user_errors([&] { (void)ResultColumns({}).figures(split_row(as_text(bytes)), 2); });
   }
   const MemoryFile file(bytes);
   // The tables that are not diagnosed on their own.
+  if (choice % 8 == 5) return allow_user_errors([&] { read_table<EvaluationRecord>(file.path()); });
+  if (choice % 8 == 6) return allow_user_errors([&] { read_table<HistogramRecord>(file.path()); });
+  if (choice % 8 == 4) return allow_user_errors([&] { (void)read_compared(file.path()); });
   if (choice % 4 == 2) return allow_user_errors([&] { read_table<UnitRecord>(file.path()); });
   if (choice % 4 == 1) return allow_user_errors([&] { read_table<TheoryRecord>(file.path()); });
   return allow_user_errors([&] {

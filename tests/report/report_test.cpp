@@ -9,6 +9,7 @@
 
 #include "report/chart.hpp"
 #include "report/fleet_progress.hpp"
+#include "report/figure.hpp"
 #include "report/html_report.hpp"
 #include "report/prescribe_report.hpp"
 #include "report/strips.hpp"

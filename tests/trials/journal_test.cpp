@@ -168,15 +168,16 @@ TEST_CASE("figures come back from their row as they were, whatever is in its cel
   job.number = 3;
   job.id = "ab";
   job.settings = {"one\ntwo", R"({"name":"elu"})", ""};
-  const std::string row = results_row(job, figures);
+  const ResultColumns columns({"a.b", "c", "d"});
+  const std::string row = columns.row(job, figures);
   CHECK(row.find('\n') == std::string::npos);
   const std::vector<std::string> cells = split_row(row);
   CHECK(cells[2] == "one two");
   CHECK(cells[3] == job.settings[1]);
-  const std::optional<Figures> back = figures_of(cells, 3, 0);
+  const std::optional<Figures> back = columns.figures(cells, 0);
   REQUIRE(back);
-  CHECK(results_row(job, *back) == row);
+  CHECK(columns.row(job, *back) == row);
   CHECK(*back->failure == *figures.failure);
-  CHECK_FALSE(figures_of(cells, 2, 0));
-  CHECK_FALSE(figures_of(split_row("3,ab,x"), 0, 0));
+  CHECK_FALSE(ResultColumns({"a.b", "c"}).figures(cells, 0));
+  CHECK_FALSE(ResultColumns({}).figures(split_row("3,ab,x"), 0));
 }

@@ -1,0 +1,161 @@
+#include "probe/z_histogram.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "nn/gemm.hpp"
+#include "probe/sample_runner.hpp"
+
+namespace reluscope {
+
+namespace detail {
+
+/// The least and the greatest of what is finite.
+struct Range {
+  double low = std::numeric_limits<double>::infinity();
+  double high = -std::numeric_limits<double>::infinity();
+  void add(double value) {
+    if (!std::isfinite(value)) return;
+    low = std::min(low, value);
+    high = std::max(high, value);
+  }
+};
+
+}  // namespace detail
+
+namespace {
+
+using detail::Range;
+
+Histogram empty_histogram(const Range& range, std::size_t bins) {
+  if (!(range.low <= range.high)) return {};
+  return {range.low, range.high, std::vector<std::int64_t>(range.low < range.high ? bins : 1)};
+}
+
+void count_value(Histogram& histogram, double value) {
+  if (!std::isfinite(value)) return;
+  const double width = histogram.high - histogram.low;
+  const auto bins = static_cast<double>(histogram.counts.size());
+  // A range beyond what a double holds has one bin that is hit.
+  const double place = width > 0.0 && std::isfinite(width) ? (value - histogram.low) / width * bins : 0.0;
+  ++histogram.counts[std::min(static_cast<std::size_t>(place), histogram.counts.size() - 1)];
+}
+
+/// At most about `most` training samples, evenly spaced.
+std::vector<Index> spaced_samples(const Dataset& dataset, Index most) {
+  const Index every = (dataset.train.count() + most - 1) / most;
+  std::vector<Index> samples;
+  for (Index sample = 0; sample < dataset.train.count(); sample += every) samples.push_back(sample);
+  return samples;
+}
+
+/// Calls visit(runner) after each piece of a pass over the samples, through the first `layers` layers.
+template <class T, class Visit>
+void run_over(const Network<T>& network, const Dataset& dataset, std::span<const Index> samples, std::size_t layers,
+              ThreadPool& pool, Visit visit) {
+  const auto columns = std::min<std::size_t>(static_cast<std::size_t>(kPassColumns), samples.size());
+  SampleRunner<T> runner(network, dataset, pool, static_cast<Index>(columns));
+  for (std::size_t first = 0; first < samples.size(); first += columns) {
+    runner.run(network, samples.subspan(first, std::min(columns, samples.size() - first)), Measure::nothing, layers);
+    visit(runner);
+  }
+}
+
+/// W h of some rows of a layer's weights; the bias is the caller's to add. In whole groups of columns, as in training,
+/// whose bits they therefore have.
+template <class T>
+Matrix<T> products(const SampleRunner<T>& runner, std::size_t layer, const Matrix<T>& weights) {
+  const Index columns = whole_groups(static_cast<Index>(runner.samples().size()));
+  Matrix<T> z(weights.rows(), columns);
+  gemm<T>(Transposed::none, T(1), weights, runner.state().input_of(layer).leftCols(columns), z);
+  return z;
+}
+
+/// Calls visit(layer among those with units, z) for each pre-activation of the samples.
+template <class T, class Visit>
+void visit_all(const Network<T>& network, const Dataset& dataset, std::span<const Index> samples, ThreadPool& pool,
+               Visit visit) {
+  run_over(network, dataset, samples, network.depth(), pool, [&](const SampleRunner<T>& runner) {
+    for (std::size_t at = 0; at < network.unit_layers().size(); ++at) {
+      const Layer<T>& layer = network.layer(network.unit_layers()[at]);
+      const Matrix<T> z = products(runner, network.unit_layers()[at], layer.weights());
+      for (Index column = 0; column < static_cast<Index>(runner.samples().size()); ++column)
+        for (Index unit = 0; unit < z.rows(); ++unit)
+          visit(at, static_cast<double>(z(unit, column) + layer.bias_of(unit)));
+    }
+  });
+}
+
+/// z of each unit, sample by sample.
+template <class T>
+std::vector<std::vector<double>> trace(const Network<T>& network, const Dataset& dataset, std::span<const Death> deaths,
+                                       std::span<const Index> samples, ThreadPool& pool) {
+  std::vector<std::vector<double>> values(deaths.size());
+  std::size_t layers = 0;
+  for (const Death& death : deaths) layers = std::max(layers, network.unit_layers()[death.layer]);
+  run_over(network, dataset, samples, layers, pool, [&](const SampleRunner<T>& runner) {
+    for (std::size_t at = 0; at < deaths.size(); ++at) {
+      const std::size_t place = network.unit_layers()[deaths[at].layer];
+      const Layer<T>& layer = network.layer(place);
+      const auto unit = static_cast<Index>(deaths[at].unit);
+      const Matrix<T> z = products<T>(runner, place, layer.weights().row(unit));
+      for (Index column = 0; column < static_cast<Index>(runner.samples().size()); ++column)
+        values[at].push_back(static_cast<double>(z(0, column) + layer.bias_of(unit)));
+    }
+  });
+  return values;
+}
+
+Histogram histogram_of(const std::vector<double>& values) {
+  Range range;
+  for (const double value : values) range.add(value);
+  Histogram histogram = empty_histogram(range, kPortraitBins);
+  for (const double value : values) count_value(histogram, value);
+  return histogram;
+}
+
+}  // namespace
+
+double Histogram::edge(std::size_t bin) const {
+  if (bin >= counts.size()) return high;
+  const double share = static_cast<double>(bin) / static_cast<double>(counts.size());
+  return low * (1.0 - share) + high * share;
+}
+
+template <class T>
+std::vector<Histogram> layer_histograms(const Network<T>& network, const Dataset& dataset, ThreadPool& pool) {
+  const std::vector<Index> samples = spaced_samples(dataset, kHistogramSamples);
+  std::vector<Range> ranges(network.unit_layers().size());
+  visit_all(network, dataset, samples, pool, [&](std::size_t layer, double z) { ranges[layer].add(z); });
+  std::vector<Histogram> histograms;
+  for (const Range& range : ranges) histograms.push_back(empty_histogram(range, kLayerBins));
+  visit_all(network, dataset, samples, pool, [&](std::size_t layer, double z) { count_value(histograms[layer], z); });
+  return histograms;
+}
+
+template <class T>
+std::vector<Portrait> portray(const Network<T>& before, const Network<T>& now, const Dataset& dataset,
+                              std::span<const Death> deaths, ThreadPool& pool) {
+  if (deaths.empty()) return {};
+  std::vector<Index> samples = spaced_samples(dataset, kPortraitSamples);
+  for (const Death& death : deaths) samples.push_back(death.witness);
+  std::sort(samples.begin(), samples.end());
+  samples.erase(std::unique(samples.begin(), samples.end()), samples.end());
+  const std::vector<std::vector<double>> old_values = trace(before, dataset, deaths, samples, pool);
+  const std::vector<std::vector<double>> new_values = trace(now, dataset, deaths, samples, pool);
+  std::vector<Portrait> portraits;
+  for (std::size_t at = 0; at < deaths.size(); ++at) {
+    portraits.push_back({histogram_of(old_values[at]), histogram_of(new_values[at])});
+  }
+  return portraits;
+}
+
+template std::vector<Histogram> layer_histograms(const Network<float>&, const Dataset&, ThreadPool&);
+template std::vector<Histogram> layer_histograms(const Network<double>&, const Dataset&, ThreadPool&);
+template std::vector<Portrait> portray(const Network<float>&, const Network<float>&, const Dataset&,
+                                       std::span<const Death>, ThreadPool&);
+template std::vector<Portrait> portray(const Network<double>&, const Network<double>&, const Dataset&,
+                                       std::span<const Death>, ThreadPool&);
+
+}  // namespace reluscope
