@@ -38,9 +38,11 @@ constexpr std::size_t kMostShown = 20;
 /// What the sweep has found, on `out`: a row for each setting, the best ones where there are many, and a sentence.
 void print_summary(const ComparedResults& results, const SweepOptions& options, std::ostream& out, int descriptor) {
   const SweepSummary summary = summarize(results.runs, options.by);
-  out << sweep_table(results, summary, kMostShown, options.markdown ? TableStyle::markdown : TableStyle::plain) << '\n'
-      << wrap(summary.sentence, terminal_width(descriptor)) << '\n';
-  for (const std::string& note : summary.notes) out << wrap("  " + note, terminal_width(descriptor), "  ") << '\n';
+  const std::size_t width = terminal_width(descriptor);
+  out << sweep_table(results, summary, kMostShown, options.markdown ? TableStyle::markdown : TableStyle::plain, width)
+      << '\n'
+      << wrap(summary.sentence, width) << '\n';
+  for (const std::string& note : summary.notes) out << wrap("  " + note, width, "  ") << '\n';
   out << std::flush;
 }
 

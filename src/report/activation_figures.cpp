@@ -18,7 +18,7 @@ using Json = nlohmann::ordered_json;
 /// Points of a curve of φ.
 constexpr std::size_t kCurvePoints = 241;
 /// A histogram's axis shows all but so much of it at each end.
-constexpr double kTail = 0.002;
+constexpr double kTail = 0.01;
 /// Height of a histogram, as a share of φ's.
 constexpr double kHeight = 0.8;
 constexpr const char* kBefore = "#0072b2";
@@ -68,6 +68,7 @@ Series area_of(const Bins& bins, std::pair<double, double> range, double height,
                const std::string& color) {
   constexpr std::size_t kSteps = 400;
   Series area;
+  area.area = true;
   area.name = name;
   area.color = color;
   const double total = total_of(bins);
@@ -244,7 +245,7 @@ std::vector<Figure> activation_figure(const RunTables& tables, const std::vector
   const std::pair<double, double> range = with_room(middle_of(bins, kTail));
   Figure figure = make_figure(id, title,
                               "Grey line: φ. Area: where the pre-activations of all hidden units lie at the end (its "
-                              "height is scaled). Shaded: φ' = 0.",
+                              "height is scaled; the outermost 1 % at each side is left out). Shaded: φ' = 0.",
                               "");
   set_axes(figure.chart, range);
   draw_activation(*choice, range, figure.chart);

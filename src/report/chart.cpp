@@ -81,17 +81,15 @@ std::string write_plot(std::ostream& out, const Chart& chart) {
       out << number(series.band_x[at]) << ' ' << number(series.low[at], chart.log_y) << ' '
           << number(series.high[at], chart.log_y) << '\n';
     out << "EOD\n";
-    parts.push_back(name + " using 1:2:3 with filledcurves fc rgb '" + series.color +
-                    "' fs transparent solid 0.25 noborder notitle");
+    parts.push_back(name + " using 1:2:3 with filledcurves fc rgb '" + series.color + "' fs transparent solid " +
+                    (series.area ? "0.5" : "0.25") + " noborder notitle");
   }
   for (const Series& series : chart.series) {
     if (series.x.empty()) continue;
     const std::string name = begin_block();
     write_points(out, series, chart.log_y);
     out << "EOD\n";
-    const std::string style = !series.line    ? "points pt 7 ps 0.5"
-                              : series.points ? "linespoints pt 7 ps 0.35"
-                                              : "lines";
+    const std::string style = !series.line ? "points pt 7 ps 0.5" : series.points ? "linespoints pt 7 ps 0.4" : "lines";
     parts.push_back(name + " using 1:2 with " + style + " lw 1.6 lc rgb '" + series.color + "'" +
                     (series.dashed ? " dt 2" : "") + " notitle");
   }
@@ -125,7 +123,7 @@ void write_chart(std::ostream& out, const Chart& chart) {
          "lw 0.7\n"
       << "unset key\nset xlabel '" << chart.x_label << "' textcolor rgb 'black'\nset ylabel '" << chart.y_label
       << "' textcolor rgb 'black'\n";
-  if (chart.log_y) out << "set logscale y\nset format y '%.0e'\n";
+  if (chart.log_y) out << "set logscale y\nset format y '%g'\n";
   if (chart.log_x) out << "set logscale x\n";
   out << "set autoscale xfix\n";
   if (chart.named_y) out << "unset ytics\nunset grid\n";
@@ -303,7 +301,9 @@ std::string depth_color(std::size_t index, std::size_t count) {
 }
 
 std::string category_color(std::size_t index) {
-  static constexpr std::array kColors = {"#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#8c6d1f"};
+  // Those of scripts/plotting.py, which says how they were found.
+  static constexpr std::array kColors = {"#036dbe", "#e1670d", "#007c3f", "#c274b1", "#8f6300",
+                                         "#4e94cf", "#7b984a", "#6a5ae9", "#71706f"};
   return kColors[index % kColors.size()];
 }
 

@@ -19,6 +19,7 @@ struct Series {
   bool dashed = false;
   bool points = false;  ///< marked where there is a value
   bool line = true;     ///< joined; false: points alone
+  bool area = false;    ///< its band is what is to be seen, not what is uncertain
 };
 
 /// A field of values from 0 to 1: row by row from below, one value per x.
@@ -96,7 +97,7 @@ std::string draw_panels(const std::vector<Panel>& panels, int columns, const std
 /// Colours for layers in the order of their depth, dark near the input; readable on light and dark ground, and told
 /// apart without seeing colours well.
 std::string depth_color(std::size_t index, std::size_t count);
-/// Colours for a few things without order (Okabe and Ito 2008).
+/// Colours for a few things without order: nine that can be told apart by eyes without green cones as well.
 std::string category_color(std::size_t index);
 
 /// At most about `most` points that keep the least and the greatest value of every stretch.

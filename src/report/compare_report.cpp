@@ -19,25 +19,22 @@ std::string judgement(const Comparison& row, Better better) {
   return above == (better == Better::larger) ? "better" : "worse";
 }
 
-std::string title_of(const Comparison& row) {
-  const Metric& metric = metric_called(row.metric);
-  return row.data.empty() ? metric.title : row.data + ' ' + metric.title;
-}
-
+/// A line with the metric, and under it one for each variant: they may have long names.
 std::string deciding_table(const ComparedFigures& figures, TableStyle style) {
   std::vector<std::vector<std::string>> cells;
   std::string last;
   for (const Comparison& row : figures.rows) {
     const Metric& metric = metric_called(row.metric);
     if (!metric.decides) continue;
-    cells.push_back({row.metric == last ? "" : title_of(row), row.variant,
-                     row.runs > 0 ? format_short(metric.scale * row.median) : "-",
+    if (row.metric != last)
+      cells.push_back({(row.data.empty() ? "" : row.data + ' ') + metric.title(), "", "", "", ""});
+    cells.push_back({"  " + row.variant, row.runs > 0 ? metric.text(row.median) : "-",
                      row.difference.count > 0 ? difference_text(row.difference, metric.scale) : "",
                      judgement(row, metric.better),
                      std::to_string(row.runs) + (row.failed > 0 ? ", " + std::to_string(row.failed) + " failed" : "")});
     last = row.metric;
   }
-  return format_table({"figure", figures.heading, "median", "difference [95 %]", "", "runs"}, cells, 2, style);
+  return format_table({"", "median", "paired difference [95 %]", "", "runs"}, cells, 1, style);
 }
 
 /// A column of the table of medians.

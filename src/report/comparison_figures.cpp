@@ -27,8 +27,33 @@ const std::vector<Trial>& trials_of(const ComparisonPage& page, std::size_t at) 
 Series new_series(const ComparisonPage& page, std::size_t at) {
   Series series;
   series.name = page.figures.names[at];
+  if (const std::int64_t failed = failures_of(page.runs, page.figures.shown[at]); failed > 0)
+    series.name += " (" + std::to_string(failed) + " of " + std::to_string(page.runs.seeds.size()) + " failed)";
   series.color = category_color(at);
   return series;
+}
+
+/// Where the beginning is far from all that follows, the axis shows what follows.
+void look_at_the_end(Figure& figure) {
+  if (figure.chart.log_y) return;
+  constexpr double kBeginning = 0.2;  // of the steps
+  constexpr double kFar = 3.0;
+  double last = 0.0;
+  for (const Series& series : figure.chart.series) last = std::max(last, series.x.back());
+  std::pair<double, double> all(std::numeric_limits<double>::infinity(), -std::numeric_limits<double>::infinity());
+  std::pair<double, double> later = all;
+  for (const Series& series : figure.chart.series)
+    for (const auto& [x, y] : {std::pair(&series.x, &series.y), std::pair(&series.band_x, &series.low),
+                               std::pair(&series.band_x, &series.high)})
+      for (std::size_t at = 0; at < y->size(); ++at) {
+        const double value = (*y)[at];
+        if (!std::isfinite(value)) continue;
+        all = {std::min(all.first, value), std::max(all.second, value)};
+        if ((*x)[at] >= kBeginning * last) later = {std::min(later.first, value), std::max(later.second, value)};
+      }
+  if (!(later.first < later.second) || all.second - all.first < kFar * (later.second - later.first)) return;
+  set_y_range(figure.chart, later.first, later.second);
+  figure.chart.note += " The axis leaves out the beginning.";
 }
 
 /// A line with its band for each variant, of a column of evaluation.csv.
@@ -55,6 +80,7 @@ void add_curves(const ComparisonPage& page, Figure figure, Get get, std::vector<
     if (!series.x.empty()) figure.chart.series.push_back(std::move(series));
   }
   if (!has_points(figure)) return;
+  look_at_the_end(figure);
   finish(figure);
   figures.push_back(std::move(figure));
 }
@@ -65,6 +91,7 @@ void add_dots(const ComparisonPage& page, Figure figure, const std::string& metr
   const std::size_t count = page.figures.shown.size();
   figure.head = {"", "median", "least", "greatest", "runs"};
   bool any = false;
+  std::pair<double, double> range(std::numeric_limits<double>::infinity(), -std::numeric_limits<double>::infinity());
   for (std::size_t at = 0; at < count; ++at) {
     Series series = new_series(page, at);
     series.points = true;
@@ -76,14 +103,20 @@ void add_dots(const ComparisonPage& page, Figure figure, const std::string& metr
     }
     std::sort(series.x.begin(), series.x.end());
     any = any || !series.x.empty();
-    figure.rows.push_back({series.name, series.x.empty() ? "" : format_short(median(series.x)),
-                           series.x.empty() ? "" : format_short(series.x.front()),
-                           series.x.empty() ? "" : format_short(series.x.back()), std::to_string(series.x.size())});
+    for (const double value : series.x) range = {std::min(range.first, value), std::max(range.second, value)};
+    figure.rows.push_back({series.name, series.x.empty() ? "" : what.text(median(series.x) / what.scale),
+                           series.x.empty() ? "" : what.text(series.x.front() / what.scale),
+                           series.x.empty() ? "" : what.text(series.x.back() / what.scale),
+                           std::to_string(series.x.size())});
     figure.chart.series.push_back(std::move(series));
   }
   if (!any) return;
   figure.chart.x_label = figure.chart.y_label;
   figure.chart.y_label.clear();
+  // Dots on the frame would be cut.
+  const double room = range.second > range.first ? 0.04 * (range.second - range.first) : 0.5;
+  figure.chart.x_min = range.first - room;
+  figure.chart.x_max = range.second + room;
   figure.chart.named_y = true;
   figure.chart.y_min = 0.0;
   figure.chart.y_max = static_cast<double>(count) + 1.0;
@@ -287,11 +320,12 @@ std::vector<Figure> factor_figures(const ComparisonPage& page) {
   for (const std::string& name : {page.figures.recommendation.by, std::string("dead")}) {
     const Metric& metric = metric_called(name);
     if (!figures.empty() && name == page.figures.recommendation.by) continue;
+    const std::string data = metric.judged ? judged_data(page.runs) + " " : "";
     Figure figure =
-        make_figure("factor-" + name, metric.title + " by " + page.keys[1],
+        make_figure("factor-" + name, first_letter_large(data + metric.noun) + " by " + page.keys[1],
                     "Median over the seeds; band: from the least to the greatest run. A setting all of whose "
                     "runs failed has no point.",
-                    metric.title);
+                    metric.title());
     figure.chart.x_label.clear();
     std::vector<std::string> lines;
     for (const Variant& variant : page.runs.variants)

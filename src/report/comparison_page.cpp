@@ -16,14 +16,12 @@ namespace {
 constexpr std::size_t kMostSettings = 300;
 constexpr std::size_t kMostRuns = 600;
 
-std::string first_letter_large(std::string text) {
-  if (!text.empty() && text[0] >= 'a' && text[0] <= 'z') text[0] = static_cast<char>(text[0] - 'a' + 'A');
-  return text;
-}
-
 std::string answer_html(const ComparisonPage& page) {
   const Recommendation& advice = page.figures.recommendation;
-  std::string html = "<p class=verdict>" + html_escape(first_letter_large(advice.sentence)) + "</p>\n";
+  // A sentence begins with a capital, the name of an activation does not.
+  const bool is_name = page.figures.shown.size() > 1 && !advice.keeps && advice.choice.has_value();
+  const std::string sentence = is_name ? advice.sentence : first_letter_large(advice.sentence);
+  std::string html = "<p class=verdict>" + html_escape(sentence) + "</p>\n";
   if (!advice.notes.empty()) {
     html += "<ul class=notes>\n";
     for (const std::string& note : advice.notes) html += "<li>" + html_escape(note) + "</li>\n";
@@ -42,13 +40,13 @@ std::string differences_html(const ComparisonPage& page) {
   for (const Comparison& row : page.figures.rows) {
     const Metric& metric = metric_called(row.metric);
     at = row.metric == last ? at + 1 : 0;
-    const std::string title = (row.data.empty() ? "" : row.data + " ") + metric.title;
+    const std::string title = (row.data.empty() ? "" : row.data + " ") + metric.title();
     std::string judged;
     if (metric.better != Better::neither && row.difference.low > 0.0)
       judged = metric.better == Better::larger ? "better" : "worse";
     if (metric.better != Better::neither && row.difference.high < 0.0)
       judged = metric.better == Better::larger ? "worse" : "better";
-    rows.push_back({at == 0 ? title : "", row.variant, row.runs > 0 ? format_short(metric.scale * row.median) : "",
+    rows.push_back({at == 0 ? title : "", row.variant, row.runs > 0 ? metric.text(row.median) : "",
                     row.difference.count > 0 ? difference_text(row.difference, metric.scale) : "", judged,
                     std::to_string(row.runs), row.failed > 0 ? std::to_string(row.failed) : ""});
     last = row.metric;
@@ -88,9 +86,8 @@ std::string heat_html(const ComparisonPage& page, const Metric& metric) {
       greatest = std::max(greatest, value);
     }
   if (!(least <= greatest)) return "";
-  const std::string data = metric.judged ? judged_data(page.runs) + " " : "";
   std::string html = "<figure class=chart id=\"heat-" + metric.name + "\"><h3>" +
-                     html_escape(first_letter_large(data + metric.title)) +
+                     html_escape(first_letter_large(title_of(page.runs, metric))) +
                      "</h3>\n<div class=scroll><table class=heat>"
                      "<thead><tr><th scope=col>" +
                      html_escape(page.keys[0] + " \\ " + page.keys[1]) + "</th>";
@@ -105,7 +102,7 @@ std::string heat_html(const ComparisonPage& page, const Metric& metric) {
         if (settings[0] != row || settings[1] != column) continue;
         const double value = median_of(page.runs, metric, variant);
         const std::int64_t failed = failures_of(page.runs, variant);
-        std::string text = std::isnan(value) ? "" : format_short(metric.scale * value);
+        std::string text = metric.text(value);
         if (failed > 0)
           text += (text.empty() ? "" : " ") + std::string("(") + std::to_string(failed) + " of " +
                   std::to_string(page.runs.trials[variant].size()) + " failed)";
@@ -136,7 +133,7 @@ std::string settings_html(const ComparisonPage& page) {
       any = !std::isnan(median_of(page.runs, metric, variant));
     if (!any || !metric.decides) continue;
     metrics.push_back(&metric);
-    head.push_back((metric.judged ? judged_data(page.runs) + " " : "") + metric.title);
+    head.push_back(title_of(page.runs, metric));
   }
   std::vector<std::vector<std::string>> rows;
   for (std::size_t variant = 0; variant < page.runs.variants.size() && variant < kMostSettings; ++variant) {
@@ -144,15 +141,7 @@ std::string settings_html(const ComparisonPage& page) {
     const std::int64_t failed = failures_of(page.runs, variant);
     row.push_back(std::to_string(page.runs.trials[variant].size()));
     row.push_back(failed > 0 ? std::to_string(failed) : "");
-    for (const Metric* metric : metrics) {
-      std::vector<double> values;
-      for (const Trial& trial : page.runs.trials[variant])
-        if (const double value = metric->scale * metric->value(trial); !std::isnan(value)) values.push_back(value);
-      std::sort(values.begin(), values.end());
-      row.push_back(values.empty() ? ""
-                                   : format_short(median(values)) + " [" + format_short(values.front()) + ", " +
-                                         format_short(values.back()) + "]");
-    }
+    for (const Metric* metric : metrics) row.push_back(median_and_range(page.runs, *metric, variant));
   }
   std::string html = table_html(head, rows);
   if (page.runs.variants.size() > kMostSettings)

@@ -5,32 +5,35 @@
 #include <numeric>
 #include <stdexcept>
 
+#include "util/format.hpp"
+
 namespace reluscope {
 
 namespace {
 
 std::vector<Metric> make_metrics() {
   return {
-      {"accuracy", "accuracy, %", Better::larger, true, true, 100.0,
+      {"accuracy", "accuracy", "%", Better::larger, true, true, 100.0,
        [](const Trial& one) { return one.figures.judged_accuracy(); }},
-      {"loss", "loss", Better::smaller, true, true, 1.0, [](const Trial& one) { return one.figures.judged_loss(); }},
-      {"dead", "dead units at the end, %", Better::smaller, false, true, 100.0,
+      {"loss", "loss", "", Better::smaller, true, true, 1.0,
+       [](const Trial& one) { return one.figures.judged_loss(); }},
+      {"dead", "dead units at the end", "%", Better::smaller, false, true, 100.0,
        [](const Trial& one) { return one.figures.dead_fraction.value_or(kNaN); }},
-      {"steps_to_loss", "steps to the reference's loss", Better::smaller, false, true, 1.0,
+      {"steps_to_loss", "steps to the same loss", "", Better::smaller, false, true, 1.0,
        [](const Trial& one) { return one.steps_to_loss; }},
-      {"bias_shift", "bias shift: mean activation", Better::neither, false, false, 1.0,
+      {"bias_shift", "bias shift: mean activation", "", Better::neither, false, false, 1.0,
        [](const Trial& one) { return one.figures.bias_shift.value_or(kNaN); }},
-      {"bias_shift_abs", "size of the bias shift", Better::smaller, false, false, 1.0,
+      {"bias_shift_abs", "size of the bias shift", "", Better::smaller, false, false, 1.0,
        [](const Trial& one) { return one.figures.bias_shift_abs.value_or(kNaN); }},
-      {"zero_fraction", "activations that are 0, %", Better::neither, false, false, 100.0,
+      {"zero_fraction", "activations that are 0", "%", Better::neither, false, false, 100.0,
        [](const Trial& one) { return one.figures.zero_fraction.value_or(kNaN); }},
-      {"grad_decay_start", "gradient, first layer / last, at the start", Better::neither, false, false, 1.0,
+      {"grad_decay_start", "gradient, first layer / last, at the start", "", Better::neither, false, false, 1.0,
        [](const Trial& one) { return one.figures.grad_decay_start.value_or(kNaN); }},
-      {"grad_decay_end", "the same at the end", Better::neither, false, false, 1.0,
+      {"grad_decay_end", "the same at the end", "", Better::neither, false, false, 1.0,
        [](const Trial& one) { return one.figures.grad_decay_end.value_or(kNaN); }},
-      {"grad_norm_growth", "largest gradient norm over the first", Better::smaller, false, false, 1.0,
+      {"grad_norm_growth", "largest gradient norm over the first", "", Better::smaller, false, false, 1.0,
        [](const Trial& one) { return one.figures.grad_norm_growth.value_or(kNaN); }},
-      {"slope_mean", "learned slope, mean", Better::neither, false, false, 1.0,
+      {"slope_mean", "learned slope, mean", "", Better::neither, false, false, 1.0,
        [](const Trial& one) { return one.figures.slope_mean.value_or(kNaN); }},
   };
 }
@@ -40,6 +43,26 @@ std::vector<Metric> make_metrics() {
 std::span<const Metric> metric_table() {
   static const std::vector<Metric> table = make_metrics();
   return table;
+}
+
+std::string Metric::text(double figure) const {
+  if (std::isnan(figure)) return "";
+  return unit == "%" ? format_fixed(scale * figure, 1) : format_short(scale * figure);
+}
+
+std::string title_of(const ComparedRuns& runs, const Metric& metric) {
+  return (metric.judged ? judged_data(runs) + ' ' : "") + metric.title();
+}
+
+std::string median_and_range(const ComparedRuns& runs, const Metric& metric, std::size_t variant) {
+  std::vector<double> values;
+  for (const Trial& trial : runs.trials[variant])
+    if (const double value = metric.value(trial); !std::isnan(value)) values.push_back(value);
+  if (values.empty()) return "";
+  std::sort(values.begin(), values.end());
+  const std::string middle = metric.text(median(values));
+  if (values.front() == values.back()) return middle;
+  return middle + " [" + metric.text(values.front()) + ", " + metric.text(values.back()) + "]";
 }
 
 const Metric& metric_called(const std::string& name) {

@@ -23,13 +23,18 @@ enum class Better { larger, smaller, neither };
 
 /// A figure that variants are compared by.
 struct Metric {
-  std::string name;   ///< as --by and programs have it
-  std::string title;  ///< for people
+  std::string name;  ///< as --by and programs have it
+  std::string noun;  ///< for people
+  std::string unit;  ///< "%", or nothing
   Better better = Better::neither;
   bool judged = false;                            ///< on the test set, or on the training set where there is none
   bool decides = false;                           ///< --by takes it
   double scale = 1.0;                             ///< for people: 100 for what is shown as per cent
   double (*value)(const Trial& trial) = nullptr;  ///< NaN: does not apply
+  /// "accuracy, %"
+  [[nodiscard]] std::string title() const { return unit.empty() ? noun : noun + ", " + unit; }
+  /// A value for people; per cents with one digit after the point.
+  [[nodiscard]] std::string text(double figure) const;
 };
 /// accuracy, loss, dead, steps_to_loss, bias_shift, …
 std::span<const Metric> metric_table();
@@ -62,6 +67,11 @@ double median_of(const ComparedRuns& runs, const Metric& metric, std::size_t var
 std::int64_t failures_of(const ComparedRuns& runs, std::size_t variant);
 /// What the runs that went through were judged on.
 std::string judged_data(const ComparedRuns& runs);
+/// "held-out accuracy, %": the metric's title, with what it was judged on.
+std::string title_of(const ComparedRuns& runs, const Metric& metric);
+/// "97.5 [96.9, 98.1]": the median over the variant's runs that have a value, the least and the greatest; empty where
+/// none has.
+std::string median_and_range(const ComparedRuns& runs, const Metric& metric, std::size_t variant);
 /// accuracy where any run has one, else loss.
 std::string usual_metric(const ComparedRuns& runs);
 

@@ -1,5 +1,6 @@
 #include "trials/step_cost.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <memory>
 
@@ -112,6 +113,11 @@ class BenchOf final : public Bench {
   Vector<T> sums_ = Vector<T>::Zero(kUnits), slope_sums_ = Vector<T>::Zero(kUnits);
 };
 
+/// Of the turns, the one that was disturbed least; NaN of none.
+double least(const std::vector<double>& values) {
+  return values.empty() ? kNaN : *std::min_element(values.begin(), values.end());
+}
+
 /// How many of them fill a turn.
 template <class Body>
 std::int64_t count_for_a_turn(Body body) {
@@ -164,7 +170,7 @@ std::vector<StepCost> measure_step_costs(const ConfigSource& source, std::span<c
     }
   std::vector<StepCost> costs;
   for (std::size_t at = 0; at < benches.size(); ++at)
-    costs.push_back({median(seconds[at]), median(ratios[at]), median(elements[at])});
+    costs.push_back({least(seconds[at]), median(ratios[at]), least(elements[at])});
   return costs;
 }
 

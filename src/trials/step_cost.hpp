@@ -10,9 +10,9 @@
 namespace reluscope {
 
 struct StepCost {
-  double step_seconds = 0.0;  ///< of one update, the median over the turns; NaN where it could not be set up
+  double step_seconds = 0.0;  ///< of one update, in the fastest turn; NaN where it could not be set up
   double ratio = 0.0;         ///< to the first one, the median over the turns
-  double element_ns = 0.0;    ///< the hidden activation alone, forward and backward, for each element
+  double element_ns = 0.0;    ///< the hidden activation alone, forward and backward, for each element: the same
 };
 
 /// One for each job, which is taken at its initial weights: with a learning rate of 0, so that nothing moves. Some

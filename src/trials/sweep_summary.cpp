@@ -11,18 +11,6 @@ namespace reluscope {
 
 namespace {
 
-/// "97.5 [96.9, 98.1] %", of the runs that have a value.
-std::string median_and_range(const ComparedRuns& runs, const Metric& metric, std::size_t variant) {
-  std::vector<double> values;
-  for (const Trial& trial : runs.trials[variant])
-    if (const double value = metric.scale * metric.value(trial); !std::isnan(value)) values.push_back(value);
-  if (values.empty()) return "";
-  std::sort(values.begin(), values.end());
-  const std::string middle = format_short(median(values));
-  if (values.size() == 1) return middle;
-  return middle + " [" + format_short(values.front()) + ", " + format_short(values.back()) + "]";
-}
-
 /// What is better goes first.
 double cost_of(const ComparedRuns& runs, const Metric& metric, std::size_t variant) {
   const double middle = median_of(runs, metric, variant);
@@ -70,9 +58,10 @@ SweepSummary summarize(const ComparedRuns& runs, const std::string& by) {
     return summary;
   }
   const std::int64_t seeds = std::ssize(runs.seeds);
-  summary.sentence = "Best by " + (metric.judged ? judged_data(runs) + " " : std::string()) + metric.title + ": " +
-                     runs.variants[best].name + " with " + median_and_range(runs, metric, best) + " over " +
-                     std::to_string(seeds) + (seeds == 1 ? " seed" : " seeds");
+  summary.sentence = "Best by " + (metric.judged ? judged_data(runs) + " " : std::string()) + metric.noun + ": " +
+                     runs.variants[best].name + " with " + median_and_range(runs, metric, best) +
+                     (metric.unit.empty() ? "" : " " + metric.unit) + " over " + std::to_string(seeds) +
+                     (seeds == 1 ? " seed" : " seeds");
   if (summary.order.size() > 1) summary.sentence += compare_with_next(runs, metric, best, summary.order[1]);
   summary.sentence += ".";
   if (failed > 0) summary.notes.push_back(std::to_string(failed) + " of " + std::to_string(all) + " runs failed.");

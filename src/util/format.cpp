@@ -168,6 +168,11 @@ std::string format_plain(double value) {
   return is_whole(value) ? std::to_string(static_cast<std::int64_t>(value)) : format_number(value);
 }
 
+std::string first_letter_large(std::string text) {
+  if (!text.empty() && text[0] >= 'a' && text[0] <= 'z') text[0] = static_cast<char>(text[0] - 'a' + 'A');
+  return text;
+}
+
 std::string shell_word(const std::string& word) {
   constexpr std::string_view kPlain = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_./:=,+@%-";
   if (!word.empty() && word.find_first_not_of(kPlain) == std::string::npos) return word;

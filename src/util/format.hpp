@@ -49,6 +49,9 @@ bool is_whole(double value);
 /// Integers digit by digit, others in their shortest form.
 std::string format_plain(double value);
 
+/// The text with its first letter as a capital, where that is one of a to z.
+std::string first_letter_large(std::string text);
+
 /// A word for a shell: in quotes where it needs them.
 std::string shell_word(const std::string& word);
 

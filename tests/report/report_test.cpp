@@ -8,8 +8,8 @@
 #include <sstream>
 
 #include "report/chart.hpp"
-#include "report/fleet_progress.hpp"
 #include "report/figure.hpp"
+#include "report/fleet_progress.hpp"
 #include "report/html_report.hpp"
 #include "report/prescribe_report.hpp"
 #include "report/strips.hpp"
