@@ -15,9 +15,8 @@ import math
 import random
 import statistics
 
-from plotting import fail, import_pyplot, open_input, save
+from plotting import COLORS, fail, import_pyplot, open_input, save
 
-COLORS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#8c6d1f")  # Okabe and Ito (2008)
 METRICS = (  # title, columns of which the first filled one counts, factor
     ("accuracy, %", ("test_accuracy", "train_accuracy"), 100.0), ("loss", ("test_loss", "train_loss"), 1.0),
     ("dead units, %", ("dead_fraction",), 100.0), ("gradient growth", ("grad_norm_growth",), 1.0))
