@@ -12,9 +12,10 @@ import argparse
 import csv
 import math
 
-from plotting import fail, import_pyplot, open_input, save
+from plotting import COLORS, fail, import_pyplot, open_input, save
 
-BLUE, ORANGE, GRAY = "#0072b2", "#d55e00", "#9aa0a6"  # Okabe and Ito (2008)
+BLUE, ORANGE = COLORS[:2]
+GRAY = "#9aa0a6"  # what the others are held against
 
 
 def read(file):

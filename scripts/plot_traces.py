@@ -18,7 +18,7 @@ import signal
 import sys
 from array import array
 
-from plotting import import_pyplot, note
+from plotting import COLORS, import_pyplot, note
 
 FORMATS = ("png", "svg", "pdf")
 NEEDED = {  # the columns that tell one trace from another; the first match counts
@@ -306,8 +306,7 @@ STYLE = {
     "xtick.color": "#333333",
     "ytick.color": "#333333",
 }
-# Okabe & Ito: told apart with every kind of colour vision.
-BLUE, ORANGE, GREEN, PURPLE = "#0072B2", "#D55E00", "#009E73", "#AA4499"
+BLUE, ORANGE, GREEN, PURPLE = COLORS[:4]
 
 
 def layer_colors(count):

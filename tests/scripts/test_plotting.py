@@ -1,6 +1,9 @@
 #!/usr/bin/env python3
-"""Tests of what the plot_*.py scripts share: without matplotlib, and on input that is none, one message and exit code 2."""
+"""Tests of what the plot_*.py scripts share: without matplotlib, and on input that is none, one message and exit code 2;
+colours that everybody can tell apart."""
 
+import itertools
+import math
 import os
 import pathlib
 import subprocess
@@ -9,6 +12,8 @@ import tempfile
 import unittest
 
 SCRIPTS = pathlib.Path(__file__).resolve().parents[2] / "scripts"
+sys.path.insert(0, str(SCRIPTS))
+from plotting import COLORS  # noqa: E402
 INPUTS = {  # as small as each script takes it
     "plot_traces.py": "step,loss\n0,1.0\n1,0.5\n",
     "plot_compare.py": "job,id,lr,seed,status,test_loss\n0,a,0.1,1,done,0.5\n1,b,0.2,1,done,0.25\n",
@@ -17,6 +22,62 @@ INPUTS = {  # as small as each script takes it
 INSTEAD = {"plot_traces.py": "plot_traces.gp layers.csv traces.png", "plot_compare.py": "reluscope compare",
            "plot_curves.py": "reluscope curves --plot curves.png"}
 PNG = b"\x89PNG"
+CARDS = ("#f6f7f9", "#1d2125")  # of the report, light and dark
+DEUTERANOPIA = (  # Machado, Oliveira and Fernandes (2009), severity 1.0; for linear RGB
+    (0.367322, 0.860646, -0.227968), (0.280085, 0.672501, 0.047413), (-0.011820, 0.042940, 0.968881))
+SRGB_TO_XYZ = (  # white is D65
+    (0.4124564, 0.3575761, 0.1804375), (0.2126729, 0.7151522, 0.0721750), (0.0193339, 0.1191920, 0.9503041))
+
+
+def times(matrix, vector):
+    return [sum(a * b for a, b in zip(row, vector)) for row in matrix]
+
+
+def linear(color):
+    parts = [int(color[place:place + 2], 16) / 255 for place in (1, 3, 5)]
+    return [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+
+
+def without_green_cones(rgb):
+    return [min(max(part, 0.0), 1.0) for part in times(DEUTERANOPIA, rgb)]
+
+
+def lab(rgb):
+    ratios = [part / white for part, white in zip(times(SRGB_TO_XYZ, rgb), times(SRGB_TO_XYZ, (1.0, 1.0, 1.0)))]
+    x, y, z = (t ** (1 / 3) if t > (6 / 29) ** 3 else t / (3 * (6 / 29) ** 2) + 4 / 29 for t in ratios)
+    return 116 * y - 16, 500 * (x - y), 200 * (y - z)
+
+
+def contrast(one, other):
+    """As WCAG 2 has it."""
+    low, high = sorted(0.2126 * r + 0.7152 * g + 0.0722 * b for r, g, b in (linear(one), linear(other)))
+    return (high + 0.05) / (low + 0.05)
+
+
+def least_difference(colors, seen=lambda rgb: rgb):
+    return min(math.dist(one, other) for one, other in
+               itertools.combinations([lab(seen(linear(color))) for color in colors], 2))
+
+
+class Colors(unittest.TestCase):
+    def test_the_measures_are_those_of_the_literature(self):
+        self.assertAlmostEqual(contrast("#000000", "#ffffff"), 21.0, places=6)
+        self.assertAlmostEqual(contrast("#777777", "#ffffff"), 4.478, places=3)
+        for measured, known in zip(lab(linear("#ff0000")), (53.24, 80.09, 67.20)):
+            self.assertAlmostEqual(measured, known, places=2)
+        for part in without_green_cones([1.0, 1.0, 1.0]):  # grey stays as it is
+            self.assertAlmostEqual(part, 1.0, places=5)
+
+    def test_any_two_colours_are_told_apart_with_and_without_green_cones(self):
+        self.assertEqual(len(COLORS), 9)
+        for seen in (lambda rgb: rgb, without_green_cones):
+            self.assertGreaterEqual(least_difference(COLORS, seen), 20.0)
+            self.assertGreaterEqual(least_difference(COLORS[:4], seen), 41.0)
+
+    def test_each_colour_stands_out_from_the_light_and_from_the_dark_cards(self):
+        for color in COLORS:
+            for card in CARDS:
+                self.assertGreaterEqual(contrast(color, card), 3.0, (color, card))
 
 
 class Plotting(unittest.TestCase):
