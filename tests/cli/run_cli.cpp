@@ -27,7 +27,7 @@ struct Bench : Workplace {
 
 }  // namespace
 
-TEST_CASE("a run writes its nine files and prints a table and a verdict") {
+TEST_CASE("a run writes its eleven files and prints a table and a verdict") {
   const Bench bench;
   const auto run = bench.shell("$R run c.json");
   CHECK(run.exit_code == 0);
@@ -35,7 +35,7 @@ TEST_CASE("a run writes its nine files and prints a table and a verdict") {
   CHECK(contains(run.out, "dead %"));
   CHECK(contains(run.out, "No dead unit"));
   for (const char* file : {"manifest.json", "steps.csv", "layers.csv", "census.csv", "units.csv", "events.jsonl",
-                           "theory.csv", "features.csv", "summary.json"}) {
+                           "theory.csv", "features.csv", "summary.json", "evaluation.csv", "histograms.csv"}) {
     CAPTURE(file);
     CHECK(std::filesystem::exists(bench.path() / "runs/small" / file));
   }

@@ -24,7 +24,7 @@ import unittest
 
 PROGRAM = os.path.abspath(sys.argv[1])
 
-ROWS = ["steps.csv", "layers.csv", "census.csv", "units.csv", "events.jsonl"]
+ROWS = ["steps.csv", "layers.csv", "census.csv", "units.csv", "events.jsonl", "evaluation.csv", "histograms.csv"]
 RESULTS = [*ROWS, "theory.csv", "features.csv", "summary.json", "weights.safetensors"]
 STEPS, LAYERS = 1500, 3
 # Large updates: units die and revive, and events.jsonl has something to lose.
@@ -491,7 +491,7 @@ class FullDisk(Case):
         return from_checkpoint
 
     def test_a_run_that_fills_the_disk_says_so_and_goes_on_when_there_is_room(self):
-        for size, cadence in (("64k", "off"), ("400k", "off"), ("64k", 100), ("192k", 100), ("400k", 250)):
+        for size, cadence in (("64k", "off"), ("400k", "off"), ("64k", 100), ("256k", 100), ("512k", 250)):
             with self.subTest(f"{size}, {cadence}"):
                 had = self.assert_fails_and_goes_on(self.mount(size), f"record.checkpoint_every={cadence}")
                 self.assertEqual(had, cadence != "off" and size != "64k")

@@ -30,7 +30,7 @@ SANITIZED = "--sanitized" in OPTIONS
 TRIALS = int(OPTIONS[OPTIONS.index("--trials") + 1]) if "--trials" in OPTIONS else 3
 SAMPLE = 4  # kills tried of each kind of resume, beside those between names that come and go, unless --every
 
-ROWS = ["steps.csv", "layers.csv", "census.csv", "units.csv", "events.jsonl"]
+ROWS = ["steps.csv", "layers.csv", "census.csv", "units.csv", "events.jsonl", "evaluation.csv", "histograms.csv"]
 RESULTS = [*ROWS, "theory.csv", "features.csv", "summary.json", "weights.safetensors"]
 RUN_FILES = [*RESULTS, "manifest.json", "checkpoint.safetensors", ".lock"]
 CONFIG = {

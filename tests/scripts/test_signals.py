@@ -18,7 +18,7 @@ import sys
 import tempfile
 import time
 
-RESULTS = ["steps.csv", "layers.csv", "census.csv", "units.csv", "events.jsonl", "summary.json", "weights.safetensors"]
+RESULTS = ["steps.csv", "layers.csv", "census.csv", "units.csv", "events.jsonl", "evaluation.csv", "histograms.csv", "summary.json", "weights.safetensors"]
 
 
 def config(width, steps):

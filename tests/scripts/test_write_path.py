@@ -21,7 +21,7 @@ import unittest
 
 PROGRAM = os.path.abspath(sys.argv[1])
 
-ROWS = ["steps.csv", "layers.csv", "census.csv", "units.csv", "events.jsonl"]
+ROWS = ["steps.csv", "layers.csv", "census.csv", "units.csv", "events.jsonl", "evaluation.csv", "histograms.csv"]
 # Beside those asked about, those by which a file could be changed unseen.
 WRITES = ["write", "writev", "pwrite64", "pwritev", "ftruncate", "sendfile", "copy_file_range"]
 SYNCS = ["fsync", "fdatasync"]

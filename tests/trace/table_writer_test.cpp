@@ -47,7 +47,9 @@ TEST_CASE("the columns are those of schema version 1") {
   CHECK(csv_header<UnitRecord>() ==
         "layer,name,unit,state,born_dead,first_dead_step,last_change_step,deaths,revivals,cause,own_weights,own_bias,"
         "upstream,died_after,died_by,lr,grad_norm,margin,activation_rate,locked,locked_step,min_steps_to_revive,role,"
-        "inherited\n");
+        "inherited,a_mean,slope\n");
+  CHECK(csv_header<EvaluationRecord>() == "step,epoch,train_loss,train_accuracy,test_loss,test_accuracy\n");
+  CHECK(csv_header<HistogramRecord>() == "layer,name,unit,step,moment,low,high,count\n");
 }
 
 TEST_CASE("in CSV an absent cell is empty and what is not finite has its name") {
