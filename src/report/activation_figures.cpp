@@ -245,13 +245,13 @@ std::vector<Figure> activation_figure(const RunTables& tables, const std::vector
   const std::pair<double, double> range = with_room(middle_of(bins, kTail));
   Figure figure = make_figure(id, title,
                               "Grey line: φ. Area: where the pre-activations of all hidden units lie at the end (its "
-                              "height is scaled; the outermost 1 % at each side is left out). Shaded: φ' = 0.",
+                              "height is scaled; the outermost 1 % at each side is left out).",
                               "");
   set_axes(figure.chart, range);
   draw_activation(*choice, range, figure.chart);
   if (!figure.chart.shades.empty()) {
     const ActivationShape shape = find_entry(activation_table(), choice->name)->shape(choice->params);
-    figure.chart.note += " " + share_text(1.0 - live_share(bins, shape)) + " of them lie there.";
+    figure.chart.note += " Shaded: φ' = 0. " + share_text(1.0 - live_share(bins, shape)) + " of them lie there.";
   }
   figure.chart.series.insert(figure.chart.series.begin(),
                              area_of(bins, range, height_for(figure.chart.series.back()), "pre-activations", color));

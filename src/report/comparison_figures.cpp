@@ -33,7 +33,14 @@ Series new_series(const ComparisonPage& page, std::size_t at) {
   return series;
 }
 
-/// Where the beginning is far from all that follows, the axis shows what follows.
+/// Removes what belongs to places before `first`.
+void drop_before(double first, std::vector<double>& x, std::initializer_list<std::vector<double>*> values) {
+  const auto count = std::lower_bound(x.begin(), x.end(), first) - x.begin();
+  for (std::vector<double>* some : values) some->erase(some->begin(), some->begin() + count);
+  x.erase(x.begin(), x.begin() + count);
+}
+
+/// Where the beginning is far from all that follows, the chart shows what follows.
 void look_at_the_end(Figure& figure) {
   if (figure.chart.log_y) return;
   constexpr double kBeginning = 0.2;  // of the steps
@@ -52,8 +59,11 @@ void look_at_the_end(Figure& figure) {
         if ((*x)[at] >= kBeginning * last) later = {std::min(later.first, value), std::max(later.second, value)};
       }
   if (!(later.first < later.second) || all.second - all.first < kFar * (later.second - later.first)) return;
-  set_y_range(figure.chart, later.first, later.second);
-  figure.chart.note += " The axis leaves out the beginning.";
+  for (Series& series : figure.chart.series) {
+    drop_before(kBeginning * last, series.x, {&series.y});
+    drop_before(kBeginning * last, series.band_x, {&series.low, &series.high});
+  }
+  figure.chart.note += " The beginning is left out.";
 }
 
 /// A line with its band for each variant, of a column of evaluation.csv.

@@ -37,7 +37,7 @@ th:first-child, td:first-child { text-align: left; }
 pre { overflow: auto; padding: .8rem; background: var(--card); font-size: .85rem; }
 .tip { position: absolute; z-index: 2; pointer-events: none; padding: .3rem .6rem; font-size: .8rem; white-space: pre;
        background: var(--ground); color: var(--text); border: 1px solid var(--line); border-radius: .3rem; }
-@media print { body { max-width: none; } .chart { break-inside: avoid; } details:not([open]) { display: none; } }
+@media print { body { max-width: none; } h2, h3 { break-after: avoid; } .scroll { max-height: none; } .chart { break-inside: avoid; } details:not([open]) { display: none; } }
 )css";
 
 // The numbers under a chart are what the pointer shows: those of the nearest row.
