@@ -30,13 +30,15 @@ std::vector<std::string> words_of(const std::string& key) {
   return words;
 }
 
-/// The last `count` words.
+bool begins_with_digit(const std::string& word) { return word.front() >= '0' && word.front() <= '9'; }
+
+/// The last `count` words, or more: no language takes a digit at the start of a name.
 std::string tail(const std::vector<std::string>& words, std::size_t count) {
-  std::string name;
-  for (std::size_t at = words.size() - std::min(count, words.size()); at < words.size(); ++at)
-    name += (name.empty() ? "" : "_") + words[at];
-  // No language takes a digit at the start of a name.
-  return name.front() >= '0' && name.front() <= '9' ? "key_" + name : name;
+  std::size_t first = words.size() - std::min(count, words.size());
+  while (first > 0 && begins_with_digit(words[first])) --first;
+  std::string name = begins_with_digit(words[first]) ? "key" : "";
+  for (std::size_t at = first; at < words.size(); ++at) name += (name.empty() ? "" : "_") + words[at];
+  return name;
 }
 
 }  // namespace
@@ -59,9 +61,11 @@ std::vector<std::string> short_names(std::span<const std::string> keys, std::spa
       }
   }
   // Keys that differ in what no name can hold.
+  std::map<std::string, int> numbers;
   for (std::string& name : names) {
     const std::string first = name;
-    for (int number = 2; !used.insert(name).second; ++number) name = first + "_" + std::to_string(number);
+    while (!used.insert(name).second)
+      name = first + "_" + std::to_string(++numbers.try_emplace(first, 1).first->second);
   }
   return names;
 }

@@ -10,7 +10,7 @@ namespace reluscope {
 
 /// A name of letters, digits and '_' for each key, all of them different and none of them in `taken`: the key's last
 /// word ("train.optimizer.lr" is lr, "network.layers.*.activation.name" is activation), with words before it where that
-/// is not enough ("optimizer_lr" beside "schedule_lr").
+/// is not enough ("layers_0_units" beside "layers_1_units").
 std::vector<std::string> short_names(std::span<const std::string> keys, std::span<const std::string> taken = {});
 
 }  // namespace reluscope
