@@ -78,6 +78,7 @@ TEST_CASE("places of a list that differ in the same way are one") {
 TEST_CASE("a list of plain values is one value") {
   CHECK(differences_of({R"({"betas": [0.9, 0.999], "drop": []})", R"({"betas": [0.9, 0.99], "drop": ["x"]})"}) ==
         Lines{"betas: [0.9,0.999] | [0.9,0.99]", R"(drop: [] | ["x"])"});
+  CHECK(differences_of({R"({"m": [[1, 2], [3]]})", R"({"m": [[1, 2], [4]]})"}) == Lines{"m.1: [3] | [4]"});
 }
 
 TEST_CASE("parameters that only some options have are said by the option's name") {
@@ -88,6 +89,9 @@ TEST_CASE("parameters that only some options have are said by the option's name"
         Lines{"f.name: sgd | adam", "f.lr: 1 | 2"});
   CHECK(differences_of({R"({"d": {"kind": "csv", "file": "x"}})", R"({"d": {"kind": "moons", "noise": 1}})"}) ==
         Lines{"d.kind: csv | moons"});
+  CHECK(differences_of({R"({"f": {"name": "a"}})", R"({"f": {"name": "b", "g": {"name": "c"}}})"}) ==
+        Lines{"f.name: a | b"});
+  CHECK(differences_of({R"({"f": {}})", R"({"f": {"name": "b", "x": 1}})"}) == Lines{"f.name:  | b"});
 }
 
 TEST_CASE("parameters in which runs of the same option differ stay") {
@@ -102,6 +106,9 @@ TEST_CASE("a layer's own name is not the choice, its type is") {
   CHECK(differences_of({R"({"layers": [{"type": "dense", "name": "a", "units": 4}]})",
                         R"({"layers": [{"type": "dropout", "name": "b", "p": 0.5}]})"}) ==
         Lines{"layers.0.type: dense | dropout", "layers.0.name: a | b"});
+  CHECK(differences_of({R"({"layers": [{"type": "dense", "name": "a"}]})",
+                        R"({"layers": [{"type": "dense", "name": "b", "repeat": 2}]})"}) ==
+        Lines{"layers.0.name: a | b", "layers.0.repeat:  | 2"});
 }
 
 }  // namespace reluscope

@@ -6,6 +6,7 @@ holds it against the CSVs of the runs.
 """
 
 import csv
+import gzip
 import io
 import json
 import math
@@ -143,8 +144,8 @@ class JoinedTables(unittest.TestCase):
         cls.place = cls.home.name
         with open(os.path.join(cls.place, "c.json"), "w", encoding="utf-8") as file:
             json.dump(SMALL, file)
-        done = program("compare", "c.json", "--vary", HIDDEN + "=relu,leaky_relu", "--seeds", "2", "--runs", "kept", "-q",
-                       cwd=cls.place)
+        done = program("compare", "c.json", "--vary", HIDDEN + "=relu,leaky_relu", "--seeds", "2", "--runs", "kept",
+                       "-q", cwd=cls.place)
         assert done.returncode == 0, done.stderr
         cls.runs = sorted(f"kept/{name}" for name in os.listdir(os.path.join(cls.place, "kept"))
                           if os.path.isdir(os.path.join(cls.place, "kept", name)))
@@ -286,6 +287,7 @@ class JoinedTables(unittest.TestCase):
     def test_a_table_that_is_damaged_is_refused_before_anything_is_written(self):
         for content, says in ((b"step,loss\n0,1\n1\n", ["bad/steps.csv:3: found 1 cells, expected 2"]),
                               (b"step,loss,step\n0,1,2\n", ["bad/steps.csv:1: ", '"step" twice']),
+                              (gzip.compress(b"step\n0\n", mtime=0), ["bad/steps.csv: found gzip data"]),
                               (b"", ["bad/steps.csv", "empty"]), (b"\n\n", ["bad/steps.csv", "blank lines"])):
             bad = self.run_with("bad", steps=content)
             self.refuse("--to", "csv", *self.runs, bad, says=says)
