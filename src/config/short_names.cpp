@@ -61,9 +61,11 @@ std::vector<std::string> short_names(std::span<const std::string> keys, std::spa
       }
   }
   // Keys that differ in what no name can hold.
+  std::map<std::string, int> numbers;
   for (std::string& name : names) {
     const std::string first = name;
-    for (int number = 2; !used.insert(name).second; ++number) name = first + "_" + std::to_string(number);
+    while (!used.insert(name).second)
+      name = first + "_" + std::to_string(++numbers.try_emplace(first, 1).first->second);
   }
   return names;
 }

@@ -167,6 +167,13 @@ void write_document(const std::filesystem::path& path, std::string_view text) {
   out.flush();
 }
 
+void write_large_document(const std::filesystem::path& path, const std::function<void(const WritePiece&)>& fill) {
+  if (path != "-" && !is_stream(path)) return write_large_file_atomically(path, fill);
+  TextSink out(path);
+  fill([&out](std::string_view piece) { out.write(piece); });
+  out.flush();
+}
+
 std::string read_whole_file(const std::filesystem::path& path) {
   std::string text;
   const Descriptor file = open_for_reading(path, FileKind::regular);

@@ -72,6 +72,8 @@ bool create_file_atomically(const std::filesystem::path& path, std::string_view 
 /// A document to where a user wants it: standard output where `path` is "-", into a device or a pipe, else into a file,
 /// atomically. Throws IoError or BrokenPipe.
 void write_document(const std::filesystem::path& path, std::string_view text);
+/// The same for what memory need not hold: `fill` hands it over piece by piece.
+void write_large_document(const std::filesystem::path& path, const std::function<void(const WritePiece&)>& fill);
 
 /// All bytes of a regular file that the tool itself wrote. Throws DataError where it is none, cannot be read, or is
 /// larger than memory.

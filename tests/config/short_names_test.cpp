@@ -28,6 +28,11 @@ TEST_CASE("keys with the same last word get as many words as tell them apart") {
   CHECK(named({"train.optimizer.lr", "train.schedule.lr"}) == Names{"optimizer_lr", "schedule_lr"});
 }
 
+TEST_CASE("no name starts with a digit") {
+  CHECK(named({"layers.0"}) == Names{"layers_0"});
+  CHECK(named({"0.1.units", "0.2.units", "7up"}) == Names{"key_0_1_units", "key_0_2_units", "key_7up"});
+}
+
 TEST_CASE("a name that is taken is given to nobody else") {
   CHECK(named({"train.steps"}, {"steps", "seed"}) == Names{"train_steps"});
   CHECK(named({"steps"}, {"steps"}) == Names{"steps_2"});

@@ -1350,6 +1350,7 @@ class Resumption(Hostile):
 READERS = {"diagnose": ["diagnose", "run"], "report": ["report", "run", "-o", "page.html", "-q"],
            "export": ["export", "run", "-o", "events", "-q"], "prune": ["prune", "run", "-o", "smaller", "-q"]}
 OUTPUTS = ("page.html", "events", "smaller")
+JOIN = ["export", "run", "--to", "csv", "-o", "joined.csv", "-q"]
 GARBAGE = {
     "bytes": bytes(range(256)) * 10,
     "NULs": bytes(1000),
@@ -1486,10 +1487,10 @@ class Records(Hostile):
 
     def test_what_is_no_regular_file_is_refused_in_a_run(self):
         """A run may come from a stranger, with a pipe in it that waits or a device that never ends."""
-        readers = {**READERS, "watch": ["watch", "run"], "resume": ["run", "--resume", "run", "-q"]}
+        readers = {**READERS, "watch": ["watch", "run"], "resume": ["run", "--resume", "run", "-q"], "join": JOIN}
         tables = ("steps.csv", "layers.csv", "census.csv", "units.csv")
         reads = {"diagnose": (*tables, "theory.csv", "features.csv", "manifest.json", "summary.json"),
-                 "export": (*tables, "theory.csv", "features.csv"),
+                 "export": (*tables, "theory.csv", "features.csv"), "join": ("steps.csv", "manifest.json"),
                  "report": (*tables, "theory.csv", "features.csv", "manifest.json", "summary.json", "events.jsonl"),
                  "prune": ("manifest.json", "units.csv", "weights.safetensors"), "watch": (*tables, "manifest.json"),
                  "resume": ("manifest.json", "summary.json", "checkpoint.safetensors")}
@@ -1502,6 +1503,18 @@ class Records(Hostile):
                     put(self.path(f"run/{name}"))
                     with self.case(name, reader=reader, kind=kind):
                         self.refuse(readers[reader], says=name, may_write=("run/.lock",))
+
+    def test_runs_are_joined_or_refused_whatever_one_of_them_holds(self):
+        shutil.copytree(self.good, self.path("other"))
+        # Settings that no name can hold: 40,000 columns of one name.
+        strange = {chr(0x100 + at): 7 for at in range(200)}
+        manifest = {"seed": [], "config": {chr(0x100 + at): strange for at in range(200)}}
+        for name, contents in (("steps.csv", GARBAGE), ("manifest.json", {**DOCUMENTS, "names": json.dumps(manifest)})):
+            for kind, content in contents.items():
+                self.write(f"run/{name}", content)
+                with self.case(name, kind=kind):
+                    self.survive([*JOIN, "other"], may_write=("joined.csv",))
+            self.restore()
 
     def test_a_link_to_a_regular_file_is_read(self):
         os.rename(self.path("run/steps.csv"), self.path("elsewhere"))
