@@ -27,7 +27,7 @@ HtmlReport make_report(const std::vector<std::string>& directories, const std::s
                        shell_word(directory));
     runs.push_back(read_report_run(directory));
   }
-  return html_report(runs);
+  return html_report(std::move(runs));
 }
 
 int report_them(const std::vector<std::string>& directories, const std::string& by, const std::string& out) {

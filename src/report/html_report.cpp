@@ -104,13 +104,32 @@ std::string tail_html(const ReportRun& run) {
   return html;
 }
 
+/// A row for each run: what varies, and how it ended.
+std::string side_by_side_html(const std::vector<ReportRun>& runs, const RunLabels& labels) {
+  std::vector<std::string> head = {"run"};
+  head.insert(head.end(), labels.keys.begin(), labels.keys.end());
+  head.insert(head.end(), {"seed", "status", "verdict", "test loss", "test accuracy"});
+  std::vector<std::vector<std::string>> rows;
+  for (std::size_t run = 0; run < runs.size(); ++run) {
+    std::vector<std::string>& row = rows.emplace_back();
+    row.push_back(runs[run].name);
+    row.insert(row.end(), labels.values[run].begin(), labels.values[run].end());
+    const Json& test = member(runs[run].summary, "test");
+    row.insert(row.end(), {text_of(runs[run].manifest, "seed"), text_of(runs[run].summary, "status"),
+                           text_of(runs[run].summary, "verdict"), loss_of(test), percent_of(test)});
+  }
+  return table_html(head, rows);
+}
+
 }  // namespace
 
-HtmlReport html_report(const std::vector<ReportRun>& runs) {
+HtmlReport html_report(std::vector<ReportRun> given) {
+  const std::vector<ReportRun> runs = in_order(std::move(given));
+  const RunLabels labels = label_runs(runs);
   std::vector<std::vector<Figure>> all;
   for (const ReportRun& run : runs) all.push_back(run_figures(run));
   if (runs.size() > 1) share_axes(all);
-  std::vector<Figure> compared = runs.size() > 1 ? comparison_figures(runs) : std::vector<Figure>();
+  std::vector<Figure> compared = runs.size() > 1 ? comparison_figures(runs, labels) : std::vector<Figure>();
 
   // One gnuplot for all charts; ids tell the runs apart.
   std::vector<Figure*> figures;
@@ -131,12 +150,7 @@ HtmlReport html_report(const std::vector<ReportRun>& runs) {
     body += "<p class=absent>This page has the numbers and no charts: " + html_escape(report.without_charts) + "</p>\n";
   std::size_t next = figures.size() - compared.size() - explained.size();
   if (runs.size() > 1) {
-    std::vector<std::vector<std::string>> rows;
-    for (const ReportRun& run : runs)
-      rows.push_back({run.name, text_of(run.manifest, "seed"), text_of(run.summary, "verdict"),
-                      loss_of(member(run.summary, "test")), percent_of(member(run.summary, "test"))});
-    body += "<section><h2>Side by side</h2>\n" +
-            table_html({"run", "seed", "verdict", "test loss", "test accuracy"}, rows) + "<div class=grid>\n";
+    body += "<section><h2>Side by side</h2>\n" + side_by_side_html(runs, labels) + "<div class=grid>\n";
     for (const Figure& figure : compared) body += figure_html(figure, drawn[next++]);
     body += "</div></section>\n";
   }
@@ -144,7 +158,7 @@ HtmlReport html_report(const std::vector<ReportRun>& runs) {
   std::vector<std::string> heads;
   for (const ReportRun& run : runs) {
     const std::string seed = text_of(run.manifest, "seed");
-    heads.push_back(run.name + (runs.size() > 1 && !seed.empty() ? ", seed " + seed : ""));
+    heads.push_back(labels.names[heads.size()] + (runs.size() > 1 && !seed.empty() ? ", seed " + seed : ""));
   }
   std::map<std::string, std::string> by_chart;
   std::vector<std::string> order;

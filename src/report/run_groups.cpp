@@ -4,8 +4,11 @@
 #include <cmath>
 #include <limits>
 #include <map>
-#include <set>
+#include <numeric>
 
+#include "config/differences.hpp"
+#include "config/short_names.hpp"
+#include "config/value_order.hpp"
 #include "util/statistics.hpp"
 
 namespace reluscope {
@@ -17,66 +20,42 @@ using Json = nlohmann::ordered_json;
 /// Resamples for the bands over seeds: there is one at each of hundreds of steps.
 constexpr std::size_t kBandResamples = 1000;
 
+/// Differences that a name shows at most.
+constexpr std::size_t kMostShown = 3;
+
 /// Runs of one config, but for the seed.
 struct Group {
   std::string name;
   std::vector<const ReportRun*> runs;
 };
 
-/// Groups of one name get what tells them apart: "dying-relu, activation.name=elu".
-void name_differences(std::vector<std::pair<std::string, Group>>& groups) {
-  using Sorted =
-      nlohmann::json;  // a config may have a hundred thousand places: an ordered object is searched one by one
-  constexpr std::size_t kMostShown = 3;
-  std::vector<Sorted> flat;
-  std::set<std::string> places;
-  const auto value_at = [](const Sorted& one, const std::string& place) {
-    const auto found = one.find(place);
-    return found == one.end() ? Sorted() : *found;
-  };
-  for (const auto& [key, group] : groups) {
-    const Sorted config = Sorted::parse(key, nullptr, false);
-    flat.push_back(config.is_object() ? config.flatten() : Sorted::object());
-    for (const auto& [place, value] : flat.back().items()) places.insert(place);
+/// In the order of the runs.
+std::vector<Group> group_runs(const std::vector<ReportRun>& runs, const RunLabels& labels) {
+  std::vector<Group> groups;
+  std::map<std::size_t, std::size_t> places;
+  for (std::size_t run = 0; run < runs.size(); ++run) {
+    const auto [place, fresh] = places.try_emplace(labels.groups[run], groups.size());
+    if (fresh) groups.push_back({labels.names[run], {}});
+    groups[place->second].runs.push_back(&runs[run]);
   }
-  std::vector<std::size_t> shown(groups.size(), 0);
-  for (const std::string& place : places) {
-    if (place == "/name") continue;
-    const bool same = std::all_of(flat.begin(), flat.end(),
-                                  [&](const Sorted& one) { return value_at(one, place) == value_at(flat[0], place); });
-    if (same) continue;
-    std::string label = place.substr(place.rfind('/', place.rfind('/') - 1) + 1);
-    std::replace(label.begin(), label.end(), '/', '.');
-    for (std::size_t at = 0; at < groups.size(); ++at) {
-      const Sorted value = value_at(flat[at], place);
-      if (value.is_null() || shown[at] >= kMostShown) continue;
-      if (std::count_if(groups.begin(), groups.end(), [&](const auto& other) {
-            return other.second.runs.front()->name == groups[at].second.runs.front()->name;
-          }) < 2)
-        continue;
-      ++shown[at];
-      groups[at].second.name += ", " + label + "=" + (value.is_string() ? value.get<std::string>() : value.dump());
-    }
-  }
+  for (Group& group : groups)
+    if (group.runs.size() > 1) group.name += " (" + std::to_string(group.runs.size()) + " seeds)";
+  return groups;
 }
 
-std::vector<Group> group_by_config(const std::vector<ReportRun>& runs) {
-  std::vector<std::pair<std::string, Group>> groups;
-  for (const ReportRun& run : runs) {
-    Json config = run.manifest.is_object() && run.manifest.contains("config") ? run.manifest["config"] : Json(run.name);
-    if (config.is_object()) config.erase("seed");
-    const std::string key = config.dump(-1, ' ', false, Json::error_handler_t::replace);
-    auto found = std::find_if(groups.begin(), groups.end(), [&](const auto& group) { return group.first == key; });
-    if (found == groups.end()) found = groups.insert(groups.end(), {key, {run.name, {}}});
-    found->second.runs.push_back(&run);
-  }
-  name_differences(groups);
-  std::vector<Group> list;
-  for (auto& [key, group] : groups) {
-    if (group.runs.size() > 1) group.name += " (" + std::to_string(group.runs.size()) + " seeds)";
-    list.push_back(std::move(group));
-  }
-  return list;
+/// "activation=elu, lr=0.1"
+std::string settings_text(const RunLabels& labels, std::size_t run) {
+  std::string text;
+  for (std::size_t key = 0; key < std::min(labels.keys.size(), kMostShown); ++key)
+    if (const std::string& value = labels.values[run][key]; !value.empty())
+      text.append(text.empty() ? "" : ", ").append(labels.keys[key]).append("=").append(value);
+  return text;
+}
+
+/// The number in a manifest; the greatest there is where it has none.
+std::uint64_t seed_of(const ReportRun& run) {
+  const Json& seed = member(run.manifest, "seed");
+  return seed.is_number_unsigned() ? seed.get<std::uint64_t>() : std::numeric_limits<std::uint64_t>::max();
 }
 
 using Trace = std::map<double, double>;
@@ -112,8 +91,58 @@ Figure compare_groups(const std::vector<Group>& groups, Figure figure, GetTrace 
 
 }  // namespace
 
-std::vector<Figure> comparison_figures(const std::vector<ReportRun>& runs) {
-  const std::vector<Group> groups = group_by_config(runs);
+RunLabels label_runs(const std::vector<ReportRun>& runs) {
+  RunLabels labels;
+  std::vector<Json> configs;
+  std::map<std::string, std::size_t> groups;
+  for (const ReportRun& run : runs) {
+    configs.push_back(member(run.manifest, "config"));
+    Json config = configs.back().is_object() ? configs.back() : Json(run.name);
+    if (config.is_object()) config.erase("seed");
+    labels.groups.push_back(
+        groups.try_emplace(config.dump(-1, ' ', false, Json::error_handler_t::replace), groups.size()).first->second);
+  }
+  const std::vector<ConfigDifference> differences = config_differences(configs);
+  std::vector<std::string> keys;
+  for (const ConfigDifference& difference : differences) keys.push_back(difference.key);
+  labels.keys = short_names(keys);
+  for (std::size_t run = 0; run < runs.size(); ++run) {
+    labels.values.emplace_back();
+    for (const ConfigDifference& difference : differences) labels.values.back().push_back(difference.values[run]);
+    // Where several configs go by the name, what tells them apart; alone, where all go by it.
+    const bool alone = std::none_of(runs.begin(), runs.end(), [&](const ReportRun& other) {
+      const auto at = static_cast<std::size_t>(&other - runs.data());
+      return other.name == runs[run].name && labels.groups[at] != labels.groups[run];
+    });
+    const bool all =
+        std::all_of(runs.begin(), runs.end(), [&](const ReportRun& other) { return other.name == runs[run].name; });
+    const std::string settings = alone ? "" : settings_text(labels, run);
+    labels.names.push_back(settings.empty() ? runs[run].name : all ? settings : runs[run].name + ", " + settings);
+  }
+  return labels;
+}
+
+std::vector<ReportRun> in_order(std::vector<ReportRun> runs) {
+  const RunLabels labels = label_runs(runs);
+  std::vector<std::vector<std::size_t>> places(runs.size());
+  for (std::size_t key = 0; key < labels.keys.size(); ++key) {
+    std::vector<std::string> values;
+    for (std::size_t run = 0; run < runs.size(); ++run) values.push_back(labels.values[run][key]);
+    const std::vector<std::size_t> ranks = value_ranks(values);
+    for (std::size_t run = 0; run < runs.size(); ++run) places[run].push_back(ranks[run]);
+  }
+  std::vector<std::size_t> order(runs.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  std::stable_sort(order.begin(), order.end(), [&](std::size_t left, std::size_t right) {
+    return std::pair(places[left], seed_of(runs[left])) < std::pair(places[right], seed_of(runs[right]));
+  });
+  std::vector<ReportRun> sorted;
+  for (const std::size_t run : order) sorted.push_back(std::move(runs[run]));
+  return sorted;
+}
+
+std::vector<Figure> comparison_figures(const std::vector<ReportRun>& runs, const RunLabels& labels) {
+  const std::vector<Group> groups = group_runs(runs, labels);
   const std::string note =
       "Median over seeds, with its 95 % confidence band (bootstrap); of two seeds the band has both.";
   std::vector<Figure> figures;

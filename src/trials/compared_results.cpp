@@ -4,28 +4,12 @@
 #include <map>
 #include <numeric>
 
-#include "data/cells.hpp"
+#include "config/value_order.hpp"
 #include "util/error.hpp"
 
 namespace reluscope {
 
 namespace {
-
-/// The values of one key in their order.
-std::map<std::string, std::size_t> ranks_of(const std::vector<std::string>& values) {
-  std::vector<std::string> distinct;
-  for (const std::string& value : values)
-    if (std::find(distinct.begin(), distinct.end(), value) == distinct.end()) distinct.push_back(value);
-  const bool numbers = std::all_of(distinct.begin(), distinct.end(),
-                                   [](const std::string& one) { return parse_number(one).has_value(); });
-  if (numbers)
-    std::stable_sort(distinct.begin(), distinct.end(), [](const std::string& left, const std::string& right) {
-      return *parse_number(left) < *parse_number(right);
-    });
-  std::map<std::string, std::size_t> ranks;
-  for (std::size_t rank = 0; rank < distinct.size(); ++rank) ranks[distinct[rank]] = rank;
-  return ranks;
-}
 
 /// Numbers of the settings, in the order of what is varied.
 std::vector<std::size_t> order_of(const std::vector<std::vector<std::string>>& settings, std::size_t keys) {
@@ -33,8 +17,8 @@ std::vector<std::size_t> order_of(const std::vector<std::vector<std::string>>& s
   for (std::size_t key = 0; key < keys; ++key) {
     std::vector<std::string> values;
     for (const std::vector<std::string>& setting : settings) values.push_back(setting[key]);
-    const std::map<std::string, std::size_t> ranks = ranks_of(values);
-    for (std::size_t at = 0; at < settings.size(); ++at) places[at].push_back(ranks.at(settings[at][key]));
+    const std::vector<std::size_t> ranks = value_ranks(values);
+    for (std::size_t at = 0; at < settings.size(); ++at) places[at].push_back(ranks[at]);
   }
   std::vector<std::size_t> order(settings.size());
   std::iota(order.begin(), order.end(), std::size_t{0});
