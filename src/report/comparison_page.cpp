@@ -56,9 +56,21 @@ std::string differences_html(const ComparisonPage& page) {
 
 // ---- heat maps of two things that are varied
 
-/// From pale to dark; text on it is black, or white.
+/// Relative luminance (WCAG 2.1).
+double luminance(const std::array<int, 3>& color) {
+  constexpr std::array<double, 3> kWeights = {0.2126, 0.7152, 0.0722};
+  double sum = 0.0;
+  for (std::size_t channel = 0; channel < 3; ++channel) {
+    const double value = color[channel] / 255.0;
+    sum += kWeights[channel] * (value <= 0.03928 ? value / 12.92 : std::pow((value + 0.055) / 1.055, 2.4));
+  }
+  return sum;
+}
+
+/// From pale to dark; text on it is black or white, whichever can be read better.
 std::string shade_style(double share) {
   constexpr std::array<std::array<double, 3>, 3> kStops = {{{247, 245, 233}, {240, 170, 95}, {122, 24, 24}}};
+  constexpr double kBlackFrom = 0.179;  // contrast with black is that with white here
   const double place = std::clamp(share, 0.0, 1.0) * 2.0;
   const std::size_t below = place < 1.0 ? 0 : 1;
   std::array<int, 3> color{};
@@ -67,7 +79,7 @@ std::string shade_style(double share) {
         std::lround(kStops[below][channel] +
                     (place - static_cast<double>(below)) * (kStops[below + 1][channel] - kStops[below][channel])));
   return "background:rgb(" + std::to_string(color[0]) + "," + std::to_string(color[1]) + "," +
-         std::to_string(color[2]) + ");color:" + (share > 0.66 ? "#fff" : "#000");
+         std::to_string(color[2]) + ");color:" + (luminance(color) < kBlackFrom ? "#fff" : "#000");
 }
 
 /// A table of colours and numbers: the first thing down, the second across. Dark is worse.

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdlib>
+#include <fstream>
 #include <limits>
 #include <sstream>
 
@@ -285,4 +286,15 @@ TEST_CASE("a prescription's tables fit: columns at the end go first, then names 
   std::istringstream lines(narrowest);
   for (std::string line; std::getline(lines, line);) CHECK(code_points(line) <= 50);
   CHECK(screening_table(prescription, TableStyle::markdown, 50).find("steps/s") != std::string::npos);
+}
+
+TEST_CASE("the colours of things without order are those of the scripts that draw pictures") {
+  const char* source = std::getenv("RELUSCOPE_SOURCE_DIR");
+  REQUIRE(source != nullptr);
+  std::ifstream file(std::string(source) + "/scripts/plotting.py");
+  std::stringstream text;
+  text << file.rdbuf();
+  std::string colors = "COLORS = (";
+  for (std::size_t at = 0; at < 9; ++at) colors += (at == 0 ? "\"" : ", \"") + category_color(at) + "\"";
+  CHECK(text.str().find(colors + ")") != std::string::npos);
 }

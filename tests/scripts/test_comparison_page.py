@@ -181,13 +181,13 @@ class Comparison(unittest.TestCase):
 
 
 class Sweep(unittest.TestCase):
-    def test_250_runs_and_names_that_are_markup_make_a_small_page(self):
+    def test_250_runs_make_a_small_page_with_a_map_of_two_factors(self):
         with tempfile.TemporaryDirectory() as holder:
             place = pathlib.Path(holder)
             (place / "sweep.json").write_text(json.dumps({
-                "config": {"name": "<b>", "data": {"kind": "moons", "n_samples": 60},
-                           "network": {"layers": [{"units": 4, "activation": "relu", "name": "<i>"}, {"units": 2}]},
-                           "train": {"steps": 10, "batch_size": 10}} | {"name": "t"},
+                "config": {"name": "t", "data": {"kind": "moons", "n_samples": 60},
+                           "network": {"layers": [{"units": 4, "activation": "relu"}, {"units": 2}]},
+                           "train": {"steps": 10, "batch_size": 10}},
                 "parameters": {"train.optimizer.lr": {"values": [0.001, 0.01, 0.1, 1, 1e30]},
                                "network.layers.0.activation": {"values": ["relu", "elu", "tanh", "gelu", "selu"]}},
                 "seeds": 10}))

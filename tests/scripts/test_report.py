@@ -113,6 +113,22 @@ class Report(unittest.TestCase):
         found, _ = load(self.report(self.run_it("moons.json")), self.place, width=500)
         self.assertFalse(found["wide"])
 
+    def test_the_page_of_a_comparison_is_quiet_readable_and_fits_a_phone(self):
+        page = os.path.join(self.place, "compared.html")
+        done = shell(PROGRAM, "compare", os.path.join(SOURCE, "configs/dying-relu.json"), "train.epochs=3", "--seeds", "3",
+                     "--lr", "0.3,0.1,0.03,0.01", "--report", page, "-o", os.path.join(self.place, "rows.csv"), "-q")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        for dark, width in ((False, 1280), (True, 500)):
+            found, logged = load(page, self.place, dark, width)
+            self.assertEqual(logged, [])
+            self.assertEqual(found["fetched"], [])
+            self.assertEqual(found["low"], [])
+            self.assertFalse(found["wide"])
+            self.assertRegex(found["tip"], r"lr: [\d.]+\nrelu: ")
+        with open(page, encoding="utf-8") as file:
+            ids = re.findall(r'\bid="([^"]+)"', file.read())
+        self.assertEqual(len(ids), len(set(ids)))
+
     def test_several_runs_share_a_page(self):
         page = self.report(self.run_it("dying-relu.json", "train.epochs=4", out="a"),
                            self.run_it("dying-relu.json", "train.epochs=4", "seed=8", out="b"),
