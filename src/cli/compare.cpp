@@ -36,6 +36,10 @@ struct CompareOptions {
   std::string report;
   bool json = false;
   bool markdown = false;
+  /// Whether anybody sees more than the rows.
+  [[nodiscard]] bool shows_figures(bool quiet) const {
+    return json || !report.empty() || !runs.empty() || !quiet || rows() != "-";
+  }
   /// Where the rows of the runs go.
   [[nodiscard]] std::string rows() const { return out.empty() ? "compare.csv" : out; }
 };
@@ -134,6 +138,7 @@ void write_comparison(const CompareOptions& options, bool quiet, const Plan& pla
   std::string table = ResultColumns(plan.variation.keys).header() + '\n';
   for (const std::string& row : runs.rows) table += row + '\n';
   write_document(out, table);
+  if (!options.shows_figures(quiet)) return;
   ComparisonPage page;
   page.title = plan.base.name;
   page.keys = short_names(plan.variation.keys);

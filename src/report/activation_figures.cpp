@@ -21,8 +21,8 @@ constexpr std::size_t kCurvePoints = 241;
 constexpr double kTail = 0.01;
 /// Height of a histogram, as a share of φ's.
 constexpr double kHeight = 0.8;
-constexpr const char* kBefore = "#0072b2";
-constexpr const char* kAfter = "#d55e00";
+constexpr std::size_t kBefore = 0;  // colours
+constexpr std::size_t kAfter = 1;
 
 using Bins = std::vector<const HistogramRecord*>;
 
@@ -290,8 +290,8 @@ std::vector<Figure> death_figures(const RunTables& tables, const std::vector<Cho
     draw_activation(*choice, range, figure.chart);
     const double height = height_for(figure.chart.series.back());
     figure.chart.series.insert(figure.chart.series.begin(),
-                               {area_of(before, range, height, "z before its death", kBefore),
-                                area_of(after, range, height, "z after it", kAfter)});
+                               {area_of(before, range, height, "z before its death", category_color(kBefore)),
+                                area_of(after, range, height, "z after it", category_color(kAfter))});
     add_bins(figure, {{"before", before}, {"after", after}});
     finish(figure);
     figures.push_back(std::move(figure));

@@ -17,8 +17,8 @@ namespace reluscope {
 namespace {
 
 /// Turns that every variant has, and what one of them takes at least.
-constexpr int kTurns = 15;
-constexpr double kTurnSeconds = 0.01;
+constexpr int kTurns = 11;
+constexpr double kTurnSeconds = 0.004;
 /// Elements of the activation alone: few enough for the nearest cache.
 constexpr Index kUnits = 64;
 

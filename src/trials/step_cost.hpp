@@ -15,8 +15,8 @@ struct StepCost {
   double element_ns = 0.0;    ///< the hidden activation alone, forward and backward, for each element: the same
 };
 
-/// One for each job, which is taken at its initial weights: with a learning rate of 0, so that nothing moves. Some
-/// tenths of a second for each.
+/// One for each job, which is taken at its initial weights: with a learning rate of 0, so that nothing moves. About a
+/// tenth of a second for each.
 std::vector<StepCost> measure_step_costs(const ConfigSource& source, std::span<const Job> jobs);
 
 }  // namespace reluscope
