@@ -66,7 +66,7 @@ double density_at(const Bins& bins, double total, double z) {
 /// The histogram as an area of this height, along the axis.
 Series area_of(const Bins& bins, std::pair<double, double> range, double height, const std::string& name,
                const std::string& color) {
-  constexpr std::size_t kSteps = 400;
+  constexpr std::size_t kSteps = 200;
   Series area;
   area.area = true;
   area.name = name;
