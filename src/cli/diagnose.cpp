@@ -7,11 +7,9 @@
 
 #include "cli/commands.hpp"
 #include "cli/findings.hpp"
-#include "experiment/resume.hpp"
 #include "report/diagnosis_formats.hpp"
 #include "report/findings_text.hpp"
-#include "trace/run_directory.hpp"
-#include "trials/remedies.hpp"
+#include "trials/advice.hpp"
 #include "util/error.hpp"
 #include "util/format.hpp"
 #include "util/input.hpp"
@@ -91,24 +89,6 @@ struct OutputFormat {
 constexpr std::array kFormats = {OutputFormat{"text", write_text},         OutputFormat{"json", write_json},
                                  OutputFormat{"markdown", write_markdown}, OutputFormat{"github", write_github},
                                  OutputFormat{"junit", write_junit},       OutputFormat{"sarif", write_sarif}};
-
-/// Remedies as changes to the run's config, where its manifest still has one that this program can read.
-void advise_by_manifest(const std::filesystem::path& run, Diagnosis& diagnosis) {
-  const std::filesystem::path manifest_file = (has_directory(run) ? run : run.parent_path()) / RunDirectory::kManifest;
-  if (!has_own_file(manifest_file)) return;
-  try {
-    const nlohmann::ordered_json manifest = read_json_object(manifest_file);
-    const ExperimentSpec spec = spec_of_manifest(manifest, manifest_file);
-    const nlohmann::ordered_json data = member_or(manifest, "data", nlohmann::ordered_json::object());
-    PatientFacts facts;
-    facts.train_samples = member_or(data, "train_samples", std::int64_t{0});
-    for (const Task task : {Task::classification, Task::regression, Task::reconstruction})
-      if (member_or(data, "task", std::string()) == task_name(task)) facts.task = task;
-    if (facts.train_samples > 0) advise(diagnosis, spec, facts);
-  } catch (const UserError&) {
-    // Another program's, or an older one's: the remedies keep their names.
-  }
-}
 
 JudgedRun judge(const std::string& path, const std::vector<std::string>& thresholds, const DiagnoseOptions& options) {
   const RunTables tables = read_run(path);

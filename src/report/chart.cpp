@@ -19,6 +19,13 @@ namespace {
 /// there.
 std::string svg_name(std::size_t chart) { return std::to_string(chart) + ".svg"; }
 
+/// gnuplot expands what stands between double quotes.
+const std::string& script_words(const std::string& text) {
+  if (text.find_first_of("\"\\`@$%{}\n\r") != std::string::npos)
+    throw std::logic_error("a script of gnuplot holds only words of our own");
+  return text;
+}
+
 /// gnuplot's own word for a hole is a line that is empty, or NaN.
 std::string number(double value, bool log_y = false) {
   const double drawn = drawn_value(value, log_y);
@@ -82,7 +89,10 @@ std::string write_plot(std::ostream& out, const Chart& chart) {
           << number(series.high[at], chart.log_y) << '\n';
     out << "EOD\n";
     parts.push_back(name + " using 1:2:3 with filledcurves fc rgb '" + series.color + "' fs transparent solid " +
-                    (series.area ? "0.5" : "0.25") + " noborder notitle");
+                    (series.area    ? "0.5"
+                     : series.faint ? "0.12"
+                                    : "0.25") +
+                    " noborder notitle");
   }
   for (const Series& series : chart.series) {
     if (series.x.empty()) continue;
@@ -90,26 +100,28 @@ std::string write_plot(std::ostream& out, const Chart& chart) {
     write_points(out, series, chart.log_y);
     out << "EOD\n";
     const std::string style = !series.line ? "points pt 7 ps 0.5" : series.points ? "linespoints pt 7 ps 0.4" : "lines";
-    parts.push_back(name + " using 1:2 with " + style + " lw 1.6 lc rgb '" + series.color + "'" +
+    // #aarrggbb: what is behind is drawn pale.
+    const std::string color = series.faint && series.low.empty() ? "#b0" + series.color.substr(1) : series.color;
+    parts.push_back(name + " using 1:2 with " + style + " lw 1.6 lc rgb '" + color + "'" +
                     (series.dashed ? " dt 2" : "") + " notitle");
   }
-  // One block for each colour: bars are many.
-  std::vector<std::string> colors;
+  // One block for each colour and kind: bars are many.
+  std::vector<std::pair<std::string, bool>> kinds;
   for (const Bar& bar : chart.bars)
-    if (std::find(colors.begin(), colors.end(), bar.color) == colors.end()) colors.push_back(bar.color);
-  for (const std::string& color : colors) {
+    if (std::find(kinds.begin(), kinds.end(), std::pair(bar.color, bar.striped)) == kinds.end())
+      kinds.emplace_back(bar.color, bar.striped);
+  for (const auto& [color, striped] : kinds) {
     const std::string name = begin_block();
     for (const Bar& bar : chart.bars)
-      if (bar.color == color)
+      if (bar.color == color && bar.striped == striped)
         out << number(bar.from) << ' ' << number(bar.row) << ' ' << number(bar.to - bar.from) << " 0\n";
     out << "EOD\n";
-    parts.push_back(
-        name + " using 1:2:3:4 with vectors nohead lw " +
-        format_fixed(
-            std::clamp(static_cast<double>(chart.height) / 2.0 / std::max(1.0, chart.y_max.value_or(1.0)), 0.4, 6.0),
-            2) +
-        " lc rgb '" + color + "' notitle");
+    const double width =
+        std::clamp(static_cast<double>(chart.height) / 2.0 / std::max(1.0, chart.y_max.value_or(1.0)), 0.4, 6.0);
+    parts.push_back(name + " using 1:2:3:4 with vectors nohead lw " + format_fixed(width, 2) + " lc rgb '" + color +
+                    "'" + (striped ? " dt (2,2)" : "") + " notitle");
   }
+  for (const double rule : chart.rules) parts.push_back(number(rule) + " with lines lw 0.7 lc rgb '#888888' notitle");
   if (chart.guide) parts.push_back(number(*chart.guide) + " with lines lw 1 dt 3 lc rgb '#888888' notitle");
   if (parts.empty()) parts.emplace_back("NaN notitle");
   std::string command = "plot ";
@@ -117,8 +129,57 @@ std::string write_plot(std::ostream& out, const Chart& chart) {
   return command;
 }
 
+/// Whole numbers in full up to a million, others as short as they are.
+std::string tick_text(double value) {
+  constexpr double kMostPlain = 1e6;
+  if (value == std::floor(value) && std::abs(value) < kMostPlain) return format_fixed(value + 0.0, 0);
+  return format_short(value);
+}
+
+/// Where the x axis begins and ends.
+std::pair<double, double> x_range(const Chart& chart) {
+  if (chart.x_min && chart.x_max) return {*chart.x_min, *chart.x_max};
+  std::pair<double, double> range(std::numeric_limits<double>::infinity(), -std::numeric_limits<double>::infinity());
+  for (const Series& series : chart.series)
+    for (const std::vector<double>* values : {&series.x, &series.band_x})
+      for (const double value : *values) range = {std::min(range.first, value), std::max(range.second, value)};
+  return range;
+}
+
+/// A step of 1, 2 or 5 times a power of ten, of which the length has about six.
+double round_step(double length) {
+  constexpr double kTicks = 6.0;
+  const double power = std::pow(10.0, std::floor(std::log10(length / kTicks)));
+  for (const double factor : {1.0, 2.0, 5.0})
+    if (length / (factor * power) <= kTicks) return factor * power;
+  return 10.0 * power;
+}
+
+/// Ticks at round numbers, and one at the end of the axis where it counts steps: how long the run was can be read off.
+void write_x_ticks(std::ostream& out, const Chart& chart) {
+  const auto [low, high] = x_range(chart);
+  if (!(low < high) || !std::isfinite(high - low)) return;
+  const double step = round_step(high - low);
+  constexpr double kMostTicks = 20.0;
+  if (!(step > 0.0) || (high - low) / step > kMostTicks) return;
+  const bool counts = low >= 0.0 && high == std::floor(high) && !chart.named_y;
+  constexpr double kTouching = 0.45;  // of a step
+  std::vector<double> ticks;
+  for (double place = std::ceil(low / step); place * step <= high; place += 1.0) ticks.push_back(place * step);
+  if (counts && (ticks.empty() || ticks.back() < high)) {
+    if (!ticks.empty() && high - ticks.back() < kTouching * step) ticks.pop_back();
+    ticks.push_back(high);
+  }
+  out << "set xtics (";
+  for (std::size_t at = 0; at < ticks.size(); ++at)
+    out << (at > 0 ? ", " : "") << '"' << tick_text(ticks[at]) << "\" " << number(ticks[at]);
+  out << ")\n";
+}
+
 /// Axes, data and the plot command.
 void write_chart(std::ostream& out, const Chart& chart) {
+  // Room for the larger letters of a phone, too.
+  out << "set lmargin 11\nset bmargin 4\n";
   out << "set border 3 lc rgb '#888888'\nset tics nomirror textcolor rgb 'black'\nset grid ytics lc rgb '#bbbbbb' dt 3 "
          "lw 0.7\n"
       << "unset key\nset xlabel '" << chart.x_label << "' textcolor rgb 'black'\nset ylabel '" << chart.y_label
@@ -134,6 +195,14 @@ void write_chart(std::ostream& out, const Chart& chart) {
         << (shade.to ? "first " + number(*shade.to) : std::string("graph 1"))
         << ", graph 1 behind fc rgb '#888888' fs transparent solid 0.22 noborder\n";
   if (chart.whole_x) out << "set xtics 1\n";
+  if (!chart.y_ticks.empty()) {
+    out << "set ytics (";
+    for (std::size_t at = 0; at < chart.y_ticks.size(); ++at)
+      out << (at > 0 ? ", " : "") << '"' << script_words(chart.y_ticks[at].text) << "\" "
+          << number(chart.y_ticks[at].at);
+    out << ")\nunset grid\n";
+  }
+  if (!chart.log_x && !chart.whole_x && !chart.heat) write_x_ticks(out, chart);
   if (chart.x_min && chart.x_max) out << "set xrange [" << number(*chart.x_min) << ':' << number(*chart.x_max) << "]\n";
   out << "set yrange [" << (chart.y_min ? format_number(*chart.y_min) : "*") << ':'
       << (chart.y_max ? format_number(*chart.y_max) : "*") << "]\n";
@@ -175,13 +244,6 @@ std::string tidy(std::string svg, const std::string& prefix) {
 }
 
 constexpr const char* kPicture = "picture";
-
-/// gnuplot expands what stands between double quotes.
-const std::string& script_words(const std::string& text) {
-  if (text.find_first_of("\"\\`@$%{}\n\r") != std::string::npos)
-    throw std::logic_error("a script of gnuplot holds only words of our own");
-  return text;
-}
 
 /// Where gnuplot's arithmetic holds, with the room that it takes beside a value.
 constexpr double kLargest = 1e300;

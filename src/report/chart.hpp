@@ -20,6 +20,7 @@ struct Series {
   bool points = false;  ///< marked where there is a value
   bool line = true;     ///< joined; false: points alone
   bool area = false;    ///< its band is what is to be seen, not what is uncertain
+  bool faint = false;   ///< behind the others: pale, and its band paler
 };
 
 /// A field of values from 0 to 1: row by row from below, one value per x.
@@ -34,6 +35,13 @@ struct Bar {
   double from = 0.0;
   double to = 0.0;
   std::string color;
+  bool striped = false;
+};
+
+/// A tick with a text of our own: numbers, or words of the program.
+struct Tick {
+  double at = 0.0;
+  std::string text;
 };
 
 /// A range of the x axis that is shaded from bottom to top.
@@ -55,6 +63,8 @@ struct Chart {
   std::optional<HeatMap> heat;
   std::vector<Bar> bars;
   std::vector<Shade> shades;
+  std::vector<Tick> y_ticks;    ///< instead of gnuplot's; empty: those
+  std::vector<double> rules;    ///< thin horizontal lines
   std::optional<double> guide;  ///< a horizontal line
   int width = 640;
   int height = 300;

@@ -150,7 +150,7 @@ void add_depth(const ComparisonPage& page, Figure figure, Get get, std::vector<F
   finish(figure, "layer");
   figure.legend.clear();
   for (std::size_t at = 0; at < page.figures.names.size(); ++at)
-    figure.legend.emplace_back(category_color(at), page.figures.names[at]);
+    figure.legend.push_back({category_color(at), page.figures.names[at]});
   figures.push_back(std::move(figure));
 }
 
@@ -238,7 +238,7 @@ void add_costs(const ComparisonPage& page, std::vector<Figure>& figures) {
     const double micro = 1e6 * cost.step_seconds;
     most = std::max(most, micro);
     figure.chart.bars.push_back({static_cast<double>(count - at), 0.0, micro, category_color(at)});
-    figure.legend.emplace_back(category_color(at), page.figures.names[at]);
+    figure.legend.push_back({category_color(at), page.figures.names[at]});
     figure.rows.push_back(
         {page.figures.names[at], format_short(micro), format_fixed(cost.ratio, 2), format_fixed(cost.element_ns, 2)});
   }

@@ -44,10 +44,12 @@ void add_legend(Figure& figure) {
   const std::vector<Series>& series = figure.chart.series;
   if (series.size() > kMostNamed) {
     for (const std::size_t at : {std::size_t{0}, series.size() / 2, series.size() - 1})
-      figure.legend.emplace_back(series[at].color, series[at].name);
+      figure.legend.push_back({series[at].color, series[at].name});
     return;
   }
-  for (const Series& one : series) figure.legend.emplace_back(one.color, one.name);
+  for (const Series& one : series)
+    if (!one.name.empty())
+      figure.legend.push_back({one.color, one.name, one.dashed ? LegendEntry::Mark::dashed : LegendEntry::Mark::solid});
 }
 
 /// "3 are 0 or below, which a logarithmic axis does not have; 2 are not finite": what of the values is not drawn.
@@ -169,6 +171,19 @@ std::string table_html(const std::vector<std::string>& head, const std::vector<s
   return html + "</tbody></table></div>\n";
 }
 
+namespace {
+
+/// A patch of the colour; a dashed line, and stripes, for what is drawn so.
+std::string swatch_html(const LegendEntry& entry) {
+  if (entry.mark == LegendEntry::Mark::dashed) return "<i class=dash style=\"border-color:" + entry.color + "\"></i>";
+  if (entry.mark == LegendEntry::Mark::striped)
+    return "<i style=\"background:repeating-linear-gradient(90deg," + entry.color +
+           " 0 3px,transparent 3px 6px)\"></i>";
+  return "<i style=\"background:" + entry.color + "\"></i>";
+}
+
+}  // namespace
+
 std::string figure_html(const Figure& figure, const DrawnChart& drawn) {
   std::string html = "<figure class=chart id=\"" + figure.chart.id + "\"";
   if (!figure.chart.series.empty() && figure.absence.empty()) {
@@ -186,8 +201,8 @@ std::string figure_html(const Figure& figure, const DrawnChart& drawn) {
   }
   if (!figure.legend.empty() && figure.absence.empty()) {
     html += "<p class=legend>";
-    for (const auto& [color, text] : figure.legend)
-      html += "<span><i style=\"background:" + color + "\"></i>" + html_escape(text) + "</span> ";
+    for (const LegendEntry& entry : figure.legend)
+      html += "<span>" + swatch_html(entry) + html_escape(entry.text) + "</span> ";
     if (figure.chart.series.size() > kMostNamed)
       html += "<span>" + std::to_string(figure.chart.series.size()) + " layers, dark near the input</span>";
     html += "</p>\n";

@@ -9,13 +9,20 @@
 
 namespace reluscope {
 
+/// How a thing is drawn, and what it is.
+struct LegendEntry {
+  std::string color;
+  std::string text;
+  enum class Mark { solid, dashed, striped } mark = Mark::solid;
+};
+
 /// A chart with the numbers under it.
 struct Figure {
   Chart chart;
   std::vector<std::string> head;
   std::vector<std::vector<std::string>> rows;
-  std::vector<std::pair<std::string, std::string>> legend;  ///< colour, text
-  std::string absence;                                      ///< why there is no chart, which stands in its place
+  std::vector<LegendEntry> legend;
+  std::string absence;  ///< why there is no chart, which stands in its place
 };
 
 /// Points of a line that are drawn, at most; fewer where there are many lines, so that a page of a hundred layers stays

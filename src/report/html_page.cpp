@@ -12,7 +12,14 @@ constexpr const char* kStyle = R"css(
 * { box-sizing: border-box; }
 body { margin: 0 auto; padding: 1rem; max-width: 84rem; background: var(--ground); color: var(--text);
        font: 16px/1.5 system-ui, sans-serif; }
-h1 { font-size: 1.5rem; } h2 { border-bottom: 1px solid var(--line); padding-top: 1rem; } h3 { margin: .6rem 0 .3rem; }
+h1 { font-size: 1.4rem; margin: .2rem 0 .6rem; } h2 { border-bottom: 1px solid var(--line); padding-top: 1rem; } h3 { margin: .6rem 0 .3rem; }
+.first { display: grid; grid-template-columns: minmax(0, 1fr) minmax(0, 1fr); gap: 1.5rem; align-items: start; }
+.first > div > :first-child { margin-top: 0; }
+.facts, .figures { color: var(--soft); margin: .4rem 0; }
+.next { padding: .5rem .8rem; border-left: .4rem solid #2f6f4f; background: var(--card); margin: .4rem 0; }
+code { font-size: .95em; overflow-wrap: anywhere; } a { color: inherit; } dt { font-weight: 600; } dd { margin: 0 0 .5rem 1rem; }
+@media (max-width: 60rem) { .first { display: block; } }
+@media (max-width: 36rem) { .plot svg text { font-size: 19px; } body { padding: .6rem; } .chart { padding: .5rem; } }
 .verdict { font-size: 1.15rem; font-weight: 600; }
 .notes { padding-left: 1.2rem; } .heat td { text-align: center; } .heat th { text-align: left; } .heat .failed { color: var(--soft); }
 .findings { list-style: none; padding: 0; }
@@ -28,6 +35,7 @@ h1 { font-size: 1.5rem; } h2 { border-bottom: 1px solid var(--line); padding-top
 .legend { margin: .2rem 0; font-size: .85rem; color: var(--soft); }
 .legend span { margin-right: .8rem; white-space: nowrap; }
 .legend i { display: inline-block; width: .9rem; height: .9rem; margin-right: .3rem; vertical-align: -.1rem; border-radius: .2rem; }
+.legend .dash { height: 0; border-top: .2rem dashed; border-radius: 0; vertical-align: .25rem; width: 1.3rem; }
 figcaption { font-size: .9rem; color: var(--soft); }
 details { margin: .5rem 0; } summary { cursor: pointer; }
 .scroll { overflow: auto; max-height: 24rem; }

@@ -15,6 +15,6 @@ struct HtmlReport {
 
 /// The page. Whatever comes from a config or a file is escaped, and a Content-Security-Policy forbids every fetch.
 /// Where gnuplot is missing it has the numbers alone. Throws IoError where gnuplot fails.
-HtmlReport html_report(std::vector<ReportRun> given);
+HtmlReport html_report(std::vector<ReportRun> runs);
 
 }  // namespace reluscope

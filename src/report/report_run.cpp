@@ -1,5 +1,6 @@
 #include "report/report_run.hpp"
 
+#include "trials/advice.hpp"
 #include "util/error.hpp"
 #include "util/input.hpp"
 #include "util/json_file.hpp"
@@ -36,6 +37,7 @@ ReportRun read_report_run(const std::filesystem::path& directory) {
   if (const std::filesystem::path events = directory / "events.jsonl"; has_own_file(events))
     run.lives = read_lives(events);
   run.diagnosis = diagnose(run.tables, read_thresholds(directory));
+  if (!run.tables.from_elsewhere) advise_by_manifest(directory, run.diagnosis);
   run.name = text_of(run.manifest, "name");
   if (run.name.empty()) run.name = std::filesystem::weakly_canonical(directory).filename().string();
   return run;

@@ -6,6 +6,8 @@
 #include <set>
 
 #include "report/activation_figures.hpp"
+#include "report/learning_figures.hpp"
+#include "report/lives_figure.hpp"
 #include "util/format.hpp"
 #include "util/statistics.hpp"
 
@@ -13,17 +15,33 @@ namespace reluscope {
 
 namespace {
 
-/// Columns of a heat map, and rows of the chart of lives.
+/// Columns of a heat map.
 constexpr std::size_t kMapColumns = 200;
-constexpr std::size_t kMostLives = 400;
+
+/// A layer has one colour in all charts: by its place among all layers with units.
+class LayerColors {
+ public:
+  explicit LayerColors(const RunTables& tables) {
+    for (const LayerRecord& row : tables.layers.rows) note(measured(row, &LayerRecord::layer));
+    for (const CensusRecord& row : tables.census.rows) note(measured(row, &CensusRecord::layer));
+  }
+  [[nodiscard]] std::string of(std::int64_t layer) const {
+    return depth_color(static_cast<std::size_t>(std::max<std::int64_t>(1, layer) - 1), static_cast<std::size_t>(last_));
+  }
+
+ private:
+  void note(std::optional<std::int64_t> layer) { last_ = std::max(last_, layer.value_or(0)); }
+  std::int64_t last_ = 1;
+};
 
 /// One line per layer of layers.csv; no figure where nothing was measured.
 void add_layer_lines(const ReportRun& run, Figure figure, double LayerRecord::*member, std::vector<Figure>& figures) {
   const auto layers = list_layers(by_layer(run.tables.layers.rows));
+  const LayerColors colors(run.tables);
   for (std::size_t at = 0; at < layers.size(); ++at) {
     Series& series = figure.chart.series.emplace_back();
     series.name = layers[at].name;
-    series.color = depth_color(at, layers.size());
+    series.color = colors.of(layers[at].layer);
     for (const LayerRecord* row : layers[at].rows) {
       if (!is_measured(*row, member)) continue;
       series.x.push_back(static_cast<double>(row->step));
@@ -41,14 +59,16 @@ void add_dead(const ReportRun& run, std::vector<Figure>& figures) {
   std::erase_if(rows, [](const auto& layer) { return layer.second.empty(); });
   const auto layers = list_layers(rows);
   if (layers.empty()) return;
-  Figure lines =
-      make_figure("dead", "Dead units per layer",
-                  "Share of each hidden layer that is dead on the whole training set, at each census; the band is "
-                  "what is proved in between (dead_min to dead_max).",
-                  "dead units, %");
+  Figure lines = make_figure(
+      "dead", "Dead units per layer",
+      "Share of each hidden layer that is dead on the whole training set. Points: censuses, exact. Pale band: "
+      "between them the share is proved to lie in it (dead_min to dead_max). Healthy: at 0, or a few per "
+      "cent that stay.",
+      "dead units, %");
   lines.chart.y_min = 0.0;
   lines.chart.y_max = 100.0;
   const auto recorded = list_layers(by_layer(run.tables.layers.rows));
+  const LayerColors colors(run.tables);
   HeatMap map;
   std::set<std::int64_t> steps;
   for (const auto& layer : layers)
@@ -61,8 +81,9 @@ void add_dead(const ReportRun& run, std::vector<Figure>& figures) {
   for (std::size_t at = 0; at < layers.size(); ++at) {
     Series& series = lines.chart.series.emplace_back();
     series.name = layers[at].name;
-    series.color = depth_color(at, layers.size());
+    series.color = colors.of(layers[at].layer);
     series.points = layers[at].rows.size() <= 60;
+    series.faint = true;  // its band, behind the line
     for (const CensusRecord* row : layers[at].rows) {
       series.x.push_back(static_cast<double>(row->step));
       series.y.push_back(100.0 * *dead_share(*row));
@@ -89,93 +110,26 @@ void add_dead(const ReportRun& run, std::vector<Figure>& figures) {
   finish(lines);
   figures.push_back(std::move(lines));
   if (columns < 2) return;
-  Figure heat = make_figure(
-      "map", "Dead units, layer by layer over time",
-      "Each row is a hidden layer, the first one (nearest the input) at the bottom. Green: no unit is dead.", "layer");
+  Figure heat = make_figure("map", "Dead units, layer by layer over time",
+                            "Each row is a hidden layer, the first one (nearest the input) at the bottom. Green: no "
+                            "unit is dead. Healthy: all green.",
+                            "layer");
   heat.chart.height = static_cast<int>(std::min<std::size_t>(420, 130 + 22 * map.rows.size()));
   heat.chart.heat = std::move(map);
   heat.legend = {{"#2f6f4f", "none dead"}, {"#f3e3b3", "some"}, {"#d95f02", "half"}, {"#5a0b0b", "all"}};
   figures.push_back(std::move(heat));
 }
 
-void add_lives(const ReportRun& run, std::vector<Figure>& figures) {
-  std::map<std::pair<std::int64_t, std::int64_t>, std::vector<const LifeRecord*>> units;
-  for (const LifeRecord& life : run.lives) units[{life.layer, life.unit}].push_back(&life);
-  if (units.empty() || run.tables.census.rows.empty()) return;
-  std::int64_t last = 1;
-  for (const CensusRecord& row : run.tables.census.rows) last = std::max(last, row.step);
-  for (const LifeRecord& life : run.lives) last = std::max(last, life.step);
-  const auto end = static_cast<double>(last);
-  const std::map<std::string, std::string> colors = {{"born", "#d55e00"},
-                                                     {"inherited", "#56b4e9"},
-                                                     {"own_weights", "#0072b2"},
-                                                     {"own_bias", "#e69f00"},
-                                                     {"upstream", "#009e73"}};
-  const std::string locked_color = "#8a8a8a";
-  Figure figure =
-      make_figure("lives", "Lives of the units that died",
-                  "A row per unit that was ever dead, those of the first layer at the bottom; coloured while it is "
-                  "dead, by what killed it, and grey once it provably cannot come back.",
-                  "units that died");
-  double row = 0.0;
-  bool any_inherited = false;
-  figure.head = {"layer", "unit", "dead from", "to", "cause", "locked at"};
-  for (const auto& [place, events] : units) {
-    if (static_cast<std::size_t>(row) >= kMostLives) break;
-    row += 1.0;
-    double from = kNaN;
-    double locked = kNaN;
-    std::string cause;
-    const auto close = [&, layer = place.first, unit = place.second](double to) {
-      if (std::isnan(from)) return;
-      const double mark = std::isnan(locked) ? to : std::min(locked, to);
-      const auto color = colors.find(cause);
-      figure.chart.bars.push_back({row, from, mark, color == colors.end() ? "#cc79a7" : color->second});
-      if (mark < to) figure.chart.bars.push_back({row, mark, to, locked_color});
-      figure.rows.push_back({std::to_string(layer), std::to_string(unit), format_number(from),
-                             to == end ? "the end" : format_number(to), cause,
-                             std::isnan(locked) ? "" : format_number(locked)});
-      from = locked = kNaN;
-    };
-    for (const LifeRecord* event : events) {
-      const auto step = static_cast<double>(event->step);
-      if (event->event == "revived") close(step);
-      if (event->event == "locked") locked = step;
-      const bool inherited = event->event == "inherited";
-      if (event->event != "died" && event->event != "born_dead" && !inherited) continue;
-      from = step;
-      cause = event->event == "born_dead" ? "born" : (inherited ? "inherited" : event->cause);
-      any_inherited = any_inherited || inherited;
-    }
-    close(end);
-  }
-  if (units.size() > kMostLives)
-    figure.chart.note +=
-        " The first " + std::to_string(kMostLives) + " of " + std::to_string(units.size()) + " are shown.";
-  figure.chart.y_min = 0.0;
-  figure.chart.y_max = row + 1.0;
-  figure.chart.x_min = 0.0;
-  figure.chart.x_max = end;
-  figure.chart.height = static_cast<int>(std::clamp(140.0 + 3.0 * row, 180.0, 560.0));
-  figure.legend = {
-      any_inherited ? std::pair("#56b4e9", "dead in the weights of the file") : std::pair("#d55e00", "born dead"),
-      {"#0072b2", "died by its own weights"},
-      {"#e69f00", "by its own bias"},
-      {"#009e73", "because what feeds it moved"},
-      {locked_color, "cannot come back"}};
-  figures.push_back(std::move(figure));
-}
-
 void add_theory(const ReportRun& run, std::vector<Figure>& figures) {
   Figure figure =
       make_figure("theory", "Signal and gradient at the start, against theory",
                   "Mean of z² and RMS of ∂L/∂z in each layer before the first update; dashed: what mean-field "
-                  "theory predicts for wide layers.",
+                  "theory predicts for wide layers. Healthy: level lines, near the dashed ones.",
                   "at step 0", true);
   figure.chart.x_label = "layer";
   figure.chart.whole_x = run.tables.theory.rows.size() <= 20;
-  Series measured_q{"mean z², measured", "#0072b2", {}, {}, {}, {}, {}, false, true};
-  Series measured_delta{"RMS ∂L/∂z, measured", "#d55e00", {}, {}, {}, {}, {}, false, true};
+  Series measured_q{"mean z², measured", category_color(0), {}, {}, {}, {}, {}, false, true};
+  Series measured_delta{"RMS ∂L/∂z, measured", category_color(1), {}, {}, {}, {}, {}, false, true};
   for (const LayerRecord& row : run.tables.layers.rows) {
     if (measured(row, &LayerRecord::step) != 0 || !is_measured(row, &LayerRecord::layer)) continue;
     if (is_measured(row, &LayerRecord::z_std) && is_measured(row, &LayerRecord::z_mean)) {
@@ -187,8 +141,8 @@ void add_theory(const ReportRun& run, std::vector<Figure>& figures) {
       measured_delta.y.push_back(row.delta_rms);
     }
   }
-  Series theory_q{"mean z², theory", "#0072b2", {}, {}, {}, {}, {}, true, false};
-  Series theory_delta{"RMS ∂L/∂z, theory", "#d55e00", {}, {}, {}, {}, {}, true, false};
+  Series theory_q{"mean z², theory", category_color(0), {}, {}, {}, {}, {}, true, false};
+  Series theory_delta{"RMS ∂L/∂z, theory", category_color(1), {}, {}, {}, {}, {}, true, false};
   for (const TheoryRecord& row : run.tables.theory.rows) {
     if (row.q) {
       theory_q.x.push_back(static_cast<double>(row.layer));
@@ -207,67 +161,49 @@ void add_theory(const ReportRun& run, std::vector<Figure>& figures) {
   figures.push_back(std::move(figure));
 }
 
-template <class Get>
-void add_steps(const ReportRun& run, Figure figure, const std::string& color, Get get, std::vector<Figure>& figures) {
-  Series series;
-  series.name = figure.chart.y_label;
-  series.color = color;
-  for (const StepRecord& row : run.tables.steps.rows) {
-    const std::optional<double> value = get(row);
-    if (!value || !is_measured(row, &StepRecord::step)) continue;
-    series.x.push_back(static_cast<double>(row.step));
-    series.y.push_back(*value);
-  }
-  if (series.x.size() < 2) return;
-  figure.chart.series = {std::move(series)};
-  finish(figure);
-  figure.legend.clear();
-  figures.push_back(std::move(figure));
-}
-
 }  // namespace
 
 std::vector<Figure> run_figures(const ReportRun& run) {
   std::vector<Figure> figures;
   add_dead(run, figures);
-  add_lives(run, figures);
+  for (Figure& figure : lives_figure(run)) figures.push_back(std::move(figure));
   add_layer_lines(
-      run, make_figure("gradients", "Gradient norms", "‖∂L/∂W‖ of each layer, before clipping.", "gradient norm", true),
+      run,
+      make_figure("gradients", "Gradient norms",
+                  "‖∂L/∂W‖ of each layer, before clipping. Healthy: all within a decade or two, falling slowly.",
+                  "gradient norm", true),
       &LayerRecord::grad_norm_w, figures);
   add_layer_lines(
       run,
       make_figure(
           "delta", "Loss gradient at the units",
-          "RMS of ∂L/∂z: comparable across layers. Apart by a constant factor from layer to layer, gradients vanish "
-          "or explode.",
+          "RMS of ∂L/∂z: comparable across layers. Healthy: the lines lie close together. Apart by a constant factor "
+          "from layer to layer, gradients vanish or explode.",
           "delta RMS", true),
       &LayerRecord::delta_rms, figures);
   add_theory(run, figures);
-  add_layer_lines(
-      run,
-      make_figure("activations", "Size of the activations", "RMS of each layer's activations.", "RMS activation", true),
-      &LayerRecord::a_rms, figures);
-  Figure update = make_figure(
-      "update", "Size of the updates",
-      "‖Δθ‖/‖θ‖ of each step, by layer; about 1e-3 (the dotted line) is a common rule of thumb.", "update ratio", true);
+  add_layer_lines(run,
+                  make_figure("activations", "Size of the activations",
+                              "RMS of each layer's activations. Healthy: of a size around 1 in every layer.",
+                              "RMS activation", true),
+                  &LayerRecord::a_rms, figures);
+  Figure update = make_figure("update", "Size of the updates",
+                              "‖Δθ‖/‖θ‖ of each step, by layer. Healthy: about 1e-3, the dotted line; above 1e-1 a "
+                              "step overwrites what was learned.",
+                              "update ratio", true);
   update.chart.guide = 1e-3;
   add_layer_lines(run, std::move(update), &LayerRecord::update_ratio, figures);
-  add_steps(
-      run, make_figure("loss", "Loss", "Mean loss of each recorded batch.", "loss"), "#0072b2",
-      [](const StepRecord& row) { return measured(row, &StepRecord::loss); }, figures);
-  add_steps(
-      run, make_figure("accuracy", "Accuracy", "Share of each recorded batch classified correctly.", "accuracy, %"),
-      "#009e73",
-      [](const StepRecord& row) { return row.accuracy ? std::optional<double>(100.0 * *row.accuracy) : std::nullopt; },
-      figures);
-  Figure rank =
-      make_figure("rank", "Effective rank", "How many directions each layer's activations use (Roy and Vetterli 2007).",
-                  "effective rank");
+  for (Figure& figure : learning_figures(run.tables)) figures.push_back(std::move(figure));
+  Figure rank = make_figure(
+      "rank", "Effective rank",
+      "How many directions each layer's activations use (Roy and Vetterli 2007). Healthy: it stays, or grows.",
+      "effective rank");
   const auto layers = list_layers(by_layer(run.tables.census.rows));
+  const LayerColors colors(run.tables);
   for (std::size_t at = 0; at < layers.size(); ++at) {
     Series& series = rank.chart.series.emplace_back();
     series.name = layers[at].name;
-    series.color = depth_color(at, layers.size());
+    series.color = colors.of(layers[at].layer);
     series.points = true;
     for (const CensusRecord* row : layers[at].rows) {
       if (!row->effective_rank) continue;

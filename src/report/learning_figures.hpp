@@ -1,0 +1,13 @@
+#pragma once
+
+#include <vector>
+
+#include "diagnose/diagnosis.hpp"
+#include "report/figure.hpp"
+
+namespace reluscope {
+
+/// Loss and accuracy: of the batches, smoothed, with their own values behind; and of both sets at each evaluation.
+std::vector<Figure> learning_figures(const RunTables& tables);
+
+}  // namespace reluscope
