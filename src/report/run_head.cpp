@@ -121,8 +121,8 @@ std::string findings_html(const Diagnosis& diagnosis) {
     shown += front ? 1 : 0;
     if (front && next.empty()) next = next_step(finding);
   }
-  std::string html =
-      first.empty() ? "<p>Nothing is wrong with this run.</p>\n" : "<ul class=findings>\n" + first + "</ul>\n";
+  std::string html = first.empty() ? std::string("<p>") + (more.empty() ? "No findings" : "No warnings") + ".</p>\n"
+                                   : "<ul class=findings>\n" + first + "</ul>\n";
   if (!next.empty())
     html += "<p class=next><b>What to do:</b> try <code>" + html_escape(next.substr(0, next.find(" ("))) + "</code>" +
             html_escape(next.find(" (") == std::string::npos ? "" : next.substr(next.find(" ("))) +

@@ -53,7 +53,7 @@ class Page(html.parser.HTMLParser):
         elif tag in ("td", "th"):
             self.cells.append("")
             self.into = "cell"
-        elif tag == "i" and "style" in attrs:
+        elif tag == "i" and "background:" in attrs.get("style", ""):
             self.color = attrs["style"].split("background:")[1]
         elif tag == "span" and self.title:
             self.into = "legend"
