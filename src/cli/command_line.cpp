@@ -4,6 +4,7 @@
 #include <spdlog/spdlog.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <exception>
 #include <iostream>
 #include <memory>
@@ -12,9 +13,13 @@
 #include <utility>
 
 #include "cli/commands.hpp"
+#include "cli/help.hpp"
 #include "cli/standard_output.hpp"
 #include "config/overrides.hpp"
+#include "nn/gemm.hpp"
 #include "report/terminal.hpp"
+#include "trace/checkpoint.hpp"
+#include "trace/records.hpp"
 #include "util/error.hpp"
 #include "util/excerpt.hpp"
 #include "util/format.hpp"
@@ -27,18 +32,31 @@ namespace reluscope {
 
 namespace {
 
-constexpr const char* kVersion = RELUSCOPE_VERSION;
-
 constexpr const char* kFooter = R"(
 Exit codes:
-  0  done    1  the run failed    2  bad usage, config or data    3  findings at or above --fail-on
+  0  done
+  1  the run failed
+  2  bad usage, config or data
+  3  findings at or above --fail-on
   130, 143  interrupted (SIGINT, SIGTERM): the traces are complete up to the last step, run --resume goes on
 
 Start with:
   reluscope try mine.csv                 train a network on your own table
   reluscope init                         write a commented config
   reluscope run experiment.jsonc         train it, with every layer watched
-  reluscope run experiment.jsonc --trace layers=- | python3 scripts/plot_traces.py)";
+  reluscope compare experiment.jsonc     find out which activation, and why)";
+
+/// The version; with --verbose what the bits of results depend on as well.
+std::string version_text(int argc, const char* const* argv) {
+  const std::string version = RELUSCOPE_VERSION;
+  if (std::none_of(argv + 1, argv + argc, [](const char* word) { return std::string_view(word) == "--verbose"; }))
+    return version;
+  return "reluscope " + version +
+         "\ncompiler      " RELUSCOPE_COMPILER "\nflags         " RELUSCOPE_FLAGS "\nproducts      " +
+         full_name(gemm_backend<float>()) + " (float32), " + full_name(gemm_backend<double>()) +
+         " (float64)\nschema        " + std::to_string(kSchemaVersion) + " (tables), " +
+         std::to_string(kCheckpointVersion) + " (checkpoints)";
+}
 
 /// "no subcommand 'rnu'; did you mean 'run'?": CLI11 says only that one is required.
 std::string unknown_subcommand(const CLI::App& app, const std::string& given) {
@@ -172,7 +190,11 @@ int run_command_line(int argc, const char* const* argv) {
     line.app.name("reluscope");
     line.app.description("Finds out when a unit of a neural network died, and how gradients travelled meanwhile.");
     line.app.footer(kFooter);
-    line.app.set_version_flag("--version", kVersion, "Print the version and exit");
+    line.app.formatter(help_formatter());
+    line.app.set_version_flag(
+        "--version", [argc, argv] { return version_text(argc, argv); },
+        "Print the version and exit; with --verbose also compiler, flags, and what computes products");
+    line.app.add_flag("--verbose")->group("");
     line.app.require_subcommand(0, 1);
     add_run(line);
     add_try(line);
@@ -193,6 +215,7 @@ int run_command_line(int argc, const char* const* argv) {
     add_inspect(line);
     add_curves(line);
     add_completion(line);
+    group_subcommands(line.app);
     refuse_empty_words(line.app);
     const int code = parse(line, argc, argv);
     try {

@@ -150,7 +150,7 @@ void write_comparison(const CompareOptions& options, bool quiet, const Plan& pla
   } else if (!quiet || out != "-") {
     std::ostream& stream = out == "-" ? std::cerr : std::cout;
     const std::size_t width = terminal_width(out == "-" ? STDERR_FILENO : STDOUT_FILENO);
-    stream << comparison_table(page.figures, options.markdown ? TableStyle::markdown : TableStyle::plain) << '\n'
+    stream << comparison_table(page.figures, options.markdown ? TableStyle::markdown : TableStyle::plain, width) << '\n'
            << recommendation_text(page.figures, width) << std::flush;
   }
   if (options.report.empty()) return;

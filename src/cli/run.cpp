@@ -8,6 +8,7 @@
 #include <csignal>
 #include <functional>
 #include <iostream>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <utility>
@@ -158,7 +159,7 @@ Preparation prepare(const RunOptions& options, RunPlan& plan, Clock::time_point 
   const Dataset& dataset = ready.dataset;
   const DataLines lines = data_lines(spec, dataset);
   for (const std::string& fact : lines.facts)
-    if (!options.data_is_said || fact == lines.facts.front()) spdlog::info("{}", fact);
+    if (!options.data_is_said || fact == lines.facts.front()) spdlog::info("{}", wrap_message(fact));
   for (const std::string& warning : lines.warnings) spdlog::warn("{}", warning);
   take_place(options, plan);
 
@@ -257,9 +258,12 @@ void print_outcome(const RunOptions& options, bool quiet, const Outcome& outcome
   if (quiet && stdout_taken) return;  // it would go to stderr
   const int descriptor = stdout_taken ? STDERR_FILENO : STDOUT_FILENO;
   std::ostream& out = stdout_taken ? std::cerr : std::cout;
-  out << layer_table(outcome.summary, options.markdown ? TableStyle::markdown : TableStyle::plain) << '\n'
-      << final_figures(outcome.summary) << '\n'
-      << wrap(printable(outcome.sentence), terminal_width(descriptor)) << '\n'
+  const std::size_t width = terminal_width(descriptor);
+  // In a file or a pipe there is room for all columns.
+  const std::size_t table_width = is_terminal(descriptor) ? width : std::numeric_limits<std::size_t>::max();
+  out << layer_table(outcome.summary, options.markdown ? TableStyle::markdown : TableStyle::plain, table_width) << '\n'
+      << wrap(final_figures(outcome.summary), width) << '\n'
+      << wrap(printable(outcome.sentence), width) << '\n'
       << std::flush;
   if (is_terminal(descriptor)) out << run_strips(outcome.tables, strip_style(descriptor)) << std::flush;
   print_findings(outcome.diagnosis, out);
@@ -280,7 +284,8 @@ int tell(const RunOptions& options, bool quiet, const RunPlan& plan, const Outco
     return kDone;
   }
   const std::string next = next_command(outcome.diagnosis, options, plan.directory);
-  spdlog::info("traces are in {}{}{}", plan.directory.string(), next.empty() ? "" : "; next: ", next);
+  spdlog::info("traces are in {}", plan.directory.string());
+  if (!next.empty()) spdlog::info("next: {}", next);
   if (summary.failed) {
     if (quiet) spdlog::error("{}", outcome.sentence);
     if (options.strict) return kRunFailed;

@@ -4,9 +4,13 @@
 #include <iostream>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <thread>
 
 #include "cli/commands.hpp"
+#include "experiment/batches.hpp"
+#include "experiment/resume.hpp"
+#include "report/progress_bar.hpp"
 #include "report/strips.hpp"
 #include "report/terminal.hpp"
 #include "trace/run_directory.hpp"
@@ -52,11 +56,50 @@ Status status_of(const std::filesystem::path& run) {
           false};
 }
 
-std::string headline(const RunTables& tables, const std::string& status) {
-  std::string text = printable(status);
+/// The steps that the run is to have, by its manifest; nothing where that does not say.
+std::optional<std::int64_t> total_steps(const std::filesystem::path& run) {
+  const std::filesystem::path file = run / RunDirectory::kManifest;
+  if (!has_own_file(file)) return std::nullopt;
+  try {
+    const nlohmann::ordered_json manifest = read_json_object(file);
+    const ExperimentSpec spec = spec_of_manifest(manifest, file);
+    const nlohmann::ordered_json data = member_or(manifest, "data", nlohmann::ordered_json::object());
+    const auto samples = member_or(data, "train_samples", std::int64_t{0});
+    return samples > 0 ? std::optional(BatchPlan(spec.train, samples, spec.seed).total_steps()) : std::nullopt;
+  } catch (const UserError&) {
+    return std::nullopt;  // another program's, or an older one's
+  }
+}
+
+/// How fast the run goes, from look to look.
+class Pace {
+ public:
+  /// Seconds until the end; nothing before two looks saw different steps.
+  std::optional<double> seconds_left(std::int64_t step, std::int64_t total) {
+    const auto now = std::chrono::steady_clock::now();
+    if (!first_step_) {
+      first_step_ = step;
+      first_look_ = now;
+    }
+    const double seconds = std::chrono::duration<double>(now - first_look_).count();
+    if (step <= *first_step_ || seconds <= 0.0) return std::nullopt;
+    return static_cast<double>(total - step) * seconds / static_cast<double>(step - *first_step_);
+  }
+
+ private:
+  std::optional<std::int64_t> first_step_;
+  std::chrono::steady_clock::time_point first_look_;
+};
+
+std::string headline(const RunTables& tables, const Status& status, std::optional<std::int64_t> total, Pace& pace) {
+  std::string text = printable(status.text);
   if (!tables.steps.rows.empty()) {
     const StepRecord& last = tables.steps.rows.back();
-    if (is_measured(last, &StepRecord::step)) text += ", step " + std::to_string(last.step);
+    if (const auto step = measured(last, &StepRecord::step)) {
+      text += ", step " + std::to_string(*step) + (total ? " of " + std::to_string(*total) : "");
+      if (const auto left = total && status.goes_on ? pace.seconds_left(*step, *total) : std::nullopt)
+        text += ", ETA " + clock_time(*left);
+    }
     if (is_measured(last, &StepRecord::loss)) text += ", loss " + format_short(last.loss);
     if (last.accuracy) text += ", accuracy " + format_fixed(100.0 * *last.accuracy, 1) + " %";
   }
@@ -69,13 +112,17 @@ int watch_it(const std::filesystem::path& run, double seconds) {
   const std::atomic<int>& stop = watch_stop_signals();
   const bool terminal = is_terminal(STDOUT_FILENO);
   std::string last;
+  std::optional<std::int64_t> total;
+  Pace pace;
   while (stop == 0) {
     const Status status = status_of(run);
     std::string text;
     try {
       const RunTables tables = read_run(run);
+      if (!total) total = total_steps(run);
       // A pipe gets a line for each change, a terminal the whole picture in place.
-      text = headline(tables, status.text) + "\n" + (terminal ? run_strips(tables, strip_style(STDOUT_FILENO)) : "");
+      text = headline(tables, status, total, pace) + "\n";
+      if (terminal) text = wrap(text, terminal_width(STDOUT_FILENO)) + run_strips(tables, strip_style(STDOUT_FILENO));
     } catch (const DataError&) {
       // Nothing there yet, or a row that is just being written: the next look will see it, if there is one.
       if (!status.goes_on) throw;

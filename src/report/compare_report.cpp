@@ -48,7 +48,7 @@ constexpr Median kMedians[] = {{"bias_shift", "bias shift"},
                                {"grad_decay_end", "at the end"},
                                {"slope_mean", "slope"}};
 
-std::string median_table(const ComparedFigures& figures, TableStyle style) {
+std::string median_table(const ComparedFigures& figures, TableStyle style, std::size_t width) {
   std::vector<std::string> header = {figures.heading};
   std::vector<std::vector<std::string>> cells;
   for (const Comparison& row : figures.rows)
@@ -75,13 +75,15 @@ std::string median_table(const ComparedFigures& figures, TableStyle style) {
       cells[at].push_back(std::isnan(cost.element_ns) ? "-" : format_fixed(cost.element_ns, 2));
     }
   }
-  return header.size() < 2 ? "" : format_table(header, cells, 1, style);
+  return header.size() < 2
+             ? ""
+             : format_table(header, cells, 1, style, width, {"slope", "at the end", "first/last", "φ ns", "µs/step"});
 }
 
 }  // namespace
 
-std::string comparison_table(const ComparedFigures& figures, TableStyle style) {
-  const std::string medians = median_table(figures, style);
+std::string comparison_table(const ComparedFigures& figures, TableStyle style, std::size_t width) {
+  const std::string medians = median_table(figures, style, width);
   return deciding_table(figures, style) + (medians.empty() ? "" : "\n" + medians);
 }
 

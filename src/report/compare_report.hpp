@@ -23,7 +23,8 @@ struct ComparedFigures {
 
 /// Of what can decide, a block of rows each: median, and the paired difference to the first variant with its interval;
 /// of the rest a table of medians.
-std::string comparison_table(const ComparedFigures& figures, TableStyle style);
+/// Plain text that is wider than `width` loses some of the medians.
+std::string comparison_table(const ComparedFigures& figures, TableStyle style, std::size_t width);
 /// The recommendation, in lines of this width.
 std::string recommendation_text(const ComparedFigures& figures, std::size_t width);
 /// {"recommendation": …, "figures": […], "costs": […]}

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <iostream>
+#include <vector>
 
 #include "report/terminal.hpp"
 #include "util/format.hpp"
@@ -49,15 +50,20 @@ std::string progress_line(const Progress& progress, double seconds, std::size_t 
   const auto filled = static_cast<std::size_t>(done * static_cast<double>(kBarCells));
   std::string line;
   for (std::size_t cell = 0; cell < kBarCells; ++cell) line += cell < filled ? (utf8 ? "█" : "#") : (utf8 ? "░" : ".");
-  std::string text = " " + format_fixed(100.0 * done, 0) + " %  step " + std::to_string(progress.step) + "/" +
-                     std::to_string(progress.total_steps) + "  loss " + format_short(progress.loss);
-  if (progress.accuracy) text += "  acc " + format_fixed(100.0 * *progress.accuracy, 1) + " %";
-  if (progress.dead_fraction) text += "  dead " + format_fixed(100.0 * *progress.dead_fraction, 1) + " %";
   const double rate = seconds > 0.0 ? static_cast<double>(progress.step) / seconds : 0.0;
-  text += "  " + format_fixed(rate, 0) + " steps/s  ETA " +
-          clock_time(rate > 0.0 ? static_cast<double>(progress.total_steps - progress.step) / rate : 1e9);
-  if (kBarCells + text.size() <= width) return line + text;
-  return text.substr(1, width);  // a narrow terminal gets the figures without the bar
+  const std::string head = format_fixed(100.0 * done, 0) + " %  step " + std::to_string(progress.step) + "/" +
+                           std::to_string(progress.total_steps);
+  const std::string eta =
+      "  ETA " + clock_time(rate > 0.0 ? static_cast<double>(progress.total_steps - progress.step) / rate : 1e9);
+  // What a narrow terminal has no room for goes in this order from the end; how long it takes stays.
+  std::vector<std::string> parts = {"  loss " + format_short(progress.loss)};
+  if (progress.dead_fraction) parts.push_back("  dead " + format_fixed(100.0 * *progress.dead_fraction, 1) + " %");
+  if (progress.accuracy) parts.push_back("  acc " + format_fixed(100.0 * *progress.accuracy, 1) + " %");
+  parts.push_back("  " + format_fixed(rate, 0) + " steps/s");
+  const auto text_of = [&] { return head + joined(parts, "") + eta; };
+  if (const std::string text = text_of(); kBarCells + 1 + text.size() <= width) return line + " " + text;
+  while (!parts.empty() && text_of().size() > width) parts.pop_back();
+  return text_of().substr(0, width);
 }
 
 }  // namespace reluscope

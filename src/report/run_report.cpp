@@ -15,7 +15,7 @@ std::string percent(std::optional<std::int64_t> count, std::int64_t units) {
 
 }  // namespace
 
-std::string layer_table(const RunSummary& summary, TableStyle style) {
+std::string layer_table(const RunSummary& summary, TableStyle style, std::size_t width) {
   std::vector<std::vector<std::string>> rows;
   std::int64_t number = 0;
   const bool inherited = std::any_of(summary.layers.begin(), summary.layers.end(),
@@ -30,7 +30,7 @@ std::string layer_table(const RunSummary& summary, TableStyle style) {
   }
   return format_table({"name", "activation", "layer", "units", "dead %", inherited ? "inherited dead %" : "born dead %",
                        "saturated %", "gradient norm, first → last"},
-                      rows, 2, style);
+                      rows, 2, style, width, {"layer", "activation", "saturated %"});
 }
 
 std::string final_figures(const RunSummary& summary) {

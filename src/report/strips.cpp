@@ -9,6 +9,7 @@
 #include "diagnose/layers.hpp"
 #include "report/terminal.hpp"
 #include "util/format.hpp"
+#include "util/statistics.hpp"
 
 namespace reluscope {
 
@@ -33,21 +34,21 @@ const char* cell(double level, bool utf8) {
 /// The trace of one layer.
 struct Line {
   std::string name;
+  std::vector<double> steps;
   std::vector<double> values;
 };
 
-/// The value of each stretch that `pick` takes from its values.
-template <class Pick>
-std::vector<double> squeeze(const std::vector<double>& values, std::size_t cells, Pick pick) {
-  const std::size_t count = std::min(cells, values.size());
-  std::vector<double> squeezed;
-  for (std::size_t at = 0; at < count; ++at) {
-    const std::size_t begin = at * values.size() / count;
-    const std::size_t end = std::max(begin + 1, (at + 1) * values.size() / count);
-    double chosen = values[begin];
-    for (std::size_t place = begin + 1; place < end; ++place) chosen = pick(chosen, values[place]);
-    squeezed.push_back(chosen);
+/// The greatest value in each of so many stretches of the steps up to `last`; in one without any, what was there
+/// before.
+std::vector<double> squeeze(const Line& line, std::size_t cells, double last) {
+  std::vector<double> squeezed(cells, kNaN);
+  for (std::size_t at = 0; at < line.values.size(); ++at) {
+    const double place = last > 0.0 ? line.steps[at] / last * static_cast<double>(cells) : 0.0;
+    double& there = squeezed[std::min(cells - 1, static_cast<std::size_t>(place))];
+    if (std::isnan(there) || !(line.values[at] <= there)) there = line.values[at];
   }
+  for (std::size_t cell_at = 1; cell_at < cells; ++cell_at)
+    if (std::isnan(squeezed[cell_at])) squeezed[cell_at] = squeezed[cell_at - 1];
   return squeezed;
 }
 
@@ -56,9 +57,13 @@ template <class R, class Get>
 std::vector<Line> lines_of(const std::map<std::int64_t, Rows<R>>& layers, Get get) {
   std::vector<Line> lines;
   for (const auto& [number, rows] : layers) {
-    Line line{rows.front()->name, {}};
-    for (const R* row : rows)
-      if (const std::optional<double> value = get(*row)) line.values.push_back(*value);
+    Line line{rows.front()->name, {}, {}};
+    for (const R* row : rows) {
+      const std::optional<double> value = get(*row);
+      if (!value || !is_measured(*row, &R::step)) continue;
+      line.steps.push_back(static_cast<double>(row->step));
+      line.values.push_back(*value);
+    }
     if (!line.values.empty()) lines.push_back(std::move(line));
   }
   if (lines.size() <= kMostLayers) return lines;
@@ -85,16 +90,19 @@ std::string run_strips(const RunTables& tables, const StripStyle& style) {
   const char* arrow = style.utf8 ? " → " : " -> ";
   std::string text;
   const auto dead = lines_of(hidden_layers(tables, tables.census.rows), dead_share);
+  const auto norms = lines_of(by_layer(tables.layers.rows),
+                              [](const LayerRecord& row) { return measured(row, &LayerRecord::grad_norm_w); });
+  // One axis for all of them.
+  double last = 0.0;
+  for (const auto* lines : {&dead, &norms})
+    for (const Line& line : *lines) last = std::max(last, line.steps.back());
   if (!dead.empty()) text += "dead units over time\n";
   for (const Line& line : dead) {
     std::string strip;
-    for (const double value :
-         squeeze(line.values, cells, [](double left, double right) { return std::max(left, right); }))
+    for (const double value : squeeze(line, cells, last))
       strip += paint(cell(value, style.utf8), value > 0.0 ? "31" : "32", style.color);
     text += name_cell(line.name) + strip + "  " + format_fixed(100.0 * line.values.back(), 1) + " %\n";
   }
-  const auto norms = lines_of(by_layer(tables.layers.rows),
-                              [](const LayerRecord& row) { return measured(row, &LayerRecord::grad_norm_w); });
   if (!norms.empty()) text += "gradient norms, log scale\n";
   double low = 0.0;
   double high = 0.0;
@@ -108,8 +116,7 @@ std::string run_strips(const RunTables& tables, const StripStyle& style) {
     }
   for (const Line& line : norms) {
     std::string strip;
-    for (const double value :
-         squeeze(line.values, cells, [](double left, double right) { return std::max(left, right); })) {
+    for (const double value : squeeze(line, cells, last)) {
       const bool finite = std::isfinite(value);
       const double level = high > low ? (std::log(value) - low) / (high - low) : 0.5;
       strip += !finite ? "!" : (value > 0.0 ? cell(std::max(level, 1e-9), style.utf8) : (style.utf8 ? "·" : "."));
@@ -117,7 +124,9 @@ std::string run_strips(const RunTables& tables, const StripStyle& style) {
     text += name_cell(line.name) + strip + "  " + format_short(line.values.front()) + arrow +
             format_short(line.values.back()) + "\n";
   }
-  return text;
+  if (text.empty()) return text;
+  const std::string end = format_fixed(last, 0);
+  return text + name_cell("step") + "0" + std::string(cells - std::min(cells, end.size() + 1), ' ') + end + "\n";
 }
 
 StripStyle strip_style(int descriptor) {

@@ -89,6 +89,12 @@ std::string wrap(std::string_view text, std::size_t width, std::string_view inde
   return out;
 }
 
+std::string wrap_message(std::string_view text) {
+  constexpr std::string_view kName = "reluscope: ";
+  if (!is_terminal(STDERR_FILENO)) return std::string(text);
+  return wrap(text, terminal_width(STDERR_FILENO) - kName.size(), "  ");
+}
+
 std::string format_table(const std::vector<std::string>& header, std::vector<std::vector<std::string>> rows,
                          std::size_t left_aligned, TableStyle style) {
   for (auto& row : rows)
@@ -120,6 +126,31 @@ std::string format_table(const std::vector<std::string>& header, std::vector<std
     text += '\n';
   }
   for (const auto& row : rows) append_row(row);
+  return text;
+}
+
+std::string format_table(std::vector<std::string> header, std::vector<std::vector<std::string>> rows,
+                         std::size_t left_aligned, TableStyle style, std::size_t width,
+                         const std::vector<std::string>& dropped) {
+  std::string text = format_table(header, rows, left_aligned, style);
+  const auto is_too_wide = [&] {
+    std::size_t widest = 0;
+    for (std::size_t first = 0; first < text.size();) {
+      const std::size_t end = text.find('\n', first);
+      widest = std::max(widest, code_points(std::string_view(text).substr(first, end - first)));
+      first = end + 1;
+    }
+    return widest > width;
+  };
+  for (auto next = dropped.begin(); style == TableStyle::plain && next != dropped.end() && is_too_wide(); ++next) {
+    const auto found = std::find(header.begin(), header.end(), *next);
+    if (found == header.end()) continue;
+    const auto column = found - header.begin();
+    header.erase(found);
+    for (std::vector<std::string>& row : rows) row.erase(row.begin() + column);
+    if (static_cast<std::size_t>(column) < left_aligned) --left_aligned;
+    text = format_table(header, rows, left_aligned, style);
+  }
   return text;
 }
 

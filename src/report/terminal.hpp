@@ -24,9 +24,19 @@ enum class TableStyle { plain, markdown };
 std::string format_table(const std::vector<std::string>& header, std::vector<std::vector<std::string>> rows,
                          std::size_t left_aligned, TableStyle style);
 
+/// The same within `width` columns, if that can be: as long as it is wider, the next of the columns `dropped` is left
+/// out. Markdown has all of them.
+std::string format_table(std::vector<std::string> header, std::vector<std::vector<std::string>> rows,
+                         std::size_t left_aligned, TableStyle style, std::size_t width,
+                         const std::vector<std::string>& dropped);
+
 /// The text in lines of at most `width` columns, broken at blanks alone; all lines but the first begin with `indent`.
 /// A word that is longer has a line of its own. Line breaks that there are stay.
 std::string wrap(std::string_view text, std::size_t width, std::string_view indent = "");
+
+/// A message of the logger, which stands behind "reluscope: ", in lines that fit the terminal on stderr; as it is where
+/// that is none.
+std::string wrap_message(std::string_view text);
 
 /// Columns that UTF-8 text takes, at one a character.
 std::size_t code_points(std::string_view text);

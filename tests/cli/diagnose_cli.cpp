@@ -36,7 +36,7 @@ TEST_CASE("watch follows a run from its files; on a terminal strips are drawn, i
   REQUIRE(place.shell("$R run $S/configs/moons.json --out run -q").exit_code == 0);
   const auto done = place.shell("$R watch run --every 0.1");
   CHECK(done.exit_code == 0);
-  CHECK(done.out.rfind("done, step 499, loss ", 0) == 0);
+  CHECK(done.out.rfind("done, step 499 of 500, loss ", 0) == 0);
   CHECK(std::count(done.out.begin(), done.out.end(), '\n') == 1);
   // One that is running: lines until it is done. It cannot go on from its first rows before its pipe is read, and that
   // is when it was seen running.

@@ -389,7 +389,7 @@ TEST_CASE("several labels: accuracy of each and of all; penalties: the parts of 
   CHECK(train["loss"].get<double>() ==
         doctest::Approx(parts["data"].get<double>() + parts["l2_weights"].get<double>()));
   const auto shown = bench.shell("$R run c.json --force 'data={\"kind\": \"multilabel\", \"n_classes\": 2}' loss=bce");
-  CHECK(contains(shown.out, "% of the labels, all of them right on"));
+  CHECK(says(shown.out, "% of the labels, all of them right on"));
 }
 
 TEST_CASE("a layer without biases has no array of them, no gradient norm, and can be pruned") {

@@ -178,7 +178,7 @@ TEST_CASE("after a run one line says what to look at next, as a command that wor
   const std::string healthy = "$R run 'my config.json' train.epochs=40 network.layers.0.init.weights=he_normal ";
   const auto well = bench.shell(healthy + "-o 'a run'");
   REQUIRE(well.exit_code == 0);
-  CHECK(last_line(well) == "reluscope: traces are in a run; next: reluscope report 'a run'");
+  CHECK(last_line(well) == "reluscope: next: reluscope report 'a run'");
   CHECK(follow(last_line(well)).exit_code == 0);
   CHECK(bench.has("report.html"));
   CHECK(last_line(bench.shell(healthy + "-o b --report b.html")) == "reluscope: traces are in b");
@@ -187,10 +187,9 @@ TEST_CASE("after a run one line says what to look at next, as a command that wor
   const std::string sick = "'network.layers.0.init.bias=-50' train.optimizer.lr=0.05 ";
   const auto ill = bench.shell("$R run 'my config.json' " + sick);
   REQUIRE(ill.exit_code == 0);
-  CHECK(
-      last_line(ill) ==
-      "reluscope: traces are in runs/small; next: reluscope prescribe 'my config.json' network.layers.0.init.bias=-50 "
-      "train.optimizer.lr=0.05");
+  CHECK(last_line(ill) ==
+        "reluscope: next: reluscope prescribe 'my config.json' network.layers.0.init.bias=-50 "
+        "train.optimizer.lr=0.05");
   const auto cure = follow(last_line(ill) + " --budget 20 -q");
   CHECK(cure.exit_code == 0);
   CHECK(contains(cure.out, "critical: "));

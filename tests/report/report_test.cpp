@@ -47,9 +47,10 @@ TEST_CASE(
     "strips: nothing dead and all dead look different, in ASCII as in Unicode; the output has no line for its dead") {
   const RunTables tables = some_tables(3);
   const std::string plain = run_strips(tables, {80, false, false});
-  CHECK(plain.find("dense1         ....................@@@@@@@@@@@@@@@@@@@@  100.0 %") != std::string::npos);
-  CHECK(plain.find("dense2         ........................................  0.0 %") != std::string::npos);
-  CHECK(std::count(plain.begin(), plain.end(), '\n') == 7);  // two headings, two hidden layers, three norms
+  CHECK(plain.find("dense1         .....................@@@@@@@@@@@@@@@@@@@@  100.0 %") != std::string::npos);
+  CHECK(plain.find("dense2         .........................................  0.0 %") != std::string::npos);
+  CHECK(std::count(plain.begin(), plain.end(), '\n') == 8);  // two headings, two hidden layers, three norms, one axis
+  CHECK(plain.find("\n  step           0                                      39\n") != std::string::npos);
   CHECK(std::all_of(plain.begin(), plain.end(),
                     [](char letter) { return letter == '\n' || (letter >= ' ' && letter < 127); }));
   const std::string utf8 = run_strips(tables, {80, true, false});
@@ -66,7 +67,7 @@ TEST_CASE("strips keep within the terminal, and show some layers of many") {
     for (std::size_t end = text.find('\n'); end != std::string::npos; begin = end + 1, end = text.find('\n', begin))
       longest = std::max(longest, end - begin);
     CHECK(longest <= std::max<std::size_t>(width, 50));
-    CHECK(std::count(text.begin(), text.end(), '\n') == 26);
+    CHECK(std::count(text.begin(), text.end(), '\n') == 27);
     CHECK(text.find("dense49") != std::string::npos);  // the last hidden one
   }
   CHECK(run_strips(RunTables(), {80, true, false}).empty());
