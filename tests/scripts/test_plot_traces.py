@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Tests of scripts/plot_traces.py: what it reads, what it refuses, and that pictures come out."""
+"""Tests of scripts/plot_traces.py and plot_traces.gp: what they read, what they refuse, and that pictures come out."""
 
 import contextlib
 import importlib.util
@@ -8,6 +8,7 @@ import json
 import math
 import os
 import pathlib
+import shutil
 import struct
 import subprocess
 import sys
@@ -15,6 +16,7 @@ import tempfile
 import unittest
 import unittest.mock
 
+GNUPLOT = shutil.which("gnuplot")
 SCRIPT = pathlib.Path(__file__).resolve().parents[2] / "scripts" / "plot_traces.py"
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(SCRIPT.parent))  # for plotting.py beside it
@@ -526,6 +528,88 @@ class SeveralFiles(unittest.TestCase):
         code, said, _ = self.main([units, self.put("runs/a/theory.csv", "layer,weight_variance\n1,2\n")])
         self.assertEqual(code, 2)
         self.assertIn("none of these files can be drawn", said)
+
+
+@unittest.skipUnless(GNUPLOT, "gnuplot is missing")
+class Gnuplot(unittest.TestCase):
+    def setUp(self):
+        directory = tempfile.TemporaryDirectory()
+        self.addCleanup(directory.cleanup)
+        self.directory = pathlib.Path(directory.name)
+
+    def put(self, text, name="layers.csv"):
+        (self.directory / name).write_text(text, encoding="utf-8")
+        return name
+
+    def gnuplot(self, *arguments, text=""):
+        return subprocess.run([GNUPLOT, "-c", str(SCRIPT.with_suffix(".gp")), *arguments], input=text,
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8", cwd=self.directory,
+                              check=False)
+
+    def drawn(self, *arguments, text=""):
+        done = self.gnuplot(*arguments, text=text)
+        self.assertEqual((done.returncode, done.stdout, done.stderr), (0, "", ""))
+        return (self.directory / arguments[1]).read_bytes()
+
+    def refused(self, *arguments, text="", message, code=2):
+        done = self.gnuplot(*arguments, text=text)
+        self.assertEqual((done.returncode, done.stderr.count("\n")), (code, 1), done.stderr)
+        self.assertTrue(done.stderr.startswith("plot_traces.gp: "), done.stderr)
+        self.assertIn(message, done.stderr)
+        self.assertEqual([path for path in self.directory.iterdir() if path.suffix in (".png", ".svg")], [])
+
+    def test_a_file_and_a_pipe_give_the_same_picture_with_titles(self):
+        table = self.put(layers_csv())
+        picture = self.drawn(table, "a.svg").decode()
+        for word in ("Units dead on the batch", "Gradient norm of the weights", "1: dense_1 (relu)"):
+            self.assertIn(word, picture)
+        self.assertEqual(picture, self.drawn("-", "b.svg", text=layers_csv()).decode())
+        self.assertTrue(self.drawn(table, "a.png").startswith(b"\x89PNG"))
+
+    def test_names_are_text_to_gnuplot_and_to_the_shell(self):
+        text = layers_csv().replace("dense_1", "`touch a` {/Bold x}").replace("dense_2", "a_2^3")
+        table = self.put(text, "we'ird `touch b` $(touch c).csv")
+        picture = self.drawn(table, "|touch d.svg").decode()
+        for word in ("1: `touch a` {/Bold x} (relu)", "2: a_2^3 (relu)"):
+            self.assertIn(word, picture)
+        self.put(layers_csv(), "<touch e")
+        self.drawn("<touch e", "a.png")
+        self.assertEqual(len(list(self.directory.iterdir())), 4)
+
+    def test_extreme_traces_are_drawn(self):
+        for text in (layers_csv(5, 40),
+                     LAYERS + "".join(layer_row(step, 1, norm="0") for step in range(4)),
+                     LAYERS + layer_row(0, 1) + layer_row(1, 1, dead="nan", norm="inf") + layer_row(2, 1, norm="0.1"),
+                     LAYERS + "".join(layer_row(step, 1, activation="identity") for step in range(4)),
+                     "step,layer,grad_norm_w\n0,1,0.5\n1,1,0.25\n"):
+            self.drawn("-", "a.png", text=text)
+
+    def test_panels_without_anything_to_show_say_so(self):
+        text = LAYERS + "".join(layer_row(step, 1, norm="0", activation="identity") for step in range(4))
+        picture = self.drawn("-", "a.svg", text=text).decode()
+        self.assertIn("no layer here has units that can die", picture)
+        self.assertIn("every gradient is exactly 0", picture)
+
+    def test_what_it_cannot_draw_is_refused_in_words(self):
+        for text, message in (
+                ("", "is empty"), (LAYERS, "no rows of layers yet"),
+                (census_csv(), "is census.csv"), (steps_csv(), "is steps.csv"), (evaluation_csv(), "is evaluation.csv"),
+                ("layer,name,unit,state\n1,d,0,dead\n", "is units.csv: this draws layers.csv (step, layer, grad_norm_w)"),
+                ("layer,name,unit,step,moment,low,high,count\n", "is histograms.csv"),
+                ('{"step":45,"event":"died"}\n', "is JSON"),
+                ("a,b\n1,2\n", "has the columns a b"),
+                (joined_csv(layers_csv(), (("a", "1", "relu"),)), "several runs in it: scripts/plot_traces.py draws")):
+            self.refused("-", "a.png", text=text, message=message)
+        self.refused(self.put("", "empty.csv"), "a.png", message="'empty.csv' is empty")
+
+    def test_bad_usage_is_refused_in_words(self):
+        table = self.put(layers_csv())
+        self.refused(table, message="usage: gnuplot -c")
+        self.refused("none.csv", "a.png", message="there is no file 'none.csv'")
+        self.refused(".", "a.png", message="is a directory")
+        for name in ("a.gif", "png", ".png"):
+            self.refused(table, name, message="has to end in .svg, .png or .pdf")
+        self.refused(table, "none/a.png", code=1, message="cannot write 'none/a.png'")
 
 
 class CommandLine(unittest.TestCase):
