@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Tests of scripts/plot_traces.py: what it reads, what it refuses, and that pictures come out."""
+"""Tests of scripts/plot_traces.py and plot_traces.gp: what they read, what they refuse, and that pictures come out."""
 
 import contextlib
 import importlib.util
@@ -8,12 +8,15 @@ import json
 import math
 import os
 import pathlib
+import shutil
+import struct
 import subprocess
 import sys
 import tempfile
 import unittest
 import unittest.mock
 
+GNUPLOT = shutil.which("gnuplot")
 SCRIPT = pathlib.Path(__file__).resolve().parents[2] / "scripts" / "plot_traces.py"
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(SCRIPT.parent))  # for plotting.py beside it
@@ -45,12 +48,29 @@ def census_csv(censuses=4, layers=2):
                             for census in range(censuses) for layer in range(1, layers + 1))
 
 
+EVALUATION = "step,epoch,train_loss,train_accuracy,test_loss,test_accuracy\n"
+
+
+def evaluation_csv(epochs=4, accuracy="0.5"):
+    return EVALUATION + "".join(f"{10 * epoch},{epoch},{1 / (epoch + 1)},{accuracy},{1.5 / (epoch + 1)},{accuracy}\n"
+                                for epoch in range(epochs))
+
+
+def joined_csv(text, runs):
+    """As `reluscope export --to csv` joins tables: `runs` are (directory, seed, setting)."""
+    head, *rows = text.splitlines()
+    return f"run,seed,varied,{head}\n" + "".join(f"{','.join(run)},{row}\n" for run in runs for row in rows)
+
+
+TABLES = {"steps": steps_csv, "evaluation": evaluation_csv, "layers": layers_csv, "census": census_csv}
+
+
 def read(text):
     """The trace, and what was said on stderr."""
     said = io.StringIO()
     with contextlib.redirect_stderr(said):
-        trace = plot_traces.read_trace(io.StringIO(text, newline=""))
-    return trace, said.getvalue()
+        traces = plot_traces.read_traces(io.StringIO(text, newline=""))
+    return traces[0], said.getvalue()
 
 
 def run(*arguments, text=None, environment=None):
@@ -61,8 +81,23 @@ def run(*arguments, text=None, environment=None):
 
 class Reading(unittest.TestCase):
     def test_the_columns_tell_which_trace_it_is(self):
-        for kind, text in (("steps", steps_csv()), ("layers", layers_csv()), ("census", census_csv())):
-            self.assertEqual(read(text)[0].kind, kind)
+        for kind, table in TABLES.items():
+            self.assertEqual(read(table())[0].kind, kind)
+
+    def test_other_tables_of_a_run_are_called_by_their_names(self):
+        for table, columns in (("units.csv", "layer,name,unit,state,born_dead"), ("theory.csv", "layer,weight_variance"),
+                               ("histograms.csv", "layer,name,unit,step,moment,low,high,count"),
+                               ("features.csv", "feature,source,mean,std,min,max")):
+            with self.assertRaisesRegex(plot_traces.NotDrawn, f"this is {table}.*name steps.csv"):
+                read(columns + "\n")
+        with self.assertRaisesRegex(plot_traces.NotDrawn, "this is events.jsonl"):
+            read('{"step":45,"event":"died","layer":1}\n')
+
+    def test_a_joined_table_has_a_trace_for_each_run(self):
+        text = joined_csv(steps_csv(3), (("a", "7", "relu"), ("b", "7", "elu")))
+        traces = plot_traces.read_traces(io.StringIO(text))
+        self.assertEqual([(trace.run, trace.seed, trace.settings, trace.rows) for trace in traces],
+                         [("a", "7", ("relu",), 3), ("b", "7", ("elu",), 3)])
 
     def test_rows_go_to_their_layer(self):
         trace, _ = read(LAYERS + layer_row(0, 2, dead="0.5") + layer_row(0, 1, dead="0.125"))
@@ -179,10 +214,73 @@ class ThinningOut(unittest.TestCase):
         self.assertGreater(max(marks) - min(marks), 95000)
 
     def test_the_running_mean_keeps_gaps_and_is_geometric_for_a_log_axis(self):
-        mean = plot_traces.running_mean([1.0, 3.0, math.nan, 3.0, 3.0], 3)
-        self.assertEqual((mean[0], mean[4]), (2.0, 3.0))
+        mean = plot_traces.running_mean([1.0, 3.0, math.nan, 3.0, 5.0], 3)
+        self.assertEqual((mean[0], mean[1], mean[4]), (1.0, 2.0, 4.0))
         self.assertTrue(math.isnan(mean[2]))
-        self.assertAlmostEqual(plot_traces.running_mean([1.0, 100.0], 3, log=True)[0], 10.0)
+        self.assertAlmostEqual(plot_traces.running_mean([1.0, 1.0, 100.0], 3, log=True)[2], 10.0)
+
+
+class Naming(unittest.TestCase):
+    def names(self, *files, kind="layers"):
+        read = [(name, plot_traces.Trace(kind)) for name in files]
+        plot_traces.name_runs(read)
+        return [trace.label for _, trace in read]
+
+    def test_runs_are_called_by_what_tells_their_paths_apart(self):
+        self.assertEqual(self.names("runs/a/layers.csv", "runs/b/layers.csv"), ["a", "b"])
+        self.assertEqual(self.names("/x/relu/1/t.csv", "/x/elu/1/t.csv"), ["relu", "elu"])
+        self.assertEqual(self.names("/x/a/1/t.csv", "/x/b/2/t.csv"), ["a/1", "b/2"])
+        self.assertEqual(self.names("/x/a/t.csv", "/x/a/b/t.csv"), ["a", "b"])
+        self.assertEqual(self.names("/x/a/t.csv", "-")[1], "standard input")
+
+    def test_files_in_one_directory_are_runs_where_it_has_a_table_twice(self):
+        self.assertEqual(self.names("relu.csv", "elu.csv"), ["relu", "elu"])
+        read = [("a/layers.csv", plot_traces.Trace("layers")), ("a/steps.csv", plot_traces.Trace("steps"))]
+        plot_traces.name_runs(read)
+        self.assertEqual(read[0][1].run, read[1][1].run)
+
+    def joined(self, *runs):
+        read = [("t.csv", plot_traces.Trace("steps", run, seed, settings)) for run, seed, settings in runs]
+        plot_traces.name_runs(read)
+        return [(trace.label, trace.group) for _, trace in read]
+
+    def test_runs_of_a_joined_table_are_called_by_what_varies(self):
+        self.assertEqual(self.joined(("k/1", "7", ("relu", "0.1")), ("k/2", "7", ("elu", "0.1"))),
+                         [("relu, 0.1", "relu, 0.1"), ("elu, 0.1", "elu, 0.1")])
+        self.assertEqual(self.joined(("k/1", "7", ()), ("k/2", "8", ())), [("seed 7", "seed 7"), ("seed 8", "seed 8")])
+        self.assertEqual(self.joined(("k/1", "7", ()), ("k/2", "7", ())), [("1", "1"), ("2", "2")])
+
+    def test_seeds_share_a_colour_and_come_in_order(self):
+        self.assertEqual(self.joined(("1", "10", ("relu",)), ("2", "7", ("elu",)), ("3", "9", ("relu",))),
+                         [("relu, seed 9", "relu"), ("relu, seed 10", "relu"), ("elu", "elu")])
+
+    def test_more_runs_than_colours_differ_in_their_dashes(self):
+        traces = [plot_traces.Trace("steps") for _ in range(36)]
+        for place, trace in enumerate(traces):
+            trace.group = str(place)
+        plot_traces.color_runs(traces)
+        self.assertEqual(len({(trace.color, trace.dash) for trace in traces}), 36)
+        traces.append(plot_traces.Trace("steps"))
+        with self.assertRaisesRegex(plot_traces.InputError, "37 runs: at most 36"):
+            plot_traces.color_runs(traces)
+
+    def test_names_out_of_files_are_no_formulas(self):
+        self.assertEqual(plot_traces.plain("a$b$\n c"), r"a\$b\$ c")
+        self.assertEqual(plot_traces.plain("_x"), " _x")
+        self.assertEqual(plot_traces.plain("a" * 20 + "b" * 20, 10), "aaaa…bbbbb")
+
+
+class OverLayers(unittest.TestCase):
+    def test_dead_units_are_weighed_by_the_layers_sizes_and_norms_add_up_as_squares(self):
+        layers = [plot_traces.Layer(1), plot_traces.Layer(2)]
+        layers[0].units, layers[1].units = 30.0, 10.0
+        for layer, value in zip(layers, (3.0, 4.0)):
+            layer.columns["y"] = plot_traces.Series()
+            layer.columns["y"].add(5, value)
+        for of, result in (("units", 3.25), ("norm", 5.0), ("sum", 7.0)):
+            whole = plot_traces.over_layers(layers, "y", of)
+            self.assertEqual((list(whole.x), list(whole.y)), ([5], [result]))
+        self.assertIsNone(plot_traces.over_layers(layers, "none", "sum"))
 
 
 class Drawing(unittest.TestCase):
@@ -265,6 +363,253 @@ class Drawing(unittest.TestCase):
 
     def test_a_long_trace_makes_a_small_picture(self):
         self.assertLess(len(self.draw(steps_csv(50000), name="a.svg")), 600_000)
+
+
+class SeveralFiles(unittest.TestCase):
+    def setUp(self):
+        directory = tempfile.TemporaryDirectory()
+        self.addCleanup(directory.cleanup)
+        self.directory = pathlib.Path(directory.name)
+
+    def put(self, name, text):
+        path = self.directory / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+        return path
+
+    def runs(self, *names, tables=("layers",), **options):
+        return [self.put(f"runs/{name}/{table}.csv", TABLES[table](**options)) for name in names for table in tables]
+
+    def main(self, files, *options, name="a.svg"):
+        """Exit code, what was said, and the picture, if there is one."""
+        out = self.directory / name
+        said = io.StringIO()
+        with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said), \
+                unittest.mock.patch.object(sys, "argv", [str(SCRIPT), *map(str, files), "-o", str(out), *options]):
+            code = plot_traces.main()
+        return code, said.getvalue(), out.read_bytes() if out.exists() else b""
+
+    def drawn(self, files, *options, name="a.svg", said=""):
+        code, words, picture = self.main(files, *options, name=name)
+        self.assertEqual((code, words), (0, said))
+        return picture.decode() if name.endswith(".svg") else picture
+
+    def shows(self, picture, *words):
+        self.assertEqual([word for word in words if word not in picture], [])  # a picture in a message is of no use
+
+    def figure(self, files):
+        """Laid out, and not drawn yet."""
+        read = plot_traces.read_all([str(file) for file in files])
+        plot_traces.name_runs(read)
+        traces = [trace for _, trace in read]
+        plot_traces.color_runs(traces)
+        pyplot = plot_traces.import_pyplot("")
+        figure = plot_traces.make_figure(plot_traces.Picture(traces), "", None)
+        self.addCleanup(pyplot.close, figure)
+        return figure
+
+    def test_layers_and_censuses_of_two_runs_stand_beside_each_other_and_are_named(self):
+        for table, words in (("layers", "units dead on the batch (%)"), ("census", "whole training set (%)")):
+            picture = self.drawn(self.runs("first", "second", tables=(table,)))
+            for word in ("first", "second", words):
+                self.assertEqual(picture.count(f">{word}<"), 1, word)
+
+    def test_two_runs_have_the_same_axes(self):
+        files = [self.put("runs/a/layers.csv", layers_csv()),
+                 self.put("runs/b/layers.csv", LAYERS + layer_row(0, 1, "1", "1e-9") + layer_row(9, 1, "0", "1e3"))]
+        figure = self.figure(files)
+        upper, lower = figure.axes[:2], figure.axes[2:]
+        for one, other in (upper, lower):
+            self.assertEqual((one.get_xlim(), one.get_ylim()), (other.get_xlim(), other.get_ylim()))
+        self.assertEqual(lower[0].get_yscale(), "log")
+
+    def test_steps_and_evaluations_of_runs_are_lines_over_each_other_with_a_key(self):
+        for table, words in (("steps", "Loss of the batch"), ("evaluation", "Loss, in evaluation mode")):
+            picture = self.drawn(self.runs("first", "second", tables=(table,)))
+            for word in ("first", "second", words):
+                self.assertEqual(picture.count(f">{word}<"), 1, word)
+            for color in plot_traces.COLORS[:2]:
+                self.shows(picture, f"stroke: {color}")
+
+    def test_an_evaluation_has_both_parts_in_one_panel_and_of_many_runs_a_panel_each(self):
+        picture = self.drawn(self.runs("a", tables=("evaluation",)))
+        for word in ("Loss, in evaluation mode", "Accuracy, in evaluation mode", "training set", "test set"):
+            self.shows(picture, f">{word}<")
+        self.assertNotIn("Accuracy", self.drawn(self.runs("a", tables=("evaluation",), accuracy="")))
+        picture = self.drawn(self.runs(*"abcde", tables=("evaluation",)))
+        for word in ("Loss, training set", "Loss, test set", "Accuracy, training set", "Accuracy, test set"):
+            self.shows(picture, f">{word}<")
+
+    def test_a_regression_without_a_test_part_has_one_line(self):
+        text = EVALUATION + "0,0,2,,,\n10,1,1,,,\n"
+        picture = self.drawn([self.put("evaluation.csv", text)])
+        self.shows(picture, "training set")
+        self.assertNotIn("test set", picture)
+
+    def test_all_tables_of_a_run_are_in_one_picture_and_what_cannot_be_drawn_is_left_out(self):
+        files = self.runs("a", tables=TABLES) + [self.put("runs/a/units.csv", "layer,name,unit,state\n1,d,0,dead\n"),
+                                                 self.put("runs/a/theory.csv", "layer,weight_variance\n1,2\n")]
+        said = "plot_traces.py: left out, as no panel shows them: units.csv, theory.csv\n"
+        picture = self.drawn(files, "--title", "all of it", said=said)
+        for word in ("Loss of the batch", "Loss, in evaluation mode", "Gradient norm of the weights",
+                     "Units dead on the whole training set", "all of it"):
+            self.assertEqual(picture.count(f">{word}<"), 1, word)
+
+    def test_a_layer_has_one_colour_in_all_tables(self):
+        rows = "".join(layer_row(step, layer, activation="relu" if layer < 3 else "identity")
+                       for step in range(3) for layer in (1, 2, 3))
+        tables = [plot_traces.read_traces(io.StringIO(text))[0] for text in (LAYERS + rows, census_csv())]
+        self.assertEqual(len(plot_traces.layer_palette(tables)), 3)
+        self.assertNotEqual(plot_traces.layer_palette(tables)[2], plot_traces.layer_palette(tables[1:])[2])
+
+    def test_all_tables_of_several_runs_are_drawn(self):
+        picture = self.drawn(self.runs("one", "two", tables=TABLES))
+        self.assertEqual(picture.count(">two<"), 3)  # in the key, above the layers, above the census
+        picture = self.drawn(self.runs("one", "two", "three", "four", tables=TABLES))
+        self.assertEqual(picture.count(">two<"), 1)
+        self.shows(picture, "Units dead on the batch, all layers")
+
+    def test_a_trace_without_rows_is_left_out_beside_others(self):
+        files = self.runs("a") + [self.put("runs/a/steps.csv", STEPS)]
+        code, said, _ = self.main(files)
+        self.assertEqual((code, said.count("\n")), (0, 1))
+        self.assertIn("steps.csv: the trace has a header and no rows yet: left out", said)
+
+    def test_layers_that_differ_between_runs_are_called_by_what_they_share(self):
+        files = [self.put(f"runs/{name}/layers.csv", LAYERS + layer_row(0, 1, activation=name) + layer_row(1, 1))
+                 for name in ("relu", "elu")]
+        picture = self.drawn(files)
+        self.shows(picture, ">1: dense_1<")
+
+    def test_names_of_layers_and_runs_are_shown_as_they_are(self):
+        text = layers_csv(3, 1).replace("dense_1", "$x^2$ & `date`")
+        picture = self.drawn([self.put("runs/$a$/layers.csv", text), self.put("runs/_b/layers.csv", text)])
+        for word in ("1: $x^2$ &amp; `date` (relu)", "$a$", " _b"):
+            self.shows(picture, f">{word}<")
+
+    def test_many_runs_and_layers_stay_within_a_screen(self):
+        names = [f"a_long_name_of_a_run_{place}" for place in range(36)]
+        for files in (self.runs(*"abcdefgh", steps=2, layers=100), self.runs(*"abcdefgh", tables=TABLES),
+                      self.runs(*names, tables=("steps",)), self.runs(*names, tables=TABLES)):
+            width, height = self.figure(files).get_size_inches() * 150
+            self.assertTrue(width <= 2700 and height <= 1600, (width, height))
+        self.drawn(self.runs(*"abcde", steps=2, layers=100), name="a.png")
+        self.drawn(self.runs("a"), name="a.png")
+        self.assertEqual(struct.unpack(">II", (self.directory / "a.png").read_bytes()[16:24]), (1500, 975))
+
+    def test_many_runs_of_layers_and_censuses_are_lines(self):
+        for table, words in (("layers", "Gradient norm of the weights, all layers"),
+                             ("census", "Deaths since the start")):
+            picture = self.drawn(self.runs(*"abcdefghij", tables=(table,)))
+            self.shows(picture, words)
+            self.shows(picture, ">j<")
+
+    def test_joined_tables_are_drawn_with_a_colour_for_each_setting(self):
+        runs = [(f"kept/{place}", str(place // 2), "relu" if place % 2 else "elu") for place in range(10)]
+        for table in (steps_csv, census_csv):
+            picture = self.drawn([self.put("joined.csv", joined_csv(table(), runs))])
+            self.shows(picture, ">relu (5 seeds)<", ">elu (5 seeds)<")
+        picture = self.drawn([self.put("joined.csv", joined_csv(layers_csv(), runs[:2]))])
+        self.assertEqual((picture.count(">relu<"), picture.count(">elu<")), (1, 1))
+
+    def test_what_cannot_be_in_one_picture_is_refused_in_a_line(self):
+        one, two = self.runs("a", "b")
+        joined = self.put("joined.csv", joined_csv(layers_csv(), (("a", "1", "relu"),)))
+        units = self.put("runs/a/units.csv", "layer,name,unit,state\n1,d,0,dead\n")
+        for files, message in (([one, one], "is named twice"),
+                               ([one, joined], "is a joined table of several runs"),
+                               ([joined, self.put("j/joined.csv", joined.read_text())], "in another file as well"),
+                               ([units], "this is units.csv"),
+                               ([one, self.put("x.csv", "a,b\n1,2\n")], "x.csv: this is not a trace"),
+                               ([one, self.directory / "none.csv"], "cannot read")):
+            code, said, picture = self.main(files)
+            self.assertEqual((code, said.count("\n"), picture), (2, 1, b""))
+            self.assertIn(message, said)
+        code, said, _ = self.main([units, self.put("runs/a/theory.csv", "layer,weight_variance\n1,2\n")])
+        self.assertEqual(code, 2)
+        self.assertIn("none of these files can be drawn", said)
+
+
+@unittest.skipUnless(GNUPLOT, "gnuplot is missing")
+class Gnuplot(unittest.TestCase):
+    def setUp(self):
+        directory = tempfile.TemporaryDirectory()
+        self.addCleanup(directory.cleanup)
+        self.directory = pathlib.Path(directory.name)
+
+    def put(self, text, name="layers.csv"):
+        (self.directory / name).write_text(text, encoding="utf-8")
+        return name
+
+    def gnuplot(self, *arguments, text=""):
+        return subprocess.run([GNUPLOT, "-c", str(SCRIPT.with_suffix(".gp")), *arguments], input=text,
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8", cwd=self.directory,
+                              check=False)
+
+    def drawn(self, *arguments, text=""):
+        done = self.gnuplot(*arguments, text=text)
+        self.assertEqual((done.returncode, done.stdout, done.stderr), (0, "", ""))
+        return (self.directory / arguments[1]).read_bytes()
+
+    def refused(self, *arguments, text="", message, code=2):
+        done = self.gnuplot(*arguments, text=text)
+        self.assertEqual((done.returncode, done.stderr.count("\n")), (code, 1), done.stderr)
+        self.assertTrue(done.stderr.startswith("plot_traces.gp: "), done.stderr)
+        self.assertIn(message, done.stderr)
+        self.assertEqual([path for path in self.directory.iterdir() if path.suffix in (".png", ".svg")], [])
+
+    def test_a_file_and_a_pipe_give_the_same_picture_with_titles(self):
+        table = self.put(layers_csv())
+        picture = self.drawn(table, "a.svg").decode()
+        for word in ("Units dead on the batch", "Gradient norm of the weights", "1: dense_1 (relu)"):
+            self.assertIn(word, picture)
+        self.assertEqual(picture, self.drawn("-", "b.svg", text=layers_csv()).decode())
+        self.assertTrue(self.drawn(table, "a.png").startswith(b"\x89PNG"))
+
+    def test_names_are_text_to_gnuplot_and_to_the_shell(self):
+        text = layers_csv().replace("dense_1", "`touch a` {/Bold x}").replace("dense_2", "a_2^3")
+        table = self.put(text, "we'ird `touch b` $(touch c).csv")
+        picture = self.drawn(table, "|touch d.svg").decode()
+        for word in ("1: `touch a` {/Bold x} (relu)", "2: a_2^3 (relu)"):
+            self.assertIn(word, picture)
+        self.put(layers_csv(), "<touch e")
+        self.drawn("<touch e", "a.png")
+        self.assertEqual(len(list(self.directory.iterdir())), 4)
+
+    def test_extreme_traces_are_drawn(self):
+        for text in (layers_csv(5, 40),
+                     LAYERS + "".join(layer_row(step, 1, norm="0") for step in range(4)),
+                     LAYERS + layer_row(0, 1) + layer_row(1, 1, dead="nan", norm="inf") + layer_row(2, 1, norm="0.1"),
+                     LAYERS + "".join(layer_row(step, 1, activation="identity") for step in range(4)),
+                     "step,layer,grad_norm_w\n0,1,0.5\n1,1,0.25\n"):
+            self.drawn("-", "a.png", text=text)
+
+    def test_panels_without_anything_to_show_say_so(self):
+        text = LAYERS + "".join(layer_row(step, 1, norm="0", activation="identity") for step in range(4))
+        picture = self.drawn("-", "a.svg", text=text).decode()
+        self.assertIn("no layer here has units that can die", picture)
+        self.assertIn("every gradient is exactly 0", picture)
+
+    def test_what_it_cannot_draw_is_refused_in_words(self):
+        for text, message in (
+                ("", "is empty"), (LAYERS, "no rows of layers yet"),
+                (census_csv(), "is census.csv"), (steps_csv(), "is steps.csv"), (evaluation_csv(), "is evaluation.csv"),
+                ("layer,name,unit,state\n1,d,0,dead\n", "is units.csv: this draws layers.csv (step, layer, grad_norm_w)"),
+                ("layer,name,unit,step,moment,low,high,count\n", "is histograms.csv"),
+                ('{"step":45,"event":"died"}\n', "is JSON"),
+                ("a,b\n1,2\n", "has the columns a b"),
+                (joined_csv(layers_csv(), (("a", "1", "relu"),)), "several runs in it: scripts/plot_traces.py draws")):
+            self.refused("-", "a.png", text=text, message=message)
+        self.refused(self.put("", "empty.csv"), "a.png", message="'empty.csv' is empty")
+
+    def test_bad_usage_is_refused_in_words(self):
+        table = self.put(layers_csv())
+        self.refused(table, message="usage: gnuplot -c")
+        self.refused("none.csv", "a.png", message="there is no file 'none.csv'")
+        self.refused(".", "a.png", message="is a directory")
+        for name in ("a.gif", "png", ".png"):
+            self.refused(table, name, message="has to end in .svg, .png or .pdf")
+        self.refused(table, "none/a.png", code=1, message="cannot write 'none/a.png'")
 
 
 class CommandLine(unittest.TestCase):
