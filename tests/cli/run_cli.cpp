@@ -312,6 +312,16 @@ TEST_CASE("completion scripts know the commands and their options") {
       "COMP_WORDS=(reluscope cur) COMP_CWORD=1 && _reluscope && echo ${COMPREPLY[@]}");
   CHECK(bash.exit_code == 0);
   CHECK(bash.out == "--threads\ncurves\n");
+  const auto completed = [&](const std::string& words, int word) {
+    return bench
+        .shell("source <($R completion bash) && COMP_WORDS=(" + words + ") COMP_CWORD=" + std::to_string(word) +
+               " && _reluscope && printf '%s\\n' \"${COMPREPLY[@]}\"")
+        .out;
+  };
+  CHECK(completed("reluscope run c.json train.optimizer.lr", 3) == "train.optimizer.lr=\ntrain.optimizer.lr_decay=\n");
+  CHECK(contains(completed("reluscope run c.json 'network.layers.*.a'", 3), "network.layers.*.activation="));
+  CHECK(completed("reluscope explain dying", 2) == "dying-units\n");
+  CHECK(completed("reluscope curves leaky", 2) == "leaky_relu\n");
   CHECK(contains(bench.shell("$R completion zsh").out, "#compdef reluscope"));
   CHECK(contains(bench.shell("$R completion fish").out, "complete -c reluscope"));
 }
