@@ -1,5 +1,10 @@
 #include <spdlog/spdlog.h>
 
+#include <fcntl.h>
+#include <spawn.h>
+#include <unistd.h>
+
+#include <array>
 #include <memory>
 
 #include "cli/commands.hpp"
@@ -30,7 +35,23 @@ HtmlReport make_report(const std::vector<std::string>& directories, const std::s
   return html_report(std::move(runs));
 }
 
-int report_them(const std::vector<std::string>& directories, const std::string& by, const std::string& out) {
+/// Hands the page to the desktop's browser, without waiting for it.
+void open_page(const std::string& page) {
+  std::string opener = "xdg-open";
+  std::string path = std::filesystem::absolute(page).string();
+  posix_spawn_file_actions_t streams;
+  ::posix_spawn_file_actions_init(&streams);
+  for (const int stream : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO})
+    ::posix_spawn_file_actions_addopen(&streams, stream, "/dev/null", O_RDWR, 0);
+  std::array<char*, 3> words = {opener.data(), path.data(), nullptr};
+  pid_t child = 0;
+  const int fault = ::posix_spawnp(&child, opener.c_str(), &streams, nullptr, words.data(), environ);
+  ::posix_spawn_file_actions_destroy(&streams);
+  if (fault != 0) spdlog::warn("{} is not there (apt install xdg-utils): open {} in a browser", opener, path);
+}
+
+int report_them(const std::vector<std::string>& directories, const std::string& by, const std::string& out, bool open) {
+  if (open && out == "-") throw UsageError("--open and --out -: only a page in a file can be opened");
   std::vector<std::filesystem::path> inputs;
   for (const std::string& directory : directories) {
     for (std::filesystem::path& file : RunDirectory::own_files(directory)) inputs.push_back(std::move(file));
@@ -41,6 +62,7 @@ int report_them(const std::vector<std::string>& directories, const std::string& 
   write_document(out, report.page);
   if (!report.without_charts.empty()) spdlog::warn("the report has no charts: {}", report.without_charts);
   if (out != "-") spdlog::info("the report is in {}", out);
+  if (open) open_page(out);
   return kDone;
 }
 
@@ -49,6 +71,7 @@ int report_them(const std::vector<std::string>& directories, const std::string& 
 void add_report(CommandLine& line) {
   auto directories = std::make_shared<std::vector<std::string>>();
   auto by = std::make_shared<std::string>();
+  auto open = std::make_shared<bool>(false);
   auto out = std::make_shared<std::string>("report.html");
   CLI::App* command = line.add(
       "report", "Make a self-contained HTML page of a run, of several side by side, or of a comparison or sweep",
@@ -61,8 +84,9 @@ void add_report(CommandLine& line) {
       ->check(CLI::IsMember(deciding_metrics()))
       ->type_name("accuracy|loss|dead|steps_to_loss");
   command->add_option("-o,--out", *out, "Where the page goes [report.html]; - is standard output")->type_name("FILE");
-  command->callback([&line, directories, by, out] {
-    line.action = [directories, by, out] { return report_them(*directories, *by, *out); };
+  command->add_flag("--open", *open, "Open the page in the browser, by xdg-open");
+  command->callback([&line, directories, by, out, open] {
+    line.action = [directories, by, out, open] { return report_them(*directories, *by, *out, *open); };
   });
 }
 

@@ -16,7 +16,7 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 /// Points of a curve of φ.
-constexpr std::size_t kCurvePoints = 241;
+constexpr std::size_t kCurvePoints = 121;
 /// A histogram's axis shows all but so much of it at each end.
 constexpr double kTail = 0.01;
 /// Height of a histogram, as a share of φ's.
@@ -73,16 +73,21 @@ Series area_of(const Bins& bins, std::pair<double, double> range, double height,
   area.color = color;
   const double total = total_of(bins);
   double highest = 0.0;
+  std::vector<double> places;
   std::vector<double> densities;
   for (std::size_t at = 0; at < kSteps; ++at) {
-    const double z = range.first + (range.second - range.first) * (static_cast<double>(at) + 0.5) / kSteps;
-    area.band_x.push_back(z);
-    densities.push_back(density_at(bins, total, z));
+    places.push_back(range.first + (range.second - range.first) * (static_cast<double>(at) + 0.5) / kSteps);
+    densities.push_back(density_at(bins, total, places.back()));
     highest = std::max(highest, densities.back());
   }
-  for (const double density : densities) {
+  for (std::size_t at = 0; at < kSteps; ++at) {
+    // Where nothing lies, the ends are enough.
+    const bool bare =
+        densities[at] == 0.0 && (at == 0 || densities[at - 1] == 0.0) && (at + 1 == kSteps || densities[at + 1] == 0.0);
+    if (bare) continue;
+    area.band_x.push_back(places[at]);
     area.low.push_back(0.0);
-    area.high.push_back(highest > 0.0 ? height * density / highest : 0.0);
+    area.high.push_back(highest > 0.0 ? height * densities[at] / highest : 0.0);
   }
   return area;
 }
@@ -108,6 +113,13 @@ void draw_activation(const Choice& choice, std::pair<double, double> range, Char
 
 /// The numbers under the chart: shares of the bins.
 void add_bins(Figure& figure, const std::vector<std::pair<std::string, Bins>>& histograms) {
+  constexpr std::size_t kMostRows = 120;
+  std::size_t all = 0;
+  for (const auto& [name, bins] : histograms) all += bins.size();
+  figure.head = {""};
+  figure.rows = {{"more bins than fit here: histograms.csv has them"}};
+  if (all > kMostRows) return;
+  figure.rows.clear();
   figure.head = {"z from", "to"};
   for (const auto& [name, bins] : histograms) figure.head.push_back(name + ", %");
   for (std::size_t at = 0; at < histograms.size(); ++at) {

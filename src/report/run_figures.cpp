@@ -15,6 +15,8 @@ namespace reluscope {
 
 namespace {
 
+/// Bands of more layers would hide the lines.
+constexpr std::size_t kMostBands = 4;
 /// Columns of a heat map.
 constexpr std::size_t kMapColumns = 200;
 
@@ -96,7 +98,7 @@ void add_dead(const ReportRun& run, std::vector<Figure>& figures) {
       cells.push_back(series.y[census] / 100.0);
     }
     for (const auto& layer : recorded) {
-      if (layer.layer != layers[at].layer || layers.size() > kMostNamed) continue;
+      if (layer.layer != layers[at].layer || layers.size() > kMostBands) continue;
       const std::size_t stride = std::max<std::size_t>(1, layer.rows.size() / kPoints);
       for (std::size_t row = 0; row < layer.rows.size(); row += stride) {
         const LayerRecord& one = *layer.rows[row];

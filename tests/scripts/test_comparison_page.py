@@ -14,6 +14,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import time
 import unittest
 
 PROGRAM, SOURCE = os.path.abspath(sys.argv[1]), pathlib.Path(sys.argv[2]).resolve()
@@ -171,6 +172,22 @@ class Comparison(unittest.TestCase):
             self.assertRegex(row[4], "hidden units|No dead unit")
         self.assertEqual([(row[1], int(row[2])) for row in rows],
                          sorted(((row[1], int(row[2])) for row in rows), key=lambda one: (one[0] != rows[0][1], one[1])))
+
+    def test_a_page_can_be_opened_at_once(self):
+        opener = self.place / "bin" / "xdg-open"
+        opener.parent.mkdir()
+        opener.write_text("#!/bin/sh\nprintf %s \"$1\" > opened.part && mv opened.part opened\n")
+        opener.chmod(0o755)
+        done = subprocess.run([PROGRAM, "report", "kept", "-o", "o.html", "--open"], cwd=self.place, capture_output=True, text=True,
+                              env={**os.environ, "PATH": f"{opener.parent}:{os.environ['PATH']}"}, check=False)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        while not (self.place / "opened").exists():  # by a process of its own
+            time.sleep(0.01)
+        self.assertEqual((self.place / "opened").read_text(), str(self.place.resolve() / "o.html"))
+        done = subprocess.run([PROGRAM, "report", "kept", "-o", "o.html", "--open"], cwd=self.place, capture_output=True, text=True,
+                              env={**os.environ, "PATH": "/nowhere"}, check=False)
+        self.assertIn("xdg-open is not there", done.stderr)
+        self.assertEqual(run("report", "kept", "-o", "-", "--open", cwd=self.place, code=2).stdout, "")
 
     def test_what_decides_can_be_chosen_again(self):
         run("report", "kept", "--by", "dead", "-o", "dead.html", cwd=self.place)

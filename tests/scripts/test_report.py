@@ -30,7 +30,12 @@ const ground = element => {
   return [255, 255, 255];
 };
 const low = [];
-for (const details of document.querySelectorAll('details')) details.open = true;
+const opened = () => { for (const details of document.querySelectorAll('details')) details.open = true; };
+const seen = [...document.querySelectorAll('.facts, .verdict, .findings li, .next, .first .plot')].filter(element => {
+  const box = element.getBoundingClientRect();
+  return box.width > 0 && box.top >= 0 && box.bottom <= 800;
+}).map(one => one.className + ': ' + one.textContent.slice(0, 400));
+opened();
 const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
 let texts = 0;
 for (let node = walker.nextNode(); node; node = walker.nextNode()) {
@@ -50,7 +55,19 @@ if (svg) {
   svg.dispatchEvent(new PointerEvent('pointermove', {clientX: box.left + box.width / 2, clientY: box.top + box.height / 2}));
   tip = svg.closest('.chart').querySelector('.tip').textContent;
 }
-document.body.dataset.result = JSON.stringify({texts, low, tip, dark: matchMedia('(prefers-color-scheme: dark)').matches,
+const scale = node => { const svg = node.closest('svg'); return svg ? svg.getBoundingClientRect().width / svg.viewBox.baseVal.width : 1; };
+const small = [...document.querySelectorAll('.plot svg text')].map(node =>
+  parseFloat(getComputedStyle(node).fontSize) * scale(node)).filter(size => size > 0);
+const outside = [...document.querySelectorAll('.legend span')].filter(span =>
+  span.getBoundingClientRect().right > span.closest('.chart').getBoundingClientRect().right + 1).map(span => span.textContent);
+const colours = {};
+for (const span of document.querySelectorAll('.legend span')) {
+  const patch = span.querySelector('i');
+  if (patch) (colours[span.textContent] = colours[span.textContent] || new Set()).add(patch.getAttribute('style'));
+}
+document.body.dataset.result = JSON.stringify({texts, outside, smallest: Math.min(...small),
+  colours: Object.fromEntries(Object.entries(colours).map(([name, set]) => [name, set.size])),
+  first: seen, low, tip, dark: matchMedia('(prefers-color-scheme: dark)').matches,
   fetched: performance.getEntriesByType('resource').map(one => one.name).filter(name => !name.startsWith('data:')),
   wide: document.documentElement.scrollWidth > innerWidth + 1});
 </script>"""
@@ -112,6 +129,18 @@ class Report(unittest.TestCase):
     def test_it_fits_a_phone(self):
         found, _ = load(self.report(self.run_it("moons.json")), self.place, width=500)
         self.assertFalse(found["wide"])
+        self.assertGreaterEqual(found["smallest"], 11)
+        self.assertEqual(found["outside"], [])
+
+    def test_the_first_screen_says_what_when_why_and_what_to_do_beside_a_chart(self):
+        found, _ = load(self.report(self.run_it("dying-relu.json")), self.place, width=1280)
+        first = "\n".join(found["first"])
+        for part in ("facts: digits · 64-64-64-10 relu · adam 0.1 · seed 7 · 900 steps", "hidden units are dead", "by step 45",
+                     "pushed by their own weights", "next: What to do: try train.optimizer.lr=0.01", "plot: "):
+            self.assertIn(part, first)
+        self.assertEqual(found["outside"], [])
+        for layer in ("dense1", "dense2", "dense3"):
+            self.assertEqual(found["colours"][layer], 1, "a layer has one colour in all charts")
 
     def test_the_page_of_a_comparison_is_quiet_readable_and_fits_a_phone(self):
         page = os.path.join(self.place, "compared.html")
