@@ -27,11 +27,14 @@ HtmlReport make_report(const std::vector<std::string>& directories, const std::s
     throw UsageError("--by " + by + ": only the page of a comparison or a sweep has a figure that decides");
   std::vector<ReportRun> runs;
   for (const std::string& directory : directories) {
+    // DIR/* of a comparison names its own files, too.
+    if (directories.size() > 1 && is_comparison_file(directory)) continue;
     if (directories.size() > 1 && is_comparison_directory(directory))
       throw UsageError(directory + ": a comparison or a sweep has a page of its own: reluscope report " +
                        shell_word(directory));
     runs.push_back(read_report_run(directory));
   }
+  if (runs.empty()) throw UsageError("found no directory of a run, expected one at least");
   return html_report(std::move(runs));
 }
 

@@ -117,6 +117,10 @@ bool is_comparison_directory(const std::filesystem::path& directory) {
          (has_own_file(directory / kSweep) && has_own_file(directory / kResults));
 }
 
+bool is_comparison_file(const std::filesystem::path& path) {
+  return (path.filename() == kFacts || path.filename() == kRows) && has_own_file(path);
+}
+
 std::vector<std::filesystem::path> comparison_files(const std::filesystem::path& directory) {
   return {directory / kFacts, directory / kRows, directory / kSweep, directory / kResults};
 }

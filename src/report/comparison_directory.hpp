@@ -13,6 +13,9 @@ namespace reluscope {
 /// Whether it is the one or the other, finished.
 bool is_comparison_directory(const std::filesystem::path& directory);
 
+/// Whether it is a file that a comparison leaves beside its runs.
+bool is_comparison_file(const std::filesystem::path& path);
+
 /// The files that a page of it is read from, but those of single runs.
 std::vector<std::filesystem::path> comparison_files(const std::filesystem::path& directory);
 

@@ -39,17 +39,23 @@ code { font-size: .95em; overflow-wrap: anywhere; } a { color: inherit; } dt { f
 figcaption { font-size: .9rem; color: var(--soft); }
 details { margin: .5rem 0; } summary { cursor: pointer; }
 .scroll { overflow: auto; max-height: 24rem; }
+.scroll.more::before { content: 'scrolls: there is more of it'; position: sticky; left: 0; display: block; font-size: .8rem;
+                       color: var(--soft); }
 table { border-collapse: collapse; font-size: .9rem; font-variant-numeric: tabular-nums; }
 th, td { padding: .2rem .6rem; border-bottom: 1px solid var(--line); text-align: right; }
 th:first-child, td:first-child { text-align: left; }
 pre { overflow: auto; padding: .8rem; background: var(--card); font-size: .85rem; }
 .tip { position: absolute; z-index: 2; pointer-events: none; padding: .3rem .6rem; font-size: .8rem; white-space: pre;
        background: var(--ground); color: var(--text); border: 1px solid var(--line); border-radius: .3rem; }
-@media print { body { max-width: none; } h2, h3 { break-after: avoid; } .scroll { max-height: none; } .chart { break-inside: avoid; } details:not([open]) { display: none; } }
+@media print { .scroll.more::before { display: none; } body { max-width: none; } h2, h3 { break-after: avoid; } .scroll { max-height: none; } .chart { break-inside: avoid; } details:not([open]) { display: none; } }
 )css";
 
-// The numbers under a chart are what the pointer shows: those of the nearest row.
+// A table that is larger than its box says so. The numbers under a chart are what the pointer shows: those of the
+// nearest row.
 constexpr const char* kScript = R"js(
+const say = box => box.classList.toggle('more', box.scrollWidth > box.clientWidth + 1 || box.scrollHeight > box.clientHeight + 1);
+const sizes = new ResizeObserver(entries => entries.forEach(entry => say(entry.target)));
+for (const box of document.querySelectorAll('.scroll')) { say(box); sizes.observe(box); }
 for (const chart of document.querySelectorAll('.chart[data-area]')) {
   const [left, right, , , low, high] = chart.dataset.area.trim().split(/\s+/).map(Number);
   const svg = chart.querySelector('svg'), rows = [...chart.querySelectorAll('tbody tr')];

@@ -173,6 +173,13 @@ class Comparison(unittest.TestCase):
         self.assertEqual([(row[1], int(row[2])) for row in rows],
                          sorted(((row[1], int(row[2])) for row in rows), key=lambda one: (one[0] != rows[0][1], one[1])))
 
+    def test_all_that_lies_in_the_directory_makes_a_page_of_the_runs(self):
+        run("report", *sorted(f"kept/{one.name}" for one in (self.place / "kept").iterdir()), "-o", "all.html", cwd=self.place)
+        page = Page((self.place / "all.html").read_text(encoding="utf-8"))
+        self.assertEqual(len(page.tables["Side by side"][0]), 1 + len(self.rows))
+        self.assertIn("found no directory of a run", run("report", "kept/compare.csv", "kept/compare.json", "-o", "x.html",
+                                                         cwd=self.place, code=2).stderr)
+
     def test_a_page_can_be_opened_at_once(self):
         opener = self.place / "bin" / "xdg-open"
         opener.parent.mkdir()

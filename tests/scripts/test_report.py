@@ -35,6 +35,9 @@ const seen = [...document.querySelectorAll('.facts, .verdict, .findings li, .nex
   const box = element.getBoundingClientRect();
   return box.width > 0 && box.top >= 0 && box.bottom <= 800;
 }).map(one => one.className + ': ' + one.textContent.slice(0, 400));
+const silent = [...document.querySelectorAll('.scroll')].filter(box =>
+  box.scrollWidth > box.clientWidth + 1 && !box.classList.contains('more')).length;
+const scrolling = document.querySelectorAll('.scroll.more').length;
 opened();
 const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
 let texts = 0;
@@ -65,7 +68,7 @@ for (const span of document.querySelectorAll('.legend span')) {
   const patch = span.querySelector('i');
   if (patch) (colours[span.textContent] = colours[span.textContent] || new Set()).add(patch.getAttribute('style'));
 }
-document.body.dataset.result = JSON.stringify({texts, outside, smallest: Math.min(...small),
+document.body.dataset.result = JSON.stringify({texts, outside, silent, scrolling, smallest: Math.min(...small),
   colours: Object.fromEntries(Object.entries(colours).map(([name, set]) => [name, set.size])),
   first: seen, low, tip, dark: matchMedia('(prefers-color-scheme: dark)').matches,
   fetched: performance.getEntriesByType('resource').map(one => one.name).filter(name => !name.startsWith('data:')),
@@ -130,6 +133,8 @@ class Report(unittest.TestCase):
         found, _ = load(self.report(self.run_it("moons.json")), self.place, width=500)
         self.assertFalse(found["wide"])
         self.assertGreaterEqual(found["smallest"], 11)
+        self.assertEqual(found["silent"], 0)
+        self.assertGreaterEqual(found["scrolling"], 1)  # the last census
         self.assertEqual(found["outside"], [])
 
     def test_the_first_screen_says_what_when_why_and_what_to_do_beside_a_chart(self):
