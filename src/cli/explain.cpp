@@ -8,6 +8,7 @@
 #include "diagnose/diagnosis.hpp"
 #include "report/terminal.hpp"
 #include "trace/records.hpp"
+#include "trials/figures.hpp"
 #include "trials/remedies.hpp"
 #include "util/error.hpp"
 #include "util/format.hpp"
@@ -42,6 +43,9 @@ std::vector<ColumnPage> all_columns() {
   add_columns<EventRecord>("events", pages);
   add_columns<FeatureRecord>("features", pages);
   add_columns<TheoryRecord>("theory", pages);
+  add_columns<EvaluationRecord>("evaluation", pages);
+  add_columns<HistogramRecord>("histograms", pages);
+  add_columns<Figures>("compare", pages);  // and a sweep's results
   return pages;
 }
 

@@ -113,6 +113,8 @@ TEST_CASE("explain: rules with their thresholds and remedies, remedies with thei
   CHECK(place.shell("$R explain layers.delta_rms").out ==
         "column layers.delta_rms: RMS of ∂L/∂z of each sample's own loss\n");
   CHECK(says(place.shell("$R explain features.rising").out, "as a row number's"));
+  CHECK(says(place.shell("$R explain compare.bias_shift").out, "median over the hidden units of the mean activation"));
+  CHECK(says(place.shell("$R explain evaluation.test_loss").out, "the same over the test set"));
   const auto wrong = place.shell("$R explain dead-on-arival");
   CHECK(wrong.exit_code == 2);
   CHECK(says(wrong.err, "did you mean 'dead-on-arrival'?"));
