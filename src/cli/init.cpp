@@ -6,6 +6,7 @@
 #include "cli/commands.hpp"
 #include "cli/own_data.hpp"
 #include "config/starter.hpp"
+#include "report/terminal.hpp"
 #include "util/error.hpp"
 #include "util/text_file.hpp"
 
@@ -45,7 +46,7 @@ int write_config(InitOptions options) {
     const std::filesystem::path directory =
         options.file == "-" ? "." : std::filesystem::path(options.file).parent_path();
     const OwnConfig config = make_config({options.data, options.label, directory, options.settings, ""});
-    for (const std::string& choice : config.choices) spdlog::info("{}", choice);
+    for (const std::string& choice : config.choices) spdlog::info("{}", wrap_message(choice));
     write_document(options.file, config.text);
     if (options.file != "-") write_schema_beside(options.file);
   }

@@ -7,6 +7,7 @@
 #include "cli/findings.hpp"
 #include "cli/own_data.hpp"
 #include "cli/run.hpp"
+#include "report/terminal.hpp"
 #include "trace/run_directory.hpp"
 #include "util/error.hpp"
 #include "util/output_place.hpp"
@@ -49,7 +50,7 @@ int try_it(TryOptions options, bool quiet) {
     (is_own_setting(options.data, one) ? settings : options.run.overrides).push_back(one);
   const OwnConfig made =
       make_config({options.data, options.label, directory.parent_path(), settings, directory.filename().string()});
-  for (const std::string& choice : made.choices) spdlog::info("{}", choice);
+  for (const std::string& choice : made.choices) spdlog::info("{}", wrap_message(choice));
   const fs::path inputs[] = {options.data};
   refuse_overwriting("the config " + config.string(), config, inputs);
   make_directory(directory.has_parent_path() ? directory.parent_path() : fs::path("."));
