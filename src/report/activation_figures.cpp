@@ -66,7 +66,7 @@ double density_at(const Bins& bins, double total, double z) {
 /// The histogram as an area of this height, along the axis.
 Series area_of(const Bins& bins, std::pair<double, double> range, double height, const std::string& name,
                const std::string& color) {
-  constexpr std::size_t kSteps = 200;
+  constexpr std::size_t kSteps = 100;
   Series area;
   area.area = true;
   area.name = name;
@@ -101,8 +101,14 @@ void draw_activation(const Choice& choice, std::pair<double, double> range, Char
   Series curve;
   curve.name = "φ: " + choice.name;
   curve.color = "#7f7f7f";
-  curve.x = std::move(z);
-  curve.y = std::move(a);
+  // Of a straight stretch the ends are enough.
+  for (std::size_t at = 0; at < kCurvePoints; ++at) {
+    const bool inside = at > 0 && at + 1 < kCurvePoints;
+    const double bend = inside ? a[at - 1] - 2.0 * a[at] + a[at + 1] : 1.0;
+    if (std::abs(bend) <= 1e-9 * (1.0 + std::abs(a[at]))) continue;
+    curve.x.push_back(z[at]);
+    curve.y.push_back(a[at]);
+  }
   chart.series.push_back(std::move(curve));
   const ActivationShape shape = find_entry(activation_table(), choice.name)->shape(choice.params);
   if (std::isfinite(shape.dead_below) && shape.dead_below > range.first)
@@ -120,14 +126,14 @@ void add_bins(Figure& figure, const std::vector<std::pair<std::string, Bins>>& h
   figure.rows = {{"more bins than fit here: histograms.csv has them"}};
   if (all > kMostRows) return;
   figure.rows.clear();
-  figure.head = {"z from", "to"};
+  figure.head = {"z from"};
   for (const auto& [name, bins] : histograms) figure.head.push_back(name + ", %");
   for (std::size_t at = 0; at < histograms.size(); ++at) {
     const double total = total_of(histograms[at].second);
     for (const HistogramRecord* bin : histograms[at].second) {
-      std::vector<std::string> row = {format_short(bin->low), format_short(bin->high)};
-      row.resize(2 + histograms.size());
-      row[2 + at] = format_fixed(100.0 * static_cast<double>(bin->count) / total, 2);
+      std::vector<std::string> row = {format_short(bin->low)};
+      row.resize(1 + histograms.size());
+      row[1 + at] = format_fixed(100.0 * static_cast<double>(bin->count) / total, 2);
       figure.rows.push_back(std::move(row));
     }
   }
@@ -136,6 +142,7 @@ void add_bins(Figure& figure, const std::vector<std::pair<std::string, Bins>>& h
 void set_axes(Chart& chart, std::pair<double, double> range) {
   chart.x_label = "pre-activation z";
   chart.y_label = "a = φ(z)";
+  chart.grid = false;
   chart.x_min = range.first;
   chart.x_max = range.second;
 }

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "report/gnuplot.hpp"
+#include "report/svg_shortening.hpp"
 #include "util/format.hpp"
 
 namespace reluscope {
@@ -187,7 +188,8 @@ void write_chart(std::ostream& out, const Chart& chart) {
   if (chart.log_y) out << "set logscale y\nset format y '%g'\n";
   if (chart.log_x) out << "set logscale x\n";
   out << "set autoscale xfix\n";
-  if (chart.named_y) out << "unset ytics\nunset grid\n";
+  if (chart.named_y) out << "unset ytics\n";
+  if (chart.named_y || !chart.grid) out << "unset grid\n";
   int shade_number = 0;
   for (const Shade& shade : chart.shades)
     out << "set object " << ++shade_number << " rectangle from "
@@ -313,7 +315,7 @@ std::vector<DrawnChart> draw_charts(const std::vector<Chart>& charts) {
     }
     chart.top = charts[at].height - top;
     chart.bottom = charts[at].height - bottom;
-    chart.svg = tidy(place.read(svg_name(at)), charts[at].id);
+    chart.svg = shorten_svg(tidy(place.read(svg_name(at)), charts[at].id));
   }
   return drawn;
 }

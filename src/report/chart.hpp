@@ -65,6 +65,7 @@ struct Chart {
   std::vector<Shade> shades;
   std::vector<Tick> y_ticks;    ///< instead of gnuplot's; empty: those
   std::vector<double> rules;    ///< thin horizontal lines
+  bool grid = true;             ///< pale lines at the ticks of y
   std::optional<double> guide;  ///< a horizontal line
   int width = 640;
   int height = 300;

@@ -165,8 +165,8 @@ std::string table_html(const std::vector<std::string>& head, const std::vector<s
   html += "</tr></thead><tbody>\n";
   for (const auto& row : rows) {
     html += "<tr>";
-    for (const std::string& cell : row) html += "<td>" + html_escape(cell) + "</td>";
-    html += "</tr>\n";
+    for (const std::string& cell : row) html += "<td>" + html_escape(cell);  // HTML closes cells and rows by itself
+    html += "\n";
   }
   return html + "</tbody></table></div>\n";
 }
