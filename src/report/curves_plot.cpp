@@ -7,7 +7,7 @@
 #include <utility>
 
 #include "report/chart.hpp"
-#include "report/html_report.hpp"
+#include "report/figure.hpp"
 #include "util/error.hpp"
 
 namespace reluscope {
