@@ -20,6 +20,7 @@
 #include "report/terminal.hpp"
 #include "trace/checkpoint.hpp"
 #include "trace/records.hpp"
+#include "trials/metrics.hpp"
 #include "util/error.hpp"
 #include "util/excerpt.hpp"
 #include "util/format.hpp"
@@ -176,6 +177,19 @@ void add_jobs_option(CLI::App& command, int& jobs) {
   command.add_option("-j,--threads,--jobs", jobs, "CPUs to use [all]; results do not depend on it")
       ->check(CLI::Range(1, 1024))
       ->type_name("N");
+}
+
+void add_by_option(CLI::App& command, std::string& by, const std::string& description) {
+  const std::vector<std::string> metrics = deciding_metrics();
+  command.add_option("--by", by, description)
+      ->check(CLI::IsMember(metrics))
+      ->type_name(CLI::detail::join(metrics, "|"));
+}
+
+void write_page(const HtmlReport& report, const std::string& file) {
+  write_document(file, report.page);
+  if (!report.without_charts.empty()) spdlog::warn("the report has no charts: {}", report.without_charts);
+  if (file != "-") spdlog::info("the report is in {}", file);
 }
 
 int job_count(int jobs) { return jobs > 0 ? jobs : default_thread_count(); }

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "report/html_report.hpp"
 #include "trace/table_writer.hpp"
 
 namespace reluscope {
@@ -31,6 +32,12 @@ int job_count(int jobs);
 
 /// --format csv|jsonl, into `format`.
 void add_format_option(CLI::App& command, TraceFormat& format, const std::string& description);
+
+/// --by METRIC, into `by`: one that can decide a comparison.
+void add_by_option(CLI::App& command, std::string& by, const std::string& description);
+
+/// Writes a page, and says where it is and what it lacks. "-": standard output. Throws IoError.
+void write_page(const HtmlReport& report, const std::string& file);
 
 void add_run(CommandLine& line);
 void add_try(CommandLine& line);

@@ -1,9 +1,9 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <cmath>
 #include <iostream>
 #include <memory>
-#include <numeric>
 #include <optional>
 
 #include "cli/commands.hpp"
@@ -79,27 +79,13 @@ std::vector<Job> first_jobs(const Plan& plan, std::span<const std::size_t> shown
 
 ComparedFigures figures_of(const Plan& plan, const ComparedRuns& runs, const CompareOptions& options) {
   ComparedFigures figures;
-  const std::vector<std::string> names = short_names(plan.variation.keys);
-  figures.heading = names.size() == 1 ? names.front() : "setting";
   std::string by = options.by.empty() ? usual_metric(runs) : options.by;
   if (std::isnan(median_of(runs, metric_called(by), 0)) && failures_of(runs, 0) < std::ssize(runs.seeds)) {
     spdlog::warn("--by {}: these runs have no such figure; loss decides", by);
     by = "loss";
   }
-  if (options.sweeps_rates) {
-    figures.shown = best_of_each(runs, by);
-  } else {
-    figures.shown.resize(runs.variants.size());
-    std::iota(figures.shown.begin(), figures.shown.end(), std::size_t{0});
-  }
-  for (const std::size_t variant : figures.shown)
-    figures.names.push_back(options.sweeps_rates ? runs.variants[variant].settings.front()
-                                                 : runs.variants[variant].name);
-  figures.rows = compare(runs, figures.shown);
-  figures.recommendation = recommend(runs, figures.shown, figures.names, by);
-  if (options.sweeps_rates)
-    for (std::string& note : rate_notes(runs, figures.shown, figures.names))
-      figures.recommendation.notes.push_back(std::move(note));
+  choose_shown(figures, runs, short_names(plan.variation.keys), by, options.sweeps_rates);
+  conclude(figures, runs, by, options.sweeps_rates);
   if (figures.shown.size() <= kMostTimed)
     figures.costs = measure_step_costs(plan.source, first_jobs(plan, figures.shown));
   return figures;
@@ -155,10 +141,7 @@ void write_comparison(const CompareOptions& options, bool quiet, const Plan& pla
   }
   if (options.report.empty()) return;
   page.details = details_of(plan, runs.compared, page.figures.shown, job_count(options.jobs));
-  const HtmlReport report = comparison_page(page);
-  write_document(options.report, report.page);
-  if (!report.without_charts.empty()) spdlog::warn("the report has no charts: {}", report.without_charts);
-  if (options.report != "-") spdlog::info("the report is in {}", options.report);
+  write_page(comparison_page(page), options.report);
 }
 
 void refuse_bad_places(const CompareOptions& options, const Plan& plan) {
@@ -252,9 +235,7 @@ void add_compare(CommandLine& line) {
       "Each activation at each of these learning rates, and then at its best; without a list five rates "
       "around the config's");
   rates->type_name("A,B,…")->expected(0, 1)->excludes(vary);
-  command->add_option("--by", options->by, "The figure that decides [accuracy; for a regression loss]")
-      ->check(CLI::IsMember(deciding_metrics()))
-      ->type_name("accuracy|loss|dead|steps_to_loss");
+  add_by_option(*command, options->by, "The figure that decides [accuracy; for a regression loss]");
   command->add_option("--seeds", options->seeds, "Seeds of each variant, from the config's own on [5]")
       ->check(CLI::Range(std::int64_t{1}, std::int64_t{100'000}))
       ->type_name("N");

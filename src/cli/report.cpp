@@ -13,7 +13,6 @@
 #include "util/error.hpp"
 #include "util/format.hpp"
 #include "util/output_place.hpp"
-#include "util/text_file.hpp"
 
 namespace reluscope {
 
@@ -61,10 +60,7 @@ int report_them(const std::vector<std::string>& directories, const std::string& 
     for (std::filesystem::path& file : comparison_files(directory)) inputs.push_back(std::move(file));
   }
   if (out != "-") refuse_overwriting("--out " + out, out, inputs);
-  const HtmlReport report = make_report(directories, by);
-  write_document(out, report.page);
-  if (!report.without_charts.empty()) spdlog::warn("the report has no charts: {}", report.without_charts);
-  if (out != "-") spdlog::info("the report is in {}", out);
+  write_page(make_report(directories, by), out);
   if (open) open_page(out);
   return kDone;
 }
@@ -83,9 +79,7 @@ void add_report(CommandLine& line) {
       "  reluscope report runs/dying-relu runs/dying-leaky\n"
       "  reluscope report sweeps/lr-activation");
   command->add_option("RUN", *directories, "Run directories; or that of a sweep, or of compare --runs")->required();
-  command->add_option("--by", *by, "Of a comparison or sweep: the figure that decides")
-      ->check(CLI::IsMember(deciding_metrics()))
-      ->type_name("accuracy|loss|dead|steps_to_loss");
+  add_by_option(*command, *by, "Of a comparison or sweep: the figure that decides");
   command->add_option("-o,--out", *out, "Where the page goes [report.html]; - is standard output")->type_name("FILE");
   command->add_flag("--open", *open, "Open the page in the browser, by xdg-open");
   command->callback([&line, directories, by, out, open] {

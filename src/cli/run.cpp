@@ -246,13 +246,6 @@ Outcome train(const RunOptions& options, const RunPlan& plan, Preparation& ready
   return outcome;
 }
 
-void write_report(const std::filesystem::path& directory, const std::string& file) {
-  const HtmlReport report = html_report({read_report_run(directory)});
-  write_document(file, report.page);
-  if (!report.without_charts.empty()) spdlog::warn("the report has no charts: {}", report.without_charts);
-  spdlog::info("the report is in {}", file);
-}
-
 /// For people: the table, the verdict, the strips and the findings. To stdout, or to stderr where stdout carries data.
 void print_outcome(const RunOptions& options, bool quiet, const Outcome& outcome, bool stdout_taken) {
   if (quiet && stdout_taken) return;  // it would go to stderr
@@ -276,7 +269,8 @@ int tell(const RunOptions& options, bool quiet, const RunPlan& plan, const Outco
   if (out.bar) out.bar->clear();
   if (options.json) write_document("-", outcome.document);
   print_outcome(options, quiet, outcome, out.stdout_taken);
-  if (!options.report.empty() && !summary.interrupted) write_report(plan.directory, options.report);
+  if (!options.report.empty() && !summary.interrupted)
+    write_page(html_report({read_report_run(plan.directory)}), options.report);
   if (summary.interrupted) {
     spdlog::info("stopped after step {}: reluscope run --resume {} goes on", summary.steps,
                  shell_word(plan.directory.string()));

@@ -167,9 +167,7 @@ void add_sweep(CommandLine& line) {
   add_jobs_option(*command, options->jobs);
   command->add_option("--runs", options->runs, "Keep the traces of each run, in DIR/ID, as for reluscope report")
       ->type_name("DIR");
-  command->add_option("--by", options->by, "The figure that decides [accuracy; for a regression loss]")
-      ->check(CLI::IsMember(deciding_metrics()))
-      ->type_name("accuracy|loss|dead|steps_to_loss");
+  add_by_option(*command, options->by, "The figure that decides [accuracy; for a regression loss]");
   command->add_flag("--markdown", options->markdown, "The table at the end as Markdown");
   command->add_flag("--list", options->list, "List the numbered runs as CSV, and run none");
   command->callback(

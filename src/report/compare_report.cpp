@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <nlohmann/json.hpp>
+#include <numeric>
 
 #include "util/format.hpp"
 #include "util/json_file.hpp"
@@ -11,14 +12,6 @@ namespace reluscope {
 
 namespace {
 
-/// Whether the interval says that the variant is better or worse than the reference, or leaves it open.
-std::string judgement(const Comparison& row, Better better) {
-  const bool above = row.difference.low > 0.0;
-  const bool below = row.difference.high < 0.0;
-  if (better == Better::neither || (!above && !below)) return "";
-  return above == (better == Better::larger) ? "better" : "worse";
-}
-
 /// A line with the metric, and under it one for each variant: they may have long names.
 std::string deciding_table(const ComparedFigures& figures, TableStyle style) {
   std::vector<std::vector<std::string>> cells;
@@ -26,11 +19,9 @@ std::string deciding_table(const ComparedFigures& figures, TableStyle style) {
   for (const Comparison& row : figures.rows) {
     const Metric& metric = metric_called(row.metric);
     if (!metric.decides) continue;
-    if (row.metric != last)
-      cells.push_back({(row.data.empty() ? "" : row.data + ' ') + metric.title(), "", "", "", ""});
+    if (row.metric != last) cells.push_back({title_of(row), "", "", "", ""});
     cells.push_back({"  " + row.variant, row.runs > 0 ? metric.text(row.median) : "-",
-                     row.difference.count > 0 ? difference_text(row.difference, metric.scale) : "",
-                     judgement(row, metric.better),
+                     row.difference.count > 0 ? difference_text(row.difference, metric.scale) : "", judgement(row),
                      std::to_string(row.runs) + (row.failed > 0 ? ", " + std::to_string(row.failed) + " failed" : "")});
     last = row.metric;
   }
@@ -81,6 +72,39 @@ std::string median_table(const ComparedFigures& figures, TableStyle style, std::
 }
 
 }  // namespace
+
+void choose_shown(ComparedFigures& figures, const ComparedRuns& runs, const std::vector<std::string>& keys,
+                  const std::string& by, bool rates_swept) {
+  figures.heading = keys.size() == 1 ? keys.front() : "setting";
+  if (rates_swept) {
+    figures.shown = best_of_each(runs, by);
+  } else {
+    figures.shown.resize(runs.variants.size());
+    std::iota(figures.shown.begin(), figures.shown.end(), std::size_t{0});
+  }
+}
+
+void conclude(ComparedFigures& figures, const ComparedRuns& runs, const std::string& by, bool rates_swept) {
+  for (const std::size_t variant : figures.shown)
+    figures.names.push_back(rates_swept ? runs.variants[variant].settings.front() : runs.variants[variant].name);
+  figures.rows = compare(runs, figures.shown);
+  figures.recommendation = recommend(runs, figures.shown, figures.names, by);
+  if (!rates_swept) return;
+  for (std::string& note : rate_notes(runs, figures.shown, figures.names))
+    figures.recommendation.notes.push_back(std::move(note));
+}
+
+std::string title_of(const Comparison& row) {
+  return (row.data.empty() ? "" : row.data + ' ') + metric_called(row.metric).title();
+}
+
+std::string judgement(const Comparison& row) {
+  const Better better = metric_called(row.metric).better;
+  const bool above = row.difference.low > 0.0;
+  const bool below = row.difference.high < 0.0;
+  if (better == Better::neither || (!above && !below)) return "";
+  return above == (better == Better::larger) ? "better" : "worse";
+}
 
 std::string comparison_table(const ComparedFigures& figures, TableStyle style, std::size_t width) {
   const std::string medians = median_table(figures, style, width);

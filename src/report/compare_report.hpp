@@ -21,6 +21,17 @@ struct ComparedFigures {
   Recommendation recommendation;
 };
 
+/// What is varied, and which variants are shown: all, or where learning rates are swept each activation at its best.
+void choose_shown(ComparedFigures& figures, const ComparedRuns& runs, const std::vector<std::string>& keys,
+                  const std::string& by, bool rates_swept);
+/// The figures of those, and what follows from them; not what they cost.
+void conclude(ComparedFigures& figures, const ComparedRuns& runs, const std::string& by, bool rates_swept);
+
+/// "held-out accuracy"
+std::string title_of(const Comparison& row);
+/// Whether the interval says that the variant is better or worse than the reference, or ("") leaves it open.
+std::string judgement(const Comparison& row);
+
 /// Of what can decide, a block of rows each: median, and the paired difference to the first variant with its interval;
 /// of the rest a table of medians.
 /// Plain text that is wider than `width` loses some of the medians.

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <numeric>
 
 #include "report/report_run.hpp"
 #include "trials/compare.hpp"
@@ -62,42 +61,25 @@ std::size_t variant_with(const ComparedRuns& runs, const Json& settings) {
   return 0;
 }
 
-/// Which variants are shown, as when the comparison was made, and what decides.
-std::string choose_shown(const Json& facts, const std::string& by, ComparisonPage& page) {
-  ComparedFigures& figures = page.figures;
-  figures.heading = page.keys.size() == 1 ? page.keys.front() : "setting";
+/// What decides: `by`, or what decided when the comparison was made.
+std::string deciding(const Json& facts, const std::string& by, const ComparedRuns& runs) {
   const std::string given = by.empty() ? member_or<std::string>(facts, "by", "") : by;
   const std::vector<std::string> known = deciding_metrics();
-  const std::string decides =
-      std::find(known.begin(), known.end(), given) == known.end() ? usual_metric(page.runs) : given;
-  const bool rates = member_or(facts, "rates_swept", false);
-  std::vector<std::size_t> order;
-  if (rates) {
-    order = best_of_each(page.runs, decides);
-  } else {
-    order.resize(page.runs.variants.size());
-    std::iota(order.begin(), order.end(), std::size_t{0});
-  }
-  const std::size_t reference = variant_with(page.runs, member(facts, "reference"));
-  const auto is_reference = [&](std::size_t variant) {
-    return rates ? page.runs.variants[variant].settings.front() == page.runs.variants[reference].settings.front()
-                 : variant == reference;
-  };
-  std::stable_partition(order.begin(), order.end(), is_reference);
-  figures.shown = std::move(order);
-  for (const std::size_t variant : figures.shown)
-    figures.names.push_back(rates ? page.runs.variants[variant].settings.front() : page.runs.variants[variant].name);
-  return decides;
+  return std::find(known.begin(), known.end(), given) == known.end() ? usual_metric(runs) : given;
 }
 
-/// What follows from the runs of those.
-void conclude(const Json& facts, const std::string& decides, ComparisonPage& page) {
+/// As when the comparison was made: the file may name its variants in another order.
+void put_reference_first(const Json& facts, bool rates_swept, ComparisonPage& page) {
+  const std::vector<Variant>& variants = page.runs.variants;
+  const std::size_t reference = variant_with(page.runs, member(facts, "reference"));
+  std::stable_partition(page.figures.shown.begin(), page.figures.shown.end(), [&](std::size_t variant) {
+    return rates_swept ? variants[variant].settings.front() == variants[reference].settings.front()
+                       : variant == reference;
+  });
+}
+
+void read_costs(const Json& facts, ComparisonPage& page) {
   ComparedFigures& figures = page.figures;
-  figures.rows = compare(page.runs, figures.shown);
-  figures.recommendation = recommend(page.runs, figures.shown, figures.names, decides);
-  if (member_or(facts, "rates_swept", false))
-    for (std::string& note : rate_notes(page.runs, figures.shown, figures.names))
-      figures.recommendation.notes.push_back(std::move(note));
   const Json& costs = member(facts, "costs");
   if (!costs.is_array()) return;
   std::vector<StepCost> found(figures.shown.size(), {kNaN, kNaN, kNaN});
@@ -155,11 +137,15 @@ ComparisonPage read_comparison_page(const std::filesystem::path& directory, cons
   page.keys = results.names;
   page.runs = results.runs;
   if (compared) {
-    const std::string decides = choose_shown(facts, by, page);
+    const std::string decides = deciding(facts, by, page.runs);
+    const bool rates_swept = member_or(facts, "rates_swept", false);
+    choose_shown(page.figures, page.runs, page.keys, decides, rates_swept);
+    put_reference_first(facts, rates_swept, page);
     read_runs(directory, results, page);
     // A run that never came to the loss has no such figure in the table: its curve tells it from one without a target.
     count_steps_to_loss(page.runs, page.figures.shown);
-    conclude(facts, decides, page);
+    conclude(page.figures, page.runs, decides, rates_swept);
+    read_costs(facts, page);
   } else {
     page.figures = figures_of_sweep(page.runs, page.keys, by);
     read_runs(has_directory(directory / "runs") ? directory / "runs" : directory, results, page);

@@ -31,8 +31,6 @@ std::string answer_html(const ComparisonPage& page) {
 }
 
 /// "activation", or "what is varied".
-std::string heading_of(const ComparisonPage& page) { return page.figures.heading; }
-
 std::string differences_html(const ComparisonPage& page) {
   std::vector<std::vector<std::string>> rows;
   std::string last;
@@ -40,18 +38,12 @@ std::string differences_html(const ComparisonPage& page) {
   for (const Comparison& row : page.figures.rows) {
     const Metric& metric = metric_called(row.metric);
     at = row.metric == last ? at + 1 : 0;
-    const std::string title = (row.data.empty() ? "" : row.data + " ") + metric.title();
-    std::string judged;
-    if (metric.better != Better::neither && row.difference.low > 0.0)
-      judged = metric.better == Better::larger ? "better" : "worse";
-    if (metric.better != Better::neither && row.difference.high < 0.0)
-      judged = metric.better == Better::larger ? "worse" : "better";
-    rows.push_back({at == 0 ? title : "", row.variant, row.runs > 0 ? metric.text(row.median) : "",
-                    row.difference.count > 0 ? difference_text(row.difference, metric.scale) : "", judged,
+    rows.push_back({at == 0 ? title_of(row) : "", row.variant, row.runs > 0 ? metric.text(row.median) : "",
+                    row.difference.count > 0 ? difference_text(row.difference, metric.scale) : "", judgement(row),
                     std::to_string(row.runs), row.failed > 0 ? std::to_string(row.failed) : ""});
     last = row.metric;
   }
-  return table_html({"figure", heading_of(page), "median", "paired difference [95 %]", "", "runs", "failed"}, rows);
+  return table_html({"figure", page.figures.heading, "median", "paired difference [95 %]", "", "runs", "failed"}, rows);
 }
 
 // ---- heat maps of two things that are varied

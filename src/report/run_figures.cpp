@@ -36,20 +36,31 @@ class LayerColors {
   std::int64_t last_ = 1;
 };
 
-/// One line per layer of layers.csv; no figure where nothing was measured.
-void add_layer_lines(const ReportRun& run, Figure figure, double LayerRecord::*member, std::vector<Figure>& figures) {
-  const auto layers = list_layers(by_layer(run.tables.layers.rows));
+/// One line per layer, through the rows that have a value; `value` is a std::optional<double> of a row.
+template <typename Record, typename Value>
+std::vector<Series> layer_lines(const ReportRun& run, const std::vector<Record>& rows, const Value& value) {
+  std::vector<Series> lines;
+  const auto layers = list_layers(by_layer(rows));
   const LayerColors colors(run.tables);
-  for (std::size_t at = 0; at < layers.size(); ++at) {
-    Series& series = figure.chart.series.emplace_back();
-    series.name = layers[at].name;
-    series.color = colors.of(layers[at].layer);
-    for (const LayerRecord* row : layers[at].rows) {
-      if (!is_measured(*row, member)) continue;
+  for (const auto& layer : layers) {
+    Series& series = lines.emplace_back();
+    series.name = layer.name;
+    series.color = colors.of(layer.layer);
+    for (const Record* row : layer.rows) {
+      const std::optional<double> figure = value(*row);
+      if (!figure) continue;
       series.x.push_back(static_cast<double>(row->step));
-      series.y.push_back(row->*member);
+      series.y.push_back(*figure);
     }
   }
+  return lines;
+}
+
+/// One line per layer of layers.csv; no figure where nothing was measured.
+void add_layer_lines(const ReportRun& run, Figure figure, double LayerRecord::*member, std::vector<Figure>& figures) {
+  figure.chart.series = layer_lines(run, run.tables.layers.rows, [member](const LayerRecord& row) {
+    return is_measured(row, member) ? std::optional(row.*member) : std::nullopt;
+  });
   if (!has_points(figure)) return;
   finish(figure);
   figures.push_back(std::move(figure));
@@ -200,20 +211,10 @@ std::vector<Figure> run_figures(const ReportRun& run) {
       "rank", "Effective rank",
       "How many directions each layer's activations use (Roy and Vetterli 2007). Healthy: it stays, or grows.",
       "effective rank");
-  const auto layers = list_layers(by_layer(run.tables.census.rows));
-  const LayerColors colors(run.tables);
-  for (std::size_t at = 0; at < layers.size(); ++at) {
-    Series& series = rank.chart.series.emplace_back();
-    series.name = layers[at].name;
-    series.color = colors.of(layers[at].layer);
-    series.points = true;
-    for (const CensusRecord* row : layers[at].rows) {
-      if (!row->effective_rank) continue;
-      series.x.push_back(static_cast<double>(row->step));
-      series.y.push_back(*row->effective_rank);
-    }
-  }
-  if (!layers.empty() && rank.chart.series.front().x.size() > 1) {
+  rank.chart.series =
+      layer_lines(run, run.tables.census.rows, [](const CensusRecord& row) { return row.effective_rank; });
+  for (Series& series : rank.chart.series) series.points = true;
+  if (!rank.chart.series.empty() && rank.chart.series.front().x.size() > 1) {
     rank.chart.y_min = 0.0;
     finish(rank);
     figures.push_back(std::move(rank));
