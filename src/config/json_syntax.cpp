@@ -63,8 +63,11 @@ class Explainer {
         if (before_.size() > 3) before_.erase(before_.begin());
       }
     }
-    // In the middle of a word the parser knows already that it is none of JSON's.
-    if (!before_.empty() && is_word(before_.back()) && !nlohmann::json::accept(word(before_.back()))) {
+    // In the middle of a word the parser knows already that it is none of JSON's. And where it stopped behind a text
+    // in which nothing is left open, the last token made it go on: a single slash, which could begin a comment.
+    const bool is_foreign =
+        !before_.empty() && is_word(before_.back()) && !nlohmann::json::accept(word(before_.back()));
+    if (is_foreign || (!offender_ && open_.empty() && !before_.empty())) {
       offender_ = before_.back();
       before_.pop_back();
     }
@@ -131,9 +134,7 @@ class Explainer {
 
   [[nodiscard]] MaybeIssue at_end() const {
     if (offender_) return std::nullopt;
-    if (open_.empty())
-      return before_.empty() ? MaybeIssue(issue({0, 1}, "nothing in it", "a config; 'reluscope init' writes one"))
-                             : std::nullopt;
+    if (open_.empty()) return issue({0, 1}, "nothing in it", "a config; 'reluscope init' writes one");
     const JsonToken& opener = open_.back();
     return issue(opener.span, std::string("a ") + opener.kind + " that is never closed",
                  std::string("a ") + (opener.kind == '{' ? '}' : ']') + " before the file ends");
@@ -233,7 +234,7 @@ class Explainer {
   const std::string& message_;
   std::vector<JsonToken> open_;        ///< brackets that wait to be closed
   std::vector<JsonToken> before_;      ///< the last three tokens before the offender
-  std::optional<JsonToken> offender_;  ///< nothing: the text ended
+  std::optional<JsonToken> offender_;  ///< nothing: the text ended, empty or with a bracket open
 };
 
 }  // namespace

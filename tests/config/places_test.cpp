@@ -126,6 +126,10 @@ TEST_CASE("colons, values, brackets and comments that are missing or too many ar
   CHECK(contains(said_of("{\"a\": 1}}"), "c.json:1:9: found a } too many"));
   CHECK(contains(said_of("{\"a\": 1} 2"), "c.json:1:10: found something behind the config's last bracket"));
   CHECK(contains(said_of("{\"a\": /* x\n"), "c.json:1:7: found a comment that is never closed"));
+  // A slash that begins no comment, at the very end: the parser waited for more.
+  CHECK(contains(said_of("/"), "c.json:1:1: found / outside of any braces"));
+  CHECK(contains(said_of("{} /"), "c.json:1:4: found something behind the config's last bracket"));
+  CHECK(contains(said_of("{\"a\": /"), "c.json:1:1: found a { that is never closed"));
   CHECK(contains(said_of("# x\n{}"), "c.json:1:1: found a #, expected // before a comment"));
   CHECK(contains(said_of("{\"a\": 1} # x"), "c.json:1:10: found a #, expected // before a comment"));
   CHECK(contains(said_of("{\"a\": \"C:\\data\"}"), "c.json:1:10: found a single backslash in a string"));
