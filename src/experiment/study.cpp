@@ -47,7 +47,6 @@ StudyOutcome run_alone(const Study& study, std::uint64_t seed) {
   const auto count_dead = [&] {
     std::vector<Index> dead;
     for (const LayerCensus& layer : census->take(network, nullptr).layers) dead.push_back(layer.dead());
-    census->remember(network);
     return dead;
   };
   StudyOutcome outcome;

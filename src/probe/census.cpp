@@ -24,7 +24,7 @@ class BruteCensus final : public Census<T> {
         extent_(extent),
         runner_(network, dataset, pool, std::min(kPassColumns, dataset.train.count())) {}
 
-  CensusResult take(const Network<T>& network, const BatchActivity<T>* /*batch*/) override {
+  CensusResult count(const Network<T>& network, const BatchActivity<T>* /*batch*/) override {
     BatchActivity<T> seen(network, false);
     CensusResult result;
     for (const LayerActivity<T>& layer : seen.layers) {

@@ -9,6 +9,7 @@
 
 #include <array>
 #include <cstdint>
+#include <functional>
 #include <limits>
 #include <memory>
 #include <string_view>
@@ -97,9 +98,15 @@ class Census {
   Census(const Census&) = delete;
   Census& operator=(const Census&) = delete;
   virtual ~Census() = default;
-  /// The census at the present parameters. `batch`, if given, is a pass at the same parameters. After each one, and
-  /// before the next call of anything else, remember() must be called.
-  virtual CensusResult take(const Network<T>& network, const BatchActivity<T>* batch) = 0;
+  /// The census at the present parameters, which are then those of the last one. `batch`, if given, is a pass at the
+  /// same parameters. `compare`, if given, gets the result while last() is still the network of the census before.
+  CensusResult take(const Network<T>& network, const BatchActivity<T>* batch,
+                    const std::function<void(const CensusResult&)>& compare = {}) {
+    CensusResult result = count(network, batch);
+    if (compare) compare(result);
+    last_.copy_parameters(network);
+    return result;
+  }
   /// What a batch between censuses shows, at whatever parameters it ran with: hints where to look next time.
   virtual void observe(const BatchActivity<T>& /*batch*/) {}
   /// Bounds per layer at the present parameters, without a look at D: from the batch at the same parameters, and from
@@ -107,8 +114,8 @@ class Census {
   virtual std::vector<DeadBounds> bounds(const Network<T>& network, const BatchActivity<T>& batch) = 0;
   /// The network as of the last census.
   [[nodiscard]] const Network<T>& last() const { return last_; }
-  /// The present parameters become those of the last census.
-  void remember(const Network<T>& network) { last_.copy_parameters(network); }
+  /// Before load(): the parameters of the last census.
+  void restore(const Network<T>& last) { last_.copy_parameters(last); }
   [[nodiscard]] const CensusWork& work() const { return work_; }
 
   /// What it learned, besides last(): to go on later, on the same data, as if nothing had happened. Loading throws
@@ -117,6 +124,8 @@ class Census {
   virtual void load(ArchiveReader& file) { file(work_); }
 
  protected:
+  virtual CensusResult count(const Network<T>& network, const BatchActivity<T>* batch) = 0;
+
   CensusWork work_;
 
  private:

@@ -150,7 +150,7 @@ class ExactCensus final : public Census<T> {
     }
   }
 
-  CensusResult take(const Network<T>& network, const BatchActivity<T>* batch) override {
+  CensusResult count(const Network<T>& network, const BatchActivity<T>* batch) override {
     Draft draft = start(batch);
     try_witnesses(network, draft);
     look_around(network, draft);

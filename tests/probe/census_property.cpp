@@ -30,6 +30,16 @@ struct Tally {
   std::int64_t evaluated = 0, brute = 0;
 };
 
+/// Units that were alive in the first census, if there was one, and are dead in the second.
+std::vector<Death> deaths_between(const CensusResult& before, const CensusResult& now) {
+  std::vector<Death> deaths;
+  for (std::size_t layer = 0; layer < before.layers.size(); ++layer)
+    for (std::size_t unit = 0; unit < now.layers[layer].units.size(); ++unit)
+      if (now.layers[layer].units[unit].dead && !before.layers[layer].units[unit].dead)
+        deaths.push_back({layer, unit, before.layers[layer].units[unit].witness});
+  return deaths;
+}
+
 template <class T>
 void run(const RandomExperiment& one, std::uint64_t seed, Tally& tally) {
   INFO("experiment " << seed << (std::is_same_v<T, float> ? " in float32" : " in float64"));
@@ -67,8 +77,14 @@ void run(const RandomExperiment& one, std::uint64_t seed, Tally& tally) {
     const bool due = at % every == 0;
     CensusResult found;
     std::vector<DeadBounds> bounds;
+    std::vector<Death> deaths;
+    std::vector<Autopsy> autopsies;
     if (due) {
-      found = exact->take(network, &step.activity());
+      found = exact->take(network, &step.activity(), [&](const CensusResult& result) {
+        deaths = deaths_between(last, result);
+        for (const Death& death : deaths) REQUIRE(death.witness >= 0);
+        autopsies = examine(exact->last(), network, one.dataset, deaths);
+      });
       REQUIRE(found.collapsed == truth.collapsed);
     } else {
       bounds = exact->bounds(network, step.activity());
@@ -104,21 +120,13 @@ void run(const RandomExperiment& one, std::uint64_t seed, Tally& tally) {
       }
     }
     if (due) {
-      std::vector<Death> deaths;
-      for (std::size_t layer = 0; layer < found.layers.size() && !last.layers.empty(); ++layer)
-        for (std::size_t unit = 0; unit < found.layers[layer].units.size(); ++unit)
-          if (found.layers[layer].units[unit].dead && !last.layers[layer].units[unit].dead) {
-            REQUIRE(last.layers[layer].units[unit].witness >= 0);
-            deaths.push_back({layer, unit, last.layers[layer].units[unit].witness});
-          }
-      for (const Autopsy& autopsy : examine(exact->last(), network, one.dataset, deaths)) {
+      for (const Autopsy& autopsy : autopsies) {
         const double total = autopsy.own_weights + autopsy.own_bias + autopsy.upstream;
         if (!std::isfinite(autopsy.rounding)) continue;  // a run on its way to infinity
         REQUIRE(std::abs(total - (autopsy.z_now - autopsy.z_before)) <= autopsy.rounding);
         ++tally.autopsies;
       }
       prognosis.judge(at, found, horizon.from(at));
-      exact->remember(network);
       last = found;
     }
     step.apply(one.lr * schedule.factor({at, steps, 10}));

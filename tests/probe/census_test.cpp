@@ -280,7 +280,6 @@ TEST_CASE("a planted unit in layer 2 revives at the step that arithmetic by hand
   constexpr double kRate = 0.005;
   for (std::int64_t at = 0; at < 100; ++at) {
     lives.update(at, census->take(network, nullptr));
-    census->remember(network);
     const double h = w1 + b1;
     if (predicted < 0 && h - 1.2 > 0) predicted = at;
     if (predicted >= 0) break;
@@ -323,11 +322,7 @@ TEST_CASE("a margin that is carried from census to census counts what the inputs
   ThreadPool pool(1);
   LazyExtent<double> extent(dataset, pool);
   const auto census = make_exact_census(network, dataset, extent, pool, 0);
-  const auto look = [&] {
-    const CensusResult result = census->take(network, nullptr);
-    census->remember(network);
-    return result.layers[1].units[0];
-  };
+  const auto look = [&] { return census->take(network, nullptr).layers[1].units[0]; };
   CHECK(look().device == Device::scan);
   c = 50.0;  // h grows from 1 to 50
   CHECK(look().device == Device::margin);

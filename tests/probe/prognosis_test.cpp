@@ -47,7 +47,6 @@ struct Bench {
 
   void look() {
     const CensusResult result = census->take(network, nullptr);
-    census->remember(network);
     const double ahead = static_cast<double>(1000 - steps);
     prognosis.judge(steps, result, {kRate, kRate * ahead, ahead});
   }
