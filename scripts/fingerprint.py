@@ -154,8 +154,11 @@ def hashed(data, kept):
     columns = columns_of(data)
     wanted = [name for name in kept or columns if name not in VOLATILE]
     if columns and wanted != columns:
-        rows = csv.DictReader(io.StringIO(data.decode()))
-        data = "\n".join(",".join(row.get(name) or "" for name in wanted) for row in rows).encode()
+        text = io.StringIO()
+        table = csv.DictWriter(text, wanted, restval="", extrasaction="ignore", lineterminator="\n")
+        table.writeheader()
+        table.writerows(csv.DictReader(io.StringIO(data.decode(), newline="")))
+        data = text.getvalue().encode()
     return hashlib.sha256(data).hexdigest()
 
 

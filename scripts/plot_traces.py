@@ -34,6 +34,7 @@ NOT_DRAWN = {  # what else is in a run directory, and comes along with runs/NAME
     "units.csv": ("unit", "state"),
     "histograms.csv": ("unit", "low", "high", "count"),
     "features.csv": ("feature", "mean", "std"),
+    "sites.csv": ("layer", "kind", "fan_in"),
     "theory.csv": ("layer", "weight_variance"),
     "events.jsonl": ("step", "event"),
 }

@@ -19,7 +19,7 @@
 #include "nn/gemm.hpp"
 #include "report/terminal.hpp"
 #include "trace/checkpoint.hpp"
-#include "trace/records.hpp"
+#include "trace/column.hpp"
 #include "trials/metrics.hpp"
 #include "util/error.hpp"
 #include "util/excerpt.hpp"

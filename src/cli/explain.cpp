@@ -42,6 +42,7 @@ std::vector<ColumnPage> all_columns() {
   add_columns<UnitRecord>("units", pages);
   add_columns<EventRecord>("events", pages);
   add_columns<FeatureRecord>("features", pages);
+  add_columns<SiteRecord>("sites", pages);
   add_columns<TheoryRecord>("theory", pages);
   add_columns<EvaluationRecord>("evaluation", pages);
   add_columns<HistogramRecord>("histograms", pages);

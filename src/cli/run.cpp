@@ -19,11 +19,9 @@
 #include "cli/run_outputs.hpp"
 #include "config/load.hpp"
 #include "experiment/documents.hpp"
-#include "experiment/features.hpp"
 #include "experiment/resume.hpp"
 #include "experiment/run.hpp"
 #include "experiment/setup.hpp"
-#include "experiment/theory.hpp"
 #include "experiment/verdict.hpp"
 #include "report/data_lines.hpp"
 #include "report/html_report.hpp"
@@ -303,10 +301,7 @@ int run_experiment_command(const RunOptions& options, bool quiet) {
   Outputs out;
   open_outputs(out, options, plan.traces, std::move(*plan.lock),
                manifest_json(plan.run.spec, ready.dataset, ready.facts), plan.from(), quiet);
-  if (plan.from() == nullptr) {
-    out.directory->write_features(features_csv(describe_features(ready.dataset)));
-    out.directory->write_theory(theory_csv(predict(plan.run.spec, ready.dataset)));
-  }
+  if (plan.from() == nullptr) write_start(*out.directory, plan.run.spec, ready.dataset);
   const std::atomic<int>& stop = watch_stop_signals();
   const Outcome outcome = train(options, plan, ready, out, pool, stop);
   return tell(options, quiet, plan, outcome, out, stop);

@@ -63,6 +63,7 @@ struct RunTables {
   TableRows<UnitRecord> units;
   TableRows<TheoryRecord> theory;
   TableRows<FeatureRecord> features;
+  TableRows<SiteRecord> sites;
   TableRows<EvaluationRecord> evaluation;
   TableRows<HistogramRecord> histograms;
   /// No manifest of ours stands beside the files that they were read from.

@@ -44,6 +44,7 @@ bool ends_networks(std::string_view activation) {
 
 std::set<std::int64_t> output_layers(const RunTables& run) {
   SaidRoles said;
+  listen(run.sites.rows, said);
   listen(run.layers.rows, said);
   listen(run.census.rows, said);
   listen(run.units.rows, said);

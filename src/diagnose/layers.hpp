@@ -1,9 +1,10 @@
 #pragma once
 // The rows of a run by layer, and which of its layers is the output.
 //
-// The role of a layer is what its rows say. Where they do not name an output, it is, in a run of ours, the last layer
-// of the config. In a table from elsewhere it is the layer with the highest number if its activation is one that
-// networks end in (identity, softmax, sigmoid, log-softmax); else the table is one of hidden layers only, and has none.
+// The role of a layer is what its rows say, in sites.csv or any other table. Where they do not name an output, it is,
+// in a run of ours, the last layer of the config. In a table from elsewhere it is the layer with the highest number if
+// its activation is one that networks end in (identity, softmax, sigmoid, log-softmax); else the table is one of hidden
+// layers only, and has none.
 
 #include <cstdint>
 #include <map>

@@ -145,7 +145,7 @@ void read_lone_table(const std::filesystem::path& path, RunTables& run) {
   const int most = std::max({steps, layers, census});
   if (count(UnitRecord::columns()) > most || count(TheoryRecord::columns()) > most ||
       count(FeatureRecord::columns()) > most || count(EvaluationRecord::columns()) > most ||
-      count(HistogramRecord::columns()) > most)
+      count(HistogramRecord::columns()) > most || count(SiteRecord::columns()) > most)
     return;  // nothing to diagnose
   if (layers >= steps && layers >= census) {
     run.layers = read_table<LayerRecord>(path);
@@ -180,6 +180,7 @@ RunTables read_run(const std::filesystem::path& path) {
     read_if_there(path / "units.csv", run.units);
     read_if_there(path / "theory.csv", run.theory);
     read_if_there(path / "features.csv", run.features);
+    read_if_there(path / "sites.csv", run.sites);
     read_if_there(path / "evaluation.csv", run.evaluation);
     read_if_there(path / "histograms.csv", run.histograms);
     note_origin(path, run);
@@ -197,6 +198,7 @@ RunTables read_run(const std::filesystem::path& path) {
   name_layers(run.units);
   name_layers(run.theory);
   name_layers(run.histograms);
+  name_layers(run.sites);
   if (run.steps.rows.empty() && run.layers.rows.empty() && run.census.rows.empty())
     throw DataError(
         path.string() +

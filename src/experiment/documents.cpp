@@ -9,9 +9,12 @@
 
 #include "data/filling.hpp"
 #include "experiment/features.hpp"
+#include "experiment/sites.hpp"
+#include "experiment/theory.hpp"
 #include "nn/gemm.hpp"
 #include "nn/loss.hpp"
-#include "trace/records.hpp"
+#include "trace/column.hpp"
+#include "trace/table_writer.hpp"
 #include "util/format.hpp"
 #include "util/hash.hpp"
 #include "util/json_file.hpp"
@@ -151,6 +154,12 @@ std::string manifest_json(const ExperimentSpec& spec, const Dataset& dataset, co
       {"steps_per_second",
        facts.train_seconds > 0.0 ? Json(static_cast<double>(facts.steps) / facts.train_seconds) : Json(nullptr)}};
   return dump(document);
+}
+
+void write_start(const RunDirectory& directory, const ExperimentSpec& spec, const Dataset& dataset) {
+  directory.write_features(csv_text(describe_features(dataset)));
+  directory.write_sites(csv_text(describe_sites(spec.network, dataset.features())));
+  directory.write_theory(theory_csv(predict(spec, dataset)));
 }
 
 Checkpoint checkpoint_identity(const ExperimentSpec& spec, const Dataset& dataset) {

@@ -1,5 +1,5 @@
 #pragma once
-// manifest.json and summary.json.
+// What a run directory has besides its rows.
 
 #include <string>
 #include <vector>
@@ -9,6 +9,7 @@
 #include "diagnose/diagnosis.hpp"
 #include "experiment/run.hpp"
 #include "trace/checkpoint.hpp"
+#include "trace/run_directory.hpp"
 
 namespace reluscope {
 
@@ -25,6 +26,9 @@ struct ManifestFacts {
 };
 
 std::string manifest_json(const ExperimentSpec& spec, const Dataset& dataset, const ManifestFacts& facts);
+
+/// What is known before the first step: features.csv, sites.csv and theory.csv. Throws IoError.
+void write_start(const RunDirectory& directory, const ExperimentSpec& spec, const Dataset& dataset);
 
 /// Who wrote it and of what: what must be the same where a run goes on from a checkpoint (and the build should be).
 Checkpoint checkpoint_identity(const ExperimentSpec& spec, const Dataset& dataset);

@@ -4,8 +4,6 @@
 #include <cmath>
 #include <numeric>
 
-#include "trace/table_writer.hpp"
-
 namespace reluscope {
 
 namespace {
@@ -80,12 +78,6 @@ std::vector<FeatureRecord> describe_features(const Dataset& dataset) {
     row.missing = at < dataset.missing.size() ? static_cast<std::int64_t>(dataset.missing[at]) : 0;
   }
   return rows;
-}
-
-std::string features_csv(const std::vector<FeatureRecord>& features) {
-  std::string text = csv_header<FeatureRecord>();
-  for (const FeatureRecord& row : features) append_csv_row(text, row);
-  return text;
 }
 
 ActivationShape output_shape(const ExperimentSpec& spec) {

@@ -2,21 +2,18 @@
 // What the data are like as the network gets them: the first place to look where it does not learn.
 
 #include <optional>
-#include <string>
 #include <vector>
 
 #include "config/spec.hpp"
 #include "data/dataset.hpp"
 #include "diagnose/diagnosis.hpp"
 #include "nn/activation.hpp"
-#include "trace/records.hpp"
+#include "trace/feature_record.hpp"
 
 namespace reluscope {
 
 /// One row a feature, over the training part, in one pass.
 std::vector<FeatureRecord> describe_features(const Dataset& dataset);
-/// The rows as CSV.
-std::string features_csv(const std::vector<FeatureRecord>& features);
 
 /// Of a regression's training targets, as the loss gets them: all outputs together. `output`: the output's activation.
 std::optional<TargetFacts> describe_targets(const Dataset& dataset, const ActivationShape& output);

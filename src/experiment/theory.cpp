@@ -384,11 +384,7 @@ std::vector<TheoryRecord> theory_records(const Theory& theory) {
   return rows;
 }
 
-std::string theory_csv(const Theory& theory) {
-  std::string text = csv_header<TheoryRecord>();
-  for (const TheoryRecord& row : theory_records(theory)) append_csv_row(text, row);
-  return text;
-}
+std::string theory_csv(const Theory& theory) { return csv_text(theory_records(theory)); }
 
 std::string theory_json(const Theory& theory) {
   using Json = nlohmann::ordered_json;

@@ -20,7 +20,7 @@
 
 #include "config/spec.hpp"
 #include "data/dataset.hpp"
-#include "trace/records.hpp"
+#include "trace/theory_record.hpp"
 #include "util/thread_pool.hpp"
 
 namespace reluscope {

@@ -29,6 +29,7 @@ constexpr const char* kEvaluation = "evaluation.csv";
 constexpr const char* kHistograms = "histograms.csv";
 constexpr const char* kTheory = "theory.csv";
 constexpr const char* kFeatures = "features.csv";
+constexpr const char* kSites = "sites.csv";
 
 constexpr std::array kFiles = {RunDirectory::kManifest,
                                RunDirectory::kCheckpoint,
@@ -42,7 +43,8 @@ constexpr std::array kFiles = {RunDirectory::kManifest,
                                kEvaluation,
                                kHistograms,
                                kTheory,
-                               kFeatures};
+                               kFeatures,
+                               kSites};
 
 /// How often a directory is made that another process keeps taking away.
 constexpr int kAttempts = 10;
@@ -261,6 +263,8 @@ void RunDirectory::write_manifest(const std::string& json) const { write_file_at
 void RunDirectory::write_theory(const std::string& csv) const { write_file_atomically(path() / kTheory, csv); }
 
 void RunDirectory::write_features(const std::string& csv) const { write_file_atomically(path() / kFeatures, csv); }
+
+void RunDirectory::write_sites(const std::string& csv) const { write_file_atomically(path() / kSites, csv); }
 
 void RunDirectory::write_summary(const std::string& json) {
   sync();

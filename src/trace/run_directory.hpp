@@ -1,7 +1,7 @@
 #pragma once
-// The directory of a run: manifest.json, features.csv and theory.csv at its start; steps.csv, layers.csv, census.csv,
-// units.csv, events.jsonl, evaluation.csv, histograms.csv while it goes on, and checkpoint.safetensors until it has
-// ended; summary.json, and manifest.json once more, at its end.
+// The directory of a run: manifest.json, features.csv, sites.csv and theory.csv at its start; steps.csv, layers.csv,
+// census.csv, units.csv, events.jsonl, evaluation.csv, histograms.csv while it goes on, and checkpoint.safetensors
+// until it has ended; summary.json, and manifest.json once more, at its end.
 
 #include <filesystem>
 #include <map>
@@ -89,6 +89,7 @@ class RunDirectory final : public RecordSink {
   void write_manifest(const std::string& json) const;
   void write_theory(const std::string& csv) const;
   void write_features(const std::string& csv) const;
+  void write_sites(const std::string& csv) const;
   /// Once all rows are on disk: who finds a summary may rely on them.
   void write_summary(const std::string& json);
   [[nodiscard]] const std::filesystem::path& path() const { return lock_.directory(); }

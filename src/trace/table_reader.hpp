@@ -17,7 +17,7 @@
 #include <vector>
 
 #include "data/csv_records.hpp"
-#include "trace/records.hpp"
+#include "trace/column.hpp"
 #include "util/format.hpp"
 #include "util/memory.hpp"
 

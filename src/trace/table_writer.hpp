@@ -6,8 +6,9 @@
 #include <string>
 #include <type_traits>
 #include <utility>
+#include <vector>
 
-#include "trace/records.hpp"
+#include "trace/column.hpp"
 #include "util/format.hpp"
 #include "util/text_file.hpp"
 
@@ -77,6 +78,14 @@ void append_csv_row(std::string& line, const R& record) {
   std::apply([&](const auto&... column) { ((detail::append_csv(line, record.*column.member), line += ','), ...); },
              R::columns());
   line.back() = '\n';
+}
+
+/// The whole table.
+template <class R>
+std::string csv_text(const std::vector<R>& records) {
+  std::string text = csv_header<R>();
+  for (const R& record : records) append_csv_row(text, record);
+  return text;
 }
 
 /// {"step":0,…}; numbers that are not finite are null and named in "not_finite".

@@ -11,7 +11,6 @@
 #include "experiment/documents.hpp"
 #include "experiment/features.hpp"
 #include "experiment/setup.hpp"
-#include "experiment/theory.hpp"
 #include "experiment/verdict.hpp"
 #include "trace/run_directory.hpp"
 #include "trace/sink.hpp"
@@ -192,8 +191,7 @@ Trial run_trial(const ExperimentSpec& spec, const Dataset& dataset, const std::a
     RunDirectory::refuse_inputs(to, input_files(spec));
     directory = std::make_shared<RunDirectory>(RunLock(to), manifest_json(spec, dataset, facts));
     sink.add(directory);
-    directory->write_features(features_csv(describe_features(dataset)));
-    directory->write_theory(theory_csv(predict(spec, dataset)));
+    write_start(*directory, spec, dataset);
   }
   ThreadPool alone(1);
   RunControl control;

@@ -13,7 +13,8 @@
 #include "diagnose/diagnosis.hpp"
 #include "experiment/run.hpp"
 #include "trace/checkpoint.hpp"
-#include "trace/records.hpp"
+#include "trace/column.hpp"
+#include "trace/evaluation_record.hpp"
 #include "trace/sink.hpp"
 #include "util/statistics.hpp"
 

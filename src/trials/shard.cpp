@@ -5,7 +5,7 @@
 #include <nlohmann/json.hpp>
 #include <vector>
 
-#include "trace/records.hpp"
+#include "trace/column.hpp"
 #include "trials/journal.hpp"
 #include "trials/results.hpp"
 #include "util/error.hpp"

@@ -34,8 +34,9 @@ TEST_CASE("a run writes its eleven files and prints a table and a verdict") {
   CHECK(contains(run.out, "dense1"));
   CHECK(contains(run.out, "dead %"));
   CHECK(contains(run.out, "No dead unit"));
-  for (const char* file : {"manifest.json", "steps.csv", "layers.csv", "census.csv", "units.csv", "events.jsonl",
-                           "theory.csv", "features.csv", "summary.json", "evaluation.csv", "histograms.csv"}) {
+  for (const char* file :
+       {"manifest.json", "steps.csv", "layers.csv", "census.csv", "units.csv", "events.jsonl", "theory.csv",
+        "features.csv", "sites.csv", "summary.json", "evaluation.csv", "histograms.csv"}) {
     CAPTURE(file);
     CHECK(std::filesystem::exists(bench.path() / "runs/small" / file));
   }

@@ -7,6 +7,8 @@
 #include <fstream>
 
 #include "diagnose/diagnosis.hpp"
+#include "diagnose/layers.hpp"
+#include "support/command.hpp"
 #include "trace/table_writer.hpp"
 #include "util/error.hpp"
 
@@ -135,4 +137,39 @@ TEST_CASE("nothing to diagnose is an error, not a clean bill of health") {
   const TemporaryFile file("step,layer,delta_rms\n");
   CHECK_THROWS_AS(read_run(file.path()), DataError);
   CHECK_THROWS_AS(read_run("/nowhere/at/all"), UserError);
+}
+
+TEST_CASE("a run directory of before there were sites reads as it always did") {
+  const std::filesystem::path golden =
+      std::filesystem::path(test::environment("RELUSCOPE_SOURCE_DIR")) / "tests/diagnose/golden/without-sites";
+  const RunTables run = read_run(golden);
+  CHECK(run.sites.rows.empty());
+  CHECK_FALSE(run.from_elsewhere);
+  CHECK(output_layers(run) == std::set<std::int64_t>{3});
+  CHECK_FALSE(is_measured(run.layers.rows.front(), &LayerRecord::positions));
+  REQUIRE(run.census.rows.size() == 21);
+  CHECK(run.census.rows[18].dead == 5);
+  CHECK(run.census.rows[19].dead == 6);
+  const Diagnosis diagnosis = diagnose(run, {});
+  const bool says_so = std::any_of(diagnosis.findings.begin(), diagnosis.findings.end(), [](const Finding& finding) {
+    return finding.rule == "dying-units" && finding.name == "dense2";
+  });
+  CHECK(says_so);
+}
+
+TEST_CASE("where rows do not name an output, the sites do") {
+  RunTables run;
+  run.from_elsewhere = true;
+  for (std::int64_t layer = 1; layer <= 3; ++layer) {
+    LayerRecord row;
+    row.layer = layer;
+    row.activation = "relu";
+    run.layers.rows.push_back(row);
+  }
+  CHECK(output_layers(run).empty());
+  SiteRecord site;
+  site.layer = 3;
+  site.role = Role::output;
+  run.sites.rows = {site};
+  CHECK(output_layers(run) == std::set<std::int64_t>{3});
 }

@@ -1,5 +1,6 @@
 // What is said of the data, against plain sums.
 #include "experiment/features.hpp"
+#include "trace/table_writer.hpp"
 
 #include <doctest/doctest.h>
 
@@ -45,7 +46,7 @@ TEST_CASE("mean, deviation, range, values and order of every feature, as the net
     CHECK(row.rising == (feature == 1));
   }
   CHECK(rows[3].std == 0.0);
-  CHECK(features_csv(rows).starts_with("feature,source,mean,std,min,max,distinct,rising,missing\n0,a,"));
+  CHECK(csv_text(rows).starts_with("feature,source,mean,std,min,max,distinct,rising,missing\n0,a,"));
 }
 
 TEST_CASE("targets of a regression, all outputs together; classes have none") {

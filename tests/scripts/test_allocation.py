@@ -31,7 +31,7 @@ CONFIG = {
     "record": {"every": 1, "census": 2, "checkpoint_every": 2},
 }
 SWEEP = {"config": "c.json", "seeds": 2, "parameters": {"train.optimizer.lr": {"values": [0.1, 0.2]}}}
-TRACES = ["steps.csv", "layers.csv", "census.csv", "units.csv", "events.jsonl", "evaluation.csv", "histograms.csv", "theory.csv", "features.csv", "summary.json"]
+TRACES = ["steps.csv", "layers.csv", "census.csv", "units.csv", "events.jsonl", "evaluation.csv", "histograms.csv", "theory.csv", "features.csv", "sites.csv", "summary.json"]
 
 
 class Allocation(unittest.TestCase):

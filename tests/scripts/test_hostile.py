@@ -1489,9 +1489,9 @@ class Records(Hostile):
         """A run may come from a stranger, with a pipe in it that waits or a device that never ends."""
         readers = {**READERS, "watch": ["watch", "run"], "resume": ["run", "--resume", "run", "-q"], "join": JOIN}
         tables = ("steps.csv", "layers.csv", "census.csv", "units.csv")
-        reads = {"diagnose": (*tables, "theory.csv", "features.csv", "manifest.json", "summary.json"),
-                 "export": (*tables, "theory.csv", "features.csv"), "join": ("steps.csv", "manifest.json"),
-                 "report": (*tables, "theory.csv", "features.csv", "manifest.json", "summary.json", "events.jsonl"),
+        reads = {"diagnose": (*tables, "theory.csv", "features.csv", "sites.csv", "manifest.json", "summary.json"),
+                 "export": (*tables, "theory.csv", "features.csv", "sites.csv"), "join": ("steps.csv", "manifest.json"),
+                 "report": (*tables, "theory.csv", "features.csv", "sites.csv", "manifest.json", "summary.json", "events.jsonl"),
                  "prune": ("manifest.json", "units.csv", "weights.safetensors"), "watch": (*tables, "manifest.json"),
                  "resume": ("manifest.json", "summary.json", "checkpoint.safetensors")}
         for kind, put in (("a pipe", os.mkfifo), ("a device", lambda path: os.symlink("/dev/zero", path)),

@@ -25,7 +25,7 @@ import unittest
 PROGRAM = os.path.abspath(sys.argv[1])
 
 ROWS = ["steps.csv", "layers.csv", "census.csv", "units.csv", "events.jsonl", "evaluation.csv", "histograms.csv"]
-RESULTS = [*ROWS, "theory.csv", "features.csv", "summary.json", "weights.safetensors"]
+RESULTS = [*ROWS, "theory.csv", "features.csv", "sites.csv", "summary.json", "weights.safetensors"]
 STEPS, LAYERS = 1500, 3
 # Large updates: units die and revive, and events.jsonl has something to lose.
 CONFIG = {

@@ -19,7 +19,7 @@ import time
 
 LATER = 1.05  # how much more time the next start of a killed run has
 
-TRACES = ["steps.csv", "layers.csv", "census.csv", "units.csv", "events.jsonl", "evaluation.csv", "histograms.csv", "theory.csv", "features.csv", "summary.json",
+TRACES = ["steps.csv", "layers.csv", "census.csv", "units.csv", "events.jsonl", "evaluation.csv", "histograms.csv", "theory.csv", "features.csv", "sites.csv", "summary.json",
           "weights.safetensors"]
 
 

@@ -87,7 +87,8 @@ class Reading(unittest.TestCase):
     def test_other_tables_of_a_run_are_called_by_their_names(self):
         for table, columns in (("units.csv", "layer,name,unit,state,born_dead"), ("theory.csv", "layer,weight_variance"),
                                ("histograms.csv", "layer,name,unit,step,moment,low,high,count"),
-                               ("features.csv", "feature,source,mean,std,min,max")):
+                               ("features.csv", "feature,source,mean,std,min,max"),
+                               ("sites.csv", "layer,name,kind,role,activation,mortal,units,positions,fan_in,inputs")):
             with self.assertRaisesRegex(plot_traces.NotDrawn, f"this is {table}.*name steps.csv"):
                 read(columns + "\n")
         with self.assertRaisesRegex(plot_traces.NotDrawn, "this is events.jsonl"):

@@ -31,7 +31,7 @@ TRIALS = int(OPTIONS[OPTIONS.index("--trials") + 1]) if "--trials" in OPTIONS el
 SAMPLE = 4  # kills tried of each kind of resume, beside those between names that come and go, unless --every
 
 ROWS = ["steps.csv", "layers.csv", "census.csv", "units.csv", "events.jsonl", "evaluation.csv", "histograms.csv"]
-RESULTS = [*ROWS, "theory.csv", "features.csv", "summary.json", "weights.safetensors"]
+RESULTS = [*ROWS, "theory.csv", "features.csv", "sites.csv", "summary.json", "weights.safetensors"]
 RUN_FILES = [*RESULTS, "manifest.json", "checkpoint.safetensors", ".lock"]
 CONFIG = {
     "name": "small", "seed": 3,
@@ -203,7 +203,7 @@ class Links(Case):
     def test_a_run_that_goes_on_follows_no_links(self):
         command = ["run", "--resume", self.place / "run", "-q"]
         # What is read first may be refused, or taken as it was left: what matters is that nothing goes through the link.
-        read = ["manifest.json", "checkpoint.safetensors", "summary.json", "theory.csv", "features.csv"]
+        read = ["manifest.json", "checkpoint.safetensors", "summary.json", "theory.csv", "features.csv", "sites.csv"]
         names = [name for name in (*RESULTS, ".lock") if name not in read]
         self.attack(self.built("stopped"), names, *command, check=self.expect([*ROWS, ".lock"]))
         self.attack(self.built("killed"), names, *command,

@@ -177,7 +177,7 @@ class Traced(unittest.TestCase):
 
 class Run(Traced):
     FILES = {"checkpoint.safetensors": (CONFIG["train"]["steps"] - 1) // 20, "manifest.json": 2, "theory.csv": 1, "features.csv": 1,
-             "summary.json": 1, "weights.safetensors": 1}
+             "sites.csv": 1, "summary.json": 1, "weights.safetensors": 1}
 
     def setUp(self):
         super().setUp()
@@ -220,10 +220,10 @@ class Sweep(Traced):
         self.assertEqual(definition.target, self.inside("out", "sweep.json"))
         (results,) = renames_to(events, "results.csv")
         self.assertEqual(results.target, self.inside("out", "results.csv"))
-        for name, times in (("manifest.json", 2), ("theory.csv", 1), ("features.csv", 1), ("summary.json", 1)):
+        for name, times in (("manifest.json", 2), ("theory.csv", 1), ("features.csv", 1), ("sites.csv", 1), ("summary.json", 1)):
             self.assertEqual(sorted(event.target for event in renames_to(events, name)),
                              sorted([self.inside("runs", run, name) for run in runs] * times))
-        self.assertEqual(check_renames(events), 2 + 5 * len(runs))
+        self.assertEqual(check_renames(events), 2 + 6 * len(runs))
         journal = self.inside("out", "results.part.csv")
         self.assertEqual(check_journal(events, journal), 1 + len(runs))
         (gone,) = unlinks_of(events, journal)

@@ -36,11 +36,11 @@ TEST_CASE("the columns are those of schema version 1") {
   CHECK(csv_header<StepRecord>() ==
         "step,epoch,loss,accuracy,lr,grad_norm,grad_noise,param_norm,update_ratio,batch_dead_fraction,"
         "grad_trace,grad_signal\n");
-  CHECK(
-      csv_header<LayerRecord>() ==
-      "step,epoch,layer,name,activation,units,batch_dead,batch_dead_fraction,zero_fraction,z_mean,z_std,a_mean,a_rms,"
-      "a_max,grad_norm_w,grad_norm_b,grad_max,delta_rms,weight_norm,update_ratio,slope_mean,dead_min,dead_max,"
-      "z_max,grad_mean,grad_zero_fraction,batch_rare,batch_faint,tiny_fraction,nonpositive_fraction,role,from_file\n");
+  CHECK(csv_header<LayerRecord>() ==
+        "step,epoch,layer,name,activation,units,batch_dead,batch_dead_fraction,zero_fraction,z_mean,z_std,a_mean,a_rms,"
+        "a_max,grad_norm_w,grad_norm_b,grad_max,delta_rms,weight_norm,update_ratio,slope_mean,dead_min,dead_max,"
+        "z_max,grad_mean,grad_zero_fraction,batch_rare,batch_faint,tiny_fraction,nonpositive_fraction,role,from_file,"
+        "positions\n");
   CHECK(csv_header<CensusRecord>() ==
         "step,epoch,layer,name,units,dead,dead_fraction,dead_on_domain,locked,saturated,dormant,born_dead,died,revived,"
         "effective_rank,role,inherited\n");
