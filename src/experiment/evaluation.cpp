@@ -52,22 +52,22 @@ struct Counts {
   }
 };
 
+}  // namespace
+
 /// A part of the data on its way through the network, piece by piece. Losses, outputs and targets are in the data's
 /// units.
 template <class T>
 class PartPass {
  public:
-  /// Every `every`-th sample is looked at.
-  PartPass(const Network<T>& network, const Dataset& dataset, const Samples& part, const Criterion& criterion,
-           ThreadPool& pool, Index every, const PassObserver<T>& observer)
+  /// Has room for parts of up to `largest` samples.
+  PartPass(const Network<T>& network, const Dataset& dataset, const Criterion& criterion, ThreadPool& pool,
+           Index largest, const PassObserver<T>& observer = {})
       : network_(network),
         dataset_(dataset),
-        part_(part),
         criterion_(criterion),
         pool_(pool),
-        every_(every),
         observer_(observer),
-        chunk_(std::min<Index>(512, part.count())),
+        chunk_(std::min<Index>(512, largest)),
         samples_(static_cast<std::size_t>(chunk_)),
         state_(network, chunk_),
         batch_(in_units_of_data(criterion.targets), network.outputs(), chunk_),
@@ -76,9 +76,16 @@ class PartPass {
     if (criterion.targets.scaling.any()) outputs_.resize(network.outputs(), chunk_);
   }
 
+  /// Every `every`-th sample of the part will be looked at.
+  void begin(const Samples& part, Index every) {
+    part_ = &part;
+    every_ = every;
+    first_ = 0;
+    activations_ = 0.0;
+  }
   /// Runs the next piece; its columns, or 0 at the end.
   Index next() {
-    const Index count = (part_.count() + every_ - 1) / every_;
+    const Index count = (part_->count() + every_ - 1) / every_;
     const Index columns = std::min(chunk_, count - first_);
     if (columns <= 0) return 0;
     for (Index at = 0; at < columns; ++at) samples_[static_cast<std::size_t>(at)] = (first_ + at) * every_;
@@ -95,6 +102,7 @@ class PartPass {
     return columns;
   }
 
+  [[nodiscard]] const Network<T>& network() const { return network_; }
   [[nodiscard]] const TargetBatch<T>& batch() const { return batch_; }
   /// Of the samples that were looked at, by the sum of their losses.
   [[nodiscard]] LossParts loss_parts(double loss_sum, Index samples) const {
@@ -117,8 +125,8 @@ class PartPass {
     const auto count = static_cast<std::size_t>(shard.count);
     const auto some = std::span<const Index>(samples_).subspan(static_cast<std::size_t>(shard.first), count);
     auto input = state_.input().middleCols(shard.first, shard.count);
-    gather<T>(dataset_, part_, some, input);
-    batch_.gather(part_, some, shard.first, input);
+    gather<T>(dataset_, *part_, some, input);
+    batch_.gather(*part_, some, shard.first, input);
     state_.forward(network_, shard, pass);
     LayerState<T>& last = state_.layer(network_.depth() - 1);
     if (const TargetScaling& scaling = criterion_.targets.scaling; scaling.any())
@@ -136,11 +144,11 @@ class PartPass {
 
   const Network<T>& network_;
   const Dataset& dataset_;
-  const Samples& part_;
   const Criterion& criterion_;
   ThreadPool& pool_;
-  Index every_;
-  const PassObserver<T>& observer_;
+  PassObserver<T> observer_;
+  const Samples* part_ = nullptr;
+  Index every_ = 1;
   Index chunk_;
   Index first_ = 0;
   std::vector<Index> samples_;
@@ -152,12 +160,11 @@ class PartPass {
   double activations_ = 0.0;  ///< sum of |a| over the hidden units, where a penalty is on it
 };
 
-}  // namespace
-
 template <class T>
 Evaluation evaluate(const Network<T>& network, const Dataset& dataset, const Samples& part, const Criterion& criterion,
                     ThreadPool& pool, const PassObserver<T>& observer) {
-  PartPass<T> pass(network, dataset, part, criterion, pool, 1, observer);
+  PartPass<T> pass(network, dataset, criterion, pool, part.count(), observer);
+  pass.begin(part, 1);
   const TargetBatch<T>& batch = pass.batch();
   Counts counts(batch, network.outputs());
   const ConstantBaseline constant(criterion, dataset, part);
@@ -189,11 +196,18 @@ Evaluation evaluate(const Network<T>& network, const Dataset& dataset, const Sam
 }
 
 template <class T>
-Score score(const Network<T>& network, const Dataset& dataset, const Samples& part, const Criterion& criterion,
-            ThreadPool& pool, Index most) {
-  const PassObserver<T> nobody;
-  PartPass<T> pass(network, dataset, part, criterion, pool, (part.count() + most - 1) / most, nobody);
-  Counts counts(pass.batch(), network.outputs());
+Scorer<T>::Scorer(const Network<T>& network, const Dataset& dataset, const Criterion& criterion, ThreadPool& pool)
+    : pass_(std::make_unique<PartPass<T>>(network, dataset, criterion, pool,
+                                          std::max(dataset.train.count(), dataset.test.count()))) {}
+
+template <class T>
+Scorer<T>::~Scorer() = default;
+
+template <class T>
+Score Scorer<T>::score(const Samples& part, Index most) {
+  PartPass<T>& pass = *pass_;
+  pass.begin(part, (part.count() + most - 1) / most);
+  Counts counts(pass.batch(), pass.network().outputs());
   double sum = 0.0;
   Index count = 0;
   while (const Index columns = pass.next()) {
@@ -206,8 +220,8 @@ Score score(const Network<T>& network, const Dataset& dataset, const Samples& pa
   return {pass.loss_parts(sum, count), counts.accuracy(pass.batch(), static_cast<double>(count))};
 }
 
-template Score score(const Network<float>&, const Dataset&, const Samples&, const Criterion&, ThreadPool&, Index);
-template Score score(const Network<double>&, const Dataset&, const Samples&, const Criterion&, ThreadPool&, Index);
+template class Scorer<float>;
+template class Scorer<double>;
 template Evaluation evaluate(const Network<float>&, const Dataset&, const Samples&, const Criterion&, ThreadPool&,
                              const PassObserver<float>&);
 template Evaluation evaluate(const Network<double>&, const Dataset&, const Samples&, const Criterion&, ThreadPool&,

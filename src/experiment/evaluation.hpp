@@ -1,6 +1,7 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <optional>
 #include <span>
 #include <vector>
@@ -10,6 +11,9 @@
 #include "util/thread_pool.hpp"
 
 namespace reluscope {
+
+template <class T>
+class PartPass;
 
 /// Of one part of the data.
 struct Evaluation {
@@ -38,9 +42,17 @@ struct Score {
   LossParts parts;
   std::optional<double> accuracy;
 };
-/// Over the part, or over at most `most` of its samples, evenly spaced.
+/// Scores a network again and again: what a pass needs is made once. All arguments must outlive it.
 template <class T>
-Score score(const Network<T>& network, const Dataset& dataset, const Samples& part, const Criterion& criterion,
-            ThreadPool& pool, Index most);
+class Scorer {
+ public:
+  Scorer(const Network<T>& network, const Dataset& dataset, const Criterion& criterion, ThreadPool& pool);
+  ~Scorer();
+  /// Over one of the data set's parts, which holds samples, or over at most `most` of them, evenly spaced.
+  Score score(const Samples& part, Index most);
+
+ private:
+  std::unique_ptr<PartPass<T>> pass_;
+};
 
 }  // namespace reluscope

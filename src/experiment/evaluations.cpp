@@ -2,8 +2,6 @@
 
 #include <algorithm>
 
-#include "experiment/evaluation.hpp"
-
 namespace reluscope {
 
 namespace {
@@ -32,8 +30,7 @@ template <class T>
 void Evaluations<T>::evaluate(std::int64_t step) {
   const auto score_of = [this](const Samples& part) {
     const Index wanted = training_.spec.record.evaluate_samples;
-    return score(training_.network, training_.dataset, part, training_.criterion, training_.pool,
-                 wanted == 0 ? part.count() : wanted);
+    return scorer_.score(part, wanted == 0 ? part.count() : wanted);
   };
   EvaluationRecord row;
   row.step = step;

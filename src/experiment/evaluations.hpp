@@ -1,6 +1,7 @@
 #pragma once
 // Writes evaluation.csv: the loss over the training part and the held-out part as training goes on.
 
+#include "experiment/evaluation.hpp"
 #include "experiment/loop.hpp"
 #include "trace/sink.hpp"
 
@@ -9,7 +10,10 @@ namespace reluscope {
 template <class T>
 class Evaluations final : public Observer {
  public:
-  Evaluations(const Training<T>& training, RecordSink& sink) : training_(training), sink_(sink) {}
+  Evaluations(const Training<T>& training, RecordSink& sink)
+      : training_(training),
+        sink_(sink),
+        scorer_(training.network, training.dataset, training.criterion, training.pool) {}
 
   void before(std::int64_t step) override;
   /// A row at the end of the run.
@@ -21,6 +25,7 @@ class Evaluations final : public Observer {
 
   const Training<T>& training_;
   RecordSink& sink_;
+  Scorer<T> scorer_;
 };
 
 }  // namespace reluscope

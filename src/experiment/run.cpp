@@ -53,7 +53,7 @@ RunSummary execute(const ExperimentSpec& spec, const Dataset& dataset, RecordSin
     take_up(*control.resume, training, watch.get());
   } else {
     summary.start_loss =
-        score(training.network, dataset, dataset.train, training.criterion, pool, kStartSamples).parts.data;
+        Scorer<T>(training.network, dataset, training.criterion, pool).score(dataset.train, kStartSamples).parts.data;
   }
   std::unique_ptr<Evaluations<T>> evaluations;
   if (control.evaluations && spec.record.evaluate.kind != Cadence::Kind::off)

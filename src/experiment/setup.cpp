@@ -119,9 +119,10 @@ std::uint64_t estimate_training_bytes(const ExperimentSpec& spec, std::uint64_t 
   const std::uint64_t scalar = spec.precision == Precision::float32 ? 4 : 8;
   const auto batch = std::min(static_cast<std::uint64_t>(spec.train.batch_size), samples);
   const auto count = static_cast<Index>(samples);
-  // The batch, the census, its look at a part of the network, the probe, an evaluation, autopsies.
+  // The batch, the census, its look at a part of the network, the probe, evaluations on the way and at the end,
+  // autopsies.
   const std::uint64_t columns = batch + 2 * static_cast<std::uint64_t>(census_columns(count)) +
-                                2 * static_cast<std::uint64_t>(std::min(kPassColumns, count)) + kAutopsyColumns;
+                                3 * static_cast<std::uint64_t>(std::min(kPassColumns, count)) + kAutopsyColumns;
   const std::uint64_t values =
       columns * kValuesPerUnit + (columns / static_cast<std::uint64_t>(kShardColumns) + kStates) * kSumsPerUnit;
   const auto probe = static_cast<std::uint64_t>(spec.record.probe);

@@ -22,7 +22,7 @@
 
 namespace reluscope {
 
-/// A measured forward or backward call covers at most so many columns: the size of a shard (network.hpp).
+/// Columns of a shard (network.hpp). Kernels take any number, and are made for so many.
 inline constexpr Index kShardColumns = 64;
 
 /// What a mini-batch shows of a layer's units: sums over the columns of one shard, one value per unit.

@@ -7,8 +7,8 @@
 
 #include <algorithm>
 #include <array>
-#include <cassert>
 #include <limits>
+#include <vector>
 
 #include "nn/activation.hpp"
 #include "nn/block.hpp"
@@ -41,23 +41,41 @@ struct Measured {
   Block<T> margin;
 };
 
+/// Room for a value per column of a call: a shard's on the stack, so that a step allocates nothing; more on the heap.
+template <class V>
+class PerColumn {
+ public:
+  explicit PerColumn(Index columns) {
+    if (columns <= kShardColumns) return;
+    many_.resize(static_cast<std::size_t>(columns));
+    values_ = many_.data();
+  }
+  PerColumn(const PerColumn&) = delete;
+  PerColumn& operator=(const PerColumn&) = delete;
+  V& operator[](Index column) { return values_[column]; }
+  const V& operator[](Index column) const { return values_[column]; }
+
+ private:
+  std::array<V, kShardColumns> few_;
+  std::vector<V> many_;
+  V* values_ = few_.data();
+};
+
 /// The squares of a matrix, added up column by column: lanes side by side first, across the lanes at the end.
 template <class T>
 class ColumnSquares {
  public:
-  explicit ColumnSquares(Index columns) : columns_(columns) {
-    assert(columns <= kShardColumns);
-    std::fill_n(lanes_.begin(), columns, Block<T>{});
+  explicit ColumnSquares(Index columns) : columns_(columns), lanes_(columns) {
+    for (Index column = 0; column < columns; ++column) lanes_[column] = Block<T>{};
   }
-  void add(Index column, Block<T> square) { lanes_[static_cast<std::size_t>(column)] += square; }
+  void add(Index column, Block<T> square) { lanes_[column] += square; }
   void store(T* sums) const {
-    for (Index column = 0; column < columns_; ++column)
-      sums[column] = sum_block(lanes_[static_cast<std::size_t>(column)]);
+    for (Index column = 0; column < columns_; ++column) sums[column] = sum_block(lanes_[column]);
   }
 
  private:
   Index columns_;
-  std::array<Block<T>, kShardColumns> lanes_;
+  PerColumn<Block<T>> lanes_;
 };
 
 // What is summed up for one block of units over the columns. Plain locals of the loop, so that they stay in registers.

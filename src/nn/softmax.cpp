@@ -1,19 +1,19 @@
 #include "nn/softmax.hpp"
 
-#include <array>
-
 #include "nn/activation_kernel.hpp"
 
 namespace reluscope {
 
 namespace {
 
-/// What the units of a column share, for up to a shard of columns.
+/// What the units of a column share.
 template <class T>
 struct ColumnScales {
-  Index first = 0;  ///< column of the first entry, in the batch
-  std::array<T, kShardColumns> largest;
-  std::array<T, kShardColumns> one_by_sum;
+  explicit ColumnScales(const ForwardCall<T>& call)
+      : first(call.first_column), largest(call.columns), one_by_sum(call.columns) {}
+  Index first;  ///< column of the first entry, in the batch
+  PerColumn<T> largest;
+  PerColumn<T> one_by_sum;
 };
 
 /// Given those, softmax is a function of each unit alone.
@@ -24,7 +24,7 @@ struct SoftmaxOfColumn {
 
   template <class U>
   Response<U> operator()(const Place<U>& at, Block<U> z) const {
-    const auto column = static_cast<std::size_t>(at.column - scales->first);
+    const Index column = at.column - scales->first;
     // Lanes that are no units may lie above the largest; they must not overflow.
     const Block<U> e = exp_block(min_block(z - scales->largest[column], Block<U>{}));
     const Block<U> a = e * scales->one_by_sum[column];
@@ -40,20 +40,12 @@ template <class T>
 class SoftmaxKernel final : public ActivationKernel<T> {
  public:
   void forward(const ForwardCall<T>& call) const override {
-    for (Index first = 0; first < call.columns; first += kShardColumns) {
-      ForwardCall<T> part = call;
-      part.columns = std::min(kShardColumns, call.columns - first);
-      part.first_column += first;
-      part.z += first * call.stride;
-      part.a += first * call.stride;
-      ColumnScales<T> scales;
-      scales.first = part.first_column;
-      for (Index column = 0; column < part.columns; ++column) measure(part, column, scales);
-      FusedKernel<T, SoftmaxOfColumn<T>>(SoftmaxOfColumn<T>{&scales}).forward(part);
-      // Backward needs a, not φ'.
-      for (Index column = 0; column < part.columns; ++column)
-        std::copy_n(part.a + column * call.stride, call.units, part.z + column * call.stride);
-    }
+    ColumnScales<T> scales(call);
+    for (Index column = 0; column < call.columns; ++column) measure(call, column, scales);
+    FusedKernel<T, SoftmaxOfColumn<T>>(SoftmaxOfColumn<T>{&scales}).forward(call);
+    // Backward needs a, not φ'.
+    for (Index column = 0; column < call.columns; ++column)
+      std::copy_n(call.a + column * call.stride, call.units, call.z + column * call.stride);
   }
 
   void backward(const BackwardCall<T>& call) const override {
@@ -82,8 +74,8 @@ class SoftmaxKernel final : public ActivationKernel<T> {
       const Block<T> e = exp_block(load_block(z + unit, count) + load_block(call.bias + unit, count) - largest);
       for (Index lane = 0; lane < count; ++lane) sum += e[lane];
     }
-    scales.largest[static_cast<std::size_t>(column)] = largest;
-    scales.one_by_sum[static_cast<std::size_t>(column)] = T(1) / sum;
+    scales.largest[column] = largest;
+    scales.one_by_sum[column] = T(1) / sum;
   }
 };
 

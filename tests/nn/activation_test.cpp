@@ -429,3 +429,79 @@ TEST_CASE("softmax of huge numbers is finite, a NaN spoils its column alone, and
   CHECK(sums.active[2] == 3.0F);
   CHECK(sums.margin[0] == -std::numeric_limits<float>::infinity());
 }
+
+namespace {
+
+/// One measured call, forward and backward, over some columns of 19 units: more than a block, and no multiple of one.
+struct MeasuredRun {
+  static constexpr Index kUnits = 19;
+  Matrix<double> z, a, delta;
+  BatchSums<double> batch;
+  ActivitySums<double> activity;
+  Vector<double> a_square, delta_square, delta_sum{kUnits}, slope_sum{kUnits};
+
+  MeasuredRun(const ActivationEntry& entry, const Matrix<double>& points, const Matrix<double>& errors)
+      : z(points), a(points), delta(errors), a_square(points.cols()), delta_square(points.cols()) {
+    batch.resize(kUnits);
+    activity.resize(kUnits);
+    const Vector<double> bias = Vector<double>::Constant(kUnits, 0.1);
+    const Vector<double> slopes = Vector<double>::Constant(kUnits, 0.25);
+    const auto kernel = entry.make<double>(default_choice(activation_table(), entry.name).params);
+    ForwardCall<double> call;
+    call.units = call.stride = kUnits;
+    call.columns = points.cols();
+    call.z = z.data();
+    call.a = a.data();
+    call.bias = bias.data();
+    call.slopes = slopes.data();
+    call.batch = &batch;
+    call.activity = &activity;
+    call.a_column_square = a_square.data();
+    kernel->forward(call);
+    BackwardCall<double> back;
+    back.units = back.stride = kUnits;
+    back.columns = points.cols();
+    back.saved = z.data();
+    back.delta = delta.data();
+    back.slopes = slopes.data();
+    back.delta_sum = delta_sum.data();
+    back.slope_sum = slope_sum.data();
+    back.delta_column_square = delta_square.data();
+    kernel->backward(back);
+  }
+};
+
+}  // namespace
+
+TEST_CASE("a measured call takes any number of columns") {
+  for (const ActivationEntry& entry : activation_table())
+    for (const Index columns : {kShardColumns, kShardColumns + 1, Index{200}}) {
+      CAPTURE(entry.name);
+      CAPTURE(columns);
+      Rng rng(11, Purpose::generator);
+      Matrix<double> points(MeasuredRun::kUnits, columns);
+      Matrix<double> errors(MeasuredRun::kUnits, columns);
+      for (double& value : points.reshaped()) value = rng.normal();
+      for (double& value : errors.reshaped()) value = rng.normal();
+      const MeasuredRun whole(entry, points, errors);
+      Vector<double> a_sum = Vector<double>::Zero(MeasuredRun::kUnits);
+      Vector<double> delta_sum = a_sum;
+      Vector<double> active = a_sum;
+      Vector<double> margin = Vector<double>::Constant(MeasuredRun::kUnits, std::numeric_limits<double>::infinity());
+      for (Index column = 0; column < columns; ++column) {
+        const MeasuredRun one(entry, points.col(column), errors.col(column));
+        CHECK(whole.a.col(column) == one.a);
+        CHECK(whole.delta.col(column) == one.delta);
+        CHECK(whole.a_square[column] == one.a_square[0]);
+        CHECK(whole.delta_square[column] == one.delta_square[0]);
+        a_sum += one.batch.a_sum;
+        active += one.batch.active;
+        delta_sum += one.delta_sum;
+        margin = margin.cwiseMin(one.activity.margin);
+      }
+      CHECK((whole.batch.a_sum - a_sum).cwiseAbs().maxCoeff() <= 1e-12);
+      CHECK((whole.delta_sum - delta_sum).cwiseAbs().maxCoeff() <= 1e-12);
+      CHECK(whole.batch.active == active);
+      CHECK(whole.activity.margin == margin);
+    }
+}
