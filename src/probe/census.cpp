@@ -1,7 +1,7 @@
 #include "probe/census.hpp"
 
 #include <algorithm>
-#include <cmath>
+#include <limits>
 
 #include "probe/bounds.hpp"
 #include "probe/domain.hpp"
@@ -64,7 +64,7 @@ class BruteCensus final : public Census<T> {
     for (std::size_t unit = 0; unit < layer.units.size(); ++unit) {
       UnitCensus& census = layer.units[unit];
       const auto margin = static_cast<double>(seen.layers[at].margin[static_cast<Index>(unit)]);
-      if (std::isnan(census.margin) || (census.margin <= margin)) continue;  // a NaN wins and stays
+      if (!is_nearer(margin, census.margin)) continue;
       census.margin = margin;
       if (seen.layers[at].active(unit)) census.witness = seen.sample(at, unit);
     }

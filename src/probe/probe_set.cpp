@@ -6,6 +6,7 @@
 #include <limits>
 #include <numeric>
 
+#include "probe/activity.hpp"
 #include "util/portable_math.hpp"
 #include "util/random.hpp"
 
@@ -47,7 +48,7 @@ void ProbeSet<T>::Totals::add(const CensusSums<T>& sums) {
   for (std::size_t unit = 0; unit < margin.size(); ++unit) {
     const auto at = static_cast<Index>(unit);
     const auto seen = static_cast<double>(sums.margin[at]);
-    if (!(margin[unit] <= seen) && !std::isnan(margin[unit])) margin[unit] = seen;  // a NaN wins and stays
+    if (is_nearer(seen, margin[unit])) margin[unit] = seen;
     active[unit] += static_cast<double>(sums.active[at]);
     steepest[unit] = std::max(steepest[unit], static_cast<double>(sums.steepest[at]));
     a_abs[unit] += static_cast<double>(sums.a_abs[at]);
