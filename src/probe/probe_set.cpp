@@ -101,17 +101,14 @@ std::vector<LayerProbe> ProbeSet<T>::measure(const Network<T>& network) {
   std::vector<Matrix<double>> activations;
   for (const std::size_t layer : network.unit_layers())
     activations.emplace_back(network.layer(layer).outputs(), static_cast<Index>(samples_.size()));
-  for (std::size_t first = 0; first < samples_.size(); first += static_cast<std::size_t>(kPassColumns)) {
-    const auto part = std::span<const Index>(samples_).subspan(
-        first, std::min(static_cast<std::size_t>(kPassColumns), samples_.size() - first));
-    runner_.run(network, part, Measure::census);
+  run_over(runner_, network, samples_, Measure::census, network.depth(), [&](std::size_t first) {
     add(network, runner_.state(), runner_.shards());
     for (std::size_t at = 0; at < activations.size(); ++at) {
-      const auto columns = static_cast<Index>(part.size());
+      const auto columns = static_cast<Index>(runner_.samples().size());
       activations[at].middleCols(static_cast<Index>(first), columns) =
           runner_.state().layer(network.unit_layers()[at]).output.leftCols(columns).template cast<double>();
     }
-  }
+  });
   std::vector<LayerProbe> layers = judge(static_cast<Index>(samples_.size()));
   runner_.pool().for_each(static_cast<std::int64_t>(layers.size()), [&](std::int64_t at) {
     const auto index = static_cast<std::size_t>(at);
