@@ -8,7 +8,7 @@
 #include "experiment/initial_network.hpp"
 #include "nn/loss.hpp"
 #include "optim/optimizer.hpp"
-#include "probe/exact_census.hpp"
+#include "probe/census_groups.hpp"
 #include "probe/sample_runner.hpp"
 #include "util/format.hpp"
 #include "util/memory.hpp"

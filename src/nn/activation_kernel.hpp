@@ -80,26 +80,41 @@ class ColumnSquares {
 
 // What is summed up for one block of units over the columns. Plain locals of the loop, so that they stay in registers.
 
-/// The smallest of some margins, and the column that had it. A NaN wins, so that its unit is never called dead.
+/// The smallest of some margins. A NaN wins, so that its unit is never called dead. (Of single units: is_nearer in
+/// probe/activity.hpp.)
 template <class T>
-class NearestColumn {
+class SmallestMargin {
  public:
-  void add(Block<T> margin, Block<T> column) {
+  /// Where this margin is smaller than all before it.
+  auto add(Block<T> margin) {
     const auto nearer = margin < smallest_;
     smallest_ = nearer ? margin : smallest_;
-    column_ = nearer ? column : column_;
     broken_ |= margin != margin;  // NOLINT(misc-redundant-expression): true for a NaN
+    return nearer;
   }
-  void store(const ForwardCall<T>& call, Index unit, Index count) const {
+  [[nodiscard]] Block<T> value() const {
     const Block<T> nan = fill_block(std::numeric_limits<T>::quiet_NaN());
-    store_block<T>(broken_ ? nan : smallest_, call.activity->margin.data() + unit, count);
-    store_block<T>(column_, call.activity->column.data() + unit, count);
+    return broken_ ? nan : smallest_;
   }
 
  private:
   Block<T> smallest_ = fill_block(std::numeric_limits<T>::infinity());
-  Block<T> column_{};
   decltype(Block<T>{} != Block<T>{}) broken_{};
+};
+
+/// The smallest of some margins, and the column that had it.
+template <class T>
+class NearestColumn {
+ public:
+  void add(Block<T> margin, Block<T> column) { column_ = smallest_.add(margin) ? column : column_; }
+  void store(const ForwardCall<T>& call, Index unit, Index count) const {
+    store_block<T>(smallest_.value(), call.activity->margin.data() + unit, count);
+    store_block<T>(column_, call.activity->column.data() + unit, count);
+  }
+
+ private:
+  SmallestMargin<T> smallest_;
+  Block<T> column_{};
 };
 
 template <class T>
@@ -145,24 +160,6 @@ struct BatchLanes {
     store_block<T>(zeros, sums.zeros.data() + unit, count);
     store_block<T>(active, sums.active.data() + unit, count);
   }
-};
-
-/// The smallest of some margins. A NaN wins, so that its unit is never called dead.
-template <class T>
-class SmallestMargin {
- public:
-  void add(Block<T> margin) {
-    smallest_ = min_block(smallest_, margin);
-    broken_ |= margin != margin;  // NOLINT(misc-redundant-expression): true for a NaN
-  }
-  [[nodiscard]] Block<T> value() const {
-    const Block<T> nan = fill_block(std::numeric_limits<T>::quiet_NaN());
-    return broken_ ? nan : smallest_;
-  }
-
- private:
-  Block<T> smallest_ = fill_block(std::numeric_limits<T>::infinity());
-  decltype(Block<T>{} != Block<T>{}) broken_{};
 };
 
 template <class T>

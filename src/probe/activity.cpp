@@ -34,8 +34,7 @@ void BatchActivity<T>::collect(const Network<T>& network, const NetworkState<T>&
       for (Index unit = 0; unit < seen.margin.size(); ++unit) {
         const T margin = seen.margin[unit];
         const T other = sums.margin[unit];
-        // A NaN wins and stays.
-        const bool take = !(other >= margin) && margin == margin;  // NOLINT(misc-redundant-expression)
+        const bool take = is_nearer(other, margin);
         seen.margin[unit] = take ? other : margin;
         seen.column[unit] = take ? sums.column[unit] : seen.column[unit];
       }

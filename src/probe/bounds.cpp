@@ -23,16 +23,11 @@ double tiny(Index terms) {
   return static_cast<double>(terms + 8) * static_cast<double>(std::numeric_limits<T>::min());
 }
 
-/// The nearest T that is not above, not below x.
+/// The nearest T that is not above x.
 template <class T>
 T not_above(double x) {
   const T rounded = static_cast<T>(x);
   return static_cast<double>(rounded) > x ? std::nextafter(rounded, -std::numeric_limits<T>::infinity()) : rounded;
-}
-template <class T>
-T not_below(double x) {
-  const T rounded = static_cast<T>(x);
-  return static_cast<double>(rounded) < x ? std::nextafter(rounded, std::numeric_limits<T>::infinity()) : rounded;
 }
 
 /// An upper bound on the norm whose square was summed up in T over `terms` terms, the largest being `largest`.

@@ -11,6 +11,7 @@
 // computed to within kActivationSlack·u·(1 + |z|) (held by nn.activation_test).
 
 #include <Eigen/Core>
+#include <cmath>
 #include <limits>
 #include <optional>
 #include <vector>
@@ -105,5 +106,12 @@ Eigen::VectorXd bound_a_drift(const Layer<T>& now, const UnitMotion& motion, con
 
 /// A sum that is not below the exact one.
 double add_up(double left, double right);
+
+/// The nearest T that is not below x.
+template <class T>
+T not_below(double x) {
+  const T rounded = static_cast<T>(x);
+  return static_cast<double>(rounded) < x ? std::nextafter(rounded, std::numeric_limits<T>::infinity()) : rounded;
+}
 
 }  // namespace reluscope

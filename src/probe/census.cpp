@@ -1,7 +1,8 @@
 #include "probe/census.hpp"
 
 #include <algorithm>
-#include <cmath>
+#include <limits>
+#include <numeric>
 
 #include "probe/bounds.hpp"
 #include "probe/domain.hpp"
@@ -20,9 +21,11 @@ class BruteCensus final : public Census<T> {
  public:
   BruteCensus(const Network<T>& network, const Dataset& dataset, LazyExtent<T>& extent, ThreadPool& pool)
       : Census<T>(network),
-        dataset_(dataset),
         extent_(extent),
-        runner_(network, dataset, pool, std::min(kPassColumns, dataset.train.count())) {}
+        runner_(network, dataset, pool, std::min(kPassColumns, dataset.train.count())),
+        samples_(static_cast<std::size_t>(dataset.train.count())) {
+    std::iota(samples_.begin(), samples_.end(), Index{0});
+  }
 
   CensusResult count(const Network<T>& network, const BatchActivity<T>* /*batch*/) override {
     BatchActivity<T> seen(network, false);
@@ -33,7 +36,7 @@ class BruteCensus final : public Census<T> {
     }
     result.collapsed = true;
     Vector<T> first_output;
-    run_over_all(runner_, network, dataset_, Measure::activity, [&](Index first) {
+    run_over(runner_, network, samples_, Measure::activity, network.depth(), [&](std::size_t first) {
       seen.collect(network, runner_.state(), runner_.shards(), runner_.samples());
       for (std::size_t at = 0; at < seen.layers.size(); ++at) take_in(seen, at, result.layers[at]);
       const auto& output = runner_.state().output();
@@ -45,7 +48,7 @@ class BruteCensus final : public Census<T> {
       for (UnitCensus& unit : layer.units) unit.dead = unit.margin >= 0.0;
     mark_dead_on_domain(network, extent_, result);
     ++this->work_.censuses;
-    this->work_.samples += dataset_.train.count();
+    this->work_.samples += static_cast<std::int64_t>(samples_.size());
     return result;
   }
 
@@ -64,15 +67,15 @@ class BruteCensus final : public Census<T> {
     for (std::size_t unit = 0; unit < layer.units.size(); ++unit) {
       UnitCensus& census = layer.units[unit];
       const auto margin = static_cast<double>(seen.layers[at].margin[static_cast<Index>(unit)]);
-      if (std::isnan(census.margin) || (census.margin <= margin)) continue;  // a NaN wins and stays
+      if (!is_nearer(margin, census.margin)) continue;
       census.margin = margin;
       if (seen.layers[at].active(unit)) census.witness = seen.sample(at, unit);
     }
   }
 
-  const Dataset& dataset_;
   LazyExtent<T>& extent_;
   SampleRunner<T> runner_;
+  std::vector<Index> samples_;  ///< all of D
 };
 
 }  // namespace

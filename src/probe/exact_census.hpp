@@ -15,18 +15,12 @@
 // Everything that a network's units feed on must be bounded as well: for a hidden layer's output, max ‖h(x)‖ is kept
 // group by group in the same way.
 
+#include <cstdint>
+#include <memory>
+
 #include "probe/census.hpp"
 
 namespace reluscope {
-
-/// D in groups of consecutive samples.
-struct CensusGroups {
-  Index size = 0;   ///< samples in each but the last, a multiple of kShardColumns
-  Index count = 0;  ///< bounded, since one number is kept for each unit and group
-};
-CensusGroups census_groups(Index samples);
-/// Samples that the census runs at once, at most.
-Index census_columns(Index samples);
 
 /// All references must outlive it. `seed` chooses the random samples; no verdict depends on it.
 template <class T>

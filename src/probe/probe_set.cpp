@@ -6,6 +6,7 @@
 #include <limits>
 #include <numeric>
 
+#include "probe/activity.hpp"
 #include "util/portable_math.hpp"
 #include "util/random.hpp"
 
@@ -47,7 +48,7 @@ void ProbeSet<T>::Totals::add(const CensusSums<T>& sums) {
   for (std::size_t unit = 0; unit < margin.size(); ++unit) {
     const auto at = static_cast<Index>(unit);
     const auto seen = static_cast<double>(sums.margin[at]);
-    if (!(margin[unit] <= seen) && !std::isnan(margin[unit])) margin[unit] = seen;  // a NaN wins and stays
+    if (is_nearer(seen, margin[unit])) margin[unit] = seen;
     active[unit] += static_cast<double>(sums.active[at]);
     steepest[unit] = std::max(steepest[unit], static_cast<double>(sums.steepest[at]));
     a_abs[unit] += static_cast<double>(sums.a_abs[at]);
@@ -100,17 +101,14 @@ std::vector<LayerProbe> ProbeSet<T>::measure(const Network<T>& network) {
   std::vector<Matrix<double>> activations;
   for (const std::size_t layer : network.unit_layers())
     activations.emplace_back(network.layer(layer).outputs(), static_cast<Index>(samples_.size()));
-  for (std::size_t first = 0; first < samples_.size(); first += static_cast<std::size_t>(kPassColumns)) {
-    const auto part = std::span<const Index>(samples_).subspan(
-        first, std::min(static_cast<std::size_t>(kPassColumns), samples_.size() - first));
-    runner_.run(network, part, Measure::census);
+  run_over(runner_, network, samples_, Measure::census, network.depth(), [&](std::size_t first) {
     add(network, runner_.state(), runner_.shards());
     for (std::size_t at = 0; at < activations.size(); ++at) {
-      const auto columns = static_cast<Index>(part.size());
+      const auto columns = static_cast<Index>(runner_.samples().size());
       activations[at].middleCols(static_cast<Index>(first), columns) =
           runner_.state().layer(network.unit_layers()[at]).output.leftCols(columns).template cast<double>();
     }
-  }
+  });
   std::vector<LayerProbe> layers = judge(static_cast<Index>(samples_.size()));
   runner_.pool().for_each(static_cast<std::int64_t>(layers.size()), [&](std::int64_t at) {
     const auto index = static_cast<std::size_t>(at);

@@ -1,7 +1,7 @@
 #pragma once
 // Evaluation passes over any training samples, a shard of them to each task of the pool.
 
-#include <numeric>
+#include <algorithm>
 #include <span>
 #include <vector>
 
@@ -63,18 +63,17 @@ class SampleRunner {
   std::span<const Index> samples_;
 };
 
-/// Samples of a pass over the whole data set: several shards, so that threads have something to share.
+/// Samples of one piece of a pass over many: several shards, so that threads have something to share.
 inline constexpr Index kPassColumns = 512;
 
-/// Calls visit(first) after each piece of a pass over all of D, in order; the runner must take kPassColumns columns.
+/// Runs the samples through the first `layers` layers, piece by piece in order, and calls visit(place of the piece's
+/// first sample) after each. The runner must take kPassColumns columns, or all the samples at once.
 template <class T, class Visit>
-void run_over_all(SampleRunner<T>& runner, const Network<T>& network, const Dataset& dataset, Measure measure,
-                  Visit visit) {
-  std::vector<Index> samples;
-  for (Index first = 0; first < dataset.train.count(); first += kPassColumns) {
-    samples.resize(static_cast<std::size_t>(std::min(kPassColumns, dataset.train.count() - first)));
-    std::iota(samples.begin(), samples.end(), first);
-    runner.run(network, samples, measure);
+void run_over(SampleRunner<T>& runner, const Network<T>& network, std::span<const Index> samples, Measure measure,
+              std::size_t layers, Visit visit) {
+  constexpr auto kMost = static_cast<std::size_t>(kPassColumns);
+  for (std::size_t first = 0; first < samples.size(); first += kMost) {
+    runner.run(network, samples.subspan(first, std::min(kMost, samples.size() - first)), measure, layers);
     visit(first);
   }
 }

@@ -50,17 +50,7 @@ std::vector<Index> spaced_samples(const Dataset& dataset, Index most) {
   return samples;
 }
 
-/// Calls visit(runner) after each piece of a pass over the samples, through the first `layers` layers.
-template <class T, class Visit>
-void run_over(const Network<T>& network, const Dataset& dataset, std::span<const Index> samples, std::size_t layers,
-              ThreadPool& pool, Visit visit) {
-  const auto columns = std::min<std::size_t>(static_cast<std::size_t>(kPassColumns), samples.size());
-  SampleRunner<T> runner(network, dataset, pool, static_cast<Index>(columns));
-  for (std::size_t first = 0; first < samples.size(); first += columns) {
-    runner.run(network, samples.subspan(first, std::min(columns, samples.size() - first)), Measure::nothing, layers);
-    visit(runner);
-  }
-}
+Index columns_for(std::span<const Index> samples) { return std::min(kPassColumns, static_cast<Index>(samples.size())); }
 
 /// W h of some rows of a layer's weights; the bias is the caller's to add. In whole groups of columns, as in training,
 /// whose bits they therefore have.
@@ -76,7 +66,8 @@ Matrix<T> products(const SampleRunner<T>& runner, std::size_t layer, const Matri
 template <class T, class Visit>
 void visit_all(const Network<T>& network, const Dataset& dataset, std::span<const Index> samples, ThreadPool& pool,
                Visit visit) {
-  run_over(network, dataset, samples, network.depth(), pool, [&](const SampleRunner<T>& runner) {
+  SampleRunner<T> runner(network, dataset, pool, columns_for(samples));
+  run_over(runner, network, samples, Measure::nothing, network.depth(), [&](std::size_t /*first*/) {
     for (std::size_t at = 0; at < network.unit_layers().size(); ++at) {
       const Layer<T>& layer = network.layer(network.unit_layers()[at]);
       const Matrix<T> z = products(runner, network.unit_layers()[at], layer.weights());
@@ -94,7 +85,8 @@ std::vector<std::vector<double>> trace(const Network<T>& network, const Dataset&
   std::vector<std::vector<double>> values(deaths.size());
   std::size_t layers = 0;
   for (const Death& death : deaths) layers = std::max(layers, network.unit_layers()[death.layer]);
-  run_over(network, dataset, samples, layers, pool, [&](const SampleRunner<T>& runner) {
+  SampleRunner<T> runner(network, dataset, pool, columns_for(samples));
+  run_over(runner, network, samples, Measure::nothing, layers, [&](std::size_t /*first*/) {
     for (std::size_t at = 0; at < deaths.size(); ++at) {
       const std::size_t place = network.unit_layers()[deaths[at].layer];
       const Layer<T>& layer = network.layer(place);

@@ -1,0 +1,48 @@
+#include "probe/census_book.hpp"
+
+#include <utility>
+
+#include "probe/domain.hpp"
+
+namespace reluscope {
+
+void UnitBook::keep_witness(Index witness) {
+  Index moving = witness;
+  for (Index& kept : witnesses) {
+    if (moving < 0) break;
+    std::swap(kept, moving);
+    if (moving == witness) break;
+  }
+}
+
+bool LayerBook::is_sound() const {
+  return norm.is_sound() &&
+         std::all_of(units.begin(), units.end(), [](const UnitBook& unit) { return unit.levels.is_sound(); });
+}
+
+template <class T>
+std::vector<LayerBook> open_books(const Network<T>& network) {
+  std::vector<LayerBook> books;
+  for (const std::size_t at : network.unit_layers()) {
+    const Layer<T>& layer = network.layer(at);
+    LayerBook& book = books.emplace_back();
+    book.mortal = can_die(layer);
+    book.dead_is_zero = layer.shape().mortal() && layer.shape().dead_above == ActivationShape::kNowhereAbove;
+    book.units.resize(static_cast<std::size_t>(layer.outputs()));
+    book.recent.assign(book.units.size(), -1);
+  }
+  return books;
+}
+
+std::size_t tracked_layers(const std::vector<LayerBook>& books) {
+  std::size_t layers = books.size();
+  while (layers > 0 && std::none_of(books[layers - 1].units.begin(), books[layers - 1].units.end(),
+                                    [](const UnitBook& unit) { return unit.levels.known(); }))
+    --layers;
+  return layers;
+}
+
+template std::vector<LayerBook> open_books(const Network<float>&);
+template std::vector<LayerBook> open_books(const Network<double>&);
+
+}  // namespace reluscope
