@@ -28,7 +28,7 @@ class Dense final : public Layer<T> {
                                                  const std::vector<Index>& outputs) const override;
   using Layer<T>::parameter;
   [[nodiscard]] Parameter<T>* parameter(ParameterRole role) override;
-  [[nodiscard]] ActivationShape shape() const override { return shape_; }
+  [[nodiscard]] ActivationShape activation_shape() const override { return shape_; }
   void respond(Matrix<T>& z) const override;
   [[nodiscard]] bool random_in_training() const override { return activation_->random; }
   [[nodiscard]] double training_factor() const override {

@@ -101,7 +101,7 @@ class Layer {
     return bias == nullptr ? T(0) : bias->value(unit, 0);
   }
   /// Of a layer with units: what its activation is like.
-  [[nodiscard]] virtual ActivationShape shape() const { return {}; }
+  [[nodiscard]] virtual ActivationShape activation_shape() const { return {}; }
   /// Of a layer with units: z becomes φ(z), as evaluation computes it (units × any number of columns).
   virtual void respond(Matrix<T>& z) const { (void)z; }
   /// Whether its output in training is not the one of evaluation; the largest factor that an element may then get

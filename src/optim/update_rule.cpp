@@ -36,7 +36,7 @@ double momentum_rest(double momentum, const RatesAhead& rates, double buffer) {
 }
 
 /// What most rules share. How they coast is not among it: each says that itself.
-struct PlainRule {
+struct RuleBasics {
   static constexpr int kMaxState = 2;
   double weight_decay = 0.0;
   double initial_state = 0.0;
@@ -50,7 +50,7 @@ struct PlainRule {
 
 /// v ← μ v + (1 − dampening) g, v = g at the first step; θ ← θ − lr·v, or − lr·(g + μ v) with nesterov.
 /// Polyak 1964; Sutskever et al. 2013. The rate stays outside the buffer, as in PyTorch.
-struct Sgd final : PlainRule {
+struct Sgd final : RuleBasics {
   static constexpr bool kDecoupledDecay = false;
   explicit Sgd(const ParamValues& params)
       : momentum(params.number("momentum")), dampening(params.number("dampening")), nesterov(params.flag("nesterov")) {
@@ -94,7 +94,7 @@ struct Sgd final : PlainRule {
 
 /// Kingma & Ba 2015, algorithm 1, in PyTorch's arrangement:
 /// θ ← θ − (lr/(1 − β₁^t)) m / (√v/√(1 − β₂^t) + eps).
-struct AdamMoments : PlainRule {
+struct AdamMoments : RuleBasics {
   explicit AdamMoments(const ParamValues& params)
       : beta1(params.numbers("betas")[0]), beta2(params.numbers("betas")[1]), eps(params.number("eps")) {
     weight_decay = params.number("weight_decay");
@@ -112,7 +112,7 @@ struct AdamMoments : PlainRule {
     return rates.largest * (updates / factors.correction1 + rates.steps * 1e-18) * (1.0 + 1e-4);
   }
   [[nodiscard]] StepFactors next(const StepFactors& previous, std::int64_t steps, double lr) const {
-    StepFactors factors = PlainRule::next(previous, steps, lr);
+    StepFactors factors = RuleBasics::next(previous, steps, lr);
     // 1 − β^t = 1 − β (1 − (1 − β^(t−1))), without pow.
     factors.correction1 = steps == 0 ? 1.0 - beta1 : 1.0 - beta1 * (1.0 - previous.correction1);
     factors.correction2 = steps == 0 ? 1.0 - beta2 : 1.0 - beta2 * (1.0 - previous.correction2);
@@ -159,7 +159,7 @@ struct AdamW final : AdamMoments {
 
 /// v ← α v + (1 − α) g²; centered: minus the square of the running mean; eps outside the root; optional momentum.
 /// Tieleman & Hinton 2012; Graves 2013.
-struct RmsProp final : PlainRule {
+struct RmsProp final : RuleBasics {
   static constexpr bool kDecoupledDecay = false;
   static constexpr int kMaxState = 3;
   explicit RmsProp(const ParamValues& params)
@@ -203,7 +203,7 @@ struct RmsProp final : PlainRule {
 };
 
 /// s ← s + g²; θ ← θ − lr/(1 + t·lr_decay) · g/(√s + eps). Duchi et al. 2011.
-struct Adagrad final : PlainRule {
+struct Adagrad final : RuleBasics {
   static constexpr bool kDecoupledDecay = false;
   explicit Adagrad(const ParamValues& params) : lr_decay(params.number("lr_decay")), eps(params.number("eps")) {
     weight_decay = params.number("weight_decay");
@@ -220,7 +220,7 @@ struct Adagrad final : PlainRule {
     return kOwnPace;
   }
   [[nodiscard]] StepFactors next(const StepFactors& previous, std::int64_t steps, double lr) const {
-    return PlainRule::next(previous, steps, lr / (1.0 + static_cast<double>(steps) * lr_decay));
+    return RuleBasics::next(previous, steps, lr / (1.0 + static_cast<double>(steps) * lr_decay));
   }
   template <class T>
   Block<T> step(const StepFactors& factors, Block<T> value, Block<T> g, Block<T>* state) const {

@@ -159,7 +159,7 @@ PreActivationBox bound_pre_activations(const Layer<T>& layer, const Box& inputs)
 
 template <class T>
 Box bound_activations(const Layer<T>& layer, const Box& z) {
-  const ActivationShape shape = layer.shape();
+  const ActivationShape shape = layer.activation_shape();
   const bool learned_slope = layer.activation()->learned_slope;
   Matrix<T> ends(z.low.size(), 2);
   for (Index unit = 0; unit < z.low.size(); ++unit) {
@@ -262,7 +262,7 @@ Eigen::VectorXd bound_z_drift(const Layer<T>& now, const UnitMotion& motion, con
 template <class T>
 Eigen::VectorXd bound_a_drift(const Layer<T>& now, const UnitMotion& motion, const InputDrift& input,
                               const Eigen::VectorXd& z_drift) {
-  const ActivationShape shape = now.shape();
+  const ActivationShape shape = now.activation_shape();
   const bool learned_slope = now.activation()->learned_slope;
   Eigen::VectorXd norms;
   Eigen::VectorXd drift(z_drift.size());

@@ -27,7 +27,8 @@ std::vector<LayerBook> open_books(const Network<T>& network) {
     const Layer<T>& layer = network.layer(at);
     LayerBook& book = books.emplace_back();
     book.mortal = can_die(layer);
-    book.dead_is_zero = layer.shape().mortal() && layer.shape().dead_above == ActivationShape::kNowhereAbove;
+    book.dead_is_zero =
+        layer.activation_shape().mortal() && layer.activation_shape().dead_above == ActivationShape::kNowhereAbove;
     book.units.resize(static_cast<std::size_t>(layer.outputs()));
     book.recent.assign(book.units.size(), -1);
   }

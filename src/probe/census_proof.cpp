@@ -40,7 +40,7 @@ class IntervalProof {
   void prove(std::size_t target, CensusDraft& draft) {
     for (; boxed_ <= target; ++boxed_) {
       const Layer<T>& layer = network_.layer(network_.unit_layers()[boxed_]);
-      const ActivationShape shape = layer.shape();
+      const ActivationShape shape = layer.activation_shape();
       const PreActivationBox bound = bound_pre_activations(layer, box_);
       auto& verdicts = draft.units[boxed_];
       for (std::size_t unit = 0; unit < verdicts.size(); ++unit) {

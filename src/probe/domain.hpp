@@ -9,7 +9,7 @@ namespace reluscope {
 /// Whether a unit of this layer can be dead at all: by its activation, or by a learned slope of exactly 0.
 template <class T>
 bool can_die(const Layer<T>& layer) {
-  return layer.shape().mortal() || layer.activation()->learned_slope;
+  return layer.activation_shape().mortal() || layer.activation()->learned_slope;
 }
 
 /// Sets dead_on_domain of the dead units, by interval bounds from the data's box on: evaluation mode.
@@ -23,7 +23,7 @@ void mark_dead_on_domain(const Network<T>& network, LazyExtent<T>& extent, Censu
   for (std::size_t at = 0; at < layers; ++at) {
     const Layer<T>& layer = network.layer(network.unit_layers()[at]);
     const PreActivationBox bound = bound_pre_activations(layer, inputs);
-    const ActivationShape shape = layer.shape();
+    const ActivationShape shape = layer.activation_shape();
     std::vector<UnitCensus>& units = result.layers[at].units;
     for (std::size_t unit = 0; unit < units.size(); ++unit)
       units[unit].dead_on_domain = units[unit].dead && dead_between(shape, bound.z.low[static_cast<Index>(unit)],

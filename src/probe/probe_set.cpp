@@ -77,7 +77,7 @@ void ProbeSet<T>::start_all(const Network<T>& network) {
   totals_.clear();
   for (const std::size_t layer : network.unit_layers())
     totals_.emplace_back(static_cast<std::size_t>(network.layer(layer).outputs()),
-                         network.layer(layer).shape().saturates);
+                         network.layer(layer).activation_shape().saturates);
 }
 
 template <class T>

@@ -92,7 +92,7 @@ bool Prognosis<T>::stays_dead(std::size_t layer, Index unit, const Coasting& coa
                               double steps) const {
   if (coasting.still) return margin >= 0.0;
   const Layer<T>& at = network_.layer(network_.unit_layers()[layer]);
-  const ActivationShape shape = at.shape();
+  const ActivationShape shape = at.activation_shape();
   const auto bias = static_cast<double>(at.bias_of(unit));
   const double weights = at.weights().row(unit).template cast<double>().norm();
   const double size = weights * norm + std::abs(bias);
@@ -119,9 +119,9 @@ bool Prognosis<T>::stays_dead(std::size_t layer, Index unit, const Coasting& coa
 template <class T>
 bool Prognosis<T>::keeps_sign(std::size_t layer, Index unit, const RatesAhead& rates) const {
   if (layer == 0) return false;
-  if (network_.layer(network_.unit_layers()[layer - 1]).shape().lowest < 0.0) return false;
+  if (network_.layer(network_.unit_layers()[layer - 1]).activation_shape().lowest < 0.0) return false;
   const Layer<T>& at = network_.layer(network_.unit_layers()[layer]);
-  const double dead_below = at.shape().dead_below;
+  const double dead_below = at.activation_shape().dead_below;
   const auto bias = static_cast<double>(at.bias_of(unit));
   if (!(bias <= dead_below)) return false;
   const std::optional<double> shrink_weights = shrink(layer, ParameterRole::weight, rates);
@@ -162,7 +162,7 @@ Lock Prognosis<T>::certify(std::size_t layer, Index unit, const UnitCensus& cens
   const std::optional<Coasting> coast = coasting(layer, unit, rates);
   if (!coast) return Lock::none;
   if (!domain_) domain_ = bound_domain();
-  const ActivationShape shape = at.shape();
+  const ActivationShape shape = at.activation_shape();
   const double domain_margin =
       std::max(shape.dead_below - domain_->z.high[unit], domain_->z.low[unit] - shape.dead_above);
   if (stays_dead(layer, unit, *coast, domain_margin, domain_->norm, rates.steps)) return Lock::domain;
