@@ -4,8 +4,8 @@
 #   configs/experiment.schema.json     by `reluscope schema`
 #   docs/config.md                     from the schema
 #   data/birds/birds.csv               by data/birds/make.py
-#   tests/fuzz/corpus/*/seed-*         by tests/fuzz/make_corpus.py, where the form of a file has changed: how many steps
-#                                      a seed's run made, and its last digits, change from run to run
+#   tests/fuzz/corpus/*/seed-*         by tests/fuzz/make_corpus.py, where the form of a file has changed: the last digits
+#                                      of a run are its CPU's own
 #   tests/fuzz/dictionaries            words of the schema and columns of tables that are missing are added
 #
 #   scripts/regenerate.sh [--check] [RELUSCOPE]     --check changes nothing, and fails where something would change

@@ -7,6 +7,7 @@ Inputs found by fuzzing are not written anew: they lie beside the seeds, called 
 import gzip
 import io
 import json
+import os
 import pathlib
 import struct
 import subprocess
@@ -51,9 +52,12 @@ def run_files(tool):
         config = pathlib.Path(place, "c.json")
         config.write_text(json.dumps(dict(SMALL, name="c")))
         out = pathlib.Path(place, "run")
-        # The reader of its trace goes away at once: it stops, and leaves its checkpoint.
-        subprocess.run(f"{tool} run {config} -q --out {out} --save-weights --trace steps=- | head -c 1", shell=True,
-                       check=True, stdout=subprocess.DEVNULL)
+        # The reader of its trace has gone before it begins: it stops, and leaves its checkpoint.
+        reader, trace = os.pipe()
+        os.close(reader)
+        subprocess.run([tool, "run", config, "-q", "--out", out, "--save-weights", "--trace", "steps=-"], check=False,
+                       stdout=trace)
+        os.close(trace)
         return {p.name: p.read_bytes() for p in out.iterdir()}
 
 

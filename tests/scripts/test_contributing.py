@@ -131,7 +131,7 @@ class Regenerate(unittest.TestCase):
         self.assertEqual(told.returncode, 1)
         self.assertEqual(told.stdout, "".join(f"would change {file}\n" for file in sorted(faults)))
         mended = regenerate(self.place)
-        self.assertEqual((mended.stdout.replace("changed", "would change"), mended.returncode), (told.stdout, 0))
+        self.assertEqual((mended.stdout.replace("changed", "would change"), mended.returncode), (told.stdout, 0), mended.stderr)
         again = regenerate(self.place, "--check")
         self.assertEqual((again.stdout, again.returncode), ("", 0))
 
