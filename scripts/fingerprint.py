@@ -34,7 +34,6 @@ ACTIVATIONS = ("relu", "leaky_relu", "prelu", "rrelu", "elu", "celu", "selu", "g
 OPTIMIZERS = ("sgd", "adam", "adamw", "rmsprop", "adagrad")
 # What says when or where a run was made, and not what came of it.
 LEFT_OUT = ("manifest.json", ".lock")
-VOLATILE = ("census_seconds", "seconds")
 
 
 def random_config(number):
@@ -152,8 +151,8 @@ def columns_of(data):
 def hashed(data, kept):
     """SHA-256 of the bytes, or of these columns of the table."""
     columns = columns_of(data)
-    wanted = [name for name in kept or columns if name not in VOLATILE]
-    if columns and wanted != columns:
+    wanted = kept or columns
+    if wanted != columns:
         text = io.StringIO()
         table = csv.DictWriter(text, wanted, restval="", extrasaction="ignore", lineterminator="\n")
         table.writeheader()

@@ -143,10 +143,10 @@ void read_lone_table(const std::filesystem::path& path, RunTables& run) {
   const int layers = count(LayerRecord::columns());
   const int census = count(CensusRecord::columns());
   const int most = std::max({steps, layers, census});
-  if (count(UnitRecord::columns()) > most || count(TheoryRecord::columns()) > most ||
-      count(FeatureRecord::columns()) > most || count(EvaluationRecord::columns()) > most ||
-      count(HistogramRecord::columns()) > most || count(SiteRecord::columns()) > most)
-    return;  // nothing to diagnose
+  const int others =
+      std::max({count(UnitRecord::columns()), count(TheoryRecord::columns()), count(FeatureRecord::columns()),
+                count(EvaluationRecord::columns()), count(HistogramRecord::columns()), count(SiteRecord::columns())});
+  if (others > most) return;  // nothing to diagnose
   if (layers >= steps && layers >= census) {
     run.layers = read_table<LayerRecord>(path);
   } else if (census >= steps) {

@@ -226,7 +226,7 @@ std::string summary_json(const ExperimentSpec& spec, const RunSummary& summary, 
                                   {"saturated", count(layer.saturated)},
                                   {"grad_norm_w_first", number_or_null(layer.grad_norm_first)},
                                   {"grad_norm_w_last", number_or_null(layer.grad_norm_last)},
-                                  {"role", role_name(layer.is_output ? Role::output : Role::hidden)},
+                                  {"role", role_name(layer.role())},
                                   {"inherited", count(layer.inherited)},
                                   {"a_mean", number_or_null(layer.a_mean)},
                                   {"zero_fraction", number_or_null(layer.zero_fraction)}});

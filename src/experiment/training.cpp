@@ -2,6 +2,7 @@
 
 #include "experiment/features.hpp"
 #include "experiment/initial_network.hpp"
+#include "experiment/sites.hpp"
 
 namespace reluscope {
 
@@ -19,13 +20,12 @@ Training<T>::Training(const ExperimentSpec& experiment, const Dataset& data, Thr
       step(network, dataset, criterion, optimizer, plan.largest_batch(), pool) {
   summary.targets = describe_targets(dataset, output_shape(spec));
   summary.classes = describe_classes(dataset, dataset.train);
-  for (const std::size_t layer : network.unit_layers()) {
-    LayerSummary row;
-    row.name = network.layer(layer).name();
-    row.activation = network.layer(layer).activation()->name;
-    row.units = network.layer(layer).outputs();
-    row.is_output = layer + 1 == network.depth();
-    summary.layers.push_back(row);
+  for (const SiteRecord& site : describe_sites(spec.network, dataset.features())) {
+    LayerSummary& row = summary.layers.emplace_back();
+    row.name = site.name;
+    row.activation = site.activation;
+    row.units = site.units;
+    row.is_output = site.role == Role::output;
   }
 }
 
