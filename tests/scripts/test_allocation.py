@@ -18,6 +18,8 @@ import sys
 import tempfile
 import unittest
 
+from run_files import TRACES
+
 EVERY = "--every" in sys.argv
 PROGRAM, LIBRARY = os.path.abspath(sys.argv[1]), os.path.abspath(sys.argv[3])
 SAMPLE = 42  # failures tried per command and kind
@@ -31,7 +33,6 @@ CONFIG = {
     "record": {"every": 1, "census": 2, "checkpoint_every": 2},
 }
 SWEEP = {"config": "c.json", "seeds": 2, "parameters": {"train.optimizer.lr": {"values": [0.1, 0.2]}}}
-TRACES = ["steps.csv", "layers.csv", "census.csv", "units.csv", "events.jsonl", "evaluation.csv", "histograms.csv", "theory.csv", "features.csv", "sites.csv", "summary.json"]
 
 
 class Allocation(unittest.TestCase):

@@ -22,10 +22,10 @@ import tempfile
 import time
 import unittest
 
+from run_files import RESULTS, ROWS
+
 PROGRAM = os.path.abspath(sys.argv[1])
 
-ROWS = ["steps.csv", "layers.csv", "census.csv", "units.csv", "events.jsonl", "evaluation.csv", "histograms.csv"]
-RESULTS = [*ROWS, "theory.csv", "features.csv", "sites.csv", "summary.json", "weights.safetensors"]
 STEPS, LAYERS = 1500, 3
 # Large updates: units die and revive, and events.jsonl has something to lose.
 CONFIG = {

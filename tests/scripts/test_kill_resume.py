@@ -17,10 +17,10 @@ import sys
 import tempfile
 import time
 
+from run_files import RESULTS, TRACES
+
 LATER = 1.05  # how much more time the next start of a killed run has
 
-TRACES = ["steps.csv", "layers.csv", "census.csv", "units.csv", "events.jsonl", "evaluation.csv", "histograms.csv", "theory.csv", "features.csv", "sites.csv", "summary.json",
-          "weights.safetensors"]
 
 
 def layers(*rows):
@@ -121,7 +121,7 @@ def run_case(killer, tool, place, name, config, reference):
         if killer.start([tool, "run", *config_argument, *options, *options_once, *threads], seconds):
             break
         seconds *= LATER  # the machine may be busier than it was: it has to end some time
-    same_files(TRACES, whole, parts)
+    same_files(RESULTS, whole, parts)
     if trace.read_bytes() != (place / f"{name}-whole.jsonl").read_bytes():
         raise Failure(f"{trace} differs")
     manifest = json.loads((parts / "manifest.json").read_text())
@@ -142,7 +142,7 @@ def run_sweep(killer, tool, place, file, reference):
         seconds *= LATER
     same_files(["results.csv"], whole, parts)
     for run in sorted((whole / "runs").iterdir()):
-        same_files(TRACES[:-1], run, parts / "runs" / run.name)
+        same_files(TRACES, run, parts / "runs" / run.name)
 
 
 def compare_command(tool, place, out):

@@ -20,6 +20,8 @@ import sys
 import tempfile
 import unittest
 
+from run_files import TRACES
+
 PROGRAM = os.path.abspath(sys.argv[1])
 SANITIZED = "--sanitized" in sys.argv
 
@@ -140,7 +142,7 @@ class Numbers(unittest.TestCase):
         self.assertEqual(shown.stdout, ",", "the locale is not in force")
         plain = self.run_it(out="plain")
         comma = self.run_it(out="comma", environment=german)
-        for name in ("steps.csv", "layers.csv", "census.csv", "units.csv", "events.jsonl", "evaluation.csv", "histograms.csv", "theory.csv", "features.csv", "sites.csv", "summary.json"):
+        for name in TRACES:
             self.assertEqual((plain / name).read_bytes(), (comma / name).read_bytes(), name)
         for command in (["schema"], ["curves", "elu"], ["inspect", "plain/steps.csv", "--json"]):
             both = [subprocess.run([PROGRAM, *command], cwd=self.place, capture_output=True,

@@ -23,6 +23,8 @@ import tempfile
 import threading
 import unittest
 
+from run_files import RESULTS, ROWS
+
 PROGRAM, SOURCE = os.path.abspath(sys.argv[1]), os.path.abspath(sys.argv[2])
 OPTIONS = sys.argv[3:]
 EVERY = "--every" in OPTIONS
@@ -30,8 +32,6 @@ SANITIZED = "--sanitized" in OPTIONS
 TRIALS = int(OPTIONS[OPTIONS.index("--trials") + 1]) if "--trials" in OPTIONS else 3
 SAMPLE = 4  # kills tried of each kind of resume, beside those between names that come and go, unless --every
 
-ROWS = ["steps.csv", "layers.csv", "census.csv", "units.csv", "events.jsonl", "evaluation.csv", "histograms.csv"]
-RESULTS = [*ROWS, "theory.csv", "features.csv", "sites.csv", "summary.json", "weights.safetensors"]
 RUN_FILES = [*RESULTS, "manifest.json", "checkpoint.safetensors", ".lock"]
 CONFIG = {
     "name": "small", "seed": 3,

@@ -18,7 +18,8 @@ import sys
 import tempfile
 import time
 
-RESULTS = ["steps.csv", "layers.csv", "census.csv", "units.csv", "events.jsonl", "evaluation.csv", "histograms.csv", "summary.json", "weights.safetensors"]
+from run_files import RESULTS
+
 
 
 def config(width, steps):

@@ -19,9 +19,10 @@ import sys
 import tempfile
 import unittest
 
+from run_files import ROWS
+
 PROGRAM = os.path.abspath(sys.argv[1])
 
-ROWS = ["steps.csv", "layers.csv", "census.csv", "units.csv", "events.jsonl", "evaluation.csv", "histograms.csv"]
 # Beside those asked about, those by which a file could be changed unseen.
 WRITES = ["write", "writev", "pwrite64", "pwritev", "ftruncate", "sendfile", "copy_file_range"]
 SYNCS = ["fsync", "fdatasync"]
