@@ -10,6 +10,7 @@
 #include "experiment/training_step.hpp"
 #include "nn/dense.hpp"
 #include "nn/gaussian_moments.hpp"
+#include "nn/node_table.hpp"
 #include "trace/table_writer.hpp"
 #include "util/json_file.hpp"
 #include "util/random.hpp"
@@ -39,8 +40,9 @@ std::vector<Index> spread_samples(const Dataset& dataset, Index most) {
 /// A layer with units as the theory sees it.
 struct UnitLayer {
   std::string name;
-  const DenseSpec* spec;
+  const Choice* phi;
   const ActivationEntry* activation;
+  Index units;
   Index fan_in;
   InitMoments moments;
   double kept = 1.0;  ///< share of the inputs that dropout keeps below this layer
@@ -49,21 +51,21 @@ struct UnitLayer {
 std::vector<UnitLayer> layers_of(const NetworkSpec& network, Index inputs) {
   std::vector<UnitLayer> layers;
   double kept = 1.0;
-  for (const LayerSpec& row : network.layers) {
-    if (const auto* dropout = std::get_if<DropoutSpec>(&row.kind)) {
-      kept *= 1.0 - dropout->p;
-      continue;
-    }
-    const auto& dense = std::get<DenseSpec>(row.kind);
+  for (const LayerPlace& place : place_layers(network, inputs)) {
+    kept *= place.entry->moment_divisor(*place.layer);
+    if (!place.layer->activation) continue;
+    const LayerSpec& spec = *place.layer;
     UnitLayer layer;
-    layer.name = row.name;
-    layer.spec = &dense;
-    layer.activation = find_entry(activation_table(), dense.activation.name);
-    layer.fan_in = inputs;
-    layer.moments = initial_moments(dense.weight_init, dense.bias_init, init_context(dense, inputs, 0, layers.size()));
+    layer.name = spec.name;
+    layer.phi = &*spec.activation;
+    layer.activation = find_entry(activation_table(), spec.activation->name);
+    layer.units = place.output.channels;
+    layer.fan_in = place.entry->fan_in(spec, place.input);
+    layer.moments =
+        initial_moments(spec.init->weights, spec.init->bias,
+                        init_context(spec, layer.fan_in, place.entry->fan_out(spec, place.input), 0, layers.size()));
     layer.kept = kept;
     layers.push_back(layer);
-    inputs = dense.units;
     kept = 1.0;
   }
   return layers;
@@ -107,16 +109,15 @@ Norms measure_norms(const Dataset& dataset) {
 std::vector<double> output_delta_square(const ExperimentSpec& spec, const Dataset& dataset, const UnitLayer& last,
                                         const Norms& norms, const std::vector<double>& variances) {
   const Criterion criterion = criterion_of(spec, dataset);
-  const Index units = last.spec->units;
-  const auto kernel = last.activation->make<double>(last.spec->activation.params);
+  const Index units = last.units;
+  const auto kernel = last.activation->make<double>(last.phi->params);
   std::vector<double> sums(variances.size());
   std::vector<double> counts(variances.size());
   Matrix<double> z(units, 1);
   Matrix<double> a(units, 1);
   Matrix<double> input(dataset.features(), 1);
   const Vector<double> no_bias = Vector<double>::Zero(units);
-  const Vector<double> slopes =
-      Vector<double>::Constant(units, last.activation->negative_slope(last.spec->activation.params));
+  const Vector<double> slopes = Vector<double>::Constant(units, last.activation->negative_slope(last.phi->params));
   Vector<double> delta_sum(units);
   Vector<double> slope_sum(units);
   ForwardCall<double> forward;
@@ -177,8 +178,8 @@ void predict_layers(const ExperimentSpec& spec, const Dataset& dataset, const st
     for (std::size_t group = 0; group < groups; ++group) {
       variances[group] = layer.moments.weight.variance * inputs[group] / layer.kept + layer.moments.bias.variance;
       if (at + 1 == layers.size()) continue;  // nothing reads what the output yields
-      moments.back().push_back(second_moments(layer.spec->activation, mean, variances[group]));
-      inputs[group] = static_cast<double>(layer.spec->units) * moments.back().back().value;
+      moments.back().push_back(second_moments(*layer.phi, mean, variances[group]));
+      inputs[group] = static_cast<double>(layer.units) * moments.back().back().value;
     }
     theory.layers[at].q = mean_of(variances) + mean * mean;
   }
@@ -191,7 +192,7 @@ void predict_layers(const ExperimentSpec& spec, const Dataset& dataset, const st
       const double weight_variance = above.moments.weight.variance / above.kept;
       double chi1 = 0.0;
       for (std::size_t group = 0; group < groups; ++group) {
-        delta_square[group] *= static_cast<double>(above.spec->units) * weight_variance * moments[at][group].slope;
+        delta_square[group] *= static_cast<double>(above.units) * weight_variance * moments[at][group].slope;
         chi1 += static_cast<double>(above.fan_in) * weight_variance * moments[at][group].slope;
       }
       theory.layers[at].chi1 = chi1 / static_cast<double>(groups);
@@ -204,9 +205,8 @@ void predict_layers(const ExperimentSpec& spec, const Dataset& dataset, const st
 bool bounds_apply(const std::vector<UnitLayer>& layers) {
   for (std::size_t at = 0; at + 1 < layers.size(); ++at) {
     const std::string& name = layers[at].activation->name;
-    const bool relu_like =
-        name == "relu" ||
-        (name == "leaky_relu" && layers[at].activation->negative_slope(layers[at].spec->activation.params) == 0.0);
+    const bool relu_like = name == "relu" || (name == "leaky_relu" &&
+                                              layers[at].activation->negative_slope(layers[at].phi->params) == 0.0);
     // An entry with mean 0 and a variance draws from a distribution that is symmetric: normal or uniform.
     if (!relu_like || layers[at].moments.weight.mean != 0.0 || layers[at].moments.weight.variance == 0.0 ||
         layers[at].moments.bias.mean != 0.0)
@@ -255,7 +255,7 @@ Measurement measure_fresh(const ExperimentSpec& spec, const Dataset& dataset, st
                        alone);
   step.compute(samples, {true, Measure::batch, seed, 0});
   Measurement measurement;
-  for (const std::size_t layer : network.unit_layers()) {
+  for (const std::size_t layer : network.sites()) {
     const LayerStatistics seen = step.statistics(layer);
     measurement.q.push_back(seen.z_std * seen.z_std + seen.z_mean * seen.z_mean);
     measurement.delta_square.push_back(seen.delta_rms * seen.delta_rms);
@@ -296,13 +296,13 @@ Theory predict(const ExperimentSpec& spec, const Dataset& dataset) {
     TheoryLayer row;
     row.name = layer.name;
     row.activation = layer.activation->name;
-    row.units = layer.spec->units;
+    row.units = layer.units;
     row.fan_in = layer.fan_in;
     row.weight_variance = static_cast<double>(layer.fan_in) * layer.moments.weight.variance;
     theory.layers.push_back(row);
     if (&layer == &layers.back()) break;
-    hidden.push_back(layer.spec->units);
-    theory.hanin_sum += 1.0 / static_cast<double>(layer.spec->units);
+    hidden.push_back(layer.units);
+    theory.hanin_sum += 1.0 / static_cast<double>(layer.units);
   }
   theory.from_file = spec.network.init_from.has_value();
   if (theory.from_file) return theory;

@@ -122,6 +122,8 @@ struct ActivationShape {
   static constexpr double kNowhereAbove = std::numeric_limits<double>::infinity();
   /// Whether a unit with this function can die at all (a learned slope of exactly 0 aside).
   [[nodiscard]] bool mortal() const { return dead_below > kNowhereBelow || dead_above < kNowhereAbove; }
+  /// Whether φ' = 0 for every z in [low, high]; false if an end is NaN.
+  [[nodiscard]] bool is_dead_between(double low, double high) const { return high <= dead_below || low >= dead_above; }
 };
 
 struct ActivationEntry : Entry {

@@ -9,7 +9,7 @@
 #include <map>
 
 #include "nn/dense.hpp"
-#include "probe/bounds.hpp"
+#include "probe/extent.hpp"
 #include "support/specs.hpp"
 #include "util/random.hpp"
 
