@@ -5,7 +5,7 @@
 #include <memory>
 
 #include "cli/commands.hpp"
-#include "diagnose/diagnosis.hpp"
+#include "diagnose/rules.hpp"
 #include "report/terminal.hpp"
 #include "trace/records.hpp"
 #include "trials/figures.hpp"

@@ -18,6 +18,8 @@
 #include "cli/next_command.hpp"
 #include "cli/run_outputs.hpp"
 #include "config/load.hpp"
+#include "diagnose/findings_json.hpp"
+#include "diagnose/run_reader.hpp"
 #include "experiment/documents.hpp"
 #include "experiment/resume.hpp"
 #include "experiment/run.hpp"

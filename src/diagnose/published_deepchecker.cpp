@@ -59,6 +59,13 @@ void check_deepchecker_dead(const RunTables& run, const ParamValues& limits, std
       "most units are next to silent in ten batches", findings);
 }
 
+RuleEntry thedeepchecker_dead_layer_rule() {
+  return published_rule(
+      "thedeepchecker", "dead-layer",
+      {number("layer", 0.5, "share of units whose 95th percentile of |a| is < 1e-5, ten batches in a row")},
+      {"layers.batch_faint", "layers.units"}, "most units next to silent", check_deepchecker_dead);
+}
+
 void check_deepchecker_update(const RunTables& run, const ParamValues& limits, std::vector<Finding>& findings) {
   ten_in_a_row(
       by_layer(run.layers.rows), limits.number("high"),
@@ -68,6 +75,13 @@ void check_deepchecker_update(const RunTables& run, const ParamValues& limits, s
       },
       [](const LayerRecord& row) { return row.update_ratio; }, "updates are out of proportion to the weights",
       findings);
+}
+
+RuleEntry thedeepchecker_update_ratio_rule() {
+  return published_rule(
+      "thedeepchecker", "update-ratio",
+      {number("low", -4.0, "log10 ‖Δθ‖/‖θ‖, ten batches in a row"), number("high", -1.0, "the same, too large")},
+      {"layers.update_ratio"}, "updates out of proportion", check_deepchecker_update);
 }
 
 /// OverfitCheck.start and .period: layers are looked at in every tenth iteration from the eleventh on, losses are
@@ -134,6 +148,14 @@ void check_deepchecker_vanishing(const RunTables& run, const ParamValues& limits
       "the gradient's mean size is next to 0, or falls by half from each step to the next,", findings);
 }
 
+RuleEntry thedeepchecker_vanishing_gradient_rule() {
+  return published_rule(
+      "thedeepchecker", "vanishing-gradient",
+      {number("mean", 1e-6, "mean |g| of a layer (Gradient.Vanishing.mav_min_thresh)"),
+       number("rate", 0.5, "or its ratio to that of the step before, four times in a row (dec_rate_min_thresh)")},
+      {"layers.grad_mean"}, "gradients next to 0, or on their way there (gw_van)", check_deepchecker_vanishing);
+}
+
 void check_deepchecker_exploding(const RunTables& run, const ParamValues& limits, std::vector<Finding>& findings) {
   const double most = limits.number("mean");
   const double rate = limits.number("rate");
@@ -147,6 +169,14 @@ void check_deepchecker_exploding(const RunTables& run, const ParamValues& limits
         return std::nullopt;
       },
       "the gradient's mean size is beyond measure, or doubles from each step to the next,", findings);
+}
+
+RuleEntry thedeepchecker_exploding_gradient_rule() {
+  return published_rule(
+      "thedeepchecker", "exploding-gradient",
+      {number("mean", 1e6, "mean |g| of a layer (Gradient.Exploding.mav_max_thresh)"),
+       number("rate", 2.0, "or its ratio to that of the step before, four times in a row (inc_rate_max_thresh)")},
+      {"layers.grad_mean"}, "gradients beyond measure, or on their way there (gw_exp)", check_deepchecker_exploding);
 }
 
 /// The spread of a layer's activations in its buffer of ten batches, against a bound that an F test has to confirm.
@@ -174,11 +204,27 @@ void check_deepchecker_spread(const RunTables& run, const ParamValues& limits, s
     if (*finding.value > high) finding.threshold = high;
 }
 
+RuleEntry thedeepchecker_unstable_activation_rule() {
+  return published_rule(
+      "thedeepchecker", "unstable-activation",
+      {number("low", 0.5, "standard deviation of a layer's activations in ten batches (std_acts_min_thresh)"),
+       number("high", 2.0, "the same, too large (std_acts_max_thresh)"),
+       number("f", 2.70554, "and the ratio of the variances: of metrics.pure_f_test for f_test_alpha 0.1")},
+      {"layers.a_mean", "layers.a_rms"}, "activations too narrow or too wide (act_unstable)", check_deepchecker_spread);
+}
+
 void check_deepchecker_finite(const RunTables& run, const ParamValues& /*limits*/, std::vector<Finding>& findings) {
   const auto sum = [](const LayerRecord& row) { return row.weight_norm + row.grad_norm_w + row.a_rms; };
   first_rows(
       by_layer(run.layers.rows), 0.0, [&](const LayerRecord& row) { return !std::isfinite(sum(row)); }, sum,
       "weights, activations or gradients are not finite", findings);
+}
+
+RuleEntry thedeepchecker_non_finite_rule() {
+  return published_rule("thedeepchecker", "non-finite", {},
+                        {"layers.weight_norm", "layers.grad_norm_w", "layers.a_rms"},
+                        "weights, activations or gradients that are not finite (w_nan, act_nan, gw_nan, …_inf)",
+                        check_deepchecker_finite);
 }
 
 void check_deepchecker_finite_loss(const RunTables& run, const ParamValues& /*limits*/,
@@ -188,6 +234,11 @@ void check_deepchecker_finite_loss(const RunTables& run, const ParamValues& /*li
   if (found == run.steps.rows.end()) return;
   findings.push_back(at_step(Severity::warning, step_of(*found), found->loss, 0.0,
                              "The loss is not finite" + at_step_text(*found) + "."));
+}
+
+RuleEntry thedeepchecker_non_finite_loss_rule() {
+  return published_rule("thedeepchecker", "non-finite-loss", {}, {"steps.loss"},
+                        "a loss that is not finite (nan_loss, inf_loss)", check_deepchecker_finite_loss);
 }
 
 /// Means over ten iterations; the first one is by itself.
@@ -247,6 +298,13 @@ void check_deepchecker_stagnated(const RunTables& run, const ParamValues& limits
       "The loss hardly falls over four times ten steps,", findings);
 }
 
+RuleEntry thedeepchecker_stagnated_loss_rule() {
+  return published_rule(
+      "thedeepchecker", "stagnated-loss",
+      {number("share", 0.05, "decrease over ten steps, four times in a row (Loss.NonDecreasing.decr_percentage)")},
+      {"steps.loss"}, "a loss that hardly falls (stagnated_loss)", check_deepchecker_stagnated);
+}
+
 void check_deepchecker_diverging(const RunTables& run, const ParamValues& limits, std::vector<Finding>& findings) {
   const double rate = limits.number("rate");
   deepchecker_losses(
@@ -257,6 +315,13 @@ void check_deepchecker_diverging(const RunTables& run, const ParamValues& limits
         return periods.back().loss / periods[periods.size() - 2].loss;
       },
       "The loss doubles every ten steps", findings);
+}
+
+RuleEntry thedeepchecker_diverging_loss_rule() {
+  return published_rule(
+      "thedeepchecker", "diverging-loss",
+      {number("rate", 2.0, "growth over ten steps, four times in a row (Loss.Diverging.incr_abs_rate_max_thresh)")},
+      {"steps.loss"}, "a loss that grows (div_loss)", check_deepchecker_diverging);
 }
 
 /// The share of the last 50 means at which the loss does not turn from rising to falling, or back.
@@ -279,6 +344,13 @@ void check_deepchecker_fluctuating(const RunTables& run, const ParamValues& limi
         return smoothness < least ? std::optional(smoothness) : std::nullopt;
       },
       "The loss turns up and down most of the time", findings);
+}
+
+RuleEntry thedeepchecker_fluctuating_loss_rule() {
+  return published_rule(
+      "thedeepchecker", "fluctuating-loss",
+      {number("smoothness", 0.5, "share of 50 means over ten steps without a turn (smoothness_ratio_min_thresh)")},
+      {"steps.loss"}, "a loss that turns up and down (fluctuated_loss)", check_deepchecker_fluctuating);
 }
 
 /// |r| of losses and accuracies; NaN where one of them does not change, but for rounding.
@@ -316,6 +388,14 @@ void check_deepchecker_representative(const RunTables& run, const ParamValues& l
       "The loss says little about the accuracy: they hardly go together", findings);
 }
 
+RuleEntry thedeepchecker_unrepresentative_loss_rule() {
+  return published_rule(
+      "thedeepchecker", "unrepresentative-loss",
+      {number("correlation", 0.5, "|r| of loss and accuracy, means over ten steps (abs_corr_min_thresh)")},
+      {"steps.loss", "steps.accuracy"}, "loss and accuracy that do not go together (non_representative_loss)",
+      check_deepchecker_representative);
+}
+
 /// The loss of K classes that are all as likely is ln K. One output has two classes. Theirs is without penalties.
 void check_deepchecker_initial_loss(const RunTables& run, const ParamValues& limits, std::vector<Finding>& findings) {
   if (run.loss->name != "cross_entropy" && run.loss->name != "bce") return;
@@ -328,6 +408,17 @@ void check_deepchecker_initial_loss(const RunTables& run, const ParamValues& lim
   if (!(off >= limits.number("share"))) return;
   findings.push_back(at_step(Severity::warning, 0, off, limits.number("share"),
                              "The loss at the start is far from that of classes that are all as likely."));
+}
+
+RuleEntry thedeepchecker_initial_loss_rule() {
+  RuleEntry rule = published_rule(
+      "thedeepchecker", "initial-loss",
+      {number("share", 1.0, "the first loss's distance from ln K, as a share of it (Initial_Loss.dev_ratio)")},
+      {"steps.loss", "steps.step", "layers.units"}, "a loss that does not begin at chance (poor_init_loss)",
+      check_deepchecker_initial_loss);
+  rule.needs_output = true;
+  rule.needs_loss = true;
+  return rule;
 }
 
 /// How far off a mean of 0 and a deviation of 1; nothing where the range is [0, 1] or [−1, 1].
@@ -353,6 +444,14 @@ void check_deepchecker_inputs(const RunTables& run, const ParamValues& limits, s
   }
 }
 
+RuleEntry thedeepchecker_unnormalized_inputs_rule() {
+  return published_rule(
+      "thedeepchecker", "unnormalized-inputs",
+      {number("off", 0.01, "of the mean from 0, the deviation from 1, or the ends from 0 or −1 and 1 (almost_equal)")},
+      {"features.mean", "features.std", "features.min", "features.max"},
+      "inputs without mean 0 and deviation 1, or one of two ranges (features_unnormalized)", check_deepchecker_inputs);
+}
+
 /// Of several outputs' targets the records have the numbers of all together.
 void check_deepchecker_targets(const RunTables& run, const ParamValues& limits, std::vector<Finding>& findings) {
   if (!run.targets) return;
@@ -362,64 +461,29 @@ void check_deepchecker_targets(const RunTables& run, const ParamValues& limits, 
   findings.push_back(at_step(Severity::warning, 0, *off, tolerance, "The targets are not normalised."));
 }
 
+RuleEntry thedeepchecker_unnormalized_targets_rule() {
+  return published_rule("thedeepchecker", "unnormalized-targets",
+                        {number("off", 0.01, "the same of a regression's targets")}, {"steps.loss"},
+                        "the same of targets (targets_unnormalized)", check_deepchecker_targets);
+}
+
 }  // namespace
 
 std::vector<RuleEntry> deepchecker_rules() {
-  std::vector<RuleEntry> table;
-  const auto add = adder_to(table);
-  add("thedeepchecker", "dead-layer",
-      {number("layer", 0.5, "share of units whose 95th percentile of |a| is < 1e-5, ten batches in a row")},
-      {"layers.batch_faint", "layers.units"}, "most units next to silent", check_deepchecker_dead);
-  add("thedeepchecker", "update-ratio",
-      {number("low", -4.0, "log10 ‖Δθ‖/‖θ‖, ten batches in a row"), number("high", -1.0, "the same, too large")},
-      {"layers.update_ratio"}, "updates out of proportion", check_deepchecker_update);
-  // What is said of layers.
-  add("thedeepchecker", "non-finite", {}, {"layers.weight_norm", "layers.grad_norm_w", "layers.a_rms"},
-      "weights, activations or gradients that are not finite (w_nan, act_nan, gw_nan, …_inf)",
-      check_deepchecker_finite);
-  add("thedeepchecker", "vanishing-gradient",
-      {number("mean", 1e-6, "mean |g| of a layer (Gradient.Vanishing.mav_min_thresh)"),
-       number("rate", 0.5, "or its ratio to that of the step before, four times in a row (dec_rate_min_thresh)")},
-      {"layers.grad_mean"}, "gradients next to 0, or on their way there (gw_van)", check_deepchecker_vanishing);
-  add("thedeepchecker", "exploding-gradient",
-      {number("mean", 1e6, "mean |g| of a layer (Gradient.Exploding.mav_max_thresh)"),
-       number("rate", 2.0, "or its ratio to that of the step before, four times in a row (inc_rate_max_thresh)")},
-      {"layers.grad_mean"}, "gradients beyond measure, or on their way there (gw_exp)", check_deepchecker_exploding);
-  add("thedeepchecker", "unstable-activation",
-      {number("low", 0.5, "standard deviation of a layer's activations in ten batches (std_acts_min_thresh)"),
-       number("high", 2.0, "the same, too large (std_acts_max_thresh)"),
-       number("f", 2.70554, "and the ratio of the variances: of metrics.pure_f_test for f_test_alpha 0.1")},
-      {"layers.a_mean", "layers.a_rms"}, "activations too narrow or too wide (act_unstable)", check_deepchecker_spread);
-  // What is said of the loss.
-  add("thedeepchecker", "non-finite-loss", {}, {"steps.loss"}, "a loss that is not finite (nan_loss, inf_loss)",
-      check_deepchecker_finite_loss);
-  add("thedeepchecker", "stagnated-loss",
-      {number("share", 0.05, "decrease over ten steps, four times in a row (Loss.NonDecreasing.decr_percentage)")},
-      {"steps.loss"}, "a loss that hardly falls (stagnated_loss)", check_deepchecker_stagnated);
-  add("thedeepchecker", "diverging-loss",
-      {number("rate", 2.0, "growth over ten steps, four times in a row (Loss.Diverging.incr_abs_rate_max_thresh)")},
-      {"steps.loss"}, "a loss that grows (div_loss)", check_deepchecker_diverging);
-  add("thedeepchecker", "fluctuating-loss",
-      {number("smoothness", 0.5, "share of 50 means over ten steps without a turn (smoothness_ratio_min_thresh)")},
-      {"steps.loss"}, "a loss that turns up and down (fluctuated_loss)", check_deepchecker_fluctuating);
-  add("thedeepchecker", "unrepresentative-loss",
-      {number("correlation", 0.5, "|r| of loss and accuracy, means over ten steps (abs_corr_min_thresh)")},
-      {"steps.loss", "steps.accuracy"}, "loss and accuracy that do not go together (non_representative_loss)",
-      check_deepchecker_representative);
-  add("thedeepchecker", "initial-loss",
-      {number("share", 1.0, "the first loss's distance from ln K, as a share of it (Initial_Loss.dev_ratio)")},
-      {"steps.loss", "steps.step", "layers.units"}, "a loss that does not begin at chance (poor_init_loss)",
-      check_deepchecker_initial_loss);
-  table.back().needs_output = true;
-  table.back().needs_loss = true;
-  // What is said of the data.
-  add("thedeepchecker", "unnormalized-inputs",
-      {number("off", 0.01, "of the mean from 0, the deviation from 1, or the ends from 0 or −1 and 1 (almost_equal)")},
-      {"features.mean", "features.std", "features.min", "features.max"},
-      "inputs without mean 0 and deviation 1, or one of two ranges (features_unnormalized)", check_deepchecker_inputs);
-  add("thedeepchecker", "unnormalized-targets", {number("off", 0.01, "the same of a regression's targets")},
-      {"steps.loss"}, "the same of targets (targets_unnormalized)", check_deepchecker_targets);
-  return table;
+  return {thedeepchecker_dead_layer_rule(),
+          thedeepchecker_update_ratio_rule(),
+          thedeepchecker_non_finite_rule(),
+          thedeepchecker_vanishing_gradient_rule(),
+          thedeepchecker_exploding_gradient_rule(),
+          thedeepchecker_unstable_activation_rule(),
+          thedeepchecker_non_finite_loss_rule(),
+          thedeepchecker_stagnated_loss_rule(),
+          thedeepchecker_diverging_loss_rule(),
+          thedeepchecker_fluctuating_loss_rule(),
+          thedeepchecker_unrepresentative_loss_rule(),
+          thedeepchecker_initial_loss_rule(),
+          thedeepchecker_unnormalized_inputs_rule(),
+          thedeepchecker_unnormalized_targets_rule()};
 }
 
 }  // namespace reluscope

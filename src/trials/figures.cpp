@@ -7,6 +7,8 @@
 #include <numeric>
 #include <utility>
 
+#include "diagnose/findings_json.hpp"
+#include "diagnose/run_reader.hpp"
 #include "experiment/batches.hpp"
 #include "experiment/documents.hpp"
 #include "experiment/features.hpp"

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 
+#include "diagnose/findings_json.hpp"
 #include "experiment/derived_name.hpp"
 #include "experiment/setup.hpp"
 #include "trials/place.hpp"

@@ -6,7 +6,7 @@
 
 #include "config/config_error.hpp"
 #include "config/load.hpp"
-#include "diagnose/diagnosis.hpp"
+#include "diagnose/rules.hpp"
 #include "experiment/setup.hpp"
 #include "trials/place.hpp"
 #include "trials/prescribe.hpp"
