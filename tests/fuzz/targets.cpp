@@ -11,6 +11,7 @@
 
 #include "config/load.hpp"
 #include "config/own_config.hpp"
+#include "data/data_spec.hpp"
 #include "data/sources.hpp"
 #include "diagnose/diagnosis.hpp"
 #include "diagnose/findings_json.hpp"
