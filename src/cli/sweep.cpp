@@ -91,7 +91,7 @@ int sweep_it(const SweepOptions& options, bool quiet) {
     if (!work.damage.empty()) spdlog::warn("{}", work.damage);
     progress.emplace("sweep", work.total, work.before, !quiet);
   };
-  const auto advance = [&](const Trial& trial) { progress->advance(trial.figures.failed()); };
+  const auto advance = [&](const Trial& trial) { progress->advance(trial.record.failed()); };
   const auto run_all = [&] {
     if (!streamed)
       return run_shard(sweep, shard, directory, job_count(options.jobs), &stop, begin, advance, options.runs);

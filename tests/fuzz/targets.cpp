@@ -231,7 +231,7 @@ bool checkpoint(Bytes bytes) {
 bool traces(Bytes bytes) {
   const unsigned choice = take_choice(bytes);
   if (choice % 4 == 3) {
-    return allow_user_errors([&] { (void)ResultColumns({}).figures(split_row(as_text(bytes)), 2); });
+    return allow_user_errors([&] { (void)ResultColumns({}).record(split_row(as_text(bytes)), 2); });
   }
   const MemoryFile file(bytes);
   // The tables that are not diagnosed on their own.
