@@ -5,7 +5,7 @@
 
 #include "cli/commands.hpp"
 #include "config/layout.hpp"
-#include "diagnose/diagnosis.hpp"
+#include "diagnose/rules.hpp"
 #include "nn/activation.hpp"
 #include "trials/remedies.hpp"
 #include "util/error.hpp"

@@ -6,6 +6,8 @@
 
 #include "config/load.hpp"
 #include "diagnose/diagnosis.hpp"
+#include "diagnose/rules.hpp"
+#include "diagnose/run_tables.hpp"
 #include "experiment/documents.hpp"
 #include "experiment/initial_network.hpp"
 #include "experiment/run.hpp"
