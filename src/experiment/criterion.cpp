@@ -15,8 +15,9 @@ LossParts weight_penalty(const Penalty& penalty, const Network<T>& network) {
   LossParts parts;
   if (!penalty.on_weights()) return parts;
   WeightSums sums;
-  for (const Parameter<T>* parameter : network.parameters()) {
-    if (parameter->role != ParameterRole::weight) continue;
+  for (std::size_t node = 0; node < network.depth(); ++node) {
+    const Parameter<T>* parameter = network.node(node).parameter(ParameterRole::weight);
+    if (parameter == nullptr) continue;
     const WeightSums one = sum_weights(parameter->value.data(), parameter->value.size());
     sums.absolute += one.absolute;
     sums.square += one.square;

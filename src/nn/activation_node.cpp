@@ -24,6 +24,7 @@ ActivationNode<T>::ActivationNode(const std::string& name, const Choice& activat
 template <class T>
 std::unique_ptr<Node<T>> ActivationNode<T>::select(const std::vector<Index>& /*inputs*/,
                                                    const std::vector<Index>& outputs) const {
+  if (entry_->coupled && std::ssize(outputs) != this->units()) return nullptr;
   auto part = std::make_unique<ActivationNode<T>>(*this);
   part->resize_output(static_cast<Index>(outputs.size()));
   part->no_bias_.setZero(part->units());

@@ -18,6 +18,7 @@ class FusedNode final : public Node<T> {
                                                 const std::vector<Index>& outputs) const override {
     const std::unique_ptr<Node<T>> map = map_.select(inputs, outputs);
     const std::unique_ptr<Node<T>> phi = phi_.select(outputs, outputs);
+    if (map == nullptr || phi == nullptr) return nullptr;
     return std::make_unique<FusedNode<T>>(static_cast<const Dense<T>&>(*map),
                                           static_cast<const ActivationNode<T>&>(*phi));
   }

@@ -31,7 +31,7 @@
 // nothing is known, and nothing is locked.
 //
 // Rounding. Each update rounds each element by a factor of at most 1 ± u: over the K steps to come that is 2Ku(‖w‖H +
-// |b|) on z, plus the slack of a computed z (bounds.hpp). An element with rest ≤ |θ|u/4 does not move at all: every
+// |b|) on z, plus the slack of a computed z (nn/bounds.hpp). An element with rest ≤ |θ|u/4 does not move at all: every
 // update is less than a quarter of its spacing and is rounded away.
 
 #include <cstdint>
