@@ -169,6 +169,7 @@ Dataset load_dataset(const DataSpec& spec, std::uint64_t seed) {
   dataset.class_names = std::move(raw.class_names);
   dataset.feature_names = std::move(raw.feature_names);
   dataset.table = std::move(raw.table);
+  dataset.image = raw.image;
   if (spec.limit && *spec.limit < dataset.train.count()) truncate(dataset.train, static_cast<Index>(*spec.limit));
   if (raw.test) {
     dataset.test = std::move(*raw.test);

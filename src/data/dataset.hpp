@@ -3,6 +3,7 @@
 
 #include <Eigen/Core>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -10,6 +11,7 @@
 #include <vector>
 
 #include "nn/matrix.hpp"
+#include "nn/shape.hpp"
 
 namespace reluscope {
 
@@ -78,7 +80,10 @@ struct Dataset {
   Eigen::VectorXd target_shift;        ///< regression: training sees t' = (t − shift) · scale, one number an
   Eigen::VectorXd target_scale;        ///< output, from the training part; empty: t. `targets` hold t
 
+  std::optional<Shape> image;  ///< of a sample that has positions (an IDX file's images); empty: a vector
+
   [[nodiscard]] Index features() const { return train.features_count(); }
+  [[nodiscard]] Shape shape() const { return image.value_or(Shape(features())); }
   /// Its name, or "feature 3" where it has none.
   [[nodiscard]] std::string feature_name(Index feature) const;
   /// Regression: number of target values a sample; classification: number of classes; reconstruction: of features.

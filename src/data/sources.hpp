@@ -23,6 +23,7 @@ struct RawData {
   std::vector<std::string> feature_names;  ///< where the file has names
   std::vector<Fill> fills;                 ///< of each feature, where some are missing (NaN); else empty
   TableFacts table;                        ///< of a table
+  std::optional<Shape> image;              ///< of a sample that has positions
 };
 
 /// What a source may need besides its own parameters.

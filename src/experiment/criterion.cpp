@@ -5,7 +5,7 @@
 namespace reluscope {
 
 Criterion criterion_of(const ExperimentSpec& spec, const Dataset& dataset) {
-  const Index outputs = count_outputs(spec.network, dataset.features());
+  const Index outputs = count_outputs(spec.network, dataset.shape());
   return {*find_entry(loss_table(), spec.loss.name), spec.loss.params,
           plan_targets(spec.loss, *spec.network.layers.back().activation, dataset, outputs), spec.train.penalty};
 }

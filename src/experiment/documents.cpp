@@ -158,7 +158,7 @@ std::string manifest_json(const ExperimentSpec& spec, const Dataset& dataset, co
 
 void write_start(const RunDirectory& directory, const ExperimentSpec& spec, const Dataset& dataset) {
   directory.write_features(csv_text(describe_features(dataset)));
-  directory.write_sites(csv_text(describe_sites(spec.network, dataset.features())));
+  directory.write_sites(csv_text(describe_sites(spec.network, dataset.shape())));
   directory.write_theory(theory_csv(predict(spec, dataset)));
 }
 

@@ -6,8 +6,8 @@
 namespace reluscope {
 
 template <class T>
-Network<T> initial_network(const ExperimentSpec& spec, Index features, std::uint64_t seed) {
-  Network<T> network(spec.network, features, seed);
+Network<T> initial_network(const ExperimentSpec& spec, const Shape& input, std::uint64_t seed) {
+  Network<T> network(spec.network, input, seed);
   if (!spec.network.init_from) return network;
   const std::filesystem::path& path = *spec.network.init_from;
   const Tensors weights = read_safetensors(path);
@@ -17,7 +17,7 @@ Network<T> initial_network(const ExperimentSpec& spec, Index features, std::uint
   return network;
 }
 
-template Network<float> initial_network(const ExperimentSpec&, Index, std::uint64_t);
-template Network<double> initial_network(const ExperimentSpec&, Index, std::uint64_t);
+template Network<float> initial_network(const ExperimentSpec&, const Shape&, std::uint64_t);
+template Network<double> initial_network(const ExperimentSpec&, const Shape&, std::uint64_t);
 
 }  // namespace reluscope

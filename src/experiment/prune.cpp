@@ -178,7 +178,7 @@ PruneReport prune_network(const ExperimentSpec& spec, const std::filesystem::pat
                           const std::filesystem::path& out, int threads) {
   const Dataset dataset = load_dataset(spec.data, spec.seed);
   ThreadPool pool(threads);
-  Network<T> network = initial_network<T>(spec, dataset.features(), spec.seed);
+  Network<T> network = initial_network<T>(spec, dataset.shape(), spec.seed);
   const std::filesystem::path weights = run / RunDirectory::kWeights;
   if (!has_own_file(weights))
     throw DataError(weights.string() + ": there is no such file: make the run with --save-weights");

@@ -55,7 +55,7 @@ std::string pointer_of(const LayerSpec& layer, const std::string& key) {
 void check_against_data(const ExperimentSpec& spec, const Dataset& dataset) {
   ConfigIssues issues;
   const LayerSpec& last = spec.network.layers.back();
-  const Index outputs = count_outputs(spec.network, dataset.features());
+  const Index outputs = count_outputs(spec.network, dataset.shape());
   const LossEntry& loss = *find_entry(loss_table(), spec.loss.name);
   const auto wrong_units = [&](const std::string& expected) {
     issues.push_back({pointer_of(last, entry_of(last).units_key), std::to_string(outputs), expected, ""});
@@ -110,9 +110,9 @@ std::vector<std::filesystem::path> input_files(const ExperimentSpec& spec) {
 void check_initial_weights(const ExperimentSpec& spec, const Dataset& dataset) {
   if (!spec.network.init_from) return;
   if (spec.precision == Precision::float32) {
-    initial_network<float>(spec, dataset.features(), spec.seed);
+    initial_network<float>(spec, dataset.shape(), spec.seed);
   } else {
-    initial_network<double>(spec, dataset.features(), spec.seed);
+    initial_network<double>(spec, dataset.shape(), spec.seed);
   }
 }
 

@@ -7,10 +7,10 @@
 
 namespace reluscope {
 
-std::vector<SiteRecord> describe_sites(const NetworkSpec& network, Index features) {
+std::vector<SiteRecord> describe_sites(const NetworkSpec& network, const Shape& input) {
   std::vector<SiteRecord> sites;
   std::string below = "input";
-  for (const LayerPlace& place : place_layers(network, features)) {
+  for (const LayerPlace& place : place_layers(network, input)) {
     if (!place.layer->activation) continue;  // no site of its own
     const Choice& phi = *place.layer->activation;
     const ActivationEntry& activation = *find_entry(activation_table(), phi.name);

@@ -3,12 +3,13 @@
 
 #include <vector>
 
+#include "nn/shape.hpp"
 #include "nn/spec.hpp"
 #include "trace/site_record.hpp"
 
 namespace reluscope {
 
-/// One row a site, from the input side. `features`: inputs of the network.
-std::vector<SiteRecord> describe_sites(const NetworkSpec& network, Index features);
+/// One row a site, from the input side. `input`: of a sample.
+std::vector<SiteRecord> describe_sites(const NetworkSpec& network, const Shape& input);
 
 }  // namespace reluscope

@@ -41,7 +41,7 @@ struct Study {
 template <class T>
 StudyOutcome run_alone(const Study& study, std::uint64_t seed) {
   ThreadPool alone(1);
-  Network<T> network = initial_network<T>(study.spec, study.dataset.features(), seed);
+  Network<T> network = initial_network<T>(study.spec, study.dataset.shape(), seed);
   LazyExtent<T> extent(study.dataset, alone);
   const auto census = make_exact_census(network, study.dataset, extent, alone, seed);
   const auto count_dead = [&] {

@@ -40,11 +40,11 @@ struct UnitLayer {
   bool covered = true;  ///< by the theory, with all that is below
 };
 
-std::vector<UnitLayer> layers_of(const NetworkSpec& network, Index inputs) {
+std::vector<UnitLayer> layers_of(const NetworkSpec& network, const Shape& input) {
   std::vector<UnitLayer> layers;
   double kept = 1.0;
   bool covered = true;
-  for (const LayerPlace& place : place_layers(network, inputs)) {
+  for (const LayerPlace& place : place_layers(network, input)) {
     covered = covered && place.entry->moment_divisor != nullptr;
     if (covered) kept *= place.entry->moment_divisor(*place.layer);
     if (!place.layer->activation) continue;
@@ -236,7 +236,7 @@ double born_dead_lower_bound(std::span<const Index> hidden) {
 }
 
 Theory predict(const ExperimentSpec& spec, const Dataset& dataset) {
-  const std::vector<UnitLayer> layers = layers_of(spec.network, dataset.features());
+  const std::vector<UnitLayer> layers = layers_of(spec.network, dataset.shape());
   Theory theory;
   std::vector<Index> hidden;
   for (const UnitLayer& layer : layers) {

@@ -50,7 +50,7 @@ Measurement measure_fresh(const ExperimentSpec& spec, const Dataset& dataset, st
   for (Index& sample : samples)
     sample = static_cast<Index>(rng.below(static_cast<std::uint64_t>(dataset.train.count())));
   ThreadPool alone(1);
-  Network<T> network = initial_network<T>(spec, dataset.features(), seed);
+  Network<T> network = initial_network<T>(spec, dataset.shape(), seed);
   Optimizer<T> optimizer(spec.train.optimizer, {}, spec.train.penalty, network.parameters());
   TrainingStep<T> step(network, dataset, criterion_of(spec, dataset), optimizer, static_cast<Index>(samples.size()),
                        alone);

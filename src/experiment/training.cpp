@@ -12,7 +12,7 @@ Training<T>::Training(const ExperimentSpec& experiment, const Dataset& data, Thr
       dataset(data),
       pool(threads),
       plan(spec.train, dataset.train.count(), spec.seed),
-      network(initial_network<T>(spec, dataset.features(), spec.seed)),
+      network(initial_network<T>(spec, dataset.shape(), spec.seed)),
       criterion(criterion_of(spec, dataset)),
       optimizer(spec.train.optimizer, {spec.train.clip_norm, spec.train.clip_value}, spec.train.penalty,
                 network.parameters()),
@@ -20,7 +20,7 @@ Training<T>::Training(const ExperimentSpec& experiment, const Dataset& data, Thr
       step(network, dataset, criterion, optimizer, plan.largest_batch(), pool) {
   summary.targets = describe_targets(dataset, output_shape(spec));
   summary.classes = describe_classes(dataset, dataset.train);
-  for (const SiteRecord& site : describe_sites(spec.network, dataset.features())) {
+  for (const SiteRecord& site : describe_sites(spec.network, dataset.shape())) {
     LayerSummary& row = summary.layers.emplace_back();
     row.name = site.name;
     row.activation = site.activation;

@@ -47,7 +47,7 @@ class BenchOf final : public Bench {
   BenchOf(const ExperimentSpec& spec, const Dataset& dataset)
       : spec_(spec),
         plan_(spec_.train, dataset.train.count(), spec_.seed),
-        network_(initial_network<T>(spec_, dataset.features(), spec_.seed)),
+        network_(initial_network<T>(spec_, dataset.shape(), spec_.seed)),
         criterion_(criterion_of(spec_, dataset)),
         optimizer_(spec_.train.optimizer, {spec_.train.clip_norm, spec_.train.clip_value}, spec_.train.penalty,
                    network_.parameters()),

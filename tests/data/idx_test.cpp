@@ -47,6 +47,11 @@ TEST_CASE("IDX images become one column of bytes a sample, labels become sorted 
   CHECK(data.class_names == std::vector<std::string>{"0", "5"});
   CHECK(data.train.labels == std::vector<std::int32_t>{1, 0, 1});
   CHECK_FALSE(data.test.has_value());
+  CHECK(data.image == Shape(1, 2, 2));
+  // A sample without rows and columns is a vector.
+  CHECK_FALSE(load_idx(idx_bytes<std::uint8_t>(0x08, {2, 4}, {1, 2, 3, 4, 5, 6, 7, 8}),
+                       idx_bytes<std::uint8_t>(0x08, {2}, {0, 1}))
+                  .image.has_value());
 }
 
 TEST_CASE("gzip IDX files read the same as plain ones") {
