@@ -1,6 +1,9 @@
 #include "util/hash.hpp"
 
 #define XXH_INLINE_ALL
+#ifndef NDEBUG
+#define XXH_NO_INLINE_HINTS 1  // -Og does not inline what must be
+#endif
 #include <xxhash.h>
 
 namespace reluscope {
