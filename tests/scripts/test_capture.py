@@ -1,0 +1,716 @@
+#!/usr/bin/env python3
+"""scripts/reluscope_capture.py against brute force, on models of many kinds; and what the program makes of what it wrote.
+
+    test_capture.py RELUSCOPE SOURCE_DIR      exits with 77 (skipped) where there is no PyTorch (python3-torch)
+"""
+
+import csv
+import json
+import math
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import unittest
+import warnings
+
+try:
+    import torch
+except ImportError:
+    print("no PyTorch here", file=sys.stderr)
+    sys.exit(77)
+
+import torch.nn as nn
+import torch.nn.functional as F
+
+PROGRAM = os.path.abspath(sys.argv[1])
+SOURCE = pathlib.Path(sys.argv[2]).resolve()
+sys.dont_write_bytecode = True
+sys.path.insert(0, str(SOURCE / "scripts"))
+import reluscope_capture as rc  # noqa: E402
+from reluscope_capture import Capture, CaptureError  # noqa: E402
+
+torch.set_num_threads(1)
+
+
+class Case(unittest.TestCase):
+    def setUp(self):
+        self.place = pathlib.Path(tempfile.mkdtemp(prefix="capture-"))
+        self.addCleanup(shutil.rmtree, self.place)
+        torch.manual_seed(3)
+
+    def table(self, directory, name):
+        with open(self.place / directory / f"{name}.csv", newline="", encoding="utf-8") as file:
+            return list(csv.DictReader(file))
+
+    def events(self, directory):
+        path = self.place / directory / "events.jsonl"
+        return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()] if path.exists() else []
+
+    def ask(self, *words, code=0):
+        done = subprocess.run([PROGRAM, *map(str, words)], capture_output=True, text=True, cwd=self.place, check=False)
+        self.assertEqual(done.returncode, code, done.stderr)
+        return done
+
+
+def batches(x, size=16):
+    return [x[at:at + size] for at in range(0, len(x), size)]
+
+
+def kill(layer, *units):
+    """Biases so low that nothing wakes these units."""
+    with torch.no_grad():
+        for unit in units:
+            layer.bias[unit] = -1e3
+    return layer
+
+
+# ---- models, and by hand what their sites compute: {site: z as samples × units × positions}
+
+def relu_sites(**z):
+    return {name.replace("_", "."): value if value.dim() == 3 else value.flatten(2) if value.dim() == 4 else value[:, :, None]
+            for name, value in z.items()}
+
+
+class Cnn(nn.Module):
+    def __init__(self, norm):
+        super().__init__()
+        self.a, self.b, self.head = nn.Conv2d(2, 6, 3), kill(nn.Conv2d(6, 8, 3, stride=2), 1, 5), nn.Linear(8, 4)
+        self.na, self.nb = (nn.BatchNorm2d(6), kill(nn.BatchNorm2d(8), 2)) if norm else (nn.Identity(), nn.Identity())
+        self.norm = norm
+
+    def forward(self, x):
+        x = F.max_pool2d(F.relu(self.na(self.a(x))), 2)
+        return self.head(torch.relu(self.nb(self.b(x))).mean((2, 3)))
+
+    def sites(self, x):
+        first = self.na(self.a(x))
+        second = self.nb(self.b(F.max_pool2d(first.clamp(min=0), 2)))
+        return relu_sites(na=first, nb=second) if self.norm else relu_sites(a=first, b=second)
+
+
+class Residual(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.stem, self.one, self.two = nn.Conv2d(2, 6, 3, padding=1), kill(nn.Conv2d(6, 6, 3, padding=1), 0), \
+            nn.Conv2d(6, 6, 3, padding=1)
+        self.norm, self.head = kill(nn.BatchNorm2d(6), 3), nn.Linear(6, 4)
+
+    def forward(self, x):
+        x = torch.relu(self.stem(x))
+        y = self.norm(self.two(F.relu(self.one(x), inplace=True)))
+        y += x
+        return self.head(F.relu_(y).mean((2, 3)))
+
+    def sites(self, x):
+        stem = self.stem(x)
+        one = self.one(stem.clamp(min=0))
+        total = self.norm(self.two(one.clamp(min=0))) + stem.clamp(min=0)
+        return relu_sites(stem=stem, one=one, norm=total)
+
+
+class InPlaceReused(nn.Module):
+    """One nn.ReLU(inplace=True) for all."""
+
+    def __init__(self):
+        super().__init__()
+        self.a, self.b, self.c = kill(nn.Linear(12, 16), 3, 4), kill(nn.Linear(16, 16), 7), nn.Linear(16, 4)
+        self.act = nn.ReLU(inplace=True)
+
+    def forward(self, x):
+        return self.c(self.act(self.b(self.act(self.a(x)))))
+
+    def sites(self, x):
+        a = self.a(x)
+        return relu_sites(a=a, b=self.b(a.clamp(min=0)))
+
+
+class Functional(nn.Module):
+    """Every spelling of it."""
+
+    def __init__(self):
+        super().__init__()
+        self.layers = nn.ModuleList(kill(nn.Linear(12, 12), at) for at in range(7))
+
+    CALLS = (F.relu, torch.relu, lambda x: x.relu(), lambda x: x.relu_(), lambda x: x.clamp(min=0),
+             lambda x: torch.clamp_min(x, 0), lambda x: F.threshold(x, 0.0, 0.0))
+
+    def forward(self, x):
+        for layer, call in zip(self.layers, self.CALLS):
+            x = call(layer(x))
+        return x.sum(1)
+
+    def sites(self, x):
+        result = {}
+        for at, layer in enumerate(self.layers):
+            z = layer(x)
+            result[f"layers.{at}"] = z[:, :, None]
+            x = z.clamp(min=0)
+        return result
+
+
+class Transformer(nn.Module):
+    def __init__(self):
+        super().__init__()
+        layer = nn.TransformerEncoderLayer(8, 2, 20, dropout=0.1, batch_first=True)
+        self.embed, self.encoder, self.head = nn.Embedding(30, 8), nn.TransformerEncoder(layer, 2), nn.Linear(8, 4)
+        for one in self.encoder.layers:
+            kill(one.linear1, 2, 9)
+
+    def forward(self, x):
+        return self.head(self.encoder(self.embed(x)).mean(1))
+
+    def sites(self, x):
+        seen = {}
+        x = self.embed(x)
+        for at, layer in enumerate(self.encoder.layers):
+            x = layer.norm1(x + layer.self_attn(x, x, x, need_weights=False)[0])
+            z = layer.linear1(x)
+            seen[f"encoder.layers.{at}.linear1"] = z.transpose(1, 2)
+            x = layer.norm2(x + layer.linear2(z.clamp(min=0)))
+        return seen
+
+
+class Autoencoder(nn.Module):
+    """A sparse autoencoder with planted dead latents."""
+
+    def __init__(self):
+        super().__init__()
+        self.encoder, self.decoder = kill(nn.Linear(12, 48), *range(0, 48, 5)), nn.Linear(48, 12)
+
+    def forward(self, x):
+        return self.decoder(F.relu(self.encoder(x - self.decoder.bias)))
+
+    def sites(self, x):
+        return relu_sites(encoder=self.encoder(x - self.decoder.bias))
+
+
+class Lstm(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.lstm, self.dense, self.head = nn.LSTM(5, 8, batch_first=True), kill(nn.Linear(8, 10), 6), nn.Linear(10, 4)
+
+    def forward(self, x):
+        return self.head(F.relu(self.dense(self.lstm(x)[0][:, -1])))
+
+    def sites(self, x):
+        return relu_sites(dense=self.dense(self.lstm(x)[0][:, -1]))
+
+
+class TwoBranches(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.left, self.right, self.both = kill(nn.Linear(12, 8), 1), kill(nn.Linear(12, 6), 0), nn.Linear(14, 8)
+        self.head = nn.Linear(8, 4)
+
+    def forward(self, x):
+        left, right = F.relu6(self.left(x)), F.hardtanh(self.right(x), -2.0, 1.5)
+        return self.head(F.relu(self.both(torch.cat([left, right], 1))))
+
+    def sites(self, x):
+        left, right = self.left(x), self.right(x)
+        return relu_sites(left=left, right=right, both=self.both(torch.cat([left.clamp(0, 6), right.clamp(-2, 1.5)], 1)))
+
+    DEAD = {"left": lambda z: (z <= 0) | (z >= 6), "right": lambda z: (z <= -2) | (z >= 1.5)}
+
+
+class Unrolled(nn.Module):
+    """A cell that is called for every step: its calls are positions of one site."""
+
+    def __init__(self):
+        super().__init__()
+        self.cell, self.head = kill(nn.Linear(5 + 8, 8), 2), nn.Linear(8, 4)
+
+    def forward(self, x):
+        state = x.new_zeros(len(x), 8)
+        for at in range(x.shape[1]):
+            state = F.relu(self.cell(torch.cat([x[:, at], state], 1)))
+        return self.head(state)
+
+    def sites(self, x):
+        state, z = x.new_zeros(len(x), 8), []
+        for at in range(x.shape[1]):
+            z.append(self.cell(torch.cat([x[:, at], state], 1)))
+            state = z[-1].clamp(min=0)
+        return {"cell": torch.stack(z, 2)}
+
+
+class Gated(nn.Module):
+    """A gated MLP behind a time-first sequence; its gate is one half of a layer, both halves rectified."""
+
+    def __init__(self):
+        super().__init__()
+        self.up, self.down, self.head = kill(nn.Linear(6, 16), 1, 12), nn.Linear(8, 6), nn.Linear(6, 4)
+
+    def forward(self, x):
+        one, other = self.up(x).chunk(2, -1)
+        return self.head(self.down(F.relu(one) * torch.relu(other)).mean(0))
+
+    def sites(self, x):
+        one, other = self.up(x).chunk(2, -1)
+        return {"up": one.permute(1, 2, 0), "up#2": other.permute(1, 2, 0)}
+
+
+def images(n=40):
+    return torch.randn(n, 2, 12, 12)
+
+
+MODELS = {
+    "plain CNN": (lambda: Cnn(False), images), "CNN with batch norm": (lambda: Cnn(True), images),
+    "residual": (Residual, images), "in place and reused": (InPlaceReused, lambda: torch.randn(40, 12)),
+    "functional": (Functional, lambda: torch.randn(40, 12)),
+    "transformer": (Transformer, lambda: torch.randint(0, 30, (40, 7))),
+    "sparse autoencoder": (Autoencoder, lambda: torch.randn(40, 12)), "LSTM": (Lstm, lambda: torch.randn(40, 6, 5)),
+    "two branches": (TwoBranches, lambda: torch.randn(40, 12) * 3), "unrolled": (Unrolled, lambda: torch.randn(40, 6, 5)),
+}
+
+
+def by_hand(model, loads, time_first=False):
+    """Every unit, sample and position, in plain loops over what the model's own `sites` gives."""
+    parts = {}
+    with torch.no_grad():
+        for x in loads:
+            for name, z in model.sites(x).items():
+                parts.setdefault(name, []).append(z)
+    result = {}
+    for name, z in ((name, torch.cat(some)) for name, some in parts.items()):
+        is_dead = getattr(model, "DEAD", {}).get(name, lambda z: z <= 0)
+        for unit in range(z.shape[1]):
+            live = (~is_dead(z[:, unit])).tolist()
+            flat = [one for sample in live for one in sample]
+            result[name, unit] = {
+                "dead": not any(flat), "activation_rate": sum(flat) / len(flat),
+                "sample_rate": sum(any(sample) for sample in live) / len(live),
+                "cover": sum(any(sample[at] for sample in live) for at in range(len(live[0]))) / len(live[0]),
+                "highest": z[:, unit].max().item(), "positions": len(live[0])}
+    return result
+
+
+class CensusIsBruteForce(Case):
+    def check(self, name, model, loads, **options):
+        model.train()
+        with Capture(model, self.place / name, **options) as capture:
+            capture.census(loads)
+        model.eval()
+        expected = by_hand(model, loads)
+        units = {(row["name"], int(row["unit"])): row for row in self.table(name, "units") if row["role"] == "hidden"}
+        self.assertEqual(set(units), set(expected), name)
+        self.assertTrue(any(one["dead"] for one in expected.values()) and not all(one["dead"] for one in expected.values()))
+        for place, one in expected.items():
+            row = units[place]
+            self.assertEqual(row["state"] == "dead", one["dead"], (name, place, row))
+            for column in ("activation_rate", "sample_rate", "cover"):
+                self.assertAlmostEqual(float(row[column]), one[column], places=12, msg=f"{name} {place} {column}")
+            if place[0] not in getattr(model, "DEAD", {}) and not math.isclose(one["highest"], -float(row["margin"]),
+                                                                              rel_tol=1e-4, abs_tol=1e-5):
+                self.fail(f"{name} {place}: margin {row['margin']}, highest z {one['highest']}")
+        for row in self.table(name, "census"):
+            if row["role"] == "hidden":
+                mine = [one for (site, _), one in expected.items() if site == row["name"]]
+                self.assertEqual(int(row["dead"]), sum(one["dead"] for one in mine))
+                self.assertEqual(int(row["positions"]), mine[0]["positions"])
+
+    def test_of_every_kind_of_model(self):
+        for name, (make, inputs) in MODELS.items():
+            with self.subTest(name):
+                model, x = make(), inputs()
+                if name == "CNN with batch norm" or name == "residual":
+                    for _ in range(5):  # running statistics that are not those of any batch
+                        model.train()(inputs() * 2 + 1)
+                self.check(name.replace(" ", "-"), model, batches(x))
+
+    def test_time_first_and_gated(self):
+        model = Gated()
+        loads = [torch.randn(5, 8, 6) for _ in range(4)]
+        self.check("gated", model, loads, batch_axis=1)
+
+    def test_latents_of_topk(self):
+        class TopK(nn.Module):
+            def forward(self, z):
+                best = torch.topk(z, 4, dim=-1)
+                return torch.zeros_like(z).scatter_(-1, best.indices, F.relu(best.values))
+
+        class Sparse(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.encoder, self.pick, self.decoder = kill(nn.Linear(12, 24), 0, 7, 9), TopK(), nn.Linear(24, 12)
+
+            def forward(self, x):
+                return self.decoder(self.pick(self.encoder(x)))
+        model, x = Sparse(), torch.randn(64, 12)
+        with Capture(model, self.place / "topk", latents="pick") as capture:
+            dead = capture.census(batches(x))
+        fired = (model.pick(model.encoder(x)) != 0).sum(0)
+        self.assertEqual(dead["encoder"], [unit for unit in range(24) if fired[unit] == 0])
+        self.assertLessEqual({0, 7, 9}, set(dead["encoder"]))
+        rates = [float(row["activation_rate"]) for row in self.table("topk", "units") if row["role"] == "hidden"]
+        self.assertEqual(rates, [count / 64 for count in fired.tolist()])
+
+    def test_padding_is_left_out(self):
+        class Tagger(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.hidden, self.head = nn.Linear(4, 9), nn.Linear(9, 3)
+
+            def forward(self, x, real=None):
+                return self.head(F.relu(self.hidden(x)))
+        model, x = Tagger(), torch.randn(12, 6, 4)
+        real = torch.arange(6)[None] < torch.randint(1, 6, (12, 1))
+        with torch.no_grad():
+            x[~real] = 50 * torch.randn(int((~real).sum()), 4)  # padding alone wakes many
+            model.hidden.bias -= 3
+        loads = [{"x": x[at:at + 4], "real": real[at:at + 4]} for at in range(0, 12, 4)]
+        with Capture(model, self.place / "padding", mask="real") as capture:
+            dead = capture.census(loads)["hidden"]
+        z = model.hidden(x)[real]
+        self.assertEqual(dead, [unit for unit in range(9) if bool((z[:, unit] <= 0).all())])
+        self.assertTrue(dead)
+        rows = [row for row in self.table("padding", "units") if row["role"] == "hidden"]
+        for unit, row in enumerate(rows):
+            self.assertAlmostEqual(float(row["activation_rate"]), float((z[:, unit] > 0).double().mean()), places=12)
+            some = (model.hidden(x)[:, :, unit] > 0) & real
+            self.assertAlmostEqual(float(row["sample_rate"]), float(some.any(1).double().mean()), places=12)
+
+    def test_what_depends_on_the_batch_is_marked(self):
+        """z that is 0 but for rounding: where another batch size says otherwise, the unit is marked."""
+        model = nn.Sequential(nn.Conv2d(8, 64, 3), nn.ReLU())
+        x, dead, marks = torch.randn(32, 8, 10, 10), {}, {}
+        with torch.no_grad():
+            model[0].bias.copy_(-F.conv2d(x.double(), model[0].weight.double()).amax((0, 2, 3)))  # the largest z is next to 0
+        for size in (1, 3, 32):
+            with Capture(model, self.place / f"close{size}") as capture:
+                dead[size] = set(capture.census(batches(x, size))["0"])
+            marks[size] = {int(row["unit"]) for row in self.table(f"close{size}", "units") if row["within_rounding"] == "1"}
+        differ = (dead[1] ^ dead[32]) | (dead[3] ^ dead[32])
+        self.assertTrue(differ)
+        for size in marks:
+            self.assertLessEqual(differ, marks[size])
+
+
+class Censuses(Case):
+    def test_deaths_revivals_and_dates(self):
+        model = nn.Sequential(nn.Linear(6, 5), nn.ReLU(), nn.Linear(5, 3))
+        kill(model[0], 0)
+        x = torch.randn(30, 6)
+        optimizer = torch.optim.SGD(model.parameters(), 0.0)
+        with Capture(model, self.place / "lives", census=batches(x)) as capture:
+            for step, change in enumerate([(1, -1e3), (0, 1e3), (1, 1e3)]):
+                model(x).sum().backward()
+                capture.step(0.0, optimizer)
+                model[0].bias.data[change[0]] = change[1]
+                capture.census()
+        told = [(one["step"], one["event"], one["unit"], one["after"], one["by"], one["dated"]) for one in self.events("lives")]
+        self.assertEqual(told, [(0, "born_dead", 0, None, None, None), (1, "died", 1, 0, 1, "exact"),
+                                (2, "revived", 0, 1, 2, "exact"), (3, "revived", 1, 2, 3, "exact")])
+        rows = [row for row in self.table("lives", "census") if row["name"] == "0"]
+        self.assertEqual([(row["step"], row["dead"], row["born_dead"], row["died"], row["revived"]) for row in rows],
+                         [("0", "1", "1", "0", "0"), ("1", "2", "1", "1", "0"), ("2", "1", "1", "0", "1"),
+                          ("3", "0", "1", "0", "1")])
+        units = [row for row in self.table("lives", "units") if row["name"] == "0"]
+        self.assertEqual([(row["deaths"], row["revivals"]) for row in units[:3]], [("0", "1"), ("1", "1"), ("0", "0")])
+        self.assertEqual((units[1]["died_after"], units[1]["died_by"]), ("0", "1"))
+
+    def test_units_that_are_not_finite(self):
+        model = nn.Sequential(nn.Linear(6, 5), nn.ReLU(), nn.Linear(5, 3))
+        model[0].bias.data[2], model[0].bias.data[3], model[0].bias.data[4] = math.nan, -math.inf, math.inf
+        with Capture(model, self.place / "nan") as capture:
+            dead = capture.census(batches(torch.randn(30, 6)))
+        self.assertEqual(dead["0"], [])
+        units = [row for row in self.table("nan", "units") if row["name"] == "0"]
+        self.assertEqual([row["state"] for row in units[2:]], ["not_finite"] * 3)
+        self.assertEqual(self.table("nan", "census")[0]["not_finite"], "3")
+        self.assertEqual({one["unit"] for one in self.events("nan") if one["event"] == "non_finite" and one["layer"] == 1},
+                         {2, 3, 4})
+        self.ask("diagnose", "nan")
+
+    def test_another_path_is_refused(self):
+        class Paths(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.a, self.b, self.head = nn.Linear(6, 5), nn.Linear(6, 5), nn.Linear(5, 3)
+
+            def forward(self, x):
+                return self.head(F.relu(self.a(x) if x.mean() > 0 else self.b(x)))
+        model = Paths()
+        with self.assertRaisesRegex(CaptureError, "another path: site '[ab]' is (missing|new) in batch 1"):
+            with Capture(model, self.place / "paths") as capture:
+                capture.census([torch.ones(4, 6), -torch.ones(4, 6)])
+        self.assertNotIn("forward", model.__dict__)
+        self.assertEqual(json.loads((self.place / "paths/manifest.json").read_text())["status"], "failed")
+
+    def test_other_data_are_noticed_and_another_order_is_not(self):
+        model = nn.Sequential(nn.Linear(6, 5), nn.ReLU(), nn.Linear(5, 3))
+        x = torch.randn(32, 6)
+        with Capture(model, self.place / "data") as capture:
+            with warnings.catch_warnings():
+                warnings.simplefilter("error")
+                capture.census(batches(x))
+                capture.steps = 1
+                capture.census(batches(x[torch.randperm(32)]))
+            capture.steps = 2
+            with self.assertWarnsRegex(UserWarning, "not those of the last one"):
+                capture.census(batches(x + 0.1))
+
+    def test_nothing_is_changed_by_measuring(self):
+        """Parameters, running statistics and random numbers are those of the bare program, to the bit."""
+        def train(watch):
+            torch.manual_seed(5)
+            model = nn.Sequential(nn.Conv2d(2, 6, 3), nn.BatchNorm2d(6), nn.ReLU(inplace=True), nn.Dropout(0.3), nn.Flatten(),
+                                  nn.Linear(600, 4))
+            data = torch.utils.data.TensorDataset(images(48), torch.randint(0, 4, (48,)))
+            loader = torch.utils.data.DataLoader(data, 16, shuffle=True)
+            optimizer = torch.optim.Adam(model.parameters(), 0.01)
+            capture = Capture(model, self.place / "same", every=2, census=loader) if watch else None
+            with capture or warnings.catch_warnings():
+                for _ in range(3):
+                    for x, y in loader:
+                        optimizer.zero_grad()
+                        loss = F.cross_entropy(model(x), y)
+                        loss.backward()
+                        capture.step(loss, optimizer) if watch else optimizer.step()
+                    if watch:
+                        capture.census()
+            self.assertTrue(model.training)
+            return model.state_dict()
+        bare, watched = train(False), train(True)
+        self.assertEqual(list(bare), list(watched))
+        for name in bare:
+            self.assertTrue(torch.equal(bare[name], watched[name]), name)
+
+
+class Steps(Case):
+    def test_statistics_are_those_of_their_definitions(self):
+        model = nn.Sequential(nn.Linear(6, 7), nn.ReLU(), nn.Linear(7, 5), nn.Tanh(), nn.Linear(5, 3)).double()
+        x, y = torch.randn(9, 6, dtype=torch.float64), torch.randint(0, 3, (9,))
+        optimizer = torch.optim.SGD(model.parameters(), 0.1)
+        before = [parameter.detach().clone() for parameter in model.parameters()]
+        with Capture(model, self.place / "steps", every=3) as capture:
+            for _ in range(4):
+                optimizer.zero_grad()
+                loss = F.cross_entropy(model(x), y)
+                loss.backward()
+                capture.step(loss, optimizer)
+        first = self.table("steps", "layers")[:3]
+        self.assertEqual([row["step"] for row in self.table("steps", "steps")], ["0", "3"])
+        self.assertEqual([row["role"] for row in first], ["hidden", "hidden", "output"])
+        for parameter, old in zip(model.parameters(), before):
+            parameter.data.copy_(old)
+        h = x
+        squares = [0.0, 0.0, 0.0]
+        for sample in range(9):  # each sample's own loss
+            z, a = [], x[sample]
+            for at, phi in ((0, F.relu), (2, torch.tanh), (4, lambda v: v)):
+                z.append(model[at](a))
+                a = phi(z[-1])
+            for at, gradient in enumerate(torch.autograd.grad(F.cross_entropy(a[None], y[sample:sample + 1]), z)):
+                squares[at] += float((gradient ** 2).sum())
+        optimizer.zero_grad()
+        F.cross_entropy(model(x), y).backward()
+        for row, at, phi, square in zip(first, (0, 2, 4), (F.relu, torch.tanh, lambda v: v), squares):
+            layer = model[at]
+            z = layer(h).detach()
+            h = phi(z)
+            both = torch.cat([layer.weight.grad.flatten(), layer.bias.grad])
+            theta = torch.cat([layer.weight.flatten(), layer.bias]).detach()
+            expected = {
+                "units": z.shape[1], "z_mean": z.mean(), "z_std": z.std(unbiased=False), "z_max": z.abs().max(),
+                "a_mean": h.mean(), "a_rms": (h ** 2).mean().sqrt(), "a_max": h.abs().max(),
+                "zero_fraction": (h == 0).double().mean(), "grad_norm_w": layer.weight.grad.norm(),
+                "grad_norm_b": layer.bias.grad.norm(), "grad_max": both.abs().max(), "grad_mean": both.abs().mean(),
+                "grad_zero_fraction": (both == 0).double().mean(), "weight_norm": layer.weight.norm(),
+                "update_ratio": 0.1 * both.norm() / theta.norm(), "delta_rms": math.sqrt(square / z.numel()),
+                "batch_dead": (z <= 0).all(0).sum() if at == 0 else 0, "positions": 1}
+            for column, value in expected.items():
+                self.assertAlmostEqual(float(row[column]), float(value), places=10, msg=f"{row['name']} {column}")
+
+    def steps_of(self, name, model, x, y, run, **options):
+        optimizer = torch.optim.SGD(model.parameters(), 0.1)
+        with Capture(model, self.place / name, every=1, **options) as capture:
+            run(model, x, y, optimizer, capture)
+        return self.table(name, "layers"), self.table(name, "steps")
+
+    def same(self, one, other, *without, places=5):
+        self.assertEqual(len(one), len(other))
+        for left, right in zip(one, other):
+            for column in left:
+                if column in without:
+                    continue
+                try:
+                    self.assertAlmostEqual(float(left[column]), float(right[column]), places=places, msg=column)
+                except ValueError:
+                    self.assertEqual(left[column], right[column], column)
+
+    def plain(self, model, x, y, optimizer, capture):
+        loss = F.cross_entropy(model(x), y)
+        loss.backward()
+        capture.step(loss, optimizer)
+
+    def model(self):
+        torch.manual_seed(1)
+        return nn.Sequential(nn.Linear(6, 7), nn.ReLU(), nn.Sequential(nn.Linear(7, 5), nn.ReLU()), nn.Linear(5, 3))
+
+    def data(self):
+        torch.manual_seed(2)
+        return torch.randn(12, 6), torch.randint(0, 3, (12,))
+
+    def test_accumulated_gradients_are_one_step(self):
+        def pieces(model, x, y, optimizer, capture):
+            for at in range(0, 12, 4):
+                part = F.cross_entropy(model(x[at:at + 4]), y[at:at + 4]) / 3
+                part.backward()
+            with torch.no_grad():
+                model(x)  # an evaluation in between is none of it
+            model(x)  # nor is one whose gradient nobody asks for
+            capture.step(F.cross_entropy(model(x), y), optimizer)
+        whole = self.steps_of("whole", self.model(), *self.data(), self.plain)
+        parts = self.steps_of("parts", self.model(), *self.data(), pieces)
+        self.same(whole[0], parts[0])
+        self.same(whole[1], parts[1])
+
+    def test_sites_under_checkpointing_are_counted_once(self):
+        from torch.utils.checkpoint import checkpoint
+
+        class Checkpointed(nn.Module):
+            def __init__(self, inner, reentrant):
+                super().__init__()
+                self.inner, self.reentrant = inner, reentrant
+
+            def forward(self, x):
+                inner = self.inner
+                x = inner[1](inner[0](x))
+                return inner[3](checkpoint(inner[2], x, use_reentrant=self.reentrant))
+        whole = self.steps_of("bare", self.model(), *self.data(), self.plain)
+        for reentrant in (False, True):
+            rows, steps = self.steps_of(f"reentrant-{reentrant}", Checkpointed(self.model(), reentrant), *self.data(), self.plain)
+            for row in rows:
+                row["name"] = row["name"].replace("inner.", "")
+            # The reentrant kind computes what it keeps without a graph: no gradient passes z there.
+            self.same(whole[0], rows, *(["delta_rms"] if reentrant else []))
+            self.same(whole[1], steps)
+            self.assertEqual([row["delta_rms"] == "" for row in rows], [False, reentrant, False])
+
+    def test_scaled_gradients_are_unscaled(self):
+        class Scaler:
+            """The face of torch.cuda.amp.GradScaler, which wants a GPU."""
+
+            def __init__(self, scale):
+                self.value = scale
+
+            def get_scale(self):
+                return self.value
+
+            def scale(self, loss):
+                return loss * self.value
+
+            def unscale_(self, optimizer):
+                for group in optimizer.param_groups:
+                    for parameter in group["params"]:
+                        parameter.grad /= self.value
+
+            def step(self, optimizer):
+                if all(bool(torch.isfinite(p.grad).all()) for group in optimizer.param_groups for p in group["params"]):
+                    optimizer.step()
+
+            def update(self):
+                self.value = 1024.0
+
+        def scaled(scale):
+            def run(model, x, y, optimizer, capture):
+                scaler = Scaler(scale)
+                loss = F.cross_entropy(model(x), y)
+                scaler.scale(loss).backward()
+                capture.step(loss, optimizer, scaler=scaler)
+            return run
+        whole = self.steps_of("unscaled", self.model(), *self.data(), self.plain)
+        parts = self.steps_of("scaled", self.model(), *self.data(), scaled(4096.0))
+        self.same(whole[0], parts[0])
+        self.same(whole[1], parts[1])
+        with self.assertRaises(FileNotFoundError):  # a step that the scaler skips says nothing
+            self.steps_of("skipped", self.model(), *self.data(), scaled(1e39))
+
+    def test_half_precision(self):
+        def halved(model, x, y, optimizer, capture):
+            with torch.autocast("cpu", dtype=torch.bfloat16):
+                loss = F.cross_entropy(model(x), y)
+            loss.backward()
+            capture.step(loss, optimizer)
+        whole = self.steps_of("float", self.model(), *self.data(), self.plain)
+        half = self.steps_of("bfloat16", self.model(), *self.data(), halved)
+        self.same(whole[0], half[0], "grad_max", "grad_zero_fraction", "batch_dead", "batch_dead_fraction", places=1)
+        self.assertEqual([row["name"] for row in half[0]], ["0", "2.0", "3"])
+
+    def test_gradients_too_small_to_square(self):
+        model = nn.Sequential(nn.Linear(6, 7), nn.ReLU(), nn.Linear(7, 3))
+        x, y = self.data()
+
+        def tiny(model, x, y, optimizer, capture):
+            loss = F.cross_entropy(model(x), y) * 1e-28
+            loss.backward()
+            capture.step(loss, optimizer)
+        rows, steps = self.steps_of("tiny", model, x, y, tiny)
+        for row in rows:
+            for column in ("delta_rms", "grad_norm_w", "grad_norm_b"):
+                self.assertGreater(float(row[column]), 0.0)
+        self.assertGreater(float(steps[0]["grad_norm"]), 0.0)
+
+    def test_what_cannot_be_watched_is_refused_in_words(self):
+        for model, words in ((nn.DataParallel(self.model()), "DistributedDataParallel"),
+                             (torch.jit.script(self.model()), "TorchScript"), (len, "expected a torch.nn.Module")):
+            with self.assertRaisesRegex(CaptureError, words):
+                Capture(model, self.place / "refused")
+        model = self.model()
+        Capture(model, self.place / "taken").tables.close()
+        with self.assertRaisesRegex(CaptureError, "holds manifest.json of another run"):
+            Capture(model, self.place / "taken")
+        Capture(model, self.place / "taken", overwrite=True).tables.close()
+        with Capture(model, self.place / "lbfgs") as capture:
+            with self.assertRaisesRegex(CaptureError, "cap.measure"):
+                capture.step(0.0, torch.optim.LBFGS(model.parameters()))
+            with self.assertWarnsRegex(UserWarning, "no forward pass"):
+                capture.step(0.0, torch.optim.SGD(model.parameters(), 0.1))
+
+    def test_several_ranks_are_one(self):
+        """Two processes with half of each batch, against one with all of it."""
+        program = self.place / "ranks.py"
+        program.write_text(f"""
+import sys
+sys.path.insert(0, {str(SOURCE / 'scripts')!r})
+import torch, torch.nn as nn, torch.nn.functional as F
+import torch.distributed as dist
+from reluscope_capture import Capture
+rank, world = int(sys.argv[1]), int(sys.argv[2])
+torch.set_num_threads(1)
+torch.manual_seed(1)
+model = nn.Sequential(nn.Conv2d(1, 6, 3), nn.ReLU(), nn.Flatten(), nn.Linear(96, 5), nn.ReLU(), nn.Linear(5, 3))
+model[0].bias.data[2] = -99
+x, y = torch.randn(32, 1, 6, 6), torch.randint(0, 3, (32,))
+watched = model
+if world > 1:
+    dist.init_process_group("gloo", init_method="file://" + sys.argv[4], rank=rank, world_size=world)
+    watched = nn.parallel.DistributedDataParallel(model)
+optimizer = torch.optim.SGD(model.parameters(), 0.1)
+loader = [(x[at + rank::world][:8 // world], y[at + rank::world][:8 // world]) for at in range(0, 32, 8)]
+with Capture(watched, sys.argv[3], every=2, census=loader) as capture:
+    for inputs, targets in loader:
+        optimizer.zero_grad()
+        loss = F.cross_entropy(watched(inputs), targets)
+        loss.backward()
+        capture.step(loss, optimizer)
+""", encoding="utf-8")
+        for world in (1, 2):
+            running = [subprocess.Popen([sys.executable, "-B", program, str(rank), str(world), self.place / f"world{world}",
+                                         self.place / "meet"], stderr=subprocess.PIPE, text=True) for rank in range(world)]
+            for one in running:
+                _, err = one.communicate(timeout=300)
+                self.assertEqual(one.returncode, 0, err)
+        for name in ("steps", "layers", "census", "units", "sites"):
+            self.same(self.table("world1", name), self.table("world2", name), "within_rounding", "effective_rank")
+        data = [json.loads((self.place / f"world{world}/manifest.json").read_text())["data"] for world in (1, 2)]
+        self.assertEqual((data[0]["train_samples"], data[0]["crc32"]), (data[1]["train_samples"], data[1]["crc32"]))
+
+
+if __name__ == "__main__":
+    unittest.main(argv=sys.argv[:1])
