@@ -25,8 +25,8 @@ the parameters since the last site. In all other steps nothing is in the way of 
 import contextlib
 import csv
 import ctypes
-import fcntl
 import io
+import itertools
 import json
 import math
 import os
@@ -38,6 +38,10 @@ import warnings
 import zlib
 from collections.abc import Mapping
 
+try:
+    import fcntl
+except ImportError:  # there are no such locks on Windows
+    fcntl = None
 import torch
 import torch.nn.functional as F
 from torch.overrides import TorchFunctionMode
@@ -47,8 +51,9 @@ SCHEMA_VERSION = 1
 SATURATED = 0.01  # |φ'| of a saturated unit, at most
 DORMANT = 0.025  # mean |a| of a dormant unit over its layer's, at most (Sokar et al. 2023)
 RARE = 0.01  # share of samples with a live position below which a unit is called rare
+NO_LINKS = getattr(os, "O_NOFOLLOW", 0)
 RANK_ROWS = 192  # rows of activations that the effective rank is taken of
-SMALL = 1 << 16  # tensors up to this size are summed in float64
+SMALL = 1 << 13  # tensors up to this size are summed in float64
 
 
 class CaptureError(RuntimeError):
@@ -123,9 +128,11 @@ def _prelu(args, kwargs):
 
     def alive(z):
         shape = [1] * z.dim()
-        shape[axis] = weight.numel()
-        flat = (weight == 0).reshape(shape if weight.numel() > 1 else [1] * z.dim())
-        return torch.where(flat, z, torch.ones_like(z))
+        if weight.numel() > 1 and z.shape[axis] == weight.numel():
+            shape[axis] = -1
+        elif weight.numel() > 1:
+            return torch.full_like(z, math.inf)
+        return torch.where((weight == 0).reshape(shape), z, torch.full_like(z, math.inf))
     return Phi("prelu", alive, leaky=True, slope=weight)
 
 
@@ -191,7 +198,8 @@ def _derivative(function, args, kwargs, z):
 
 class Tag:
     """What is known of a tensor: where it comes from."""
-    __slots__ = ("layer", "call", "axis", "owned", "sources", "kind", "weight", "largest", "scale", "site", "softmax_of")
+    __slots__ = ("layer", "call", "axis", "owned", "sources", "kind", "weight", "largest", "scale", "site", "softmax_of",
+                 "serial")
 
     def __init__(self, layer=None, call=0, axis=None, owned=(), sources=(), kind=None):
         self.layer, self.call = layer, call  # the layer that made it, and which of its calls
@@ -202,6 +210,7 @@ class Tag:
         self.weight = self.largest = self.scale = None  # of an affine map: its weight, max |x| and the scale behind it
         self.site = None  # it is the activation of this site, as it came out
         self.softmax_of = None
+        self.serial = 0
 
 
 def _tensors(value):
@@ -215,56 +224,63 @@ def _tensors(value):
             yield from _tensors(one)
 
 
-def _tag(tensor):
-    return tensor.__dict__.get("_reluscope_tag") if isinstance(tensor, torch.Tensor) else None
-
-
 class ForwardPass(TorchFunctionMode):
     """Sees every call in one forward pass, and tells `book` of each activation:
     `book.site(key, tag, phi, z, call)` returns a function that takes the activation a."""
 
-    def __init__(self, names, book, latents=()):
+    serials = itertools.count(1)
+
+    def __init__(self, names, own, book, output):
         super().__init__()
-        self.names = names  # of parameters, by id
+        self.serial = next(self.serials)
+        self.names, self.own = names, own  # of parameters, by id; and the ids of buffers, too
         self.book = book
-        self.latents = latents  # modules whose output is taken for an activation
+        self.output = output  # which of what the model returns is its output
         self.calls = {}  # of layers
         self.inside = 0  # a module whose output is a site by itself
         self.ordinals = {}  # sites so far that come from the same call of a layer
+
+    def tag(self, tensor):
+        """Nothing for a tensor of another pass: a state that is kept, say."""
+        tag = tensor.__dict__.get("_reluscope_tag") if isinstance(tensor, torch.Tensor) else None
+        return tag if tag is not None and tag.serial == self.serial else None
+
+    def put(self, tensor, tag):
+        tag.serial = self.serial
+        tensor._reluscope_tag = tag
 
     def __torch_function__(self, function, types, args=(), kwargs=None):
         kwargs = kwargs or {}
         name = getattr(function, "__name__", "")
         if name == "__get__" or name == "__set__" or not args:  # .shape, .requires_grad, …
             result = function(*args, **kwargs)
-            if name == "__get__" and isinstance(result, torch.Tensor) and _tag(args[0]) is not None:
+            if name == "__get__" and isinstance(result, torch.Tensor) and self.tag(args[0]) is not None:
                 self._mark(function, args, kwargs, result)  # .T, .data
             return result
-        make = None if self.inside else ACTIVATIONS.get(function)
-        z = args[0] if make else None
-        if make is None and function in ACTIVATIONS or not isinstance(z, torch.Tensor):
-            make = None
-        phi = make(args, kwargs) if make and z.is_floating_point() and z.dim() > 0 else None
-        if phi is not None and isinstance(z, torch.nn.Parameter):
-            phi = None  # a bound on a parameter is no activation of a sample
+        make, z = None if self.inside else ACTIVATIONS.get(function), args[0]
+        # A bound on a parameter is no activation of a sample.
+        is_signal = isinstance(z, torch.Tensor) and z.is_floating_point() and z.dim() > 0 and id(z) not in self.own
+        phi = make(args, kwargs) if make and is_signal else None
         if phi is None:
             result = function(*args, **kwargs)
             self._mark(function, args, kwargs, result)
             return result
-        tag = _tag(z) or Tag(sources=("input",))
-        key = self._key(tag, phi.name)
-        if name == "prelu":
-            self._own(tag, kwargs.get("weight", args[1] if len(args) > 1 else None))
+        tag = self.tag(z) or Tag(sources=("input",))
+        key = self._key(tag)
+        self._own(tag, args[1:], tuple(kwargs.values()))  # the slopes of a PReLU
         take = self.book.site(key, tag, phi, z, lambda: _derivative(function, args, kwargs, z))
         result = function(*args, **kwargs)
         take(result)
-        after = Tag(tag.layer, tag.call, tag.axis, sources=(key,))
-        after.site = key
-        after.largest = self.book.largest(key)
-        result._reluscope_tag = after
+        self._passed(key, tag, result)
         return result
 
-    def _key(self, tag, activation):
+    def _passed(self, key, tag, result):
+        """Behind a site everything begins anew."""
+        after = Tag(tag.layer, tag.call, tag.axis, sources=(key,))
+        after.site, after.largest = key, self.book.largest(key)
+        self.put(result, after)
+
+    def _key(self, tag):
         """Two sites behind one call of a layer are two; the same site behind two calls of it is one."""
         layer = tag.layer or "input"
         number = self.ordinals.get((layer, tag.call), 0) + 1
@@ -282,19 +298,20 @@ class ForwardPass(TorchFunctionMode):
         if not results:
             return
         inputs = list(_tensors((args, tuple(kwargs.values()))))
-        tags = [(one, _tag(one)) for one in inputs]
+        tags = [(one, self.tag(one)) for one in inputs]
         tags = [(one, tag) for one, tag in tags if tag is not None]
         parameters = [one for one in inputs if id(one) in self.names]
-        if not tags and not parameters:
+        if not tags and not any(id(one) in self.own for one in inputs):
             return
         # Of a sum the branch that has layers of its own since the last site; else the first one.
-        main = next(((one, tag) for one, tag in tags if tag.owned), tags[0] if tags else (None, Tag(sources=("input",))))
+        main = next(((one, tag) for one, tag in tags if tag.owned), tags[0] if tags else (None, Tag()))
         before = main[1]
         tag = Tag(before.layer, before.call, kind=before.kind)
         for _, one in tags:
             tag.owned.update(one.owned)
             tag.sources.update(one.sources)
-        if not tag.sources:
+        # What is made of parameters alone, as a normalised weight, reads nothing.
+        if not tag.sources and any(id(one) not in self.own and self.tag(one) is None for one in inputs):
             tag.sources["input"] = None
         self._own(tag, parameters)
         data = args[0] if args and isinstance(args[0], torch.Tensor) else main[0]
@@ -304,8 +321,8 @@ class ForwardPass(TorchFunctionMode):
             tag.layer, tag.call = layer, self.calls[layer]
             tag.kind = getattr(function, "__name__", "")
         if function in PRODUCTS:
-            if not parameters and len(inputs) > 1 and _tag(inputs[1]) is not None and _tag(inputs[1]).layer:
-                tag.layer = tag.layer or _tag(inputs[1]).layer
+            if not parameters and len(inputs) > 1 and self.tag(inputs[1]) is not None and self.tag(inputs[1]).layer:
+                tag.layer = tag.layer or self.tag(inputs[1]).layer
             tag.axis = -1
             if function is F.linear:
                 tag.kind, tag.weight, tag.largest = "dense", (args[1:] or (kwargs.get("weight"),))[0], self._largest(data)
@@ -332,34 +349,29 @@ class ForwardPass(TorchFunctionMode):
                 tag.largest = before.largest if before.weight is None else None
         if function in SOFTMAX and tags:
             tag.softmax_of = (main[0], before, SOFTMAX[function])
-        if len(results) == 1 and tags and results[0] is main[0] and parameters == [] and before.site is not None:
-            tag.site = None
         for one in results:
-            one._reluscope_tag = tag
+            self.put(one, tag)
 
     def _largest(self, x):
         """max |x|, for the bound on the rounding of a product."""
-        return self.book.absolute_maximum(x, _tag(x))
+        return self.book.absolute_maximum(x, self.tag(x))
 
     def outputs(self, value):
-        """What the model returns: of a mapping with logits these, else every tensor that went through a layer."""
-        if isinstance(value, Mapping):
-            value = [value["logits"]] if isinstance(value.get("logits"), torch.Tensor) else list(value.values())
-        for tensor in [value] if isinstance(value, torch.Tensor) else value if isinstance(value, (list, tuple)) else []:
-            tag = _tag(tensor)
-            if tag is None or not tensor.is_floating_point() or tensor.dim() == 0:
-                continue
-            if tag.site is not None:
-                self.book.is_output(tag.site)
-                continue
-            phi = Phi("identity", leaky=True)
-            z = tensor
+        """The output is a site, too, if it is none yet."""
+        tensor = self.output(value)
+        tag = self.tag(tensor)
+        if tag is not None and tag.site is not None:
+            self.book.is_output(tag.site)
+        elif tag is not None and tensor.is_floating_point() and tensor.dim() > 0:
+            phi, z = Phi("identity", leaky=True), tensor
             if tag.softmax_of is not None:
                 z, tag, name = tag.softmax_of
                 phi = Phi(name, leaky=True)
-            key = self._key(tag, phi.name)
+            key = self._key(tag)
             self.book.site(key, tag, phi, z, None)(tensor)
             self.book.is_output(key)
+        for one in _tensors(value):
+            one.__dict__.pop("_reluscope_tag", None)  # what leaves the model is as it was
 
     # A module whose output is a site: what is not 0 is live (TopK, JumpReLU).
     def enter(self, module, inputs):
@@ -370,13 +382,11 @@ class ForwardPass(TorchFunctionMode):
         tensor = next(_tensors(output), None)
         if self.inside or tensor is None:
             return
-        tag = _tag(tensor) or next((tag for tag in map(_tag, _tensors(inputs)) if tag), None) or Tag(sources=("input",))
+        tag = self.tag(tensor) or next((tag for tag in map(self.tag, _tensors(inputs)) if tag), None) or Tag(sources=("input",))
         phi = Phi("latents", lambda z: z.abs(), steps=True)
-        key = self._key(tag, phi.name)
+        key = self._key(tag)
         self.book.site(key, tag, phi, tensor, None)(tensor)
-        after = Tag(tag.layer, tag.call, tag.axis, sources=(key,))
-        after.site = key
-        tensor._reluscope_tag = after
+        self._passed(key, tag, tensor)
 
 
 def _moved_axis(function, args, kwargs, x, axis, result):
@@ -458,6 +468,20 @@ def _wide(z):
     return z.float() if z.dtype in (torch.float16, torch.bfloat16) else z
 
 
+def _norm(x, usual):
+    """In float64, unless the last one was of a usual size: the squares of small numbers vanish in float32."""
+    return torch.linalg.vector_norm(_wide(x) if usual else _double(x))
+
+
+def _is_usual(norm, count):
+    return 1e-12 < norm / math.sqrt(count) < 1e12
+
+
+def _count(size):
+    """How many of these, none below 0, are not 0."""
+    return _double(torch.sign(size).flatten(1).sum(1)).sum() if size.dim() > 1 else (size != 0).sum()
+
+
 def _double(x):
     return x.float() if x.device.type == "mps" else x.double()
 
@@ -469,13 +493,14 @@ class Book:
         self.samples, self.batch_axis, self.mask = samples, batch_axis, mask
         self.sites = {}  # by key: facts that do not depend on the batch
         self.output_keys = set()
+        self.loss = None  # where the model returns it
 
     def note(self, key, tag, phi, layout):
         if key in self.sites:
             return self.sites[key]
         facts = {"name": key, "activation": phi.name, "mortal": phi.mortal, "units": layout.units, "kind": tag.kind or "",
-                 "positions": None, "owned": list(tag.owned), "inputs": " ".join(tag.sources), "fan_in": None,
-                 "calls": 0, "phi": phi}
+                 "positions": None, "owned": list(tag.owned), "inputs": " ".join(tag.sources) or "input", "fan_in": None,
+                 "phi": phi}
         if tag.weight is not None:
             facts["fan_in"] = tag.weight[0].numel()
         self.sites[key] = facts
@@ -494,8 +519,9 @@ class Book:
 class StepBook(Book):
     """Statistics of a training batch, as tensors that wait on the device."""
 
-    def __init__(self, samples, batch_axis, mask):
+    def __init__(self, samples, batch_axis, mask, usual):
         super().__init__(samples, batch_axis, mask)
+        self.usual = usual  # sites, and parameters, whose gradients were of a size to be squared in float32
         self.seen = {}  # by key: a list of observations
         self.came_back = False  # a gradient has
         self.had_graph = False
@@ -503,21 +529,23 @@ class StepBook(Book):
     def site(self, key, tag, phi, z, derivative):
         layout = Layout(z, tag, self.samples, self.batch_axis, self.mask)
         facts = self.note(key, tag, phi, layout)
-        facts["calls"] += 1
         if layout.samples and facts["positions"] is None:
             facts["positions"] = layout.count // layout.samples
-        entry = {"delta": None, "count": z.numel(), "fires": 0, "phi": phi, "learns": z.requires_grad}
+        entry = {"delta": None, "count": z.numel(), "fires": 0, "phi": phi}
         if z.numel() == 0 or facts["units"] != layout.units:
             return lambda a: None
         with torch.no_grad():
+            wide, high = _wide(z.detach()), None
             if phi.alive is None:
-                live = torch.ones(layout.units, dtype=torch.uint8, device=z.device)
+                live = torch.ones(layout.units, dtype=torch.bool, device=z.device)
             else:
                 s = layout.only(layout.arrange(phi.alive(z.detach())), -math.inf)
-                live = ~(s.amax(layout.rows) <= 0)
-            wide = _wide(z.detach())
+                peak = s.amax(layout.rows)
+                live = ~(peak <= 0)
+                high = peak.amax() if phi.name == "relu" and layout.mask is None else None
             entry["live"] = live
-            entry["z"] = [wide.sum(), torch.linalg.vector_norm(wide), wide.amax(), wide.amin()]
+            high = wide.amax() if high is None else high
+            entry["z"] = [wide.sum(), torch.linalg.vector_norm(wide), high, wide.amin()]
         if z.requires_grad:
             self.had_graph = True
 
@@ -525,18 +553,19 @@ class StepBook(Book):
                 self.came_back = True
                 entry["fires"] += 1
                 with torch.no_grad():
-                    entry["delta"] = torch.linalg.vector_norm(_double(gradient.detach()))
+                    entry["delta"] = _norm(gradient.detach(), key in self.usual)
             z.register_hook(arrived)
         self.seen.setdefault(key, []).append(entry)
 
         def take(a):
             with torch.no_grad():
-                wide = wide_of_a = _wide(a.detach())
-                if phi.name == "relu" and wide.dtype is not torch.float64:
-                    nonzero = torch.sign(wide).sum(dtype=torch.float64 if a.device.type != "mps" else None)
+                wide = _wide(a.detach())
+                if phi.name == "relu":  # none is below 0
+                    nonzero, largest = _count(wide), high.clamp(min=0)
                 else:
-                    nonzero = (wide_of_a != 0).sum()
-                entry["a"] = [wide.sum(), torch.linalg.vector_norm(wide), wide.abs().amax(), nonzero]
+                    low, most = torch.aminmax(wide)
+                    nonzero, largest = (wide != 0).sum(), torch.maximum(most, -low)
+                entry["a"] = [wide.sum(), torch.linalg.vector_norm(wide), largest, nonzero]
         return take
 
 
@@ -545,15 +574,12 @@ class CensusBook(Book):
 
     def __init__(self, batch_axis):
         super().__init__(None, batch_axis, None)
-        self.totals = {}
-        self.path = None
-        self.batch = []  # keys, in the order of this batch
-        self.fires = {}  # of this batch: samples × units with a live position
-        self.bounds = {}
+        self.totals, self.bounds = {}, {}
+        self.path = None  # the sites of a pass
 
     def begin(self, samples, mask):
         self.samples, self.mask = samples, mask
-        self.batch, self.fires, self.calls = [], {}, {}
+        self.calls, self.fires = {}, {}  # of this batch: how often a site was passed; samples × units with a live position
 
     def end(self, number):
         for key, fires in self.fires.items():
@@ -591,27 +617,24 @@ class CensusBook(Book):
         if call == 1:
             total["samples"] += layout.samples or 0
         z = layout.arrange(z.detach())
-        clean = layout.only(z, 0.0)
-        high, low = clean.amax(layout.rows), clean.amin(layout.rows)
-        total["high"], total["low"] = torch.maximum(total["high"], high), torch.minimum(total["low"], low)
+        clean, s, peak = layout.only(z, 0.0), None, None
+        total["low"] = torch.minimum(total["low"], clean.amin(layout.rows))
         total["count"] += layout.count if layout.mask is None else layout.mask.sum()
-        s = None
         if phi.alive is not None:
-            s = layout.only(layout.arrange(phi.alive(z if layout.how is None else z)), -math.inf) \
-                if phi.name != "relu" else layout.only(z, -math.inf)
-            by_place = s.amax(0) if layout.samples else None
-            # One reduction over samples serves the margin, too.
-            total["alive"] = torch.maximum(total["alive"], (s.amax(layout.rows) if by_place is None else by_place.amax(
-                [at - 1 for at in layout.places]) if layout.places else by_place))
-            if by_place is not None:
-                old = total["places"].get(call)
-                same = old is not None and old.shape == by_place.shape
-                total["places"][call] = by_place if old is None else torch.maximum(old, by_place) if same else False
+            s = layout.only(phi.alive(z), -math.inf)
+            by_sample = layout.over_places(torch.amax, s)  # samples × units
+            peak = by_sample.amax(0)
+            total["alive"] = torch.maximum(total["alive"], peak)
+            if layout.samples:
+                by_place = s.amax(0).movedim(layout.axis - 1, 0) if layout.places else peak
+                old = total["places"].get(call, by_place)
+                total["places"][call] = torch.maximum(old, by_place) if getattr(old, "shape", None) == by_place.shape else False
+        total["high"] = torch.maximum(total["high"], peak if phi.name == "relu" and layout.mask is None else
+                                      clean.amax(layout.rows))
         if layout.samples:
             total["positions"].add((call, layout.count // layout.samples))
-            fires = None if s is None else ~(layout.over_places(torch.amax, s) <= 0)
-            if s is None:
-                fires = torch.ones(layout.samples, layout.units, dtype=torch.bool, device=z.device)
+            fires = torch.ones(layout.samples, layout.units, dtype=torch.bool, device=z.device) if s is None else \
+                ~(by_sample <= 0)
             earlier = self.fires.get(key)
             self.fires[key] = fires if earlier is None else fires | earlier
         else:
@@ -625,18 +648,18 @@ class CensusBook(Book):
         def take(a):
             a = layout.only(layout.arrange(a.detach()), 0.0)
             kind = torch.float32 if a.dtype in (torch.float16, torch.bfloat16) else None
-            # float32 over the positions of a sample, or the samples of a position, float64 from there on.
-            partly = (lambda x: x.sum(layout.rows[:1] if not layout.places else layout.places, dtype=kind)) \
-                if a.numel() > SMALL else (lambda x: x.sum(layout.rows, dtype=total["a"].dtype))
-            whole = lambda x: x if x.dim() == 1 else x.sum(0, dtype=total["a"].dtype)
-            total["a"] += whole(partly(a))
-            total["a_abs"] += whole(partly(a)) if phi.name in ("relu", "relu6") else whole(partly(a.abs()))
+
+            def add_up(x):
+                """By unit: float32 over the positions of a sample, float64 from there on."""
+                x = x.sum(layout.places, dtype=kind) if layout.places else x
+                return x.sum(0, dtype=total["a"].dtype)
+            plain = add_up(a)
+            total["a"] += plain
+            total["a_abs"] += plain if phi.name in ("relu", "relu6") else add_up(a.abs())
             if s is None:
                 total["live"] += layout.count if layout.mask is None else layout.mask.sum()
-            elif phi.name == "relu":
-                total["live"] += whole(partly(torch.sign(a)))
             else:
-                total["live"] += whole(partly((s > 0).to(a.dtype)))
+                total["live"] += add_up(torch.sign(a) if phi.name == "relu" else (s > 0).float())
             if total["ranked"] < RANK_ROWS and layout.mask is None:
                 rows = a.movedim(layout.axis, -1).reshape(-1, layout.units)
                 want = RANK_ROWS - total["ranked"]
@@ -684,6 +707,7 @@ COLUMNS = {
              "activation_rate role inherited a_mean slope sample_rate cover within_rounding",
     "sites": "layer name kind role activation mortal units positions fan_in inputs",
     "features": "feature mean std min max",
+    "evaluation": "step epoch train_loss train_accuracy",
 }
 COLUMNS = {table: names.split() for table, names in COLUMNS.items()}
 FILES = [f"{table}.csv" for table in COLUMNS] + ["events.jsonl", "summary.json", "manifest.json"]
@@ -705,9 +729,10 @@ class Tables:
     def __init__(self, directory, overwrite):
         self.directory = os.fspath(directory)
         os.makedirs(self.directory, exist_ok=True)
-        self.lock = os.open(os.path.join(self.directory, ".lock"), os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o666)
+        self.lock = os.open(os.path.join(self.directory, ".lock"), os.O_RDWR | os.O_CREAT | NO_LINKS, 0o666)
         try:
-            fcntl.flock(self.lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if fcntl:
+                fcntl.flock(self.lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             os.close(self.lock)
             raise CaptureError(f"{self.directory}: another process is writing there: choose another directory") from None
@@ -733,7 +758,7 @@ class Tables:
                   "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
 
     def _add(self, path, text):
-        with open(os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW, 0o666), "w", encoding="utf-8") as file:
+        with open(os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | NO_LINKS, 0o666), "w", encoding="utf-8") as file:
             file.write(text)
 
     def replace(self, table, rows):
@@ -794,6 +819,8 @@ def _as_it_was(model):
 def _to(value, device):
     if isinstance(value, torch.Tensor):
         return value.to(device)
+    if callable(getattr(value, "to", None)):  # packed sequences, batches of other libraries
+        return value.to(device)
     if isinstance(value, tuple) and hasattr(value, "_fields"):
         return type(value)(*(_to(one, device) for one in value))
     if isinstance(value, (list, tuple)):
@@ -803,6 +830,11 @@ def _to(value, device):
     return value
 
 
+def _main_tensor(value):
+    logits = value.get("logits") if isinstance(value, Mapping) else None
+    return logits if isinstance(logits, torch.Tensor) else next((one for one in _tensors(value) if one.dim() > 0), None)
+
+
 def _first_input(args, kwargs):
     return next(_tensors((args, tuple(kwargs.values()))), None)
 
@@ -810,6 +842,10 @@ def _first_input(args, kwargs):
 def _ranks():
     there = torch.distributed.is_available() and torch.distributed.is_initialized()
     return (torch.distributed.get_rank(), torch.distributed.get_world_size()) if there else (0, 1)
+
+
+def _square(x):
+    return x * x  # which ** 2 refuses where it overflows
 
 
 def _root(square):
@@ -831,11 +867,21 @@ class Capture:
     from_file   training starts from weights of a file: units dead at the start are inherited, not born dead
     forward     how a census calls the model: a function of (model, batch); without it the model gets batch[0] of a tuple
                 or list, a dictionary as keyword arguments, and anything else as it is
+    criterion   the loss, by name: "cross_entropy", "nll", "mse" or "bce" (on logits). A census then says whether the model is
+                better than the best constant output, which is the first question of a diagnosis
+    output      which of what the model returns is its output: a key, an index, or a function; without it `logits`, where there
+                are any, or the first tensor
+    target      a function of the batch that gives the targets; without it they are batch[1]
     """
 
     def __init__(self, model, directory, every=50, census=None, *, reduction="mean", batch_axis=0, mask=None, latents=(),
-                 from_file=False, forward=None, overwrite=False):
-        self.model = self._unwrap(model)
+                 from_file=False, forward=None, criterion=None, target=None, output=None, overwrite=False):
+        self.model, self.host = self._unwrap(model)
+        if criterion is not None and criterion not in Outcome.LOSSES:
+            raise CaptureError(f"criterion: found '{criterion}', expected one of {', '.join(Outcome.LOSSES)}")
+        self.criterion, self.target = criterion, target
+        self.output = _main_tensor if output is None else output if callable(output) else lambda value: value[output]
+        self.outcome = self.start_loss = self.optimizer = None
         if every < 1:
             raise CaptureError(f"every: found {every}, expected 1 or more")
         if reduction not in ("mean", "sum"):
@@ -848,7 +894,11 @@ class Capture:
         self.every, self.loader, self.reduction, self.batch_axis = every, census, reduction, batch_axis
         self.mask, self.from_file, self.forward = mask, from_file, forward
         self.rank, self.world = _ranks()
+        self.original = None  # a forward that somebody else has put into the place of the class's
         self.parameters = dict(self.model.named_parameters())
+        if not self.parameters:
+            raise CaptureError("the model has no parameters")
+        self.device = next(iter(self.parameters.values())).device
         self.names = {id(parameter): name for name, parameter in self.parameters.items()}
         self.steps = 0  # updates made
         self.epoch = None  # epochs completed: the program may say it
@@ -856,6 +906,8 @@ class Capture:
         self.owners = {}  # parameters by name: the site that owns each
         self.lives = {}  # by site: what censuses have seen of its units
         self.censuses = []
+        self.usual = set()
+        self.awake, self.recorded = {}, 0  # since the last census: units that got a gradient, and recorded steps
         self.books = []  # forward passes since the last update, where it is to be recorded
         self.pending = None
         self.told = set()
@@ -869,12 +921,15 @@ class Capture:
 
     @staticmethod
     def _unwrap(model):
-        compiled = getattr(model, "_orig_mod", None)
-        if compiled is not None:
-            raise CaptureError("the model is compiled: give Capture the model itself, and make the compiled one after it: "
-                               "recorded steps then run uncompiled")
-        if isinstance(model, torch.nn.parallel.DistributedDataParallel):
-            return model.module
+        """The module that has the layers, and the one whose forward is watched: a compiled one runs uncompiled then."""
+        host = None
+        while True:
+            if isinstance(getattr(model, "_orig_mod", None), torch.nn.Module):  # of torch.compile
+                host, model = host or model, model._orig_mod
+            elif isinstance(model, torch.nn.parallel.DistributedDataParallel):
+                model = model.module
+            else:
+                break
         if isinstance(model, torch.nn.DataParallel):
             raise CaptureError("DataParallel copies the model for every step, and the copies cannot be watched: use "
                                "DistributedDataParallel, as PyTorch advises")
@@ -886,32 +941,45 @@ class Capture:
                                "DistributedDataParallel, or on one device")
         if not isinstance(model, torch.nn.Module):
             raise CaptureError(f"model: found {type(model).__name__}, expected a torch.nn.Module")
-        return model
+        return model, host or model
 
     # -- the forward pass of training
 
-    def __enter__(self):
+    def start(self):
+        """What `with` does first. Callbacks of trainers call it, and `close` at the end."""
+        self.original = self.host.__dict__.get("forward")
         if self.loader is not None:
             self.census(self.loader)
-        self.original = self.model.__dict__.get("forward")
-        call = self.model.forward
+        usual = self.host.forward
+        call = usual if self.host is self.model else self.host._orig_mod
 
         def forward(*args, **kwargs):
             if self.steps % self.every or not torch.is_grad_enabled():
-                return call(*args, **kwargs)
+                return usual(*args, **kwargs)
             return self._watched(call, args, kwargs)
-        self.model.forward = forward
+        self.host.__dict__["forward"] = forward
         return self
 
-    def __exit__(self, kind, fault, trace):
-        if self.original is None:
-            self.model.__dict__.pop("forward", None)
-        else:
-            self.model.forward = self.original
-        interrupted = kind is not None and not issubclass(kind, Exception)
-        self.status = "interrupted" if interrupted else "failed" if kind is not None else "done"
+    def __enter__(self):
         try:
-            if kind is None and self.loader is not None and (not self.censuses or self.censuses[-1]["step"] != self.steps):
+            return self.start()
+        except BaseException as fault:
+            self.__exit__(type(fault), fault, None)
+            raise
+
+    def __exit__(self, kind, fault, trace):
+        interrupted = kind is not None and not issubclass(kind, Exception)
+        self.close("interrupted" if interrupted else "failed" if kind is not None else "done")
+        return False
+
+    def close(self, status="done"):
+        """Takes the last census, and leaves the model as it was."""
+        if self.status != "running":
+            return
+        self._put(self.host, self.original)
+        self.status = status
+        try:
+            if status == "done" and self.loader is not None and (not self.censuses or self.censuses[-1]["step"] != self.steps):
                 self.census(self.loader)
         finally:
             if self.tables:
@@ -919,7 +987,13 @@ class Capture:
                     self._write_summary()
                 self._write_manifest()
                 self.tables.close()
-        return False
+
+    @staticmethod
+    def _put(module, forward):
+        """In place of the forward of the module's class; None: that again."""
+        module.__dict__.pop("forward", None)
+        if forward is not None:
+            module.__dict__["forward"] = forward
 
     def _mask_of(self, args, kwargs):
         if self.mask is None:
@@ -934,7 +1008,7 @@ class Capture:
         return first.shape[self.batch_axis if first.dim() > 1 and self.batch_axis else 0]
 
     def _watched(self, call, args, kwargs):
-        book = StepBook(self._samples_of(args, kwargs), self.batch_axis, self._mask_of(args, kwargs))
+        book = StepBook(self._samples_of(args, kwargs), self.batch_axis, self._mask_of(args, kwargs), self.usual)
         if self.features is None:
             self.features = Features()
             self.features.add(_first_input(args, kwargs), self.batch_axis)
@@ -945,7 +1019,7 @@ class Capture:
         return output
 
     def _run(self, book, call, args, kwargs):
-        watch = ForwardPass(self.names, book)
+        watch = ForwardPass(self.names, {*self.names, *map(id, self.model.buffers())}, book, self.output)
         handles = []
         for module in self.latents:
             handles.append(module.register_forward_pre_hook(watch.enter))
@@ -954,6 +1028,8 @@ class Capture:
             with watch:
                 output = call(*args, **kwargs)
             watch.outputs(output)
+            loss = output.get("loss") if isinstance(output, Mapping) else None
+            book.loss = loss.detach().reshape(()) if isinstance(loss, torch.Tensor) and loss.numel() == 1 else None
         finally:
             for handle in handles:
                 handle.remove()
@@ -994,8 +1070,10 @@ class Capture:
             scaler.update()
         self.updated()
 
-    def measure(self, loss, optimizer, scaler=None):
-        """The first half of `step`: after the backward pass, and before clipping and the update. `updated` is the other."""
+    def measure(self, loss, optimizer, scaler=None, scale=None):
+        """The first half of `step`: after the backward pass, and before clipping and the update. `updated` is the other.
+        Where somebody else has unscaled the gradients, `scale` says what the loss was scaled by. Without a loss it is
+        the one that the model returned, if it did."""
         self.pending = None
         if self.steps % self.every:
             return
@@ -1005,7 +1083,7 @@ class Capture:
             self._tell("no forward pass of the model was seen before step {}, or no backward pass: call model(…) itself, not a "
                        "method of it, and backward before cap.step".format(self.steps))
             return
-        scale = 1.0
+        scale = scale or 1.0
         if scaler is not None:
             scale = float(scaler.get_scale()) if getattr(scaler, "is_enabled", lambda: True)() else 1.0
             scaler.unscale_(optimizer)
@@ -1014,15 +1092,21 @@ class Capture:
 
     def _gather(self, books, loss, optimizer, scale):
         """Tensors on the device, in one list; `read` takes their values, in the same order, once they have come."""
-        values, readers = [], []
-        device = next(iter(self.parameters.values())).device
+        values, readers, device = [], [], self.device
 
         def want(tensors, read):
             readers.append((len(tensors), read))
             values.extend(tensors)
 
+        if self.optimizer is None:
+            group = optimizer.param_groups[0]
+            self.optimizer = {"name": type(optimizer).__name__, "lr": float(group["lr"]),
+                              "weight_decay": float(group.get("weight_decay", 0.0))}
         record = {"sites": {}, "parameters": {}, "lr": float(optimizer.param_groups[0]["lr"]), "scale": scale,
                   "samples": sum(book.samples or 0 for book in books)}
+        if loss is None:
+            own = [book.loss for book in books if book.loss is not None]
+            loss = torch.stack(own).mean() if own else math.nan
         loss = loss.detach() if isinstance(loss, torch.Tensor) else torch.tensor(float(loss))
         want([loss.reshape(())], lambda v: record.update(loss=v[0]))
         for key, site in self.sites.items():
@@ -1031,7 +1115,7 @@ class Capture:
                 continue
             units = site["units"]
             total = record["sites"][key] = {"z": [0.0, 0.0, -math.inf, math.inf], "a": [0.0, 0.0, 0.0, 0.0],
-                                            "count": 0, "live": None, "square": None, "learns": False}
+                                            "count": 0, "live": None, "square": None}
             live = entries[0]["live"].bool()
             for entry in entries:
                 total["count"] += entry["count"]
@@ -1039,12 +1123,12 @@ class Capture:
 
                 def take(v, total=total):
                     z, a, old_z, old_a = v[:4], v[4:], total["z"], total["a"]
-                    total["z"] = [old_z[0] + z[0], old_z[1] + z[1] ** 2, _worse(max, old_z[2], z[2]), _worse(min, old_z[3], z[3])]
-                    total["a"] = [old_a[0] + a[0], old_a[1] + a[1] ** 2, _worse(max, old_a[2], a[2]), old_a[3] + a[3]]
+                    total["z"] = [old_z[0] + z[0], old_z[1] + _square(z[1]), _worse(max, old_z[2], z[2]), _worse(min, old_z[3], z[3])]
+                    total["a"] = [old_a[0] + a[0], old_a[1] + _square(a[1]), _worse(max, old_a[2], a[2]), old_a[3] + a[3]]
                 want(entry["z"] + entry["a"], take)
                 if entry["delta"] is not None and entry["fires"] == 1:
                     def square(v, total=total):
-                        total["square"] = (total["square"] or 0.0) + (v[0] / scale) ** 2
+                        total["square"] = (total["square"] or 0.0) + _square(v[0] / scale)
                     want([entry["delta"]], square)
             total["live"] = live
             if self.world > 1:
@@ -1059,15 +1143,10 @@ class Capture:
             facts = record["parameters"][name] = {"size": parameter.numel(), "gradient": None}
             want([torch.linalg.vector_norm(_wide(parameter.detach()))], lambda v, facts=facts: facts.update(norm=v[0]))
             if parameter.grad is not None and not parameter.grad.is_sparse:
-                gradient = _wide(parameter.grad.detach())
-                size = gradient.abs()
-                largest = size.amax()
-                safe = torch.where(largest > 0, largest, torch.ones_like(largest))
-                # Divided first where squares could underflow: that is cheap where tensors are small.
-                norm = torch.linalg.vector_norm(gradient) if gradient.dtype is torch.float64 else \
-                    torch.linalg.vector_norm(size / safe) * safe if gradient.numel() <= 16 * SMALL else \
-                    torch.linalg.vector_norm(gradient)
-                want([norm, largest, size.sum(), torch.sign(size).sum()], lambda v, facts=facts: facts.update(gradient=v))
+                gradient = parameter.grad.detach()
+                size = _wide(gradient).abs()
+                want([_norm(gradient, name in self.usual), size.amax(), size.sum(), _count(size)],
+                     lambda v, facts=facts: facts.update(gradient=v))
         record["before"] = [parameter.detach().clone() for parameter in self.parameters.values()]
         record["values"], record["readers"], record["want"], record["device"] = values, readers, want, device
         return record
@@ -1092,6 +1171,13 @@ class Capture:
         for count, read in record["readers"]:
             read(values[at:at + count])
             at += count
+        for name, count, norm in [(name, one["size"], one["gradient"][0]) for name, one in record["parameters"].items()
+                                  if one["gradient"]] + \
+                [(key, one["count"], math.sqrt(one["square"])) for key, one in record["sites"].items() if one["square"]]:
+            (self.usual.add if _is_usual(norm, count) else self.usual.discard)(name)
+        self.recorded += 1
+        for key, total in record["sites"].items():
+            self.awake[key] = total["live"] | self.awake[key] if key in self.awake else total["live"]
         self._join_ranks(record)
         if self.tables is None:
             return
@@ -1100,9 +1186,9 @@ class Capture:
         hidden = [row for row in rows if row["role"] == "hidden"]
         all_parameters = record["parameters"].values()
         gradients = [one["gradient"] for one in all_parameters if one["gradient"]]
-        norm = _root(sum(one["norm"] ** 2 for one in all_parameters))
-        change = _root(sum(one["change"] ** 2 for one in all_parameters))
-        step = dict(place, loss=record["loss"], lr=record["lr"], grad_norm=_root(sum(one[0] ** 2 for one in gradients)),
+        norm = _root(sum(_square(one["norm"]) for one in all_parameters))
+        change = _root(sum(_square(one["change"]) for one in all_parameters))
+        step = dict(place, loss=record["loss"], lr=record["lr"], grad_norm=_root(sum(_square(one[0]) for one in gradients)),
                     param_norm=norm, update_ratio=_ratio(change, norm),
                     batch_dead_fraction=_ratio(sum(row["batch_dead"] for row in hidden),
                                                sum(row["units"] for row in hidden)) if hidden else None)
@@ -1130,7 +1216,7 @@ class Capture:
         for column, names in (("grad_norm_w", [one for one in owned if not _is_bias(one[0])]),
                               ("grad_norm_b", [one for one in owned if _is_bias(one[0])])):
             got = [facts["gradient"][0] for _, facts in names if facts["gradient"]]
-            row[column] = _root(sum(one ** 2 for one in got)) if got else None
+            row[column] = _root(sum(_square(one) for one in got)) if got else None
         got = [(facts["gradient"], facts["size"]) for _, facts in owned if facts["gradient"]]
         if got:
             size = sum(count for _, count in got)
@@ -1138,10 +1224,10 @@ class Capture:
             row["grad_mean"] = sum(one[2] for one, _ in got) / size
             row["grad_zero_fraction"] = 1.0 - sum(one[3] for one, _ in got) / size
         weights = [facts["norm"] for name, facts in owned if not _is_bias(name)]
-        row["weight_norm"] = _root(sum(one ** 2 for one in weights)) if weights else None
+        row["weight_norm"] = _root(sum(_square(one) for one in weights)) if weights else None
         if owned:
-            row["update_ratio"] = _ratio(_root(sum(facts["change"] ** 2 for _, facts in owned)),
-                                         _root(sum(facts["norm"] ** 2 for _, facts in owned)))
+            row["update_ratio"] = _ratio(_root(sum(_square(facts["change"]) for _, facts in owned)),
+                                         _root(sum(_square(facts["norm"]) for _, facts in owned)))
         return row
 
     def _join_ranks(self, record):
@@ -1186,17 +1272,17 @@ class Capture:
 
     # -- a census
 
-    def census(self, loader=None, name=None):
+    def census(self, loader=None):
         """Counts, over all that `loader` gives, in evaluation mode. Returns {site: indices of its dead units}."""
         loader = self.loader if loader is None else loader
         if loader is None:
             raise CaptureError("census: which data? cap.census(loader), or Capture(…, census=loader)")
         book, features = CensusBook(self.batch_axis), Features()
+        outcome = Outcome(self.criterion) if self.criterion else None
         checksum, batches, largest = 0, 0, 0
-        device = next(iter(self.parameters.values())).device
-        forward = self.model.__dict__.get("forward")
-        original = forward and self.model.__dict__.pop("forward")
-        call = self.model.forward if getattr(self, "original", None) is None else self.original
+        there = self.model.__dict__.get("forward")
+        self._put(self.model, self.original if self.host is self.model else there)
+        call = self.model.forward  # as it is when nobody watches
         try:
             with _as_it_was(self.model), torch.no_grad():
                 def watched(*args, **kwargs):
@@ -1212,24 +1298,28 @@ class Capture:
                     output = self._run(book, call, args, kwargs)
                     book.end(batches)
                     return output
-                self.model.forward = watched
+                self._put(self.model, watched)
                 for batch in loader:
-                    batch = _to(batch, device)
+                    batch = _to(batch, self.device)
                     if self.forward is not None:
-                        self.forward(self.model, batch)
+                        output = self.forward(self.model, batch)
                     elif isinstance(batch, Mapping):
-                        self.model(**batch)
+                        output = self.model(**batch)
                     else:
-                        self.model(batch[0] if isinstance(batch, (list, tuple)) else batch)
+                        output = self.model(batch[0] if isinstance(batch, (list, tuple)) else batch)
+                    if outcome:
+                        outcome.add(self.output(output), self.target(batch) if self.target else batch[1])
                     batches += 1
         finally:
-            self.model.__dict__.pop("forward", None)
-            if original:
-                self.model.forward = original
+            self._put(self.model, there)
         if not batches:
             raise CaptureError("census: the loader gave no batch; is it an iterator that has been used up?")
         if not book.totals:
             raise CaptureError("census: no activation was seen; call the model itself in `forward`, not a method of it")
+        if outcome:
+            self.outcome = outcome.facts(self.world, next((one for one in self.sites.values() if one["role"] == "output"), None))
+            if self.steps == 0:
+                self.start_loss = self.outcome["train"]["loss"]
         return self._judge(book, features, checksum, largest)
 
     def _judge(self, book, features, checksum, batch_size):
@@ -1237,7 +1327,7 @@ class Capture:
             counts = {key: self._counts(book, key) for key in self.sites if key in book.totals}
         samples = max(total["samples"] for total in book.totals.values())
         if self.world > 1:
-            both = torch.tensor([samples, checksum], dtype=torch.int64, device=next(iter(self.parameters.values())).device)
+            both = torch.tensor([samples, checksum], dtype=torch.int64, device=self.device)
             torch.distributed.all_reduce(both)
             samples, checksum = int(both[0]), int(both[1]) & 0xffffffff
         data = {"step": self.steps, "samples": samples, "batch_size": batch_size, "crc32": f"{checksum:08x}"}
@@ -1253,13 +1343,21 @@ class Capture:
         rows, units, events, dead_units = [], [], [], {}
         for key, count in counts.items():
             row, some, happened = self._judge_site(self.sites[key], count, samples, first, after)
+            # A step that was not recorded may have woken any unit.
+            if after is not None and 0 < self.recorded == self.steps - after and key in self.awake:
+                row["silent"] = int((~self.awake[key]).sum())
             rows.append(row)
             units += some
             events += happened
             dead_units[key] = [unit["unit"] for unit in some if unit["state"] == "dead"]
+        self.awake, self.recorded = {}, 0
         if self.tables:
             self.tables.replace("sites", self.sites.values())
             self.tables.append("census", rows)
+            if self.outcome:
+                train = self.outcome["train"]
+                self.tables.append("evaluation", [{"step": self.steps, "epoch": self._epoch(), "train_loss": train["loss"],
+                                                   "train_accuracy": train["accuracy"]}])
             self.tables.replace("units", units)
             self.tables.events(events)
             features.write(self.tables)
@@ -1270,16 +1368,22 @@ class Capture:
     def _counts(self, book, key):
         """Of one site, as lists by unit; of all ranks together."""
         total, facts = book.totals[key], book.sites[key]
-        places = [one for one in total["places"].values()]
+        places = list(total["places"].values())
         cover = None
         fixed = len(total["positions"]) == len({call for call, _ in total["positions"]})
         if places and all(one is not False for one in places) and fixed and book.mask is None:
-            axis = 0 if facts["units"] == places[0].shape[0] and places[0].dim() > 1 and \
-                places[0].shape[-1] != facts["units"] else -1
-            cover = [one.movedim(axis, 0).reshape(facts["units"], -1) for one in places]
+            cover = [one.reshape(facts["units"], -1) for one in places]
         slope, fired = total["slope"], total["fired"]
         if self.world > 1:
             together = torch.distributed
+            # What one rank could not measure none has, and the ranks' positions have to be the same.
+            size = sum(one.shape[1] for one in cover) if cover else 0
+            facts_of_all = torch.tensor([size, -size, fired is None, total["bound"] is None], dtype=torch.int64, device=self.device)
+            together.all_reduce(facts_of_all, together.ReduceOp.MAX)
+            most, least, no_fired, no_bound = facts_of_all.tolist()
+            cover = cover if most == -least and most else None
+            fired = None if no_fired else fired
+            total["bound"] = None if no_bound else total["bound"]
             for name in ("alive", "high"):
                 total[name] = total[name].contiguous()
                 together.all_reduce(total[name], together.ReduceOp.MAX)
@@ -1352,7 +1456,7 @@ class Capture:
                 saturated = now
             dormant = now or (finite[unit] and means[unit] <= DORMANT * level)
             saturated_units, dormant_units = saturated_units + bool(saturated), dormant_units + bool(dormant)
-            margin = -count["alive"][unit] if phi.mortal else None
+            margin = -count["alive"][unit] if phi.mortal and count["alive"][unit] < math.inf else None
             fired = count["fired"][unit] / samples if samples and count["fired"][unit] == count["fired"][unit] else None
             often = rate if fired is None else fired
             state = "not_finite" if not finite[unit] else "dead" if now else "saturated" if saturated else \
@@ -1365,7 +1469,7 @@ class Capture:
                 inherited=None if past["at_start"] is None else past["at_start"] and self.from_file,
                 first_dead_step=past.get("first"), last_change_step=past.get("change"),
                 cause=past.get("cause") if now else None, died_after=past.get("after"), died_by=past.get("by"),
-                margin=math.nan if margin is not None and not finite[unit] else margin and margin + 0.0,
+                margin=math.nan if phi.mortal and not finite[unit] else margin and margin + 0.0,
                 activation_rate=rate if finite[unit] else math.nan, sample_rate=fired if finite[unit] else math.nan,
                 cover=count["cover"][unit] if count["cover"][unit] == count["cover"][unit] and finite[unit] else None,
                 a_mean=count["a"][unit] / count["count"][unit] if count["count"][unit] else None,
@@ -1409,13 +1513,20 @@ class Capture:
                         "parameters": sum(parameter.numel() for parameter in self.parameters.values()),
                         "censuses": self.censuses},
             "timings": {"seconds": round(time.time() - self.started, 3)}}
+        if self.criterion:
+            manifest["loss"] = {"name": "cross_entropy" if self.criterion == "nll" else self.criterion,
+                                "from_logits": self.criterion in ("cross_entropy", "bce")}
+        if self.optimizer:
+            manifest["train"] = {"optimizer": self.optimizer}
         self.tables.write("manifest.json", json.dumps(manifest, indent=2, ensure_ascii=False) + "\n")
 
     def _write_summary(self):
         hidden = [row for row in getattr(self, "last_census", []) if row["role"] == "hidden"]
         summary = {"schema_version": SCHEMA_VERSION, "status": self.status, "failure": self.failed, "steps": self.steps}
         if self.losses:
-            summary.update(first_loss=_json(self.losses[0][1]), last_loss=_json(self.losses[-1][1]))
+            summary.update(first_loss=_clean(self.losses[0][1]), last_loss=_clean(self.losses[-1][1]))
+        if self.outcome:
+            summary.update({key: _clean(value) for key, value in self.outcome.items()}, start_loss=self.start_loss)
         if hidden:
             dead, units = sum(row["dead"] for row in hidden), sum(row["units"] for row in hidden)
             worst = max(hidden, key=lambda row: row["dead_fraction"])
@@ -1458,6 +1569,81 @@ class Features:
         tables.replace("features", rows)
 
 
+class Outcome:
+    """The loss of each sample, and that of the best constant output."""
+    LOSSES = ("cross_entropy", "nll", "mse", "bce")
+    RANGES = {"relu": (0, None), "softplus": (0, None), "sigmoid": (0, 1), "softmax": (0, 1), "tanh": (-1, 1), "relu6": (0, 6),
+              "hardsigmoid": (0, 1), "elu": (-1, None), "celu": (-1, None), "hardtanh": (-1, 1), "softsign": (-1, 1)}
+
+    def __init__(self, kind):
+        self.kind, self.losses, self.targets, self.right, self.judged = kind, [], [], 0.0, 0
+
+    def add(self, output, target):
+        if not isinstance(output, torch.Tensor):
+            raise CaptureError(f"criterion: the model returned {type(output).__name__}, expected a tensor; `forward` may pick it")
+        output = _double(output.detach())
+        if self.kind in ("cross_entropy", "nll"):
+            if output.dim() == 3 and output.shape[:2] == target.shape:
+                output = output.transpose(1, 2)  # classes behind samples, as the loss wants them
+            loss = getattr(F, "cross_entropy" if self.kind == "cross_entropy" else "nll_loss")(output, target, reduction="none")
+            real = (target != -100).reshape(len(target), -1)
+            loss = (loss.reshape(len(target), -1) * real).sum(1) / real.sum(1).clamp(min=1)
+            self.right += ((output.argmax(1) == target).reshape(len(target), -1) & real).sum()
+            self.judged += real.sum()
+        else:
+            target = _double(target).reshape(output.shape)
+            function = F.mse_loss if self.kind == "mse" else F.binary_cross_entropy_with_logits
+            loss = function(output, target, reduction="none").reshape(len(target), -1).mean(1)
+            if self.kind == "bce":
+                self.right += ((output > 0) == (target > 0.5)).sum()
+                self.judged += target.numel()
+        self.losses.append(loss)
+        self.targets.append(target.detach().reshape(len(target), -1).cpu())
+
+    def facts(self, world, output):
+        losses, targets = torch.cat(self.losses).cpu(), torch.cat(self.targets)
+        right, judged = float(self.right), float(self.judged)
+        if world > 1:
+            parts = [None] * world
+            torch.distributed.all_gather_object(parts, (losses, targets, right, judged))
+            losses, targets = torch.cat([one[0] for one in parts]), torch.cat([one[1] for one in parts])
+            right, judged = sum(one[2] for one in parts), sum(one[3] for one in parts)
+        facts = {}
+        if self.kind in ("cross_entropy", "nll"):
+            real = targets != -100
+            counts = torch.bincount(targets[real]).double()
+            share = counts / counts.sum()
+            information = -share.clamp(min=1e-300).log()
+            constant = (information[targets.clamp(min=0)] * real).sum(1) / real.sum(1).clamp(min=1)
+            there = [(float(one), number) for number, one in enumerate(share) if one > 0]
+            facts["classes"] = {"count": len(there), "largest": max(there)[0], "largest_name": str(max(there)[1]),
+                                "smallest": min(there)[0], "smallest_name": str(min(there)[1])}
+        elif self.kind == "bce":
+            share = targets.mean(0).clamp(1e-300, 1)
+            constant = -(targets * share.log() + (1 - targets) * (1 - share).clamp(min=1e-300).log()).mean(1)
+        else:
+            constant = ((targets - targets.mean(0)) ** 2).mean(1)
+            low, high = self.RANGES.get(output["activation"] if output else None, (None, None))
+            outside = torch.zeros_like(targets, dtype=torch.bool)
+            for bound, beyond in ((low, torch.lt), (high, torch.gt)):
+                outside |= beyond(targets, bound) if bound is not None else False
+            facts["targets"] = {"mean": float(targets.mean()), "std": float(targets.std(unbiased=False)),
+                                "min": float(targets.min()), "max": float(targets.max()),
+                                "outside": float(outside.double().mean()), "output_low": low, "output_high": high}
+        gain = constant - losses
+        facts["train"] = {"loss": float(losses.mean()), "accuracy": right / judged if judged else None,
+                          "constant_loss": float(constant.mean()), "gain": float(gain.mean()),
+                          "gain_error": float(gain.std() / math.sqrt(len(gain))) if len(gain) > 1 else None}
+        return facts
+
+
+def _clean(value):
+    """JSON has no NaN."""
+    if isinstance(value, dict):
+        return {key: _clean(one) for key, one in value.items()}
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
 def _is_bias(name):
     return name.rpartition(".")[2].startswith("bias")
 
@@ -1468,10 +1654,6 @@ def _ratio(part, whole):
 
 def _worse(which, old, new):
     return new if new != new else old if old != old else which(old, new)
-
-
-def _json(value):
-    return value if math.isfinite(value) else None
 
 
 def _event(step, event, layer=None, name=None, unit=None, after=None, by=None, dated=None, detail=None):

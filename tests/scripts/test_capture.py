@@ -223,6 +223,9 @@ class Unrolled(nn.Module):
     def __init__(self):
         super().__init__()
         self.cell, self.head = kill(nn.Linear(5 + 8, 8), 2), nn.Linear(8, 4)
+        with torch.no_grad():  # a unit that the first call cannot wake
+            self.cell.weight[5] = torch.cat([torch.zeros(5), torch.ones(8)])
+            self.cell.bias[5] = -0.01
 
     def forward(self, x):
         state = x.new_zeros(len(x), 8)
@@ -348,6 +351,50 @@ class CensusIsBruteForce(Case):
         self.assertLessEqual({0, 7, 9}, set(dead["encoder"]))
         rates = [float(row["activation_rate"]) for row in self.table("topk", "units") if row["role"] == "hidden"]
         self.assertEqual(rates, [count / 64 for count in fired.tolist()])
+
+    def test_sites_of_models_with_ways_of_their_own(self):
+        """Names, kinds and what reads what, where it is not plain."""
+        class Attention(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.q, self.o, self.norm = nn.Linear(8, 24), nn.Linear(8, 8), nn.LayerNorm(8)
+                self.up, self.down, self.head = nn.Linear(8, 32), nn.Linear(32, 8), nn.Linear(8, 3)
+
+            def forward(self, x):
+                q, k, v = self.q(self.norm(x)).chunk(3, -1)
+                x = x + self.o((q @ k.transpose(1, 2)).softmax(-1) @ v)
+                x = x + self.down(F.gelu(self.up(self.norm(x))))
+                return {"hidden": x, "logits": self.head(x[:, 0])}
+
+        class Concatenated(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.c, self.d, self.head = nn.Conv2d(3, 4, 3), nn.Conv2d(8, 4, 3), nn.Linear(4, 2)
+
+            def forward(self, x):
+                z = self.c(x)
+                x = torch.cat([F.relu(z), F.relu(-z)], 1)
+                return self.head(F.silu(self.d(x)).mean((2, 3))), x
+        normed = nn.Sequential(nn.utils.weight_norm(nn.Linear(6, 8)), nn.ReLU(), nn.utils.spectral_norm(nn.Linear(8, 8)), nn.ReLU(),
+                               nn.Linear(8, 2), nn.Softmax(1))
+        recurrent = nn.Sequential(nn.Embedding(9, 4, sparse=True), nn.GRU(4, 6))
+        for name, model, x, expected in (
+                ("attention", Attention(), torch.randn(8, 5, 8), ["up gelu hidden 5 input", "head identity output 1 input up"]),
+                ("concatenated", Concatenated(), torch.randn(8, 3, 9, 9),
+                 ["c relu hidden 49 input", "c#2 relu hidden 49 input", "d silu hidden 25 c c#2", "head identity output 1 d"]),
+                ("normed", normed, torch.randn(8, 6), ["0 relu hidden 1 input", "2 relu hidden 1 0", "4 softmax output 1 2"]),
+                ("recurrent", recurrent, torch.randint(0, 9, (7, 12)), ["1 identity output 7 input"])):
+            with self.subTest(name), Capture(model, self.place / name, every=1, batch_axis=name == "recurrent") as capture:
+                capture.census([[x]])
+                output = model(x)
+                next(rc._tensors(output if name != "attention" else output["logits"])).square().mean().backward()
+                capture.step(0.0, torch.optim.SGD(model.parameters(), 0.1))
+                rows = self.table(name, "sites")
+                self.assertEqual([" ".join(row[column] for column in ("name", "activation", "role", "positions", "inputs"))
+                                  for row in rows], expected)
+                owned = [one for site in capture.sites.values() for one in site["owned"]]
+                self.assertEqual(sorted(owned), sorted(name for name, _ in model.named_parameters()))
+                self.assertTrue(all(row["delta_rms"] for row in self.table(name, "layers")))
 
     def test_padding_is_left_out(self):
         class Tagger(nn.Module):
@@ -656,6 +703,33 @@ class Steps(Case):
                 self.assertGreater(float(row[column]), 0.0)
         self.assertGreater(float(steps[0]["grad_norm"]), 0.0)
 
+    def test_a_compiled_model_runs_uncompiled_where_it_is_recorded(self):
+        class Compiled(nn.Module):
+            """What torch.compile of PyTorch 2 returns, as far as it matters: it has the module, and a forward of its own."""
+
+            def __init__(self, model):
+                super().__init__()
+                self.__dict__["runs"] = 0
+                self._orig_mod = model
+                self.forward = self.run
+
+            def run(self, *args):
+                self.__dict__["runs"] += 1
+                return self._orig_mod(*args)
+        whole = self.steps_of("bare", self.model(), *self.data(), self.plain)
+        compiled = Compiled(self.model())
+        optimizer = torch.optim.SGD(compiled.parameters(), 0.1)
+        x, y = self.data()
+        with Capture(compiled, self.place / "compiled", every=2, census=[(x, y)]) as capture:
+            for _ in range(5):
+                optimizer.zero_grad()
+                self.plain(compiled, x, y, optimizer, capture)
+        self.assertEqual(compiled.runs, 2)
+        self.assertEqual(compiled.forward.__name__, "run")
+        self.assertNotIn("forward", compiled._orig_mod.__dict__)
+        self.same(whole[0], self.table("compiled", "layers")[:3])
+        self.assertEqual([row["name"] for row in self.table("compiled", "census")[:3]], ["0", "2.0", "3"])
+
     def test_what_cannot_be_watched_is_refused_in_words(self):
         for model, words in ((nn.DataParallel(self.model()), "DistributedDataParallel"),
                              (torch.jit.script(self.model()), "TorchScript"), (len, "expected a torch.nn.Module")):
@@ -710,6 +784,196 @@ with Capture(watched, sys.argv[3], every=2, census=loader) as capture:
             self.same(self.table("world1", name), self.table("world2", name), "within_rounding", "effective_rank")
         data = [json.loads((self.place / f"world{world}/manifest.json").read_text())["data"] for world in (1, 2)]
         self.assertEqual((data[0]["train_samples"], data[0]["crc32"]), (data[1]["train_samples"], data[1]["crc32"]))
+
+
+class Programs(Case):
+    """Of bench/capture_programs.py a few of each kind; the script runs all."""
+
+    def check(self, *names):
+        sys.path.insert(0, str(SOURCE / "bench"))
+        import capture_programs as programs
+        for name in names:
+            with self.subTest(name):
+                program = {**programs.SICK, **programs.HEALTHY}[name]
+                directory = self.place / name.replace(" ", "-")
+                programs.train(program, directory)
+                good, causes = programs.verdict(PROGRAM, directory, program)
+                self.assertTrue(good, f"{name}: found {causes}, expected {program.rule or 'no warning'}")
+
+    def test_what_was_planted_is_named(self):
+        self.check("born dead", "rate", "unscaled inputs", "dead output", "vanishing", "exploding", "frozen batch norm",
+                   "two softmaxes")
+
+    def test_healthy_programs_are_let_be(self):
+        self.check("MLP", "CNN, 8 pixels", "CNN, 28 pixels", "CNN, 112 pixels", "ResNet, 28 pixels", "ResNet, 56 pixels",
+                   "transformer")
+
+
+class Downstream(Case):
+    def capture(self, name, **options):
+        model = nn.Sequential(nn.Linear(6, 8), nn.ReLU(), nn.Linear(8, 3))
+        kill(model[0], 1, 4)
+        x, y = torch.randn(48, 6), torch.randint(0, 3, (48,))
+        loader = list(zip(batches(x), batches(y)))
+        optimizer = torch.optim.SGD(model.parameters(), 0.1)
+        with Capture(model, self.place / name, every=1, census=loader, **options) as capture:
+            for inputs, targets in loader * 3:
+                optimizer.zero_grad()
+                loss = F.cross_entropy(model(inputs), targets)
+                loss.backward()
+                capture.step(loss, optimizer)
+                if options.get("criterion") is None:
+                    continue
+                self.assertIn("running, step", subprocess.run(["timeout", "2", PROGRAM, "watch", self.place / name],
+                                                              capture_output=True, text=True).stdout) \
+                    if capture.steps == 3 else None
+        return model
+
+    def test_everything_reads_it(self):
+        self.capture("one", criterion="cross_entropy")
+        self.capture("two")
+        told = self.ask("diagnose", "one", "two")
+        self.assertEqual(told.stderr.count("not applied"), 2)  # they lack different things
+        self.assertIn("noisy-gradient (no steps.grad_trace)", told.stderr)
+        self.assertIn("done, step 8, loss", self.ask("watch", "one").stdout)
+        for words in (["one"], ["one", "two"]):
+            self.ask("report", *words, "-o", "page.html")
+            page = (self.place / "page.html").read_text(encoding="utf-8")
+            self.assertIn("2 of 8", page) if words == ["one"] else self.assertIn("two", page)
+            self.assertNotIn("every default filled in", page)
+        for table in ("steps", "layers", "census", "units"):
+            rows = list(csv.DictReader(self.ask("export", "one", "two", "--to", "csv", "--table", table).stdout.splitlines()))
+            self.assertEqual({row["run"] for row in rows}, {"one", "two"})
+        self.ask("export", "one")
+        self.assertTrue(any((self.place / "one/tensorboard").iterdir()))
+        for words in (["prune", "one", "-o", "pruned"], ["run", "--resume", "one"], ["prescribe", "one"]):
+            self.assertIn("one", self.ask(*words, code=2).stderr)
+        # A table of it alone, and rules of another tool.
+        self.ask("diagnose", "one/layers.csv")
+        self.ask("diagnose", "one", "--rules", "torch-audit")
+        self.assertEqual(self.ask("capture", "--print").stdout, (SOURCE / "scripts/reluscope_capture.py").read_text("utf-8"))
+        self.assertEqual(self.ask("--version").stdout.strip(), rc.VERSION)
+
+    def test_columns_are_those_of_the_program(self):
+        known = {}
+        for table in rc.COLUMNS:
+            for column in rc.COLUMNS[table]:
+                done = subprocess.run([PROGRAM, "explain", f"{table}.{column}"], capture_output=True, text=True)
+                known[table, column] = done.returncode == 0 or f"{table}.{column}" in done.stdout
+        self.assertEqual([place for place, there in known.items() if not there], [])
+
+    def test_units_that_were_silent_in_training(self):
+        self.capture("silent")
+        rows = [row for row in self.table("silent", "census") if row["name"] == "0"]
+        self.assertEqual([row["silent"] for row in rows], ["", "2"])
+
+    def test_a_capture_that_was_killed(self):
+        program = self.place / "killed.py"
+        program.write_text(f"import sys, os; sys.path.insert(0, {str(SOURCE / 'scripts')!r})\n"
+                           "import torch; from reluscope_capture import Capture\n"
+                           "model = torch.nn.Sequential(torch.nn.Linear(2, 3), torch.nn.ReLU())\n"
+                           "with Capture(model, 'killed') as capture:\n"
+                           "    capture.census([torch.randn(4, 2)])\n    os._exit(9)\n", encoding="utf-8")
+        self.assertEqual(subprocess.run([sys.executable, "-B", program], cwd=self.place).returncode, 9)
+        self.assertIn("stopped: its process has ended", self.ask("watch", "killed").stdout)
+        self.ask("diagnose", "killed")
+
+
+class Page(Case):
+    """docs/with-pytorch.md"""
+
+    def blocks(self):
+        page = (SOURCE / "docs/with-pytorch.md").read_text(encoding="utf-8")
+        return re.findall(r"^```(\w+)\n(.*?)^```\n", page, flags=re.M | re.S)
+
+    def test_the_way_from_nothing_to_a_report(self):
+        tools = self.place / "tools"
+        tools.mkdir()
+        (tools / "reluscope").symlink_to(PROGRAM)
+        (tools / "python3").write_text(f'#!/bin/sh\nexec {sys.executable} -B "$@"\n', encoding="utf-8")
+        (tools / "python3").chmod(0o755)
+        blocks = self.blocks()
+        (self.place / "train.py").write_text(next(code for language, code in blocks if language == "python"), encoding="utf-8")
+        (self.place / "metrics.csv").write_text("epoch,step,train_loss,val_loss\n0,9,1.5,\n0,9,,1.4\n1,19,1.2,\n", "utf-8")
+        (self.place / "trainer_state.json").write_text(json.dumps({"log_history": [
+            {"step": 10, "loss": 2.5, "learning_rate": 1e-4, "grad_norm": 1.5}, {"step": 10, "eval_loss": 2.0},
+            {"step": 20, "loss": 2.0}]}), "utf-8")
+        shown = ""
+        for language, code in blocks:
+            if language == "sh":
+                done = subprocess.run(["bash", "-ec", code], capture_output=True, text=True, cwd=self.place,
+                                      env={**os.environ, "PATH": f"{tools}:{os.environ['PATH']}"}, check=False)
+                self.assertEqual(done.returncode, 0, done.stderr)
+                shown += done.stdout
+            if language == "text":
+                for line in code.splitlines():
+                    bare = [re.sub("[0-9]+", "#", re.sub(r"\s+", " ", text)).strip() for text in (line, shown)]
+                    self.assertIn(*bare)
+        self.assertIn("dying-units", shown)
+        self.assertTrue((self.place / "mine.html").exists())
+        self.assertEqual((self.place / "lightning.csv").read_text(), "step,epoch,loss\n9,0,1.5\n19,1,1.2\n")
+        for table in ("lightning.csv", "trainer.csv"):
+            self.ask("diagnose", table)
+
+    def test_the_callbacks(self):
+        """Driven in the order in which the trainers call them; the frameworks themselves are not here."""
+        import types
+        model = nn.Sequential(nn.Linear(6, 8), nn.ReLU(), nn.Linear(8, 3))
+        x, y = torch.randn(16, 6), torch.randint(0, 3, (16,))
+        for name in ("lightning", "transformers"):
+            code = next(code for language, code in self.blocks() if language == "python" and name in code)
+            base = type("Base", (), {})
+            modules = {"lightning": types.ModuleType("lightning"), "transformers": types.ModuleType("transformers"),
+                       "lightning.pytorch": types.ModuleType("lightning.pytorch")}
+            modules["lightning.pytorch"].Callback = modules["transformers"].TrainerCallback = base
+            modules["lightning"].pytorch = modules["lightning.pytorch"]
+            sys.modules.update(modules)
+            try:
+                space = {}
+                exec(compile(code.replace('"runs/', f'"{self.place}/').replace("every=50", "every=1"), name, "exec"), space)
+            finally:
+                for one in modules:
+                    del sys.modules[one]
+            callback = space["Reluscope"]()
+            optimizer = torch.optim.SGD(model.parameters(), 0.1)
+            if name == "lightning":
+                trainer = types.SimpleNamespace(accumulate_grad_batches=2, current_epoch=0, train_dataloader=[(x, y)])
+                callback.on_train_start(trainer, model)
+                for batch in range(4):
+                    loss = F.cross_entropy(model(x), y) / 2
+                    callback.on_before_backward(trainer, model, loss)
+                    loss.backward()
+                    if batch % 2:
+                        callback.on_before_optimizer_step(trainer, model, optimizer)
+                        optimizer.step()
+                        optimizer.zero_grad()
+                    callback.on_train_batch_end(trainer, model, None, None, batch)
+                callback.on_train_epoch_end(trainer, model)
+                callback.on_train_end(trainer, model)
+            else:
+                class WithLoss(nn.Module):
+                    def __init__(self):
+                        super().__init__()
+                        self.inner = model
+
+                    def forward(self, x, labels, attention_mask=None):
+                        logits = self.inner(x)
+                        return {"loss": F.cross_entropy(logits, labels), "logits": logits}
+                whole = WithLoss()
+                callback.on_train_begin(None, None, None, model=whole)
+                for _ in range(2):
+                    whole(x, labels=y)["loss"].backward()
+                    callback.on_pre_optimizer_step(None, None, None, optimizer=optimizer)
+                    optimizer.step()
+                    optimizer.zero_grad()
+                    callback.on_step_end(None, None, None)
+                callback.on_epoch_end(None, None, None, train_dataloader=[{"x": x, "labels": y}])
+                callback.on_train_end(None, None, None)
+            steps = self.table(name, "steps")
+            self.assertEqual([row["step"] for row in steps], ["0", "1"])
+            self.assertTrue(all(0.3 < float(row["loss"]) < 3 for row in steps))
+            self.assertEqual(len(self.table(name, "layers")), 4)
+            self.assertEqual(self.table(name, "census")[-1]["role"], "output")
 
 
 if __name__ == "__main__":
