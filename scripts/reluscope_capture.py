@@ -894,6 +894,7 @@ class Capture:
         self.every, self.loader, self.reduction, self.batch_axis = every, census, reduction, batch_axis
         self.mask, self.from_file, self.forward = mask, from_file, forward
         self.rank, self.world = _ranks()
+        self.is_paused = False
         self.original = None  # a forward that somebody else has put into the place of the class's
         self.parameters = dict(self.model.named_parameters())
         if not self.parameters:
@@ -954,11 +955,20 @@ class Capture:
         call = usual if self.host is self.model else self.host._orig_mod
 
         def forward(*args, **kwargs):
-            if self.steps % self.every or not torch.is_grad_enabled():
+            if self.steps % self.every or self.is_paused or not torch.is_grad_enabled():
                 return usual(*args, **kwargs)
             return self._watched(call, args, kwargs)
         self.host.__dict__["forward"] = forward
         return self
+
+    @contextlib.contextmanager
+    def paused(self):
+        """Passes that are none of this model's training: of a discriminator for the sake of its generator, say."""
+        self.is_paused, before = True, self.is_paused
+        try:
+            yield
+        finally:
+            self.is_paused = before
 
     def __enter__(self):
         try:
@@ -1012,8 +1022,6 @@ class Capture:
         if self.features is None:
             self.features = Features()
             self.features.add(_first_input(args, kwargs), self.batch_axis)
-            if self.tables:
-                self.features.write(self.tables)
         output = self._run(book, call, args, kwargs)
         self.books.append(book)
         return output
@@ -1175,6 +1183,8 @@ class Capture:
                                   if one["gradient"]] + \
                 [(key, one["count"], math.sqrt(one["square"])) for key, one in record["sites"].items() if one["square"]]:
             (self.usual.add if _is_usual(norm, count) else self.usual.discard)(name)
+        if not self.recorded and not self.censuses:  # until a census knows better
+            self.features.write(self.tables, self.world, self.device)
         self.recorded += 1
         for key, total in record["sites"].items():
             self.awake[key] = total["live"] | self.awake[key] if key in self.awake else total["live"]
@@ -1339,7 +1349,6 @@ class Capture:
         if not first and after == self.steps:
             self.censuses.pop()
         self.censuses.append(data)
-        self.features = features
         rows, units, events, dead_units = [], [], [], {}
         for key, count in counts.items():
             row, some, happened = self._judge_site(self.sites[key], count, samples, first, after)
@@ -1351,6 +1360,7 @@ class Capture:
             events += happened
             dead_units[key] = [unit["unit"] for unit in some if unit["state"] == "dead"]
         self.awake, self.recorded = {}, 0
+        features.write(self.tables, self.world, self.device)
         if self.tables:
             self.tables.replace("sites", self.sites.values())
             self.tables.append("census", rows)
@@ -1360,7 +1370,6 @@ class Capture:
                                                    "train_accuracy": train["accuracy"]}])
             self.tables.replace("units", units)
             self.tables.events(events)
-            features.write(self.tables)
             self.last_census = rows
             self._write_manifest()
         return dead_units
@@ -1557,8 +1566,19 @@ class Features:
         self.sums = sums if self.sums is None else [self.sums[0] + sums[0], self.sums[1] + sums[1],
                                                     torch.maximum(self.sums[2], high), torch.minimum(self.sums[3], low)]
 
-    def write(self, tables):
-        if self.sums is None:
+    def write(self, tables, world, device):
+        """What all ranks have got together, by rank 0."""
+        if world > 1:
+            width = 0 if self.sums is None else self.sums[0].numel()
+            widths = torch.tensor([width, -width], device=device)
+            torch.distributed.all_reduce(widths, torch.distributed.ReduceOp.MAX)
+            if not width or widths.tolist() != [width, -width]:
+                return
+            count = torch.tensor([self.count], device=device)
+            for one, how in zip((count, *self.sums), ("SUM", "SUM", "SUM", "MAX", "MIN")):
+                torch.distributed.all_reduce(one, getattr(torch.distributed.ReduceOp, how))
+            self.count = int(count)
+        if self.sums is None or tables is None:
             return
         columns = [one.reshape(-1).tolist() for one in self.sums]
         rows = []

@@ -101,8 +101,7 @@ class Residual(nn.Module):
 
     def forward(self, x):
         x = torch.relu(self.stem(x))
-        y = self.norm(self.two(F.relu(self.one(x), inplace=True)))
-        y += x
+        y = x + self.norm(self.two(F.relu(self.one(x), inplace=True)))
         return self.head(F.relu_(y).mean((2, 3)))
 
     def sites(self, x):
@@ -205,6 +204,9 @@ class TwoBranches(nn.Module):
         super().__init__()
         self.left, self.right, self.both = kill(nn.Linear(12, 8), 1), kill(nn.Linear(12, 6), 0), nn.Linear(14, 8)
         self.head = nn.Linear(8, 4)
+        with torch.no_grad():  # dead above, and alive just below that
+            self.left.weight[2:4] = 0
+            self.left.bias[2:4] = torch.tensor([6.0, 5.9])
 
     def forward(self, x):
         left, right = F.relu6(self.left(x)), F.hardtanh(self.right(x), -2.0, 1.5)
@@ -460,6 +462,47 @@ class Censuses(Case):
         self.assertEqual([(row["deaths"], row["revivals"]) for row in units[:3]], [("0", "1"), ("1", "1"), ("0", "0")])
         self.assertEqual((units[1]["died_after"], units[1]["died_by"]), ("0", "1"))
 
+    def test_states_are_those_of_their_definitions(self):
+        """Saturated: |φ'| ≤ 0.01 on every sample; dormant: mean |a| ≤ 0.025 times the layer's; rare: below 1 % of the samples."""
+        x = torch.randn(300, 6)
+        for phi in (torch.tanh, F.gelu, F.relu, F.hardswish, F.softplus, F.leaky_relu, F.silu):
+            class Model(nn.Module):
+                def __init__(self):
+                    super().__init__()
+                    self.layer, self.head = nn.Linear(6, 12), nn.Linear(12, 2)
+                    with torch.no_grad():
+                        self.layer.weight[:4] *= 1e-3
+                        self.layer.bias[:4] = torch.tensor([30.0, -30.0, 2e-2, -3.0])
+                        self.layer.weight[4:6] *= 200  # rare, and not dormant: two samples wake them, loudly
+                        z = F.linear(x, self.layer.weight[4:6])
+                        self.layer.bias[4:6] = -z.sort(0).values[-3]  # alive on two samples of 300
+
+                def forward(self, x):
+                    return self.head(phi(self.layer(x)))
+            model = Model()
+            with self.subTest(phi.__name__), Capture(model, self.place / phi.__name__) as capture:
+                capture.census(batches(x))
+                z = model.layer(x).detach().requires_grad_()
+                a = phi(z)
+                slope = torch.autograd.grad(a.sum(), z)[0].abs().amax(0)
+                means = a.detach().abs().mean(0)
+                kinked = phi in (F.relu, F.hardswish)
+                live = (z > (0 if phi is F.relu else -3)).double().mean(0) if kinked else torch.ones(12)
+                states = []
+                for unit in range(12):
+                    dead = kinked and live[unit] == 0
+                    states.append("dead" if dead else "saturated" if slope[unit] <= 0.01 and phi is not F.leaky_relu else
+                                  "dormant" if means[unit] <= 0.025 * means.mean() else "rare" if live[unit] < 0.01 else "alive")
+                rows = [row for row in self.table(phi.__name__, "units") if row["role"] == "hidden"]
+                self.assertEqual([row["state"] for row in rows], states)
+                for unit, row in enumerate(rows):
+                    self.assertAlmostEqual(float(row["a_mean"]), float(a[:, unit].mean()), places=5)
+                census = self.table(phi.__name__, "census")[0]
+                self.assertEqual(int(census["saturated"]), sum(one in ("dead", "saturated") for one in states))
+                values = torch.linalg.svdvals(a.detach()[:192].double())
+                share = values / values.sum()
+                self.assertAlmostEqual(float(census["effective_rank"]), float(torch.exp(-(share * share.log()).nansum())), places=4)
+
     def test_units_that_are_not_finite(self):
         model = nn.Sequential(nn.Linear(6, 5), nn.ReLU(), nn.Linear(5, 3))
         model[0].bias.data[2], model[0].bias.data[3], model[0].bias.data[4] = math.nan, -math.inf, math.inf
@@ -469,9 +512,39 @@ class Censuses(Case):
         units = [row for row in self.table("nan", "units") if row["name"] == "0"]
         self.assertEqual([row["state"] for row in units[2:]], ["not_finite"] * 3)
         self.assertEqual(self.table("nan", "census")[0]["not_finite"], "3")
+        self.assertEqual(self.table("nan", "census")[0]["dead"], "0")
         self.assertEqual({one["unit"] for one in self.events("nan") if one["event"] == "non_finite" and one["layer"] == 1},
                          {2, 3, 4})
         self.ask("diagnose", "nan")
+
+    def test_a_state_that_is_kept_is_no_other_path(self):
+        class Keeps(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.cell, self.head, self.kept = nn.Linear(6, 5), nn.Linear(10, 3), torch.zeros(4, 5)
+
+            def forward(self, x):
+                before = F.relu(self.kept)
+                self.kept = self.cell(x).detach()
+                return self.head(torch.cat([before, torch.tanh(self.kept)], 1))
+        with Capture(Keeps(), self.place / "keeps") as capture:
+            self.assertEqual(list(capture.census([torch.ones(4, 6), -torch.ones(4, 6)])), ["input", "cell", "head"])
+
+    def test_a_death_between_censuses_far_apart_is_in_a_range(self):
+        model = nn.Sequential(nn.Linear(6, 5), nn.ReLU(), nn.Linear(5, 3))
+        with Capture(model, self.place / "range") as capture:
+            capture.steps = 2
+            capture.census(batches(torch.ones(4, 6)))
+            kill(model[0], *range(5))
+            capture.steps = 4
+            capture.census(batches(torch.ones(4, 6)))
+        events = self.events("range")
+        died = [one for one in events if one["event"] == "died"]
+        self.assertTrue(died and all((one["after"], one["by"], one["dated"]) == (2, 4, "range") for one in died))
+        self.assertEqual([one["layer"] for one in events if one["event"] == "collapsed"], [1])
+        # The first census was not one of the weights at the start: who was born dead is not known.
+        self.assertEqual({row["born_dead"] for row in self.table("range", "census")}, {""})
+        self.assertIn("collapsed-network", self.ask("diagnose", "range").stdout)
 
     def test_another_path_is_refused(self):
         class Paths(nn.Module):
@@ -573,6 +646,24 @@ class Steps(Case):
             for column, value in expected.items():
                 self.assertAlmostEqual(float(row[column]), float(value), places=10, msg=f"{row['name']} {column}")
 
+    def test_delta_adds_up_the_positions_of_a_unit(self):
+        model = nn.Sequential(nn.Conv2d(1, 3, 2), nn.ReLU(), nn.Flatten(), nn.Linear(48, 2)).double()
+        x, y = torch.randn(4, 1, 5, 5, dtype=torch.float64), torch.randint(0, 2, (4,))
+        with Capture(model, self.place / "conv") as capture:
+            loss = F.cross_entropy(model(x), y)
+            loss.backward()
+            capture.step(loss, torch.optim.SGD(model.parameters(), 0.1), scaler=None)
+            row = self.table("conv", "layers")[0]
+        model.load_state_dict({name: value + 0.1 * parameter.grad for (name, value), parameter in
+                               zip(model.state_dict().items(), model.parameters())})  # as it was before the update
+        square = 0.0
+        for sample in range(4):
+            z = model[0](x[sample:sample + 1])
+            loss = F.cross_entropy(model[3](F.relu(z).flatten(1)), y[sample:sample + 1])
+            square += float((torch.autograd.grad(loss, z)[0] ** 2).sum())
+        self.assertAlmostEqual(float(row["delta_rms"]), math.sqrt(square / (4 * 3)), places=10)
+        self.assertEqual(row["positions"], "16")
+
     def steps_of(self, name, model, x, y, run, **options):
         optimizer = torch.optim.SGD(model.parameters(), 0.1)
         with Capture(model, self.place / name, every=1, **options) as capture:
@@ -616,6 +707,28 @@ class Steps(Case):
         parts = self.steps_of("parts", self.model(), *self.data(), pieces)
         self.same(whole[0], parts[0])
         self.same(whole[1], parts[1])
+
+    def test_two_networks_against_each_other(self):
+        generator = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 6))
+        judge = nn.Sequential(nn.Linear(6, 8), nn.LeakyReLU(0.2), nn.Linear(8, 1))
+        rates = [torch.optim.SGD(model.parameters(), 0.1) for model in (generator, judge)]
+        loss_of = F.binary_cross_entropy_with_logits
+        with Capture(generator, self.place / "generator", every=1) as one, Capture(judge, self.place / "judge", every=1) as other:
+            for _ in range(3):
+                rates[1].zero_grad()
+                loss = loss_of(judge(torch.randn(5, 6)), torch.ones(5, 1))
+                loss = loss + loss_of(judge(generator(torch.randn(5, 4)).detach()), torch.zeros(5, 1))
+                loss.backward()
+                other.step(loss, rates[1])
+                rates[0].zero_grad()
+                with other.paused():
+                    loss = loss_of(judge(generator(torch.randn(7, 4))), torch.ones(7, 1))
+                loss.backward()
+                one.step(loss, rates[0])
+        for name, sites in (("generator", 2), ("judge", 2)):
+            rows = self.table(name, "layers")
+            self.assertEqual([int(row["step"]) for row in rows], [step for step in range(3) for _ in range(sites)])
+            self.assertTrue(all(float(row["delta_rms"]) > 0 for row in rows))
 
     def test_sites_under_checkpointing_are_counted_once(self):
         from torch.utils.checkpoint import checkpoint
@@ -767,7 +880,7 @@ if world > 1:
     watched = nn.parallel.DistributedDataParallel(model)
 optimizer = torch.optim.SGD(model.parameters(), 0.1)
 loader = [(x[at + rank::world][:8 // world], y[at + rank::world][:8 // world]) for at in range(0, 32, 8)]
-with Capture(watched, sys.argv[3], every=2, census=loader) as capture:
+with Capture(watched, sys.argv[3], every=2, census=loader, criterion="cross_entropy") as capture:
     for inputs, targets in loader:
         optimizer.zero_grad()
         loss = F.cross_entropy(watched(inputs), targets)
@@ -780,9 +893,12 @@ with Capture(watched, sys.argv[3], every=2, census=loader) as capture:
             for one in running:
                 _, err = one.communicate(timeout=300)
                 self.assertEqual(one.returncode, 0, err)
-        for name in ("steps", "layers", "census", "units", "sites"):
+        for name in ("steps", "layers", "census", "units", "sites", "features", "evaluation"):
             self.same(self.table("world1", name), self.table("world2", name), "within_rounding", "effective_rank")
         data = [json.loads((self.place / f"world{world}/manifest.json").read_text())["data"] for world in (1, 2)]
+        outcomes = [json.loads((self.place / f"world{world}/summary.json").read_text()) for world in (1, 2)]
+        for key in ("loss", "constant_loss", "gain", "gain_error", "accuracy"):
+            self.assertAlmostEqual(outcomes[0]["train"][key], outcomes[1]["train"][key], places=5)
         self.assertEqual((data[0]["train_samples"], data[0]["crc32"]), (data[1]["train_samples"], data[1]["crc32"]))
 
 
@@ -866,6 +982,13 @@ class Downstream(Case):
         self.capture("silent")
         rows = [row for row in self.table("silent", "census") if row["name"] == "0"]
         self.assertEqual([row["silent"] for row in rows], ["", "2"])
+        model = nn.Sequential(nn.Linear(6, 8), nn.ReLU(), nn.Linear(8, 3))
+        optimizer = torch.optim.SGD(model.parameters(), 0.1)
+        with Capture(model, self.place / "gaps", every=2, census=[torch.randn(4, 6)]) as capture:
+            for _ in range(4):
+                model(torch.randn(4, 6)).sum().backward()
+                capture.step(0.0, optimizer)
+        self.assertEqual({row["silent"] for row in self.table("gaps", "census")}, {""})  # a step between was not seen
 
     def test_a_capture_that_was_killed(self):
         program = self.place / "killed.py"
