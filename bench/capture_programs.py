@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""PyTorch programs, sick and healthy, that scripts/reluscope_capture.py watches; and whether `reluscope diagnose` names what was
-planted, and is silent where nothing was.
+"""PyTorch programs, sick and healthy, that scripts/reluscope_capture.py watches; and whether `reluscope diagnose` names
+what was planted, and is silent where nothing was.
 
-    capture_programs.py RELUSCOPE [NAME …] [--keep DIR]      all of them, or those named; exits with 1 where one is not as expected
+    capture_programs.py RELUSCOPE [NAME …] [--keep DIR]
 
-A sick program ends in the finding that is named beside it, as a warning or worse, and with no other cause before it. A healthy one
-may be told information, and no more.
+All of them, or those named; exits with 1 where one is not as expected. A sick program ends in the finding that is named
+beside it, as a warning or worse, and with no other cause before it. A healthy one may be told information, and no more.
 """
 
 import argparse
@@ -76,7 +76,8 @@ def cnn(channels=(16, 32), norm=False, left=4):
     """`left`: pixels a side that the head sees; 1: global average pooling."""
     layers, last = [], 1
     for count in channels:
-        layers += [nn.Conv2d(last, count, 3, padding=1)] + ([nn.BatchNorm2d(count)] if norm else []) + [nn.ReLU(), nn.MaxPool2d(2)]
+        layers += [nn.Conv2d(last, count, 3, padding=1)] + ([nn.BatchNorm2d(count)] if norm else [])
+        layers += [nn.ReLU(), nn.MaxPool2d(2)]
         last = count
     return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(left), nn.Flatten(), nn.Linear(last * left * left, 10))
 
@@ -92,8 +93,9 @@ class Block(nn.Module):
 
 
 def resnet(stride=2, channels=12, blocks=2):
-    return nn.Sequential(nn.Conv2d(1, channels, stride + 1, stride=stride, padding=1, bias=False), nn.BatchNorm2d(channels), nn.ReLU(),
-                         *[Block(channels) for _ in range(blocks)], nn.AdaptiveAvgPool2d(1), nn.Flatten(),
+    return nn.Sequential(nn.Conv2d(1, channels, stride + 1, stride=stride, padding=1, bias=False),
+                         nn.BatchNorm2d(channels), nn.ReLU(), *[Block(channels) for _ in range(blocks)],
+                         nn.AdaptiveAvgPool2d(1), nn.Flatten(),
                          nn.Linear(channels, 10))
 
 
@@ -130,14 +132,15 @@ class TwoBranches(nn.Module):
 class Autoencoder(nn.Module):
     def __init__(self):
         super().__init__()
-        self.down, self.code, self.up, self.out = nn.Linear(64, 48), nn.Linear(48, 16), nn.Linear(16, 48), nn.Linear(48, 64)
+        self.down, self.code = nn.Linear(64, 48), nn.Linear(48, 16)
+        self.up, self.out = nn.Linear(16, 48), nn.Linear(48, 64)
 
     def forward(self, x):
         return self.out(F.relu(self.up(self.code(F.relu(self.down(x))))))
 
 
 def frozen_norm():
-    """Fine-tuning with batch norm in evaluation mode, whose statistics are those of other data: nothing is left of the signal."""
+    """Batch norm in evaluation mode, with the statistics of other data: nothing is left of the signal."""
     model = cnn((8, 16), norm=True)
     for module in model.modules():
         if isinstance(module, nn.BatchNorm2d):
@@ -156,9 +159,9 @@ sgd = torch.optim.SGD
 
 
 class Program:
-    def __init__(self, data, model, optimizer=adam, lr=3e-3, epochs=6, batch=32, criterion="cross_entropy", rule=None, target=None):
+    def __init__(self, data, model, optimizer=adam, lr=3e-3, epochs=6, batch=32, criterion="cross_entropy", rule=None):
         self.data, self.model, self.optimizer, self.lr, self.epochs = data, model, optimizer, lr, epochs
-        self.batch, self.criterion, self.rule, self.target = batch, criterion, rule, target
+        self.batch, self.criterion, self.rule = batch, criterion, rule
 
 
 FLAT = lambda: digits(flat=True)
@@ -169,9 +172,10 @@ SICK = {
                                lambda: mlp(64, 10), sgd, 0.1, rule="unscaled-inputs"),
     "dead output": Program(waves, lambda: nn.Sequential(mlp(3, 1), nn.ReLU(), nn.Identity()), sgd, 2.0, criterion="mse",
                            rule="dead-output"),
-    "vanishing": Program(FLAT, lambda: mlp(64, 10, depth=10, phi=nn.Sigmoid), sgd, 0.01, epochs=3, rule="vanishing-gradient"),
-    "exploding": Program(FLAT, lambda: mlp(64, 10, depth=10, init=lambda w: nn.init.normal_(w, 0, 0.6)), sgd, 0.01, epochs=3,
-                         rule="poor-initialisation"),
+    "vanishing": Program(FLAT, lambda: mlp(64, 10, depth=10, phi=nn.Sigmoid), sgd, 0.01, epochs=3,
+                         rule="vanishing-gradient"),
+    "exploding": Program(FLAT, lambda: mlp(64, 10, depth=10, init=lambda w: nn.init.normal_(w, 0, 0.6)), sgd, 0.01,
+                         epochs=3, rule="poor-initialisation"),
     "frozen batch norm": Program(lambda: digits(16), frozen_norm, sgd, 0.01, epochs=3, rule="dead-on-arrival"),
     "all weights 0": Program(FLAT, lambda: mlp(64, 10, init=constant_start), sgd, 0.1, rule="symmetric-units"),
     "two softmaxes": Program(FLAT, lambda: nn.Sequential(mlp(64, 10), nn.Softmax(1)), rule="double-softmax"),
@@ -183,14 +187,18 @@ HEALTHY = {
     "MLP with tanh": Program(FLAT, lambda: mlp(64, 10, phi=nn.Tanh)),
     "MLP with GELU": Program(FLAT, lambda: mlp(64, 10, phi=nn.GELU)),
     "MLP with leaky ReLU": Program(FLAT, lambda: mlp(64, 10, phi=nn.LeakyReLU)),
-    "MLP with dropout": Program(FLAT, lambda: nn.Sequential(nn.Linear(64, 64), nn.ReLU(), nn.Dropout(0.3), nn.Linear(64, 10))),
+    "MLP with dropout": Program(FLAT, lambda: nn.Sequential(nn.Linear(64, 64), nn.ReLU(), nn.Dropout(0.3),
+                                                            nn.Linear(64, 10))),
     "regression": Program(waves, lambda: mlp(3, 1), epochs=30, criterion="mse"),
     "CNN, 8 pixels": Program(digits, lambda: cnn(left=2), epochs=6),
     "CNN, 28 pixels": Program(lambda: digits(28, samples=500), cnn, epochs=6),
     "CNN, 56 pixels": Program(lambda: digits(56, samples=400), lambda: cnn((8, 16, 32)), epochs=6),
-    "CNN, 112 pixels": Program(lambda: digits(112, samples=200), lambda: cnn((8, 8, 16, 32)), epochs=6, lr=1.5e-3, batch=16),
-    "CNN with batch norm, 28 pixels": Program(lambda: digits(28, samples=400), lambda: cnn((8, 16, 32), norm=True, left=1), epochs=8, batch=16),
-    "CNN with batch norm, 56 pixels": Program(lambda: digits(56, samples=300), lambda: cnn((8, 16, 32), norm=True, left=2), epochs=8, batch=16),
+    "CNN, 112 pixels": Program(lambda: digits(112, samples=200), lambda: cnn((8, 8, 16, 32)),
+        epochs=6, lr=1.5e-3, batch=16),
+    "CNN with batch norm, 28 pixels": Program(lambda: digits(28, samples=400), lambda: cnn((8, 16, 32), norm=True, left=1),
+        epochs=8, batch=16),
+    "CNN with batch norm, 56 pixels": Program(lambda: digits(56, samples=300), lambda: cnn((8, 16, 32), norm=True, left=2),
+        epochs=8, batch=16),
     "ResNet, 28 pixels": Program(lambda: digits(28, samples=400), resnet, epochs=8, lr=1e-2, batch=16),
     "ResNet, 56 pixels": Program(lambda: digits(56, samples=300), lambda: resnet(4), epochs=10, lr=1e-2, batch=16),
     "ResNet, 112 pixels": Program(lambda: digits(112, samples=300), lambda: resnet(8), epochs=10, lr=1e-2, batch=16),
@@ -201,7 +209,7 @@ HEALTHY = {
     "log-softmax": Program(FLAT, lambda: nn.Sequential(mlp(64, 10), nn.LogSoftmax(1)), criterion="nll"),
 }
 
-LOSSES = {"cross_entropy": F.cross_entropy, "nll": F.nll_loss, "mse": F.mse_loss, "bce": F.binary_cross_entropy_with_logits}
+LOSSES = {"cross_entropy": F.cross_entropy, "nll": F.nll_loss, "mse": F.mse_loss}
 
 
 def train(program, directory, seed=1):

@@ -5,6 +5,7 @@
 #include "data/sources.hpp"
 #include "experiment/run.hpp"
 #include "trace/sink.hpp"
+#include "data/data_spec.hpp"
 
 namespace reluscope::bench {
 

@@ -3,8 +3,9 @@
 
     bench_capture.py [--turns N] [--model NAME]      prints a table in Markdown
 
-A turn trains a few steps of each kind, one after the other. Times are those of the process, of which other processes take none:
-medians over the turns. The naive hooks are what people write: a forward hook a ReLU, with an `.item()` for each figure.
+A turn trains a few steps of each kind, one after the other. Times are those of the process, of which other processes
+take none: medians over the turns. The naive hooks are what people write: a forward hook a ReLU, with an `.item()` for each
+figure.
 """
 
 import argparse
@@ -41,7 +42,8 @@ def norm_cnn():
 
 
 def mlp():
-    return nn.Sequential(nn.Linear(784, 256), nn.ReLU(), nn.Linear(256, 256), nn.ReLU(), nn.Linear(256, 10)), (784,), 128
+    layers = [nn.Linear(784, 256), nn.ReLU(), nn.Linear(256, 256), nn.ReLU(), nn.Linear(256, 10)]
+    return nn.Sequential(*layers), (784,), 128
 
 
 class Transformer(nn.Module):
@@ -134,7 +136,8 @@ def main():
     parser.add_argument("--model", choices=MODELS)
     arguments = parser.parse_args()
     torch.set_num_threads(1)
-    print("| program | ms a step | not recording | every 50th step | recorded step | naive hooks | census, of an evaluation |")
+    print("| program | ms a step | not recording | every 50th step | recorded step | naive hooks "
+          "| census, of an evaluation |")
     print("|---|---:|---:|---:|---:|---:|---:|")
     for name, make in MODELS.items():
         if arguments.model not in (None, name):
@@ -147,16 +150,16 @@ def main():
             loader = [bench.x] * max(4, count)
             times = {}
             for _ in range(arguments.turns):
-                for kind, run in (("bare", lambda: bench.bare(count)), ("off", lambda: bench.captured(count, 1 << 40, 1)),
-                                  ("recorded", lambda: bench.captured(count, 1)), ("hooks", lambda: bench.hooked(count)),
-                                  ("evaluation", lambda: bench.evaluation(loader)), ("census", lambda: bench.census(loader))):
-                    times.setdefault(kind, []).append(run())
-            bare, off = statistics.median(times["bare"]), times["off"]
-            ratio = {kind: statistics.median(one / other for one, other in zip(some, times["bare"])) for kind, some in times.items()}
-            census = statistics.median(one / other for one, other in zip(times["census"], times["evaluation"]))
-            every = (49 * ratio["off"] + ratio["recorded"]) / 50
-            print(f"| {name} | {1e3 * bare:.2f} | {ratio['off']:.3f} | {every:.3f} | {ratio['recorded']:.2f} | {ratio['hooks']:.2f} "
-                  f"| {census:.2f} |", flush=True)
+                for kind, result in (("bare", bench.bare(count)), ("off", bench.captured(count, 1 << 40, 1)),
+                                     ("recorded", bench.captured(count, 1)), ("hooks", bench.hooked(count)),
+                                     ("evaluation", bench.evaluation(loader)), ("census", bench.census(loader))):
+                    times.setdefault(kind, []).append(result)
+
+            def ratio(kind, to="bare"):
+                return statistics.median(one / other for one, other in zip(times[kind], times[to]))
+            every = (49 * ratio("off") + ratio("recorded")) / 50
+            print(f"| {name} | {1e3 * statistics.median(times['bare']):.2f} | {ratio('off'):.3f} | {every:.3f} "
+                  f"| {ratio('recorded'):.2f} | {ratio('hooks'):.2f} | {ratio('census', 'evaluation'):.2f} |", flush=True)
         finally:
             shutil.rmtree(place)
 

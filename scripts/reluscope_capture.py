@@ -11,15 +11,16 @@ One file; PyTorch 1.13 or newer is all it needs. The smallest program that works
 
 Then `reluscope diagnose runs/mine`, `reluscope report runs/mine`; while it trains, `reluscope watch runs/mine`.
 
-A *site* is an activation function in one place of the model, named by the layer that produced its argument z. A *unit* is a
-channel of a site. *Positions* are the places that a unit is applied at for one sample: pixels, tokens, calls of a shared layer.
-A unit is dead if the derivative of the activation is 0 at z for every position of every sample. Every `every` steps the
-training batch is measured (steps.csv, layers.csv). A census counts over a whole loader, in evaluation mode, unit by unit
-(census.csv, units.csv, events.jsonl). docs/with-pytorch.md says what is promised of the numbers, and what is not.
+A *site* is an activation function in one place of the model, named by the layer that produced its argument z. A *unit*
+is a channel of a site. *Positions* are the places that a unit is applied at for one sample: pixels, tokens, calls of a
+shared layer. A unit is dead if the derivative of the activation is 0 at z for every position of every sample. Every
+`every` steps the training batch is measured (steps.csv, layers.csv). A census counts over a whole loader, in evaluation
+mode, unit by unit (census.csv, units.csv, events.jsonl). docs/with-pytorch.md says what is promised of the numbers, and
+what is not.
 
 How it sees activations: while a forward pass is measured, a TorchFunctionMode gets every call of a PyTorch function: of
-modules, functional, in place, reused. It tells tensors apart by a tag: the layer they come from, which axis holds the units,
-the parameters since the last site. In all other steps nothing is in the way of the model.
+modules, functional, in place, reused. It tells tensors apart by a tag: the layer they come from, which axis holds the
+units, the parameters since the last site. In all other steps nothing is in the way of the model.
 """
 
 import contextlib
@@ -53,6 +54,7 @@ DORMANT = 0.025  # mean |a| of a dormant unit over its layer's, at most (Sokar e
 RARE = 0.01  # share of samples with a live position below which a unit is called rare
 NO_LINKS = getattr(os, "O_NOFOLLOW", 0)
 RANK_ROWS = 192  # rows of activations that the effective rank is taken of
+MOST_PASSES = 1000  # of training, for one update
 SMALL = 1 << 13  # tensors up to this size are summed in float64
 
 
@@ -63,8 +65,8 @@ class CaptureError(RuntimeError):
 # ---- activations
 
 class Phi:
-    """An activation as it was called: its name, and `alive(z)`, which is above 0 exactly where φ'(z) is not 0, and there is
-    the distance to the dead region. None: φ' is 0 nowhere, or underflows at most."""
+    """An activation as it was called: its name, and `alive(z)`, which is above 0 exactly where φ'(z) is not 0, and is
+    the distance to the dead region there. None: φ' is 0 nowhere, or underflows at most."""
 
     def __init__(self, name, alive=None, steps=False, leaky=False, slope=None):
         self.name, self.alive, self.slope = name, alive, slope
@@ -148,8 +150,8 @@ def _activations():
 
     T = torch.Tensor
     add(_relu, torch.relu, torch.relu_, T.relu, T.relu_, F.relu)
-    add(_clamp, torch.clamp, torch.clamp_, T.clamp, T.clamp_, torch.clip, T.clip, T.clip_, torch.clamp_min, torch.clamp_min_,
-        T.clamp_min, T.clamp_min_)
+    add(_clamp, torch.clamp, torch.clamp_, T.clamp, T.clamp_, torch.clip, T.clip, T.clip_)
+    add(_clamp, torch.clamp_min, torch.clamp_min_, T.clamp_min, T.clamp_min_)
     add(lambda args, kwargs: _band("relu6", 0.0, 6.0), F.relu6)
     add(_hardtanh, F.hardtanh, F.hardtanh_)
     add(_threshold, F.threshold, F.threshold_, torch.threshold, torch.threshold_)
@@ -163,8 +165,8 @@ def _activations():
     add(_prelu, F.prelu, torch.prelu, T.prelu)
     add(_plain("rrelu", leaky=True), F.rrelu, F.rrelu_, torch.rrelu, torch.rrelu_)
     for name in ("selu", "gelu", "silu", "mish", "softplus", "softsign", "logsigmoid", "tanhshrink", "sigmoid", "tanh"):
-        for room, function in ((F, name), (F, name + "_"), (torch, name), (torch, name + "_"), (T, name), (T, name + "_")):
-            add(_plain(name), getattr(room, function, None))
+        for room in (F, torch, T):
+            add(_plain(name), getattr(room, name, None), getattr(room, name + "_", None))
     return table
 
 
@@ -198,8 +200,8 @@ def _derivative(function, args, kwargs, z):
 
 class Tag:
     """What is known of a tensor: where it comes from."""
-    __slots__ = ("layer", "call", "axis", "owned", "sources", "kind", "weight", "largest", "scale", "site", "softmax_of",
-                 "serial")
+    __slots__ = ("layer", "call", "axis", "owned", "sources", "kind", "weight", "largest", "scale", "site",
+                 "softmax_of", "serial")
 
     def __init__(self, layer=None, call=0, axis=None, owned=(), sources=(), kind=None):
         self.layer, self.call = layer, call  # the layer that made it, and which of its calls
@@ -230,10 +232,13 @@ class ForwardPass(TorchFunctionMode):
 
     serials = itertools.count(1)
 
-    def __init__(self, names, own, book, output):
+    def __init__(self, model, names, book, output):
         super().__init__()
         self.serial = next(self.serials)
-        self.names, self.own = names, own  # of parameters, by id; and the ids of buffers, too
+        self.names = names  # of parameters, by id
+        self.own = {*names, *map(id, model.buffers())}
+        self.linears = {id(module._parameters.get("weight")): f"{name}.weight" for name, module in model.named_modules()
+                        if isinstance(module, torch.nn.Linear)}
         self.book = book
         self.output = output  # which of what the model returns is its output
         self.calls = {}  # of layers
@@ -316,7 +321,10 @@ class ForwardPass(TorchFunctionMode):
         self._own(tag, parameters)
         data = args[0] if args and isinstance(args[0], torch.Tensor) else main[0]
         if parameters:
-            layer = self.names[id(parameters[0])].rpartition(".")[0].split(".parametrizations")[0] or "parameters"
+            name = self.names[id(parameters[0])]
+            if function is F.linear:
+                name = self.linears.get(id(parameters[0]), name)  # of a weight that is an embedding's, too
+            layer = name.rpartition(".")[0].split(".parametrizations")[0] or "parameters"
             self.calls[layer] = self.calls.get(layer, 0) + 1
             tag.layer, tag.call = layer, self.calls[layer]
             tag.kind = getattr(function, "__name__", "")
@@ -325,12 +333,13 @@ class ForwardPass(TorchFunctionMode):
                 tag.layer = tag.layer or self.tag(inputs[1]).layer
             tag.axis = -1
             if function is F.linear:
-                tag.kind, tag.weight, tag.largest = "dense", (args[1:] or (kwargs.get("weight"),))[0], self._largest(data)
+                tag.kind, tag.largest = "dense", self._largest(data)
+                tag.weight = _argument(args, kwargs, 1, "weight", None)
         elif function in CONVOLUTIONS:
             tag.kind, dims = CONVOLUTIONS[function]
             tag.axis = results[0].dim() - dims - 1
             if tag.axis == 1:
-                tag.weight, tag.largest = args[1] if len(args) > 1 else kwargs.get("weight"), self._largest(data)
+                tag.weight, tag.largest = _argument(args, kwargs, 1, "weight", None), self._largest(data)
             if "transpose" in tag.kind:
                 tag.weight = None
         elif function in NORMS:
@@ -382,7 +391,8 @@ class ForwardPass(TorchFunctionMode):
         tensor = next(_tensors(output), None)
         if self.inside or tensor is None:
             return
-        tag = self.tag(tensor) or next((tag for tag in map(self.tag, _tensors(inputs)) if tag), None) or Tag(sources=("input",))
+        tags = [self.tag(tensor), *map(self.tag, _tensors(inputs)), Tag(sources=("input",))]
+        tag = next(one for one in tags if one is not None)
         phi = Phi("latents", lambda z: z.abs(), steps=True)
         key = self._key(tag)
         self.book.site(key, tag, phi, tensor, None)(tensor)
@@ -498,13 +508,11 @@ class Book:
     def note(self, key, tag, phi, layout):
         if key in self.sites:
             return self.sites[key]
-        facts = {"name": key, "activation": phi.name, "mortal": phi.mortal, "units": layout.units, "kind": tag.kind or "",
-                 "positions": None, "owned": list(tag.owned), "inputs": " ".join(tag.sources) or "input", "fan_in": None,
-                 "phi": phi}
-        if tag.weight is not None:
-            facts["fan_in"] = tag.weight[0].numel()
-        self.sites[key] = facts
-        return facts
+        self.sites[key] = {
+            "name": key, "activation": phi.name, "mortal": phi.mortal, "units": layout.units, "kind": tag.kind or "",
+            "positions": None, "owned": list(tag.owned), "inputs": " ".join(tag.sources) or "input", "phi": phi,
+            "fan_in": None if tag.weight is None else tag.weight[0].numel()}
+        return self.sites[key]
 
     def is_output(self, key):
         self.output_keys.add(key)
@@ -579,7 +587,8 @@ class CensusBook(Book):
 
     def begin(self, samples, mask):
         self.samples, self.mask = samples, mask
-        self.calls, self.fires = {}, {}  # of this batch: how often a site was passed; samples × units with a live position
+        # Of this batch: how often a site was passed, and samples × units, whether there is a live position.
+        self.calls, self.fires = {}, {}
 
     def end(self, number):
         for key, fires in self.fires.items():
@@ -595,25 +604,27 @@ class CensusBook(Book):
             odd = sorted(set(path) ^ set(self.path))
             where = "is missing in" if odd[0] in self.path else "is new in"
             raise CaptureError(
-                f"the forward pass took another path: site '{odd[0]}' {where} batch {number}. Counts over different samples "
-                "cannot be compared. Take the census over data that take one path, or make that part a model of its own")
+                f"the forward pass took another path: site '{odd[0]}' {where} batch {number}. Counts over different "
+                "samples cannot be compared. Take the census over data that take one path, or make that part a model "
+                "of its own")
 
     def site(self, key, tag, phi, z, derivative):
         layout = Layout(z, tag, self.samples, self.batch_axis, self.mask)
         facts = self.note(key, tag, phi, layout)
         call = self.calls[key] = self.calls.get(key, 0) + 1
         if facts["units"] != layout.units:
-            raise CaptureError(f"site '{key}' had {facts['units']} units, and now has {layout.units}: a unit must be the same "
-                               "channel for every sample")
+            raise CaptureError(f"site '{key}' had {facts['units']} units, and now has {layout.units}: a unit must be "
+                               "the same channel for every sample")
         if z.numel() == 0:
             return lambda a: None
         total = self.totals.get(key)
         if total is None:
-            zeros = lambda: torch.zeros(layout.units, device=z.device, dtype=_double(z[:0]).dtype)
+            zeros = _double(torch.zeros(layout.units, device=z.device))
             total = self.totals[key] = {
-                "alive": zeros() - math.inf, "high": zeros() - math.inf, "low": zeros() + math.inf, "live": zeros(),
-                "fired": zeros(), "count": zeros(), "a": zeros(), "a_abs": zeros(), "slope": zeros() if derivative else None,
-                "places": {}, "samples": 0, "rank": [], "ranked": 0, "bound": None, "positions": set()}
+                "alive": zeros - math.inf, "high": zeros - math.inf, "low": zeros + math.inf, "places": {},
+                "positions": set(), "samples": 0, "rank": [], "ranked": 0, "bound": None,
+                "slope": zeros.clone() if derivative else None,
+                **{name: zeros.clone() for name in ("live", "fired", "count", "a", "a_abs")}}
         if call == 1:
             total["samples"] += layout.samples or 0
         z = layout.arrange(z.detach())
@@ -628,7 +639,8 @@ class CensusBook(Book):
             if layout.samples:
                 by_place = s.amax(0).movedim(layout.axis - 1, 0) if layout.places else peak
                 old = total["places"].get(call, by_place)
-                total["places"][call] = torch.maximum(old, by_place) if getattr(old, "shape", None) == by_place.shape else False
+                same = getattr(old, "shape", None) == by_place.shape
+                total["places"][call] = torch.maximum(old, by_place) if same else False
         total["high"] = torch.maximum(total["high"], peak if phi.name == "relu" and layout.mask is None else
                                       clean.amax(layout.rows))
         if layout.samples:
@@ -682,7 +694,7 @@ class CensusBook(Book):
         return total["high"].amax().clamp_min(0) if total and facts["activation"] == "relu" else None
 
     def _bound(self, key, total, tag, dtype):
-        """|computed − exact| of a sum of n products: n ε Σ|w||x| at most (Higham 2002, section 3.1), here with max |x|."""
+        """|computed − exact| of a sum of n products: n ε Σ|w||x| at most (Higham 2002, 3.1); here with max |x|."""
         size = self.bounds.get(key)
         if size is None:
             weight = tag.weight.detach()
@@ -698,13 +710,13 @@ class CensusBook(Book):
 
 COLUMNS = {
     "steps": "step epoch loss accuracy lr grad_norm param_norm update_ratio batch_dead_fraction",
-    "layers": "step epoch layer name activation units batch_dead batch_dead_fraction zero_fraction z_mean z_std a_mean a_rms a_max "
-              "grad_norm_w grad_norm_b grad_max delta_rms weight_norm update_ratio slope_mean z_max grad_mean "
-              "grad_zero_fraction role from_file positions",
-    "census": "step epoch layer name units dead dead_fraction saturated dormant born_dead died revived effective_rank role "
-              "inherited samples positions silent not_finite",
-    "units": "layer name unit state born_dead first_dead_step last_change_step deaths revivals cause died_after died_by margin "
-             "activation_rate role inherited a_mean slope sample_rate cover within_rounding",
+    "layers": "step epoch layer name activation units batch_dead batch_dead_fraction zero_fraction z_mean z_std a_mean "
+              "a_rms a_max grad_norm_w grad_norm_b grad_max delta_rms weight_norm update_ratio slope_mean z_max "
+              "grad_mean grad_zero_fraction role from_file positions",
+    "census": "step epoch layer name units dead dead_fraction saturated dormant born_dead died revived effective_rank "
+              "role inherited samples positions silent not_finite",
+    "units": "layer name unit state born_dead first_dead_step last_change_step deaths revivals cause died_after "
+             "died_by margin activation_rate role inherited a_mean slope sample_rate cover within_rounding",
     "sites": "layer name kind role activation mortal units positions fan_in inputs",
     "features": "feature mean std min max",
     "evaluation": "step epoch train_loss train_accuracy",
@@ -735,7 +747,7 @@ class Tables:
                 fcntl.flock(self.lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             os.close(self.lock)
-            raise CaptureError(f"{self.directory}: another process is writing there: choose another directory") from None
+            raise CaptureError(f"{self.directory}: another process writes there: choose another directory") from None
         there = [name for name in os.listdir(self.directory) if name in FILES or name == "checkpoint.safetensors"]
         if there and not overwrite:
             os.close(self.lock)
@@ -758,7 +770,8 @@ class Tables:
                   "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
 
     def _add(self, path, text):
-        with open(os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | NO_LINKS, 0o666), "w", encoding="utf-8") as file:
+        descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | NO_LINKS, 0o666)
+        with open(descriptor, "w", encoding="utf-8") as file:
             file.write(text)
 
     def replace(self, table, rows):
@@ -803,7 +816,8 @@ def _as_it_was(model):
     here = random.getstate()
     numpy = sys.modules.get("numpy")
     there = numpy.random.get_state() if numpy else None
-    devices = list(range(torch.cuda.device_count())) if torch.cuda.is_available() and torch.cuda.is_initialized() else []
+    cuda = torch.cuda.is_available() and torch.cuda.is_initialized()
+    devices = list(range(torch.cuda.device_count())) if cuda else []
     try:
         with torch.random.fork_rng(devices=devices):
             model.eval()
@@ -865,17 +879,17 @@ class Capture:
                 (args, kwargs), that gives a tensor samples × positions
     latents     names of submodules whose output is an activation, live where it is not 0: TopK, JumpReLU
     from_file   training starts from weights of a file: units dead at the start are inherited, not born dead
-    forward     how a census calls the model: a function of (model, batch); without it the model gets batch[0] of a tuple
-                or list, a dictionary as keyword arguments, and anything else as it is
-    criterion   the loss, by name: "cross_entropy", "nll", "mse" or "bce" (on logits). A census then says whether the model is
-                better than the best constant output, which is the first question of a diagnosis
-    output      which of what the model returns is its output: a key, an index, or a function; without it `logits`, where there
-                are any, or the first tensor
+    forward     how a census calls the model: a function of (model, batch); without it the model gets batch[0] of a
+                tuple or list, a dictionary as keyword arguments, and anything else as it is
+    criterion   the loss, by name: "cross_entropy", "nll", "mse" or "bce" (on logits). A census then says whether the
+                model is better than the best constant output, which is the first question of a diagnosis
+    output      which of what the model returns is its output: a key, an index, or a function; without it `logits`,
+                where there are any, or the first tensor
     target      a function of the batch that gives the targets; without it they are batch[1]
     """
 
-    def __init__(self, model, directory, every=50, census=None, *, reduction="mean", batch_axis=0, mask=None, latents=(),
-                 from_file=False, forward=None, criterion=None, target=None, output=None, overwrite=False):
+    def __init__(self, model, directory, every=50, census=None, *, reduction="mean", batch_axis=0, mask=None,
+                 latents=(), from_file=False, forward=None, criterion=None, target=None, output=None, overwrite=False):
         self.model, self.host = self._unwrap(model)
         if criterion is not None and criterion not in Outcome.LOSSES:
             raise CaptureError(f"criterion: found '{criterion}', expected one of {', '.join(Outcome.LOSSES)}")
@@ -935,8 +949,8 @@ class Capture:
             raise CaptureError("DataParallel copies the model for every step, and the copies cannot be watched: use "
                                "DistributedDataParallel, as PyTorch advises")
         if isinstance(model, torch.jit.ScriptModule):
-            raise CaptureError("the model is a TorchScript module, whose functions cannot be seen: give Capture the module "
-                               "that it was made from")
+            raise CaptureError("the model is a TorchScript module, whose functions cannot be seen: give Capture the "
+                               "module that it was made from")
         if type(model).__name__ in ("FullyShardedDataParallel", "FSDP"):
             raise CaptureError("FSDP cuts parameters into pieces that no longer belong to a layer: capture a run with "
                                "DistributedDataParallel, or on one device")
@@ -989,8 +1003,12 @@ class Capture:
         self._put(self.host, self.original)
         self.status = status
         try:
-            if status == "done" and self.loader is not None and (not self.censuses or self.censuses[-1]["step"] != self.steps):
+            counted = bool(self.censuses) and self.censuses[-1]["step"] == self.steps
+            if status == "done" and self.loader is not None and not counted:
                 self.census(self.loader)
+        except BaseException:
+            self.status = "failed"
+            raise
         finally:
             if self.tables:
                 if self.status == "done":
@@ -1024,10 +1042,14 @@ class Capture:
             self.features.add(_first_input(args, kwargs), self.batch_axis)
         output = self._run(book, call, args, kwargs)
         self.books.append(book)
+        if len(self.books) > MOST_PASSES:
+            self.books.clear()
+            self._tell(f"{MOST_PASSES} forward passes of the model since the last cap.step(loss, optimizer): is it called "
+                       "instead of optimizer.step()?")
         return output
 
     def _run(self, book, call, args, kwargs):
-        watch = ForwardPass(self.names, {*self.names, *map(id, self.model.buffers())}, book, self.output)
+        watch = ForwardPass(self.model, self.names, book, self.output)
         handles = []
         for module in self.latents:
             handles.append(module.register_forward_pre_hook(watch.enter))
@@ -1054,8 +1076,8 @@ class Capture:
                     self.owners.setdefault(name, key)
             site = self.sites[key]
             if site["activation"] != facts["activation"]:
-                raise CaptureError(f"site '{key}' was {site['activation']}, and is {facts['activation']} now: give each activation "
-                                   "a layer of its own")
+                raise CaptureError(f"site '{key}' was {site['activation']}, and is {facts['activation']} now: give "
+                                   "each activation a layer of its own")
         for key in book.output_keys:
             self.sites[key]["role"] = "output"
         for site in self.sites.values():
@@ -1068,8 +1090,8 @@ class Capture:
     def step(self, loss, optimizer, scaler=None):
         """Measures, and updates: instead of optimizer.step(). With a GradScaler also scaler.update()."""
         if isinstance(optimizer, torch.optim.LBFGS):
-            raise CaptureError("LBFGS runs the model many times for one update: call cap.measure(loss, optimizer) before "
-                               "optimizer.step(closure) and cap.updated() after it")
+            raise CaptureError("LBFGS runs the model many times for one update: call cap.measure(loss, optimizer) "
+                               "before optimizer.step(closure) and cap.updated() after it")
         self.measure(loss, optimizer, scaler)
         if scaler is None:
             optimizer.step()
@@ -1079,17 +1101,17 @@ class Capture:
         self.updated()
 
     def measure(self, loss, optimizer, scaler=None, scale=None):
-        """The first half of `step`: after the backward pass, and before clipping and the update. `updated` is the other.
-        Where somebody else has unscaled the gradients, `scale` says what the loss was scaled by. Without a loss it is
-        the one that the model returned, if it did."""
+        """The first half of `step`: after the backward pass, and before clipping and the update. `updated` is the
+        other. Where somebody else has unscaled the gradients, `scale` says what the loss was scaled by. Without a loss
+        it is the one that the model returned, if it did."""
         self.pending = None
         if self.steps % self.every:
             return
         books = [book for book in self.books if book.came_back or not book.had_graph]
         self.books = []
         if not books or not any(book.came_back for book in books):
-            self._tell("no forward pass of the model was seen before step {}, or no backward pass: call model(…) itself, not a "
-                       "method of it, and backward before cap.step".format(self.steps))
+            self._tell(f"no forward pass of the model was seen before step {self.steps}, or no backward pass: call "
+                       "model(…) itself, not a method of it, and backward before cap.step")
             return
         scale = scale or 1.0
         if scaler is not None:
@@ -1130,9 +1152,9 @@ class Capture:
                 live = live | entry["live"].bool()
 
                 def take(v, total=total):
-                    z, a, old_z, old_a = v[:4], v[4:], total["z"], total["a"]
-                    total["z"] = [old_z[0] + z[0], old_z[1] + _square(z[1]), _worse(max, old_z[2], z[2]), _worse(min, old_z[3], z[3])]
-                    total["a"] = [old_a[0] + a[0], old_a[1] + _square(a[1]), _worse(max, old_a[2], a[2]), old_a[3] + a[3]]
+                    z, a = total["z"], total["a"]
+                    total["z"] = [z[0] + v[0], z[1] + _square(v[1]), _worse(max, z[2], v[2]), _worse(min, z[3], v[3])]
+                    total["a"] = [a[0] + v[4], a[1] + _square(v[5]), _worse(max, a[2], v[6]), a[3] + v[7]]
                 want(entry["z"] + entry["a"], take)
                 if entry["delta"] is not None and entry["fires"] == 1:
                     def square(v, total=total):
@@ -1179,10 +1201,11 @@ class Capture:
         for count, read in record["readers"]:
             read(values[at:at + count])
             at += count
-        for name, count, norm in [(name, one["size"], one["gradient"][0]) for name, one in record["parameters"].items()
-                                  if one["gradient"]] + \
-                [(key, one["count"], math.sqrt(one["square"])) for key, one in record["sites"].items() if one["square"]]:
-            (self.usual.add if _is_usual(norm, count) else self.usual.discard)(name)
+        norms = {name: (one["gradient"][0], one["size"])
+                 for name, one in record["parameters"].items() if one["gradient"]}
+        norms.update((key, (math.sqrt(one["square"]), one["count"]))
+                     for key, one in record["sites"].items() if one["square"])
+        self.usual = {name for name, (norm, count) in norms.items() if _is_usual(norm, count)}
         if not self.recorded and not self.censuses:  # until a census knows better
             self.features.write(self.tables, self.world, self.device)
         self.recorded += 1
@@ -1192,14 +1215,14 @@ class Capture:
         if self.tables is None:
             return
         place = {"step": self.steps, "epoch": self._epoch()}
-        rows = [dict(place, **self._layer_row(self.sites[key], total, record)) for key, total in record["sites"].items()]
+        rows = [dict(place, **self._layer_row(self.sites[key], one, record)) for key, one in record["sites"].items()]
         hidden = [row for row in rows if row["role"] == "hidden"]
         all_parameters = record["parameters"].values()
         gradients = [one["gradient"] for one in all_parameters if one["gradient"]]
         norm = _root(sum(_square(one["norm"]) for one in all_parameters))
         change = _root(sum(_square(one["change"]) for one in all_parameters))
-        step = dict(place, loss=record["loss"], lr=record["lr"], grad_norm=_root(sum(_square(one[0]) for one in gradients)),
-                    param_norm=norm, update_ratio=_ratio(change, norm),
+        step = dict(place, loss=record["loss"], lr=record["lr"], param_norm=norm,
+                    grad_norm=_root(sum(_square(one[0]) for one in gradients)), update_ratio=_ratio(change, norm),
                     batch_dead_fraction=_ratio(sum(row["batch_dead"] for row in hidden),
                                                sum(row["units"] for row in hidden)) if hidden else None)
         if record["scale"] != 1.0 and not math.isfinite(step["grad_norm"]):
@@ -1248,11 +1271,12 @@ class Capture:
                 total["square"] *= factor * factor
         if self.world == 1:
             return
-        sums, peaks = [record["loss"] * record["samples"], float(record["samples"])], []
+        weight = float(record["samples"] or 1)
+        sums, peaks = [record["loss"] * weight, weight], []
         for key in self.sites:
             total = record["sites"].get(key)
             if total is None:
-                raise CaptureError(f"site '{key}' was not passed on rank {self.rank}: all ranks must take the same path")
+                raise CaptureError(f"site '{key}' was not passed on rank {self.rank}: all ranks must take one path")
             sums += [total["count"], *total["z"][:2], *total["a"][:2], total["a"][3], total["square"] or 0.0]
             peaks += [total["z"][2], -total["z"][3], total["a"][2]]
         sums = torch.tensor(sums, dtype=torch.float64, device=record["device"])
@@ -1327,7 +1351,8 @@ class Capture:
         if not book.totals:
             raise CaptureError("census: no activation was seen; call the model itself in `forward`, not a method of it")
         if outcome:
-            self.outcome = outcome.facts(self.world, next((one for one in self.sites.values() if one["role"] == "output"), None))
+            phis = [one["activation"] for one in self.sites.values() if one["role"] == "output"]
+            self.outcome = outcome.facts(self.world, phis[0] if phis else None)
             if self.steps == 0:
                 self.start_loss = self.outcome["train"]["loss"]
         return self._judge(book, features, checksum, largest)
@@ -1342,8 +1367,9 @@ class Capture:
             samples, checksum = int(both[0]), int(both[1]) & 0xffffffff
         data = {"step": self.steps, "samples": samples, "batch_size": batch_size, "crc32": f"{checksum:08x}"}
         if self.censuses and self.censuses[-1]["crc32"] != data["crc32"]:
-            self._tell("the data of this census are not those of the last one (augmentation, or a shuffled loader that drops "
-                       "its last batch): some of the units that died or came back may have done so by the data alone")
+            self._tell("the data of this census are not those of the last one (augmentation, or a shuffled loader that "
+                       "drops its last batch): some of the units that died or came back may have done so by the data "
+                       "alone")
         first = not self.censuses
         after = None if first else self.censuses[-1]["step"]
         if not first and after == self.steps:
@@ -1366,8 +1392,8 @@ class Capture:
             self.tables.append("census", rows)
             if self.outcome:
                 train = self.outcome["train"]
-                self.tables.append("evaluation", [{"step": self.steps, "epoch": self._epoch(), "train_loss": train["loss"],
-                                                   "train_accuracy": train["accuracy"]}])
+                self.tables.append("evaluation", [{"step": self.steps, "epoch": self._epoch(),
+                                                   "train_loss": train["loss"], "train_accuracy": train["accuracy"]}])
             self.tables.replace("units", units)
             self.tables.events(events)
             self.last_census = rows
@@ -1387,9 +1413,9 @@ class Capture:
             together = torch.distributed
             # What one rank could not measure none has, and the ranks' positions have to be the same.
             size = sum(one.shape[1] for one in cover) if cover else 0
-            facts_of_all = torch.tensor([size, -size, fired is None, total["bound"] is None], dtype=torch.int64, device=self.device)
-            together.all_reduce(facts_of_all, together.ReduceOp.MAX)
-            most, least, no_fired, no_bound = facts_of_all.tolist()
+            lacks = torch.tensor([size, -size, fired is None, total["bound"] is None], device=self.device).long()
+            together.all_reduce(lacks, together.ReduceOp.MAX)
+            most, least, no_fired, no_bound = lacks.tolist()
             cover = cover if most == -least and most else None
             fired = None if no_fired else fired
             total["bound"] = None if no_bound else total["bound"]
@@ -1444,8 +1470,8 @@ class Capture:
                 if now:
                     past.update(first=self.steps, change=self.steps)
                     if born_known:
-                        past["cause"] = "inherited" if self.from_file else "born"
-                        events.append(_event(self.steps, "inherited" if self.from_file else "born_dead", **place, unit=unit))
+                        past["cause"], word = ("inherited",) * 2 if self.from_file else ("born", "born_dead")
+                        events.append(_event(self.steps, word, **place, unit=unit))
             elif now != past["dead"]:
                 died, revived = died + now, revived + (not now)
                 past["deaths" if now else "revivals"] += 1
@@ -1454,8 +1480,8 @@ class Capture:
                 past.pop("cause", None)
                 if now:
                     past.update(after=after, by=self.steps)
-                events.append(_event(self.steps, "died" if now else "revived", **place, unit=unit, after=after, by=self.steps,
-                                     dated="exact" if self.steps == after + 1 else "range"))
+                events.append(_event(self.steps, "died" if now else "revived", **place, unit=unit, after=after,
+                                     by=self.steps, dated="exact" if self.steps == after + 1 else "range"))
             if not finite[unit] and past.get("finite", True):
                 events.append(_event(self.steps, "non_finite", **place, unit=unit, detail="z"))
             past.update(dead=now, finite=finite[unit])
@@ -1515,9 +1541,10 @@ class Capture:
         manifest = {
             "tool": "reluscope_capture", "version": VERSION, "schema_version": SCHEMA_VERSION, "status": self.status,
             "failure": self.failed, "name": os.path.basename(os.path.normpath(self.tables.directory)),
-            "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(self.started)), "model": type(self.model).__name__,
+            "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(self.started)),
+            "model": type(self.model).__name__,
             "build": {"torch": torch.__version__, "python": sys.version.split()[0], "ranks": self.world},
-            "data": {"train_samples": last.get("samples"), "batch_size": last.get("batch_size"), "crc32": last.get("crc32")},
+            "data": {"train_samples": last.get("samples"), **{key: last.get(key) for key in ("batch_size", "crc32")}},
             "capture": {"every": self.every, "reduction": self.reduction, "batch_axis": self.batch_axis,
                         "parameters": sum(parameter.numel() for parameter in self.parameters.values()),
                         "censuses": self.censuses},
@@ -1539,7 +1566,7 @@ class Capture:
         if hidden:
             dead, units = sum(row["dead"] for row in hidden), sum(row["units"] for row in hidden)
             worst = max(hidden, key=lambda row: row["dead_fraction"])
-            verdict = f"{dead} of {units} ({100 * dead / units:.1f} %) hidden units are dead on the data of the last census"
+            verdict = f"{dead} of {units} ({100 * dead / units:.1f} %) hidden units are dead on the last census's data"
             verdict += f"; worst is layer '{worst['name']}' with {worst['dead']} of {worst['units']}." if dead else "."
             summary.update(verdict=verdict, dead_fraction=dead / units)
         self.tables.write("summary.json", json.dumps(summary, indent=2, ensure_ascii=False) + "\n")
@@ -1592,20 +1619,22 @@ class Features:
 class Outcome:
     """The loss of each sample, and that of the best constant output."""
     LOSSES = ("cross_entropy", "nll", "mse", "bce")
-    RANGES = {"relu": (0, None), "softplus": (0, None), "sigmoid": (0, 1), "softmax": (0, 1), "tanh": (-1, 1), "relu6": (0, 6),
-              "hardsigmoid": (0, 1), "elu": (-1, None), "celu": (-1, None), "hardtanh": (-1, 1), "softsign": (-1, 1)}
+    RANGES = {"relu": (0, None), "softplus": (0, None), "sigmoid": (0, 1), "softmax": (0, 1), "tanh": (-1, 1),
+              "relu6": (0, 6), "hardsigmoid": (0, 1), "elu": (-1, None), "celu": (-1, None), "softsign": (-1, 1)}
 
     def __init__(self, kind):
         self.kind, self.losses, self.targets, self.right, self.judged = kind, [], [], 0.0, 0
 
     def add(self, output, target):
         if not isinstance(output, torch.Tensor):
-            raise CaptureError(f"criterion: the model returned {type(output).__name__}, expected a tensor; `forward` may pick it")
+            raise CaptureError(f"criterion: the model returned {type(output).__name__}, expected a tensor; `output` "
+                               "picks one")
         output = _double(output.detach())
         if self.kind in ("cross_entropy", "nll"):
             if output.dim() == 3 and output.shape[:2] == target.shape:
                 output = output.transpose(1, 2)  # classes behind samples, as the loss wants them
-            loss = getattr(F, "cross_entropy" if self.kind == "cross_entropy" else "nll_loss")(output, target, reduction="none")
+            function = F.cross_entropy if self.kind == "cross_entropy" else F.nll_loss
+            loss = function(output, target, reduction="none")
             real = (target != -100).reshape(len(target), -1)
             loss = (loss.reshape(len(target), -1) * real).sum(1) / real.sum(1).clamp(min=1)
             self.right += ((output.argmax(1) == target).reshape(len(target), -1) & real).sum()
@@ -1620,7 +1649,7 @@ class Outcome:
         self.losses.append(loss)
         self.targets.append(target.detach().reshape(len(target), -1).cpu())
 
-    def facts(self, world, output):
+    def facts(self, world, activation):
         losses, targets = torch.cat(self.losses).cpu(), torch.cat(self.targets)
         right, judged = float(self.right), float(self.judged)
         if world > 1:
@@ -1643,7 +1672,7 @@ class Outcome:
             constant = -(targets * share.log() + (1 - targets) * (1 - share).clamp(min=1e-300).log()).mean(1)
         else:
             constant = ((targets - targets.mean(0)) ** 2).mean(1)
-            low, high = self.RANGES.get(output["activation"] if output else None, (None, None))
+            low, high = self.RANGES.get(activation, (None, None))
             outside = torch.zeros_like(targets, dtype=torch.bool)
             for bound, beyond in ((low, torch.lt), (high, torch.gt)):
                 outside |= beyond(targets, bound) if bound is not None else False
@@ -1677,9 +1706,9 @@ def _worse(which, old, new):
 
 
 def _event(step, event, layer=None, name=None, unit=None, after=None, by=None, dated=None, detail=None):
-    return {"step": step, "event": event, "layer": layer, "name": name, "unit": unit, "after": after, "by": by, "dated": dated,
-            "cause": None, "own_weights": None, "own_bias": None, "upstream": None, "lr": None, "grad_norm": None,
-            "detail": detail}
+    return {"step": step, "event": event, "layer": layer, "name": name, "unit": unit, "after": after, "by": by,
+            "dated": dated, "cause": None, "own_weights": None, "own_bias": None, "upstream": None, "lr": None,
+            "grad_norm": None, "detail": detail}
 
 
 def _effective_rank(parts):

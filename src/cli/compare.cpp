@@ -182,7 +182,7 @@ int compare_them(const CompareOptions& options, bool quiet) {
         if (!warning.empty()) spdlog::warn("{}", warning);
         progress.emplace("compare", std::ssize(plan.jobs), there, !quiet);
       },
-      [&](const Trial& trial) { progress->advance(trial.figures.failed()); });
+      [&](const Trial& trial) { progress->advance(trial.record.failed()); });
   progress.reset();
   if (before > 0) spdlog::info("{} of {} runs were there already", before, plan.jobs.size());
   if (!runs) {

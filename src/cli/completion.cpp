@@ -5,7 +5,7 @@
 
 #include "cli/commands.hpp"
 #include "config/layout.hpp"
-#include "diagnose/diagnosis.hpp"
+#include "diagnose/rules.hpp"
 #include "nn/activation.hpp"
 #include "trials/remedies.hpp"
 #include "util/error.hpp"
@@ -30,21 +30,21 @@ struct Verb {
 };
 
 /// Dotted keys of all values below a node. Options of a choice add theirs.
-void add_keys(const Node& node, const std::string& place, std::set<std::string>& keys) {
+void add_keys(const LayoutNode& node, const std::string& place, std::set<std::string>& keys) {
   const auto below = [&](const Field& field) {
     add_keys(field.node, place.empty() ? field.name : place + "." + field.name, keys);
   };
   switch (node.kind) {
-    case Node::Kind::leaf:
+    case LayoutNode::Kind::leaf:
       keys.insert(place + "=");
       break;
-    case Node::Kind::object:
+    case LayoutNode::Kind::object:
       for (const Field& field : node.fields) below(field);
       break;
-    case Node::Kind::list:
+    case LayoutNode::Kind::list:
       add_keys(node.items.front(), place + ".*", keys);
       break;
-    case Node::Kind::choice:
+    case LayoutNode::Kind::choice:
       // A choice goes by its name: train.optimizer=adam.
       keys.insert(place + (place.ends_with("*") ? "." + node.discriminator : "") + "=");
       for (const Option& option : node.options)

@@ -8,6 +8,10 @@
 
 #include "cli/commands.hpp"
 #include "cli/findings.hpp"
+#include "diagnose/findings_json.hpp"
+#include "diagnose/rules.hpp"
+#include "diagnose/run_reader.hpp"
+#include "diagnose/thresholds.hpp"
 #include "report/diagnosis_formats.hpp"
 #include "report/findings_text.hpp"
 #include "trials/advice.hpp"

@@ -5,11 +5,11 @@
 #include <memory>
 
 #include "cli/commands.hpp"
-#include "diagnose/diagnosis.hpp"
+#include "diagnose/rules.hpp"
 #include "report/terminal.hpp"
 #include "trace/records.hpp"
-#include "trials/figures.hpp"
 #include "trials/remedies.hpp"
+#include "trials/trial_record.hpp"
 #include "util/error.hpp"
 #include "util/format.hpp"
 #include "util/nearest.hpp"
@@ -46,7 +46,7 @@ std::vector<ColumnPage> all_columns() {
   add_columns<TheoryRecord>("theory", pages);
   add_columns<EvaluationRecord>("evaluation", pages);
   add_columns<HistogramRecord>("histograms", pages);
-  add_columns<Figures>("compare", pages);  // and a sweep's results
+  add_columns<TrialRecord>("compare", pages);  // and a sweep's results
   return pages;
 }
 

@@ -3,6 +3,7 @@
 #include <memory>
 
 #include "cli/commands.hpp"
+#include "diagnose/run_reader.hpp"
 #include "report/joined_table.hpp"
 #include "report/tensorboard.hpp"
 #include "trace/run_directory.hpp"

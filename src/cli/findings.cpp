@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <iostream>
 
+#include "diagnose/causes.hpp"
+#include "diagnose/rules.hpp"
 #include "report/findings_text.hpp"
 #include "report/terminal.hpp"
 #include "util/error.hpp"

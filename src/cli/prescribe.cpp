@@ -91,7 +91,7 @@ int prescribe_it(const PrescribeChoices& choices, bool quiet) {
   PrescribeListener listener;
   listener.plan = [&](const Workload& planned) { progress.expect({planned.runs, planned.length}); };
   listener.advance = [&](const Trial& trial, const Workload& done) {
-    progress.advance(trial.figures.failed(), {done.runs, done.length});
+    progress.advance(trial.record.failed(), {done.runs, done.length});
   };
   const auto found = prescribe(source, choices.overrides, options, &stop, listener);
   progress.clear();

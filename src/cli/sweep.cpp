@@ -1,6 +1,5 @@
 #include <spdlog/spdlog.h>
 
-#include <chrono>
 #include <iostream>
 #include <memory>
 #include <optional>
@@ -15,6 +14,7 @@
 #include "util/output_place.hpp"
 #include "util/own_directory.hpp"
 #include "util/signals.hpp"
+#include "util/stopwatch.hpp"
 #include "util/text_file.hpp"
 
 namespace reluscope {
@@ -85,13 +85,13 @@ int sweep_it(const SweepOptions& options, bool quiet) {
   const std::atomic<int>& stop = watch_stop_signals();
   std::optional<FleetProgress> progress;
   ShardProgress work;
-  const auto start = std::chrono::steady_clock::now();
+  const Stopwatch watch;
   const auto begin = [&](const ShardProgress& found) {
     work = found;
     if (!work.damage.empty()) spdlog::warn("{}", work.damage);
     progress.emplace("sweep", work.total, work.before, !quiet);
   };
-  const auto advance = [&](const Trial& trial) { progress->advance(trial.figures.failed()); };
+  const auto advance = [&](const Trial& trial) { progress->advance(trial.record.failed()); };
   const auto run_all = [&] {
     if (!streamed)
       return run_shard(sweep, shard, directory, job_count(options.jobs), &stop, begin, advance, options.runs);
@@ -104,7 +104,7 @@ int sweep_it(const SweepOptions& options, bool quiet) {
     return stream_sweep(sweep, job_count(options.jobs), &stop, write, advance, options.runs);
   };
   const bool complete = run_all();
-  const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  const double seconds = watch.seconds();
   const std::int64_t failed = progress->failed();
   progress.reset();
   if (work.before > 0) spdlog::info("{} of {} runs were there already", work.before, work.total);

@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "cli/commands.hpp"
+#include "diagnose/run_reader.hpp"
 #include "experiment/batches.hpp"
 #include "experiment/resume.hpp"
 #include "report/progress_bar.hpp"

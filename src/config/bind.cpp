@@ -1,13 +1,15 @@
 #include "config/bind.hpp"
 
 #include <cstdlib>
+#include <map>
 #include <set>
 
 #include "data/sources.hpp"
-#include "diagnose/diagnosis.hpp"
+#include "diagnose/rules.hpp"
 #include "nn/activation.hpp"
 #include "nn/initializer.hpp"
 #include "nn/loss.hpp"
+#include "nn/node_table.hpp"
 #include "optim/optimizer.hpp"
 #include "optim/schedule.hpp"
 
@@ -127,20 +129,20 @@ RecordSpec to_record(const Resolved& json) {
   return record;
 }
 
-std::variant<DenseSpec, DropoutSpec> to_layer(const Resolved& json) {
-  if (json.at("type") == "dropout") return DropoutSpec{json.at("p").get<double>()};
-  DenseSpec dense;
-  dense.units = json.at("units").get<Index>();
-  dense.activation = to_choice(activation_table(), json.at("activation"));
-  dense.weight_init = to_choice(weight_init_table(), json.at("init").at("weights"));
-  dense.bias_init = to_choice(bias_init_table(), json.at("init").at("bias"));
-  return dense;
+LayerSpec to_layer(const Resolved& json) {
+  LayerSpec layer;
+  layer.type = to_choice(node_table(), json, "type");
+  if (!entry_of(layer).affine) return layer;
+  layer.activation = to_choice(activation_table(), json.at("activation"));
+  const Resolved& init = json.at("init");
+  layer.init = {to_choice(weight_init_table(), init.at("weights")), to_choice(bias_init_table(), init.at("bias"))};
+  return layer;
 }
 
 NetworkSpec to_network(const Resolved& json, ConfigIssues& issues) {
   NetworkSpec network;
   std::set<std::string> names;
-  std::size_t numbers[2] = {0, 0};  // of dense and of dropout layers so far
+  std::map<std::string, std::size_t> numbers;  // of the layers of each type so far
   for (std::size_t index = 0; index < json.at("layers").size(); ++index) {
     const Resolved& layer = json.at("layers")[index];
     const std::string pointer = "/network/layers/" + std::to_string(index);
@@ -149,15 +151,16 @@ NetworkSpec to_network(const Resolved& json, ConfigIssues& issues) {
       issues.push_back({pointer, "more than " + std::to_string(kMostLayers) + " layers", "fewer", ""});
       return network;
     }
-    const auto kind = to_layer(layer);
+    LayerSpec row = to_layer(layer);
+    row.config_index = index;
     const auto given = maybe<std::string>(layer.at("name"));
     for (std::size_t copy = 1; copy <= repeat; ++copy) {
-      const std::size_t number = ++numbers[kind.index()];
-      std::string name = layer.at("type").get<std::string>() + std::to_string(number);
+      std::string name = row.type.name + std::to_string(++numbers[row.type.name]);
       if (given) name = repeat == 1 ? *given : *given + "-" + std::to_string(copy);
       if (!names.insert(name).second)
         issues.push_back({pointer + "/name", "a second layer named \"" + name + "\"", "a name of its own", ""});
-      network.layers.push_back({name, kind, index});
+      row.name = name;
+      network.layers.push_back(row);
     }
   }
   if (const auto file = maybe<std::string>(json.at("init_from"))) network.init_from = at_home(*file);
@@ -173,9 +176,8 @@ void check_combinations(const ExperimentSpec& spec, ConfigIssues& issues) {
   if (spec.network.layers.empty()) return;
   const LayerSpec& last = spec.network.layers.back();
   const std::string pointer = "/network/layers/" + std::to_string(last.config_index);
-  const auto* output = std::get_if<DenseSpec>(&last.kind);
-  if (output == nullptr) {
-    issues.push_back({pointer, "a dropout layer at the end", "a dense layer that gives the output", ""});
+  if (!entry_of(last).affine) {
+    issues.push_back({pointer, "a " + last.type.name + " layer at the end", "a dense layer that gives the output", ""});
     return;
   }
   if (spec.data.reconstruct && find_entry(loss_table(), spec.loss.name)->takes_classes)
@@ -185,23 +187,23 @@ void check_combinations(const ExperimentSpec& spec, ConfigIssues& issues) {
     if (!spec.data.reconstruct && spec.data.source.params.is_null(key))
       issues.push_back({"/data/" + key, "nothing", "the file with the labels; without any, data.target \"input\"", ""});
   for (const LayerSpec& layer : spec.network.layers) {
-    const auto* dense = std::get_if<DenseSpec>(&layer.kind);
-    if (dense == nullptr) continue;
+    if (!layer.activation) continue;
+    const Choice& phi = *layer.activation;
     const std::string place = "/network/layers/" + std::to_string(layer.config_index);
-    if (dense != output && find_entry(activation_table(), dense->activation.name)->coupled)
-      issues.push_back({place + "/activation", "\"" + dense->activation.name + "\" in a hidden layer",
+    if (&layer != &last && find_entry(activation_table(), phi.name)->coupled)
+      issues.push_back({place + "/activation", "\"" + phi.name + "\" in a hidden layer",
                         "another activation: it is for the last layer, the output", ""});
-    if (dense->activation.name == "rrelu" &&
-        dense->activation.params.number("lower") > dense->activation.params.number("upper"))
+    if (phi.name == "rrelu" && phi.params.number("lower") > phi.params.number("upper"))
       issues.push_back({place + "/activation/lower", "lower > upper", "lower ≤ upper", ""});
+    if (!layer.init) continue;
     const auto check_bounds = [&](const Choice& init, const char* key) {
       if (init.name == "uniform" && init.params.number("low") > init.params.number("high"))
         issues.push_back({place + "/init/" + key + "/low", "low > high", "low ≤ high", ""});
     };
-    check_bounds(dense->weight_init, "weights");
-    check_bounds(dense->bias_init, "bias");
-    if (dense->weight_init.name == "rai" && dense->bias_init.name != "auto")
-      issues.push_back({place + "/init/bias", "\"" + dense->bias_init.name + "\"",
+    check_bounds(layer.init->weights, "weights");
+    check_bounds(layer.init->bias, "bias");
+    if (layer.init->weights.name == "rai" && layer.init->bias.name != "auto")
+      issues.push_back({place + "/init/bias", "\"" + layer.init->bias.name + "\"",
                         "auto: rai draws weights and biases together", ""});
   }
 }

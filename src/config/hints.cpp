@@ -1,6 +1,7 @@
 #include "config/hints.hpp"
 
 #include "nn/loss.hpp"
+#include "nn/node_table.hpp"
 
 namespace reluscope {
 
@@ -9,8 +10,7 @@ namespace {
 /// An output and a loss that do not go together.
 void hint_at_pairs(const ExperimentSpec& spec, std::vector<ConfigHint>& hints) {
   const LayerSpec& last = spec.network.layers.back();
-  const auto& output = std::get<DenseSpec>(last.kind);
-  const std::string& phi = output.activation.name;
+  const std::string& phi = last.activation->name;
   const std::string& loss = spec.loss.name;
   const std::string place = "/network/layers/" + std::to_string(last.config_index) + "/activation";
   const bool yields_probabilities = phi == "sigmoid" || phi == "softmax";
@@ -29,7 +29,7 @@ void hint_at_pairs(const ExperimentSpec& spec, std::vector<ConfigHint>& hints) {
                                 " does not yield: did you mean " + (loss == "bce" ? "sigmoid" : "softmax") +
                                 ", or loss.from_logits=true?"});
   }
-  if (phi == "softmax" && output.units == 1)
+  if (phi == "softmax" && count_outputs(spec.network, 1) == 1)
     hints.push_back({place, "softmax over a single unit is 1 for every sample: did you mean sigmoid?"});
 }
 

@@ -3,10 +3,11 @@
 #include <algorithm>
 
 #include "data/sources.hpp"
-#include "diagnose/diagnosis.hpp"
+#include "diagnose/rules.hpp"
 #include "nn/activation.hpp"
 #include "nn/initializer.hpp"
 #include "nn/loss.hpp"
+#include "nn/node_table.hpp"
 #include "optim/optimizer.hpp"
 #include "optim/schedule.hpp"
 
@@ -35,7 +36,7 @@ std::vector<Field> leaves(const std::vector<Param>& params) {
 
 Field object(std::string name, std::string doc, std::vector<Field> fields) {
   Field field{std::move(name), std::move(doc), {}};
-  field.node.kind = Node::Kind::object;
+  field.node.kind = LayoutNode::Kind::object;
   field.node.fields = std::move(fields);
   return field;
 }
@@ -45,8 +46,8 @@ template <class E>
 Field choice(std::string name, std::string doc, std::string discriminator, std::span<const E> table,
              std::string fallback, const std::vector<Field>& common = {}) {
   Field field{std::move(name), std::move(doc), {}};
-  Node& node = field.node;
-  node.kind = Node::Kind::choice;
+  LayoutNode& node = field.node;
+  node.kind = LayoutNode::Kind::choice;
   node.discriminator = std::move(discriminator);
   node.fallback = std::move(fallback);
   node.string_shorthand = common.empty();
@@ -96,27 +97,23 @@ Field network_section() {
   bias.node.number_shorthand = "constant";
   bias.node.false_shorthand = "none";
   const Param name = unset("name", ParamKind::text, "name in the traces; null: dense1, dense2, …");
-  Option dense{"dense",
-               {},
-               "a = φ(W h + b)",
-               {name_leaf(name),
-                leaf(required("units", ParamKind::integer, "number of units (neurons)").at_least(1).at_most(1000000)),
-                choice("activation", "φ", "name", activation_table(), "identity"),
-                object("init", "Initial parameters",
-                       {choice("weights", "Initial weights", "name", weight_init_table(), "pytorch"), bias}),
-                leaf(repeat)}};
-  Option dropout{
-      "dropout",
-      {},
-      "zeroes elements at random while training (Srivastava et al. 2014)",
-      {name_leaf(name), leaf(number("p", 0.5, "probability of zeroing").at_least(0).below(1)), leaf(repeat)}};
-  Node layer;
-  layer.kind = Node::Kind::choice;
+  const Field activation = choice("activation", "φ", "name", activation_table(), "identity");
+  const Field init =
+      object("init", "Initial parameters",
+             {choice("weights", "Initial weights", "name", weight_init_table(), "pytorch"), std::move(bias)});
+  LayoutNode layer;
+  layer.kind = LayoutNode::Kind::choice;
   layer.discriminator = "type";
   layer.fallback = "dense";
-  layer.options = {std::move(dense), std::move(dropout)};
+  for (const NodeEntry& entry : node_table()) {
+    Option option{entry.name, entry.aliases, entry.doc, {name_leaf(name)}};
+    for (Field& setting : leaves(entry.params)) option.fields.push_back(std::move(setting));
+    if (entry.affine) option.fields.insert(option.fields.end(), {activation, init});
+    option.fields.push_back(leaf(repeat));
+    layer.options.push_back(std::move(option));
+  }
   Field layers{"layers", "From the input to the output; the last one is dense and gives the network's output", {}};
-  layers.node.kind = Node::Kind::list;
+  layers.node.kind = LayoutNode::Kind::list;
   layers.node.items = {std::move(layer)};
   Field init_from = leaf(unset("init_from", ParamKind::text,
                                "a safetensors file with the initial parameters, named as in a PyTorch nn.Sequential "
@@ -194,7 +191,7 @@ Field diagnose_section() {
   return object("diagnose", "Thresholds of the rules that judge the run", std::move(rules));
 }
 
-Node make_layout() {
+LayoutNode make_layout() {
   return object(
              "", "An experiment of reluscope",
              {leaf(unset("$schema", ParamKind::text, "for editors; ignored")),
@@ -218,12 +215,12 @@ bool is_name(std::string_view text) {
          std::all_of(text.begin(), text.end(), is_allowed);
 }
 
-const Node& experiment_layout() {
-  static const Node layout = make_layout();
+const LayoutNode& experiment_layout() {
+  static const LayoutNode layout = make_layout();
   return layout;
 }
 
-const Option* find_option(const Node& choice, const std::string& name) {
+const Option* find_option(const LayoutNode& choice, const std::string& name) {
   for (const Option& option : choice.options)
     if (option.name == name || std::find(option.aliases.begin(), option.aliases.end(), name) != option.aliases.end())
       return &option;

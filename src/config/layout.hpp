@@ -20,7 +20,7 @@ struct Option {
 };
 
 /// What may stand at a place of the config.
-struct Node {
+struct LayoutNode {
   enum class Kind {
     leaf,    ///< a value described by `param`; an integer with `allowed` words may also be one of these
     object,  ///< `fields`
@@ -31,7 +31,7 @@ struct Node {
   Param param;
   bool is_name = false;  ///< leaf, text: it must be a name, see is_name()
   std::vector<Field> fields;
-  std::vector<Node> items;
+  std::vector<LayoutNode> items;
   std::string discriminator;
   std::vector<Option> options;
   std::string fallback;           ///< the option meant where none is named; empty: one must be named
@@ -43,7 +43,7 @@ struct Node {
 struct Field {
   std::string name;
   std::string doc;
-  Node node;
+  LayoutNode node;
 };
 
 /// Names become names of directories and parts of messages: at most 100 letters, digits, '-', '_' and '.', the first
@@ -52,10 +52,10 @@ bool is_name(std::string_view text);
 inline constexpr const char* kNamePattern = "^[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}$";
 
 /// The layout of an experiment.
-const Node& experiment_layout();
+const LayoutNode& experiment_layout();
 
 /// The option called `name` (or with that alias), or nullptr.
-const Option* find_option(const Node& choice, const std::string& name);
+const Option* find_option(const LayoutNode& choice, const std::string& name);
 /// The field called `name`, or nullptr.
 const Field* find_field(const std::vector<Field>& fields, const std::string& name);
 

@@ -93,11 +93,11 @@ std::optional<std::size_t> element_of(const Raw& list, const std::string& token)
 }
 
 /// The node below `node` along `token`, as far as the raw value says which option is meant; nullptr if unknown.
-const Node* below(const Node* node, const std::string& token, const Raw& raw) {
+const LayoutNode* below(const LayoutNode* node, const std::string& token, const Raw& raw) {
   if (node == nullptr) return nullptr;
-  if (node->kind == Node::Kind::list) return &node->items[0];
+  if (node->kind == LayoutNode::Kind::list) return &node->items[0];
   const std::vector<Field>* fields = &node->fields;
-  if (node->kind == Node::Kind::choice) {
+  if (node->kind == LayoutNode::Kind::choice) {
     const auto given = raw.is_object() ? raw.find(node->discriminator) : raw.end();
     const bool named = raw.is_object() && given != raw.end() && given->is_string();
     const Option* option = find_option(*node, named ? given->get<std::string>() : node->fallback);
@@ -170,7 +170,7 @@ class Override {
     return std::find(tokens_.begin() + static_cast<std::ptrdiff_t>(depth), tokens_.end(), "*") != tokens_.end();
   }
 
-  void descend(Raw& at, const Node* node, std::size_t depth, const std::string& pointer) {
+  void descend(Raw& at, const LayoutNode* node, std::size_t depth, const std::string& pointer) {
     const std::string& token = tokens_[depth];
     const bool last = depth + 1 == tokens_.size();
     if (token == "*") {
@@ -193,14 +193,15 @@ class Override {
                                    : "an index from 0 to " + std::to_string(at.size() - 1) +
                                          " or negative from the end, *" + names_text(at));
       const std::string here = pointer_to(pointer, std::to_string(*index));
-      const Node* item = below(node, token, at);
+      const LayoutNode* item = below(node, token, at);
       return last ? set(at[*index], item, here) : descend(at[*index], item, depth + 1, here);
     }
     promote(at, node);
     if (!at.is_object()) return complain(pointer, quoted(), "a path through objects; this is " + describe(at));
     const std::string here = pointer_to(pointer, token);
     if (last) {
-      if (node != nullptr && node->kind == Node::Kind::choice && token == node->discriminator) switch_option(at, *node);
+      if (node != nullptr && node->kind == LayoutNode::Kind::choice && token == node->discriminator)
+        switch_option(at, *node);
       set(at[token], below(node, token, at), here);
       return;
     }
@@ -211,16 +212,17 @@ class Override {
   }
 
   /// Where text belongs, what looks like a number is text too: name=2024, data.label_column=0.
-  void set(Raw& place, const Node* node, const std::string& pointer) {
-    const bool takes_text = node != nullptr && node->kind == Node::Kind::leaf && node->param.kind == ParamKind::text;
+  void set(Raw& place, const LayoutNode* node, const std::string& pointer) {
+    const bool takes_text =
+        node != nullptr && node->kind == LayoutNode::Kind::leaf && node->param.kind == ParamKind::text;
     place = takes_text && (value_.is_number() || value_.is_boolean()) ? Raw(value_text_) : value_;
     traces_.push_back({pointer, text_});
   }
 
   /// Null (a key just made) becomes an object, a shorthand the object it stands for.
-  static void promote(Raw& at, const Node* node) {
+  static void promote(Raw& at, const LayoutNode* node) {
     if (at.is_null()) at = Raw::object();
-    if (node == nullptr || node->kind != Node::Kind::choice) return;
+    if (node == nullptr || node->kind != LayoutNode::Kind::choice) return;
     if (at.is_string() && node->string_shorthand) at = Raw{{node->discriminator, at}};
     if (at.is_boolean() && !at.get<bool>() && !node->false_shorthand.empty())
       at = Raw{{node->discriminator, node->false_shorthand}};
@@ -229,7 +231,7 @@ class Override {
   }
 
   /// Settings that the newly named option does not have belonged to the old one.
-  void switch_option(Raw& at, const Node& node) {
+  void switch_option(Raw& at, const LayoutNode& node) {
     const Option* option = value_.is_string() ? find_option(node, value_.get<std::string>()) : nullptr;
     if (option == nullptr) return;
     Raw kept = Raw::object();
@@ -255,11 +257,11 @@ class Override {
 
 /// All that a word of the command line can set, as paths with * for the elements of lists.
 template <class Visit>
-void find_settings(const Node& node, std::vector<std::string>& here, const Visit& visit) {
+void find_settings(const LayoutNode& node, std::vector<std::string>& here, const Visit& visit) {
   const auto fields = [&](const std::vector<Field>& list) {
     for (const Field& field : list) {
       here.push_back(field.name);
-      if (field.node.kind == Node::Kind::leaf || field.node.string_shorthand) visit(here);
+      if (field.node.kind == LayoutNode::Kind::leaf || field.node.string_shorthand) visit(here);
       find_settings(field.node, here, visit);
       here.pop_back();
     }
@@ -272,7 +274,7 @@ void find_settings(const Node& node, std::vector<std::string>& here, const Visit
     fields(option.fields);
   }
   here.emplace_back("*");
-  for (const Node& item : node.items) find_settings(item, here, visit);
+  for (const LayoutNode& item : node.items) find_settings(item, here, visit);
   here.pop_back();
 }
 

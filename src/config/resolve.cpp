@@ -28,7 +28,8 @@ std::string did_you_mean(const std::string& given, const std::vector<std::string
 
 /// Where else in the layout a key is known: for keys that stand in the wrong place. `is_same` compares names.
 template <class Same>
-void find_places(const Node& node, const Same& is_same, const std::string& here, std::vector<std::string>& places) {
+void find_places(const LayoutNode& node, const Same& is_same, const std::string& here,
+                 std::vector<std::string>& places) {
   const auto visit = [&](const std::vector<Field>& fields) {
     for (const Field& field : fields) {
       const std::string pointer = pointer_to(here, field.name);
@@ -39,13 +40,13 @@ void find_places(const Node& node, const Same& is_same, const std::string& here,
   };
   visit(node.fields);
   for (const Option& option : node.options) visit(option.fields);
-  for (const Node& item : node.items) find_places(item, is_same, here + "/0", places);
+  for (const LayoutNode& item : node.items) find_places(item, is_same, here + "/0", places);
 }
 
 /// "kind" where it is "name", or the other way round: what people say for the key that chooses.
 bool is_discriminator(const std::string& key) { return key == "kind" || key == "type" || key == "name"; }
 
-std::vector<std::string> names_of(const Node& choice) {
+std::vector<std::string> names_of(const LayoutNode& choice) {
   std::vector<std::string> names;
   for (const Option& option : choice.options) {
     names.push_back(option.name);
@@ -93,17 +94,17 @@ std::string list_text(const Raw& list) {
 
 class Resolver {
  public:
-  Resolver(const Node& root, ConfigIssues& issues) : root_(root), issues_(issues) {}
+  Resolver(const LayoutNode& root, ConfigIssues& issues) : root_(root), issues_(issues) {}
 
-  Resolved value(const Node& node, const Raw& raw, const std::string& pointer) {
+  Resolved value(const LayoutNode& node, const Raw& raw, const std::string& pointer) {
     switch (node.kind) {
-      case Node::Kind::leaf:
+      case LayoutNode::Kind::leaf:
         return leaf(node, raw, pointer);
-      case Node::Kind::object:
+      case LayoutNode::Kind::object:
         return object(node, raw, pointer);
-      case Node::Kind::list:
+      case LayoutNode::Kind::list:
         return list(node, raw, pointer);
-      case Node::Kind::choice:
+      case LayoutNode::Kind::choice:
         return choice(node, raw, pointer);
     }
     return nullptr;
@@ -112,31 +113,31 @@ class Resolver {
  private:
   /// What stands for a field that the config does not have.
   Resolved absent(const Field& field, const std::string& pointer) {
-    const Node& node = field.node;
-    const bool needed = node.kind == Node::Kind::leaf     ? node.param.required
-                        : node.kind == Node::Kind::choice ? node.fallback.empty()
-                                                          : node.kind == Node::Kind::list;
+    const LayoutNode& node = field.node;
+    const bool needed = node.kind == LayoutNode::Kind::leaf     ? node.param.required
+                        : node.kind == LayoutNode::Kind::choice ? node.fallback.empty()
+                                                                : node.kind == LayoutNode::Kind::list;
     if (needed) {
       issues_.add([&] {
-        return ConfigIssue{pointer, "nothing", node.kind == Node::Kind::leaf ? expectation(node.param) : what(node),
-                           ""};
+        return ConfigIssue{pointer, "nothing",
+                           node.kind == LayoutNode::Kind::leaf ? expectation(node.param) : what(node), ""};
       });
       return nullptr;
     }
-    if (node.kind == Node::Kind::leaf) return to_json(node.param.fallback);
+    if (node.kind == LayoutNode::Kind::leaf) return to_json(node.param.fallback);
     return value(node, Raw::object(), pointer);
   }
 
-  static std::string what(const Node& node) {
-    if (node.kind == Node::Kind::list) return "a list with at least one element";
-    if (node.kind != Node::Kind::choice) return "an object";
+  static std::string what(const LayoutNode& node) {
+    if (node.kind == LayoutNode::Kind::list) return "a list with at least one element";
+    if (node.kind != LayoutNode::Kind::choice) return "an object";
     std::string text = "an object with \"" + node.discriminator + "\"";
     if (node.string_shorthand) text = "a name or " + text;
     if (!node.number_shorthand.empty()) text = "a number, " + text;
     return text;
   }
 
-  Resolved leaf(const Node& node, const Raw& raw, const std::string& pointer) {
+  Resolved leaf(const LayoutNode& node, const Raw& raw, const std::string& pointer) {
     const Param& param = node.param;
     if (!accepts(node, raw)) {
       issues_.add([&] { return ConfigIssue{pointer, describe(raw), expected_of(node, raw), advice(param, raw)}; });
@@ -149,7 +150,7 @@ class Resolver {
     return Resolved(raw);
   }
 
-  static std::string expected_of(const Node& node, const Raw& raw) {
+  static std::string expected_of(const LayoutNode& node, const Raw& raw) {
     if (node.is_name) return "a name of at most 100 letters, digits, '-', '_' and '.', not starting with '.'";
     // A bound that the layout leaves open is that of the type, which has to be said where it is what was crossed.
     const bool too_large = (raw.is_number_unsigned() && raw.get<std::uint64_t>() > INT64_MAX) ||
@@ -174,7 +175,7 @@ class Resolver {
     return did_you_mean(word, param.allowed);
   }
 
-  static bool accepts(const Node& node, const Raw& raw) {
+  static bool accepts(const LayoutNode& node, const Raw& raw) {
     const Param& param = node.param;
     const auto is_word = [&] {
       return raw.is_string() &&
@@ -212,7 +213,7 @@ class Resolver {
   }
 
   /// Resolves `fields` out of the object `raw` into `out`, and reports keys that are none of them.
-  void members(const std::vector<Field>& fields, const Raw& raw, const std::string& pointer, const Node* choice,
+  void members(const std::vector<Field>& fields, const Raw& raw, const std::string& pointer, const LayoutNode* choice,
                Resolved& out) {
     const std::string discriminator = choice == nullptr ? "" : choice->discriminator;
     for (const Field& field : fields) {
@@ -227,7 +228,7 @@ class Resolver {
   }
 
   [[nodiscard]] ConfigIssue unknown_key(const std::vector<Field>& fields, const std::string& key, const Raw& raw,
-                                        const std::string& pointer, const Node* choice) const {
+                                        const std::string& pointer, const LayoutNode* choice) const {
     std::vector<std::string> known;
     if (choice != nullptr) known.push_back(choice->discriminator);
     for (const Field& field : fields) known.push_back(field.name);
@@ -260,7 +261,7 @@ class Resolver {
   }
 
   /// The other alternatives that have the key: "it goes with kind csv, npy".
-  static std::string known_for(const Node& choice, const std::string& key) {
+  static std::string known_for(const LayoutNode& choice, const std::string& key) {
     constexpr std::size_t kMost = 8;
     std::vector<std::string> names;
     for (const Option& option : choice.options)
@@ -270,11 +271,11 @@ class Resolver {
   }
 
   /// {"weights": "he_normal"} for "he_normal", where one of the fields takes that.
-  static std::string wrapped_name(const Node& node, const Raw& raw) {
+  static std::string wrapped_name(const LayoutNode& node, const Raw& raw) {
     if (!raw.is_string()) return "";
     const auto given = raw.get<std::string>();
     for (const Field& field : node.fields) {
-      if (field.node.kind != Node::Kind::choice || !field.node.string_shorthand) continue;
+      if (field.node.kind != LayoutNode::Kind::choice || !field.node.string_shorthand) continue;
       const std::vector<std::string> names = names_of(field.node);
       if (const auto meant = likely_name(given, names)) return "did you mean " + Raw{{field.name, *meant}}.dump() + "?";
     }
@@ -282,16 +283,16 @@ class Resolver {
   }
 
   /// {"units": 8} for 8, where that is what the usual alternative cannot do without.
-  static std::string wrapped_number(const Node& node, const Raw& raw) {
+  static std::string wrapped_number(const LayoutNode& node, const Raw& raw) {
     const Option* usual = find_option(node, node.fallback);
     if (!raw.is_number() || usual == nullptr) return "";
     for (const Field& field : usual->fields)
-      if (field.node.kind == Node::Kind::leaf && field.node.param.required && accepts(field.node, raw))
+      if (field.node.kind == LayoutNode::Kind::leaf && field.node.param.required && accepts(field.node, raw))
         return "did you mean " + Raw{{field.name, raw}}.dump() + "?";
     return "";
   }
 
-  Resolved object(const Node& node, const Raw& raw, const std::string& pointer) {
+  Resolved object(const LayoutNode& node, const Raw& raw, const std::string& pointer) {
     if (!raw.is_object()) {
       issues_.add([&] { return ConfigIssue{pointer, describe(raw), what(node), wrapped_name(node, raw)}; });
       return nullptr;
@@ -301,7 +302,7 @@ class Resolver {
     return out;
   }
 
-  Resolved list(const Node& node, const Raw& raw, const std::string& pointer) {
+  Resolved list(const LayoutNode& node, const Raw& raw, const std::string& pointer) {
     if (!raw.is_array() || raw.empty()) {
       issues_.add([&] {
         return ConfigIssue{pointer, raw.is_array() ? "an empty list" : describe(raw), what(node), ""};
@@ -314,7 +315,7 @@ class Resolver {
     return out;
   }
 
-  Resolved choice(const Node& node, const Raw& raw, const std::string& pointer) {
+  Resolved choice(const LayoutNode& node, const Raw& raw, const std::string& pointer) {
     if (raw.is_string() && node.string_shorthand) return choose(node, Raw{{node.discriminator, raw}}, pointer, pointer);
     if (raw.is_boolean() && !raw.get<bool>() && !node.false_shorthand.empty())
       return choose(node, Raw{{node.discriminator, node.false_shorthand}}, pointer, pointer);
@@ -327,7 +328,7 @@ class Resolver {
     return choose(node, raw, pointer, pointer_to(pointer, node.discriminator));
   }
 
-  Resolved choose(const Node& node, const Raw& raw, const std::string& pointer, const std::string& name_pointer) {
+  Resolved choose(const LayoutNode& node, const Raw& raw, const std::string& pointer, const std::string& name_pointer) {
     std::vector<std::string> names;
     for (const Option& option : node.options) names.push_back(option.name);
     const auto given = raw.find(node.discriminator);
@@ -356,7 +357,7 @@ class Resolver {
     return out;
   }
 
-  const Node& root_;
+  const LayoutNode& root_;
   ConfigIssues& issues_;
 };
 
@@ -376,7 +377,7 @@ Resolved to_json(const ParamValue& value) {
 
 std::string expectation(const Param& param) { return in_words(param, range_text(param)); }
 
-Resolved resolve(const Node& layout, const Raw& raw, ConfigIssues& issues) {
+Resolved resolve(const LayoutNode& layout, const Raw& raw, ConfigIssues& issues) {
   return Resolver(layout, issues).value(layout, raw, "");
 }
 

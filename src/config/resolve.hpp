@@ -11,7 +11,7 @@ namespace reluscope {
 
 /// The resolved form of `raw`: aliases replaced by their names, shorthands by objects, keys in the layout's order.
 /// Appends to `issues` all that is wrong; the result is complete only if nothing is.
-nlohmann::ordered_json resolve(const Node& layout, const nlohmann::json& raw, ConfigIssues& issues);
+nlohmann::ordered_json resolve(const LayoutNode& layout, const nlohmann::json& raw, ConfigIssues& issues);
 
 /// A parameter's default as JSON.
 nlohmann::ordered_json to_json(const ParamValue& value);

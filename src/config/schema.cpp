@@ -12,7 +12,7 @@ namespace {
 
 using Schema = nlohmann::ordered_json;
 
-Schema schema_of(const Node& node);
+Schema schema_of(const LayoutNode& node);
 
 /// A bound as an integer where it is one: 1 reads better than 1.0.
 Schema bound(double value) {
@@ -27,7 +27,7 @@ void add_range(Schema& schema, const Param& param) {
 
 Schema or_null(Schema schema) { return {{"anyOf", {std::move(schema), {{"type", "null"}}}}}; }
 
-Schema leaf_schema(const Node& node) {
+Schema leaf_schema(const LayoutNode& node) {
   const Param& param = node.param;
   Schema schema = Schema::object();
   switch (param.kind) {
@@ -66,15 +66,15 @@ Schema leaf_schema(const Node& node) {
   return param.optional ? or_null(std::move(schema)) : schema;
 }
 
-bool is_required(const Node& node) {
+bool is_required(const LayoutNode& node) {
   switch (node.kind) {
-    case Node::Kind::leaf:
+    case LayoutNode::Kind::leaf:
       return node.param.required;
-    case Node::Kind::list:
+    case LayoutNode::Kind::list:
       return true;
-    case Node::Kind::choice:
+    case LayoutNode::Kind::choice:
       return node.fallback.empty();
-    case Node::Kind::object:
+    case LayoutNode::Kind::object:
       for (const Field& field : node.fields)
         if (is_required(field.node)) return true;
       return false;
@@ -88,9 +88,10 @@ Schema object_schema(const std::vector<Field>& fields) {
   for (const Field& field : fields) {
     Schema member = schema_of(field.node);
     member["description"] = field.doc;
-    if (field.node.kind == Node::Kind::leaf && !field.node.param.required)
+    if (field.node.kind == LayoutNode::Kind::leaf && !field.node.param.required)
       member["default"] = to_json(field.node.param.fallback);
-    if (field.node.kind == Node::Kind::choice && field.node.string_shorthand) member["default"] = field.node.fallback;
+    if (field.node.kind == LayoutNode::Kind::choice && field.node.string_shorthand)
+      member["default"] = field.node.fallback;
     schema["properties"][field.name] = std::move(member);
     if (is_required(field.node)) needed.push_back(field.name);
   }
@@ -104,7 +105,7 @@ std::vector<std::string> all_names(const Option& option) {
   return names;
 }
 
-Schema choice_schema(const Node& node) {
+Schema choice_schema(const LayoutNode& node) {
   Schema alternatives = Schema::array();
   if (node.string_shorthand) {
     std::vector<std::string> names;
@@ -135,15 +136,15 @@ Schema choice_schema(const Node& node) {
   return {{"anyOf", std::move(alternatives)}};
 }
 
-Schema schema_of(const Node& node) {
+Schema schema_of(const LayoutNode& node) {
   switch (node.kind) {
-    case Node::Kind::leaf:
+    case LayoutNode::Kind::leaf:
       return leaf_schema(node);
-    case Node::Kind::object:
+    case LayoutNode::Kind::object:
       return object_schema(node.fields);
-    case Node::Kind::list:
+    case LayoutNode::Kind::list:
       return {{"type", "array"}, {"minItems", 1}, {"items", schema_of(node.items[0])}};
-    case Node::Kind::choice:
+    case LayoutNode::Kind::choice:
       return choice_schema(node);
   }
   return nullptr;

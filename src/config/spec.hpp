@@ -2,13 +2,14 @@
 // A fully validated experiment: what the config text becomes, and all that the rest of the program sees of it.
 
 #include <cstdint>
+#include <filesystem>
 #include <memory>
 #include <optional>
 #include <string>
 
 #include "config/config_error.hpp"
-#include "data/sources.hpp"
-#include "diagnose/diagnosis.hpp"
+#include "data/data_spec.hpp"
+#include "diagnose/thresholds.hpp"
 #include "nn/penalty.hpp"
 #include "nn/spec.hpp"
 #include "util/param.hpp"

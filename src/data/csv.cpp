@@ -15,6 +15,7 @@
 #include "util/error.hpp"
 #include "util/excerpt.hpp"
 #include "util/input.hpp"
+#include "util/memory.hpp"
 
 namespace reluscope {
 namespace {

@@ -1,5 +1,6 @@
 #include "data/data_files.hpp"
 
+#include "data/sources.hpp"
 #include "util/input.hpp"
 
 namespace reluscope {

@@ -3,7 +3,7 @@
 #include <filesystem>
 #include <vector>
 
-#include "data/sources.hpp"
+#include "data/data_spec.hpp"
 
 namespace reluscope {
 

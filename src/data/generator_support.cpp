@@ -7,6 +7,7 @@
 #include "data/input_file.hpp"
 #include "data/targets.hpp"
 #include "util/error.hpp"
+#include "util/memory.hpp"
 
 namespace reluscope {
 namespace {

@@ -7,6 +7,7 @@
 #include "data/generators.hpp"
 #include "data/input_file.hpp"
 #include "data/targets.hpp"
+#include "util/memory.hpp"
 #include "util/portable_math.hpp"
 
 namespace reluscope {

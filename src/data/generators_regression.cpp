@@ -4,6 +4,7 @@
 #include "data/generator_support.hpp"
 #include "data/generators.hpp"
 #include "data/input_file.hpp"
+#include "util/memory.hpp"
 
 namespace reluscope {
 namespace {

@@ -12,6 +12,7 @@
 #include "data/targets.hpp"
 #include "util/error.hpp"
 #include "util/input.hpp"
+#include "util/memory.hpp"
 
 namespace reluscope {
 namespace {

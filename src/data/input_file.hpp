@@ -71,14 +71,4 @@ std::uint64_t gzip_content_size(const std::filesystem::path& path);
 /// `text` in quotes for a message: control characters and bytes beyond ASCII as \xNN, cut when it is long.
 std::string in_quotes(std::string_view text);
 
-/// a · b, or the largest number where that overflows.
-constexpr std::uint64_t saturating_product(std::uint64_t a, std::uint64_t b) {
-  return b != 0 && a > UINT64_MAX / b ? UINT64_MAX : a * b;
-}
-
-/// a + b, or the largest number where that overflows.
-constexpr std::uint64_t saturating_sum(std::uint64_t a, std::uint64_t b) {
-  return a > UINT64_MAX - b ? UINT64_MAX : a + b;
-}
-
 }  // namespace reluscope

@@ -1,8 +1,8 @@
 #pragma once
 // Statistics of the training features, and the shift and scale of x' = (x − shift) · scale that follow from them.
 
+#include "data/data_spec.hpp"
 #include "data/dataset.hpp"
-#include "data/sources.hpp"
 
 namespace reluscope {
 

@@ -10,6 +10,7 @@
 #include "util/error.hpp"
 #include "util/excerpt.hpp"
 #include "util/format.hpp"
+#include "util/memory.hpp"
 #include "util/nearest.hpp"
 
 namespace reluscope {

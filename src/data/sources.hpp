@@ -45,26 +45,7 @@ struct SourceEntry : Entry {
 };
 
 /// Every data kind. The entry's parameters are the keys of the config's `data` object besides `kind` and the common
-/// ones of `DataSpec`.
+/// ones of `DataSpec` (data_spec.hpp).
 std::span<const SourceEntry> source_table();
-
-enum class Normalization { none, unit, standard, per_feature };
-
-/// The config's `data` section.
-struct DataSpec {
-  Choice source;  ///< which entry of the table, and its parameters
-  Normalization normalize = Normalization::none;
-  bool scale_targets = false;            ///< `normalize_targets: "per_output"`: a regression's, each (t − mean) / std
-  bool reconstruct = false;              ///< `target: "input"`: the targets are the samples themselves, normalised
-  std::optional<std::int64_t> limit;     ///< use only the first N training samples (of the file's order)
-  double test_fraction = 0.2;            ///< split off when there is no test file; in [0, 1)
-  std::filesystem::path base_directory;  ///< relative paths of the source start here
-};
-
-/// An upper estimate of the bytes that load_dataset needs; 0 when unknown. Throws DataError.
-std::uint64_t estimate_dataset_bytes(const DataSpec& spec, std::uint64_t seed);
-
-/// Loads, limits, splits (seeded), and derives the normalisation from the training part. Throws DataError.
-Dataset load_dataset(const DataSpec& spec, std::uint64_t seed);
 
 }  // namespace reluscope

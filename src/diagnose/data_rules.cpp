@@ -7,6 +7,27 @@ namespace reluscope {
 
 namespace {
 
+/// What inputs or targets of the wrong size lead to: next to everything.
+std::vector<std::string> symptoms_of_data() {
+  return {"dead-output",
+          "saturated-output",
+          "zero-gradient",
+          "poor-initialisation",
+          "vanishing-gradient",
+          "exploding-gradient",
+          "update-ratio",
+          "dead-on-arrival",
+          "exploding-activation",
+          "collapsed-network",
+          "dying-units",
+          "unchanged-weights",
+          "saturation",
+          "loss-not-decreasing",
+          "too-few-steps",
+          "no-better-than-constant",
+          kSlowUpdates};
+}
+
 double rms_of(const FeatureRecord& row) { return std::hypot(row.mean, row.std); }
 
 /// Root mean square of the features' standard deviations.
@@ -43,6 +64,18 @@ void check_unscaled_inputs(const RunTables& run, const ParamValues& limits, std:
                                    " times their standard deviation, and " + largest_text + "."));
 }
 
+RuleEntry unscaled_inputs_rule() {
+  RuleEntry rule = own_rule(
+      "unscaled-inputs", "inputs that are far from 1 in size (info where the network has learned well)",
+      {number("large", kLargeInputs, "root mean square of the inputs").above(0),
+       number("small", 0.005, "the same, too small").above(0),
+       number("offset", 20.0, "the same as a multiple of their standard deviation: they hardly vary").above(0)},
+      {"features.mean", "features.std", "features.min", "features.max", "features.feature"},
+      {"standardize", "smaller_lr"}, check_unscaled_inputs);
+  rule.explains = symptoms_of_data();
+  return rule;
+}
+
 void check_unscaled_targets(const RunTables& run, const ParamValues& limits, std::vector<Finding>& findings) {
   if (!run.targets) return;
   const double rms = std::hypot(run.targets->mean, run.targets->std);
@@ -53,12 +86,29 @@ void check_unscaled_targets(const RunTables& run, const ParamValues& limits, std
                                  ", and so do the gradients of the first steps."));
 }
 
+RuleEntry unscaled_targets_rule() {
+  RuleEntry rule =
+      own_rule("unscaled-targets", "targets that are far from 1 in size (info where the network has learned well)",
+               {number("large", 300.0, "root mean square of a regression's targets").above(0)}, {"steps.loss"},
+               {"scale_targets", "smaller_lr", "adam", "much_smaller_lr", "clip_norm"}, check_unscaled_targets);
+  rule.explains = symptoms_of_data();
+  return rule;
+}
+
 void check_nothing_to_learn(const RunTables& run, const ParamValues& /*limits*/, std::vector<Finding>& findings) {
   if (run.train->constant_loss != 0.0) return;
   findings.push_back(
       at_step(Severity::warning, 0, 0.0, 0.0,
               "Every training sample has the same target: a constant is right for all of them, and there "
               "is nothing to learn."));
+}
+
+RuleEntry nothing_to_learn_rule() {
+  RuleEntry rule = own_rule("nothing-to-learn", "every training sample has the same target", {}, {"steps.loss"}, {},
+                            check_nothing_to_learn);
+  rule.needs_end = true;
+  rule.explains = symptoms_of_data();
+  return rule;
 }
 
 /// Of a table: the border of an image has one value in most data sets.
@@ -80,6 +130,14 @@ void check_constant_features(const RunTables& run, const ParamValues& /*limits*/
                                  (all ? ": the samples cannot be told apart." : ".")));
 }
 
+RuleEntry constant_features_rule() {
+  RuleEntry rule =
+      own_rule("constant-features", "columns of a table with a single value (info, unless all features have one)", {},
+               {"features.min", "features.max"}, {}, check_constant_features);
+  rule.explains = symptoms_of_data();
+  return rule;
+}
+
 /// One feature alone may be a time, or sorted.
 void check_row_number(const RunTables& run, const ParamValues& limits, std::vector<Finding>& findings) {
   if (run.features.rows.size() < 2) return;
@@ -89,6 +147,12 @@ void check_row_number(const RunTables& run, const ParamValues& limits, std::vect
                                  "Feature " + feature_text(row) +
                                      " rises from each sample to the next, as a row number does: it says nothing of "
                                      "samples that are new."));
+}
+
+RuleEntry row_number_rule() {
+  return own_rule("row-number", "a feature that rises from sample to sample (info)",
+                  {number("values", 20.0, "different values, counted up to 32").above(0)},
+                  {"features.rising", "features.distinct", "features.feature"}, {}, check_row_number);
 }
 
 /// Accuracy alone then says little.
@@ -107,57 +171,18 @@ void check_class_imbalance(const RunTables& run, const ParamValues& limits, std:
   }
 }
 
+RuleEntry class_imbalance_rule() {
+  return own_rule("class-imbalance", "one class has most of the samples, or one has next to none (info)",
+                  {number("largest", 0.8, "share of the training samples that the largest class has").above(0),
+                   number("smallest", 0.1, "share of the smallest, times the number of classes").above(0)},
+                  {"steps.loss"}, {}, check_class_imbalance);
+}
+
 }  // namespace
 
 std::vector<RuleEntry> data_rules() {
-  // What inputs or targets of the wrong size lead to: next to everything.
-  const std::vector<std::string> everything = {"dead-output",
-                                               "saturated-output",
-                                               "zero-gradient",
-                                               "poor-initialisation",
-                                               "vanishing-gradient",
-                                               "exploding-gradient",
-                                               "update-ratio",
-                                               "dead-on-arrival",
-                                               "exploding-activation",
-                                               "collapsed-network",
-                                               "dying-units",
-                                               "unchanged-weights",
-                                               "saturation",
-                                               "loss-not-decreasing",
-                                               "too-few-steps",
-                                               "no-better-than-constant",
-                                               kSlowUpdates};
-  std::vector<RuleEntry> table;
-  RuleEntry& nothing = table.emplace_back(own_rule("nothing-to-learn", "every training sample has the same target", {},
-                                                   {"steps.loss"}, {}, check_nothing_to_learn));
-  nothing.needs_end = true;
-  nothing.explains = everything;
-  RuleEntry& inputs = table.emplace_back(own_rule(
-      "unscaled-inputs", "inputs that are far from 1 in size (info where the network has learned well)",
-      {number("large", kLargeInputs, "root mean square of the inputs").above(0),
-       number("small", 0.005, "the same, too small").above(0),
-       number("offset", 20.0, "the same as a multiple of their standard deviation: they hardly vary").above(0)},
-      {"features.mean", "features.std", "features.min", "features.max", "features.feature"},
-      {"standardize", "smaller_lr"}, check_unscaled_inputs));
-  inputs.explains = everything;
-  RuleEntry& targets = table.emplace_back(
-      own_rule("unscaled-targets", "targets that are far from 1 in size (info where the network has learned well)",
-               {number("large", 300.0, "root mean square of a regression's targets").above(0)}, {"steps.loss"},
-               {"scale_targets", "smaller_lr", "adam", "much_smaller_lr", "clip_norm"}, check_unscaled_targets));
-  targets.explains = everything;
-  RuleEntry& constant = table.emplace_back(
-      own_rule("constant-features", "columns of a table with a single value (info, unless all features have one)", {},
-               {"features.min", "features.max"}, {}, check_constant_features));
-  constant.explains = everything;
-  table.push_back(own_rule("row-number", "a feature that rises from sample to sample (info)",
-                           {number("values", 20.0, "different values, counted up to 32").above(0)},
-                           {"features.rising", "features.distinct", "features.feature"}, {}, check_row_number));
-  table.push_back(own_rule("class-imbalance", "one class has most of the samples, or one has next to none (info)",
-                           {number("largest", 0.8, "share of the training samples that the largest class has").above(0),
-                            number("smallest", 0.1, "share of the smallest, times the number of classes").above(0)},
-                           {"steps.loss"}, {}, check_class_imbalance));
-  return table;
+  return {nothing_to_learn_rule(),  unscaled_inputs_rule(), unscaled_targets_rule(),
+          constant_features_rule(), row_number_rule(),      class_imbalance_rule()};
 }
 
 }  // namespace reluscope

@@ -9,6 +9,13 @@ namespace reluscope {
 
 namespace {
 
+/// Against deaths in training, the likeliest first: prescribe tries them in this order, and drops the last ones where
+/// the budget is short.
+std::vector<std::string> calming_remedies() {
+  return {"smaller_lr", "leaky_relu",  "warmup", "clip_norm", "much_smaller_lr", "adam", "standardize",
+          "wider",      "no_momentum", "elu",    "prelu"};
+}
+
 /// Units that were dead at step 0: born dead, or dead in the weights of a file.
 std::int64_t dead_at_start(const CensusRecord& row) { return row.born_dead + row.inherited; }
 
@@ -41,6 +48,25 @@ void check_dead_on_arrival(const RunTables& run, const ParamValues& limits, std:
   }
 }
 
+RuleEntry dead_on_arrival_rule() {
+  RuleEntry rule =
+      own_rule("dead-on-arrival",
+               "units, or a whole layer, dead before the first update, in drawn weights (Lu et al. 2019) or those of a "
+               "file",
+               {number("notice", 0.25,
+                       "born dead units of a layer: worth a note. With one input feature and no biases "
+                       "a quarter of the second layer is expected to be (census.md)"),
+                number("fraction", 0.5, "the same: a warning").above(0),
+                number("learned_fraction", 0.75, "the same where the network has learned all the same").above(0),
+                number("left", 20, "and where so many units of the layer are left").at_least(0)},
+               {"census.born_dead", "census.units", "census.step"},
+               {"positive_bias", "he_normal", "leaky_relu", "elu", "rai", "wider", "standardize", "prelu", "gelu"},
+               check_dead_on_arrival);
+  rule.explains = {"collapsed-network",   "dormant-layer", "unchanged-weights",      "vanishing-gradient",
+                   "loss-not-decreasing", "too-few-steps", "no-better-than-constant"};
+  return rule;
+}
+
 void check_collapsed(const RunTables& run, const ParamValues& /*limits*/, std::vector<Finding>& findings) {
   // The first such layer: those above it get nothing but constants, and are its victims.
   for (const auto& [layer, rows] : hidden_layers(run, run.census.rows)) {
@@ -65,6 +91,14 @@ void check_collapsed(const RunTables& run, const ParamValues& /*limits*/, std::v
                      can_it_heal(story) + "."));
     return;
   }
+}
+
+RuleEntry collapsed_network_rule() {
+  RuleEntry rule = own_rule("collapsed-network", "a hidden layer is wholly dead at the end: the output is constant", {},
+                            {"census.dead", "census.units"}, calming_remedies(), check_collapsed);
+  rule.explains = {"dying-units",         "unchanged-weights", "dormant-layer",          "saturation",
+                   "loss-not-decreasing", "too-few-steps",     "no-better-than-constant"};
+  return rule;
 }
 
 /// Judged at the end: units that came back are not lost.
@@ -101,6 +135,18 @@ void check_dying_units(const RunTables& run, const ParamValues& limits, std::vec
     if (story.most_by) finding.step = story.most_by;
     findings.push_back(std::move(finding));
   }
+}
+
+RuleEntry dying_units_rule() {
+  RuleEntry rule = own_rule(
+      "dying-units", "units die in training; with when, why, and whether they can come back",
+      {number("notice", 0.1, "units that died, as a share of a layer: worth a note (keras-contrib: 10 %)"),
+       number("fraction", 0.5, "the same: a warning (SageMaker Debugger: 50 %). Runs that learn well lose up to 43 %"),
+       number("critical_fraction", 0.8, "dead share that is critical")},
+      {"census.dead", "census.units", "census.born_dead"}, calming_remedies(), check_dying_units);
+  rule.explains = {"unchanged-weights", "dormant-layer", "loss-not-decreasing", "too-few-steps",
+                   "no-better-than-constant"};
+  return rule;
 }
 
 /// Units that live, but with next to no derivative, as a share of the layer; nothing where that was not measured.
@@ -172,6 +218,23 @@ void check_saturation(const RunTables& run, const ParamValues& limits, std::vect
   }
 }
 
+RuleEntry saturation_rule() {
+  RuleEntry rule =
+      own_rule("saturation",
+               "units with next to no derivative on every probe sample (information where the network has learned)",
+               {number("fraction", 0.5, "saturated units that are not dead, as a share of a layer").above(0),
+                number("travel", 0.01,
+                       "a layer saturated from the start that moves less than this, in the size of its parameters, "
+                       "is stuck: a warning, whatever the network has learned")
+                    .at_least(0)},
+               {"census.saturated", "census.dead", "census.units"},
+               {"glorot_normal", "standardize", "zero_bias", "smaller_lr", "relu", "elu", "leaky_relu", "gelu"},
+               check_saturation);
+  rule.explains = {"unchanged-weights", "vanishing-gradient", "loss-not-decreasing", "too-few-steps",
+                   "no-better-than-constant"};
+  return rule;
+}
+
 void check_dormant(const RunTables& run, const ParamValues& limits, std::vector<Finding>& findings) {
   for (const auto& [layer, rows] : hidden_layers(run, run.census.rows)) {
     const CensusRecord& last = *rows.back();
@@ -182,6 +245,12 @@ void check_dormant(const RunTables& run, const ParamValues& limits, std::vector<
                                   count_text(*last.dormant - last.dead, last.units, last.name) +
                                       " live, but contribute next to nothing (dormant)."));
   }
+}
+
+RuleEntry dormant_layer_rule() {
+  return own_rule("dormant-layer", "most of a layer contributes next to nothing (Sokar et al. 2023)",
+                  {number("fraction", 0.5, "dormant units that are not dead").above(0)},
+                  {"census.dormant", "census.dead", "census.units"}, {"smaller_lr", "leaky_relu"}, check_dormant);
 }
 
 /// Whether most of a layer is saturated or dormant at its last census.
@@ -211,63 +280,19 @@ void check_sparse(const RunTables& run, const ParamValues& limits, std::vector<F
   }
 }
 
-}  // namespace
-
-std::vector<RuleEntry> death_rules() {
-  // The likeliest first: prescribe tries them in this order, and drops the last ones where the budget is short.
-  const std::vector<std::string> calmer = {"smaller_lr",      "leaky_relu", "warmup",      "clip_norm",
-                                           "much_smaller_lr", "adam",       "standardize", "wider",
-                                           "no_momentum",     "elu",        "prelu"};
-  std::vector<RuleEntry> table;
-  const auto add = [&table](RuleEntry entry) -> RuleEntry& { return table.emplace_back(std::move(entry)); };
-  add(own_rule("dead-on-arrival",
-               "units, or a whole layer, dead before the first update, in drawn weights (Lu et al. 2019) or those of a "
-               "file",
-               {number("notice", 0.25,
-                       "born dead units of a layer: worth a note. With one input feature and no biases "
-                       "a quarter of the second layer is expected to be (census.md)"),
-                number("fraction", 0.5, "the same: a warning").above(0),
-                number("learned_fraction", 0.75, "the same where the network has learned all the same").above(0),
-                number("left", 20, "and where so many units of the layer are left").at_least(0)},
-               {"census.born_dead", "census.units", "census.step"},
-               {"positive_bias", "he_normal", "leaky_relu", "elu", "rai", "wider", "standardize", "prelu", "gelu"},
-               check_dead_on_arrival))
-      .explains = {"collapsed-network",   "dormant-layer", "unchanged-weights",      "vanishing-gradient",
-                   "loss-not-decreasing", "too-few-steps", "no-better-than-constant"};
-  add(own_rule("collapsed-network", "a hidden layer is wholly dead at the end: the output is constant", {},
-               {"census.dead", "census.units"}, calmer, check_collapsed))
-      .explains = {"dying-units",         "unchanged-weights", "dormant-layer",          "saturation",
-                   "loss-not-decreasing", "too-few-steps",     "no-better-than-constant"};
-  add(own_rule("dying-units", "units die in training; with when, why, and whether they can come back",
-               {number("notice", 0.1, "units that died, as a share of a layer: worth a note (keras-contrib: 10 %)"),
-                number("fraction", 0.5,
-                       "the same: a warning (SageMaker Debugger: 50 %). Runs that learn well lose up to 43 %"),
-                number("critical_fraction", 0.8, "dead share that is critical")},
-               {"census.dead", "census.units", "census.born_dead"}, calmer, check_dying_units))
-      .explains = {"unchanged-weights", "dormant-layer", "loss-not-decreasing", "too-few-steps",
-                   "no-better-than-constant"};
-  RuleEntry& saturation =
-      add(own_rule("saturation",
-                   "units with next to no derivative on every probe sample (information where the network has learned)",
-                   {number("fraction", 0.5, "saturated units that are not dead, as a share of a layer").above(0),
-                    number("travel", 0.01,
-                           "a layer saturated from the start that moves less than this, in the size of its parameters, "
-                           "is stuck: a warning, whatever the network has learned")
-                        .at_least(0)},
-                   {"census.saturated", "census.dead", "census.units"},
-                   {"glorot_normal", "standardize", "zero_bias", "smaller_lr", "relu", "elu", "leaky_relu", "gelu"},
-                   check_saturation));
-  saturation.explains = {"unchanged-weights", "vanishing-gradient", "loss-not-decreasing", "too-few-steps",
-                         "no-better-than-constant"};
-  add(own_rule("dormant-layer", "most of a layer contributes next to nothing (Sokar et al. 2023)",
-               {number("fraction", 0.5, "dormant units that are not dead").above(0)},
-               {"census.dormant", "census.dead", "census.units"}, {"smaller_lr", "leaky_relu"}, check_dormant));
-  add(own_rule(
+RuleEntry sparse_is_fine_rule() {
+  return own_rule(
       "sparse-is-fine", "many zeros and no dead unit: no fault",
       {number("zero_fraction", 0.7, "share of activations that are 0").above(0),
        number("growth", 100.0, "activations that have grown more than so many times are no sign of health").above(1)},
-      {"layers.zero_fraction", "layers.dead_max"}, {}, check_sparse));
-  return table;
+      {"layers.zero_fraction", "layers.dead_max"}, {}, check_sparse);
+}
+
+}  // namespace
+
+std::vector<RuleEntry> death_rules() {
+  return {dead_on_arrival_rule(), collapsed_network_rule(), dying_units_rule(),
+          saturation_rule(),      dormant_layer_rule(),     sparse_is_fine_rule()};
 }
 
 }  // namespace reluscope

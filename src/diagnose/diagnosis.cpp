@@ -1,10 +1,12 @@
 #include "diagnose/diagnosis.hpp"
 
 #include <algorithm>
-#include <cmath>
-#include <limits>
-#include <map>
+#include <cstdint>
+#include <set>
+#include <stdexcept>
+#include <utility>
 
+#include "diagnose/causes.hpp"
 #include "diagnose/layers.hpp"
 
 namespace reluscope {
@@ -81,47 +83,6 @@ std::optional<RunTables> measured_part(const RunTables& run, const RuleEntry& ru
   return part;
 }
 
-}  // namespace
-
-std::string_view severity_name(Severity severity) {
-  switch (severity) {
-    case Severity::info:
-      return "info";
-    case Severity::warning:
-      return "warning";
-    case Severity::critical:
-      return "critical";
-  }
-  return "";
-}
-
-bool is_better(const PartFacts& part, double errors) {
-  const double error = std::isnan(part.gain_error) ? 0.0 : part.gain_error;  // a single sample
-  return part.gain > errors * error;
-}
-
-bool has_learned(const RunTables& run) { return run.train && is_better(*run.train); }
-
-bool has_learned_well(const RunTables& run) {
-  constexpr double kWell = 0.25;
-  return has_learned(run) && run.train->loss <= kWell * run.train->constant_loss;
-}
-
-std::optional<Severity> Diagnosis::worst() const {
-  std::optional<Severity> most;
-  for (const Finding& finding : findings) most = most ? std::max(*most, finding.severity) : finding.severity;
-  return most;
-}
-
-std::vector<std::string> rule_sets() {
-  std::vector<std::string> sets;
-  for (const RuleEntry& rule : rule_table())
-    if (std::find(sets.begin(), sets.end(), rule.set) == sets.end()) sets.push_back(rule.set);
-  return sets;
-}
-
-namespace {
-
 /// What a rule lacks of the run, or nothing.
 std::optional<std::string> find_missing(const RunTables& run, const RuleEntry& rule) {
   for (const std::string& name : rule.needs) {
@@ -139,60 +100,10 @@ std::optional<std::string> find_missing(const RunTables& run, const RuleEntry& r
 
 }  // namespace
 
-void put_causes_first(std::vector<Finding>& findings) {
-  struct Group {
-    Severity severity = Severity::info;
-    std::vector<std::size_t> members;  ///< the cause, and further findings of its rule, then symptoms
-  };
-  std::vector<Group> groups;
-  std::map<std::string, std::size_t> group_of;  ///< by the rule of the cause
-  // The most severe one, of those the first. A rule may explain one that stands before it in the table.
-  const auto cause_of = [&](const Finding& symptom) {
-    const std::string& effect = symptom.effect.empty() ? symptom.rule : symptom.effect;
-    const Finding* cause = nullptr;
-    for (const Finding& finding : findings)
-      if (finding.severity > (cause == nullptr ? Severity::info : cause->severity) &&
-          std::find(finding.explains->begin(), finding.explains->end(), effect) != finding.explains->end())
-        cause = &finding;
-    return cause;
-  };
-  for (Finding& finding : findings) {
-    finding.symptom_of.clear();
-    if (finding.severity == Severity::info) continue;
-    const Finding* cause = cause_of(finding);
-    // To the root: what explains the cause explains its symptoms.
-    for (std::size_t hops = 0; cause != nullptr && hops < findings.size(); ++hops) {
-      const Finding* further = cause_of(*cause);
-      if (further == nullptr) break;
-      cause = further;
-    }
-    if (cause != nullptr) finding.symptom_of = cause->rule;
-  }
-  for (const bool symptoms : {false, true})
-    for (std::size_t at = 0; at < findings.size(); ++at) {
-      const Finding& finding = findings[at];
-      if (finding.severity == Severity::info || symptoms == finding.symptom_of.empty()) continue;
-      const auto [place, is_new] = group_of.try_emplace(symptoms ? finding.symptom_of : finding.rule, groups.size());
-      if (is_new) groups.emplace_back();
-      Group& group = groups[place->second];
-      group.severity = std::max(group.severity, finding.severity);
-      group.members.push_back(at);
-    }
-  std::stable_sort(groups.begin(), groups.end(),
-                   [](const Group& left, const Group& right) { return left.severity > right.severity; });
-  std::vector<Finding> ordered;
-  for (Group& group : groups) {
-    // The findings of the cause itself, the gravest first.
-    const auto symptoms = std::find_if(group.members.begin(), group.members.end(),
-                                       [&](std::size_t at) { return !findings[at].symptom_of.empty(); });
-    std::stable_sort(group.members.begin(), symptoms, [&](std::size_t left, std::size_t right) {
-      return findings[left].severity > findings[right].severity;
-    });
-    for (const std::size_t at : group.members) ordered.push_back(std::move(findings[at]));
-  }
-  for (Finding& finding : findings)
-    if (!finding.rule.empty() && finding.severity == Severity::info) ordered.push_back(std::move(finding));
-  findings = std::move(ordered);
+std::optional<Severity> Diagnosis::worst() const {
+  std::optional<Severity> most;
+  for (const Finding& finding : findings) most = most ? std::max(*most, finding.severity) : finding.severity;
+  return most;
 }
 
 Diagnosis diagnose(const RunTables& run, const Thresholds& thresholds, std::string_view set) {

@@ -1,7 +1,8 @@
-// A diagnosis as JSON.
+#include "diagnose/findings_json.hpp"
+
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
-#include "diagnose/diagnosis.hpp"
 #include "util/json_file.hpp"
 
 namespace reluscope {

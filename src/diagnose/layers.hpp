@@ -12,7 +12,7 @@
 #include <set>
 #include <vector>
 
-#include "diagnose/diagnosis.hpp"
+#include "diagnose/run_tables.hpp"
 
 namespace reluscope {
 

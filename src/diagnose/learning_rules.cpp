@@ -25,6 +25,16 @@ void check_loss_not_decreasing(const RunTables& run, const ParamValues& limits, 
                                  format_short(end) + ", where it started from " + format_short(start) + "."));
 }
 
+RuleEntry loss_not_decreasing_rule() {
+  RuleEntry rule = own_rule("loss-not-decreasing", "the loss ends where it began",
+                            {number("share", 0.95, "final loss, as a share of that before the first update").above(0)},
+                            {"steps.loss"},
+                            {"smaller_lr", "adam", "larger_lr", "standardize", "he_normal", "recipe", "glorot_normal"},
+                            check_loss_not_decreasing);
+  rule.mild = Mild::learned;
+  return rule;
+}
+
 /// A straight line through the losses of the last quarter, by least squares.
 struct Trend {
   double fall = 0.0;   ///< a step, positive where the loss falls
@@ -79,6 +89,17 @@ void check_steps(const RunTables& run, const ParamValues& limits, std::vector<Fi
                                  ". More steps may take it further."));
 }
 
+RuleEntry too_few_steps_rule() {
+  RuleEntry rule =
+      own_rule("too-few-steps", "the loss still falls at the end (information where the network has learned)",
+               {number("errors", 4.0, "standard errors by which the loss of the last quarter has to fall").above(0),
+                number("fall", 0.2, "its fall in as many steps again, as a share of its mean").above(0),
+                number("left", 0.05, "its mean, as a share of the loss of the best constant output").at_least(0)},
+               {"steps.loss", "steps.step"}, {"more_steps", "larger_lr", "adam"}, check_steps);
+  rule.explains = {"loss-not-decreasing", "no-better-than-constant"};
+  return rule;
+}
+
 /// What to try first depends on where the loss was going: on its way down, blown up, or nowhere.
 std::vector<std::string> remedies_of_nothing(const RunTables& run) {
   constexpr double kErrors = 2.0;
@@ -123,24 +144,8 @@ void check_better_than_constant(const RunTables& run, const ParamValues& limits,
   }
 }
 
-}  // namespace
-
-std::vector<RuleEntry> learning_rules() {
-  std::vector<RuleEntry> table;
-  RuleEntry& steps = table.emplace_back(
-      own_rule("too-few-steps", "the loss still falls at the end (information where the network has learned)",
-               {number("errors", 4.0, "standard errors by which the loss of the last quarter has to fall").above(0),
-                number("fall", 0.2, "its fall in as many steps again, as a share of its mean").above(0),
-                number("left", 0.05, "its mean, as a share of the loss of the best constant output").at_least(0)},
-               {"steps.loss", "steps.step"}, {"more_steps", "larger_lr", "adam"}, check_steps));
-  steps.explains = {"loss-not-decreasing", "no-better-than-constant"};
-  RuleEntry& loss = table.emplace_back(own_rule(
-      "loss-not-decreasing", "the loss ends where it began",
-      {number("share", 0.95, "final loss, as a share of that before the first update").above(0)}, {"steps.loss"},
-      {"smaller_lr", "adam", "larger_lr", "standardize", "he_normal", "recipe", "glorot_normal"},
-      check_loss_not_decreasing));
-  loss.mild = Mild::learned;
-  RuleEntry& constant = table.emplace_back(
+RuleEntry no_better_than_constant_rule() {
+  RuleEntry rule =
       own_rule("no-better-than-constant",
                "the network is no better than a constant output, by the paired differences of the single samples",
                {number("errors", kErrorsOfChance,
@@ -150,10 +155,16 @@ std::vector<RuleEntry> learning_rules() {
                {"steps.loss"},
                {"smaller_lr", "adam", "standardize", "scale_targets", "recipe", "larger_lr", "linear_output",
                 "he_normal", "wider", "more_steps"},
-               check_better_than_constant));
-  constant.needs_end = true;
-  constant.explains = {"loss-not-decreasing"};
-  return table;
+               check_better_than_constant);
+  rule.needs_end = true;
+  rule.explains = {"loss-not-decreasing"};
+  return rule;
+}
+
+}  // namespace
+
+std::vector<RuleEntry> learning_rules() {
+  return {too_few_steps_rule(), loss_not_decreasing_rule(), no_better_than_constant_rule()};
 }
 
 }  // namespace reluscope

@@ -1,11 +1,20 @@
 // Rules about the output layer and the loss that reads it, and what came of it all.
 #include <cmath>
+#include <initializer_list>
 
 #include "diagnose/rule_support.hpp"
 
 namespace reluscope {
 
 namespace {
+
+/// What an output that passes no gradient on, or next to none, leads to.
+std::vector<std::string> symptoms_of_output(std::initializer_list<const char*> more = {}) {
+  std::vector<std::string> symptoms = {"unchanged-weights", "vanishing-gradient",      "loss-not-decreasing",
+                                       "too-few-steps",     "no-better-than-constant", kSlowUpdates};
+  symptoms.insert(symptoms.end(), more.begin(), more.end());
+  return symptoms;
+}
 
 /// Targets out of the output's reach that are worth a word.
 constexpr double kNotableShare = 0.05;
@@ -31,6 +40,16 @@ void check_double_softmax(const RunTables& run, const ParamValues& /*limits*/, s
                      " on logits) applies " + (labels ? "a sigmoid" : "a softmax") + " of its own to that: " + bound +
                      ", and gradients are small. Give the layer no activation, or the loss from_logits=false."));
   }
+}
+
+RuleEntry double_softmax_rule() {
+  RuleEntry rule =
+      own_rule("double-softmax", "the loss applies a sigmoid or softmax to outputs that went through one", {},
+               {"layers.activation", "layers.units"}, {"linear_output", "loss_on_probabilities"}, check_double_softmax);
+  rule.needs_output = true;
+  rule.needs_loss = true;
+  rule.explains = symptoms_of_output({"saturated-output"});
+  return rule;
 }
 
 /// "All 10 units", "1 of 3 units".
@@ -83,6 +102,15 @@ void check_dead_output(const RunTables& run, const ParamValues& /*limits*/, std:
   }
 }
 
+RuleEntry dead_output_rule() {
+  RuleEntry rule = own_rule(
+      "dead-output", "units of the output that are dead: one value for every sample, and no gradient", {},
+      {"census.dead", "census.units"}, {"linear_output", "smaller_lr", "he_normal", "adam"}, check_dead_output);
+  rule.needs_output = true;
+  rule.explains = symptoms_of_output({"zero-gradient", "targets-out-of-range"});
+  return rule;
+}
+
 /// Whatever the weights are: where no target is met, each sample pulls the output to the same end, and there it dies or
 /// saturates.
 void check_targets_in_range(const RunTables& run, const ParamValues& limits, std::vector<Finding>& findings) {
@@ -93,6 +121,15 @@ void check_targets_in_range(const RunTables& run, const ParamValues& limits, std
   if (reach.empty()) return;
   findings.push_back(at_step(severity_of_data(run), 0, run.targets->outside, limits.number("share"),
                              "The output cannot yield the targets" + reach + "."));
+}
+
+RuleEntry targets_out_of_range_rule() {
+  RuleEntry rule =
+      own_rule("targets-out-of-range", "targets that the output's activation cannot yield, whatever its weights are",
+               {number("share", 0.05, "such targets, as a share of all").above(0)}, {"steps.loss"},
+               {"linear_output", "scale_targets"}, check_targets_in_range);
+  rule.explains = symptoms_of_output({"saturated-output"});
+  return rule;
 }
 
 /// Outputs so far out that their derivative is next to 0 on every sample: where the network has learned, they have made
@@ -116,6 +153,18 @@ void check_saturated_output(const RunTables& run, const ParamValues& limits, std
   }
 }
 
+RuleEntry saturated_output_rule() {
+  RuleEntry rule =
+      own_rule("saturated-output", "an output without a derivative, in a network that has learned nothing",
+               {number("fraction", 0.5, "saturated units that are not dead, as a share of the output").above(0)},
+               {"census.saturated", "census.dead", "census.units"},
+               {"linear_output", "smaller_lr", "standardize", "glorot_normal"}, check_saturated_output);
+  rule.needs_output = true;
+  rule.needs_end = true;
+  rule.explains = symptoms_of_output();
+  return rule;
+}
+
 void check_zero_gradient(const RunTables& run, const ParamValues& /*limits*/, std::vector<Finding>& findings) {
   const auto layers = by_layer(run.layers.rows);
   const Rows<LayerRecord>* output = find_silent_output(run, layers);
@@ -128,46 +177,19 @@ void check_zero_gradient(const RunTables& run, const ParamValues& /*limits*/, st
                               "output layer (a softmax over one unit has none), not at the hidden units."));
 }
 
+RuleEntry zero_gradient_rule() {
+  RuleEntry rule = own_rule("zero-gradient", "the loss itself has no gradient: hidden units are not to blame", {},
+                            {"layers.delta_rms"}, {}, check_zero_gradient);
+  rule.needs_output = true;
+  rule.explains = symptoms_of_output({"saturated-output"});
+  return rule;
+}
+
 }  // namespace
 
 std::vector<RuleEntry> output_rules() {
-  const std::vector<std::string> outcome = {"unchanged-weights", "vanishing-gradient",      "loss-not-decreasing",
-                                            "too-few-steps",     "no-better-than-constant", kSlowUpdates};
-  std::vector<RuleEntry> table;
-  RuleEntry& dead = table.emplace_back(own_rule(
-      "dead-output", "units of the output that are dead: one value for every sample, and no gradient", {},
-      {"census.dead", "census.units"}, {"linear_output", "smaller_lr", "he_normal", "adam"}, check_dead_output));
-  dead.needs_output = true;
-  dead.explains = outcome;
-  dead.explains.insert(dead.explains.end(), {"zero-gradient", "targets-out-of-range"});
-  RuleEntry& reach = table.emplace_back(
-      own_rule("targets-out-of-range", "targets that the output's activation cannot yield, whatever its weights are",
-               {number("share", 0.05, "such targets, as a share of all").above(0)}, {"steps.loss"},
-               {"linear_output", "scale_targets"}, check_targets_in_range));
-  reach.explains = outcome;
-  reach.explains.emplace_back("saturated-output");
-  RuleEntry& saturated = table.emplace_back(
-      own_rule("saturated-output", "an output without a derivative, in a network that has learned nothing",
-               {number("fraction", 0.5, "saturated units that are not dead, as a share of the output").above(0)},
-               {"census.saturated", "census.dead", "census.units"},
-               {"linear_output", "smaller_lr", "standardize", "glorot_normal"}, check_saturated_output));
-  saturated.needs_output = true;
-  saturated.needs_end = true;
-  saturated.explains = outcome;
-  RuleEntry& softmax = table.emplace_back(own_rule(
-      "double-softmax", "the loss applies a sigmoid or softmax to outputs that went through one", {},
-      {"layers.activation", "layers.units"}, {"linear_output", "loss_on_probabilities"}, check_double_softmax));
-  softmax.needs_output = true;
-  softmax.needs_loss = true;
-  softmax.explains = outcome;
-  softmax.explains.emplace_back("saturated-output");
-  RuleEntry& zero =
-      table.emplace_back(own_rule("zero-gradient", "the loss itself has no gradient: hidden units are not to blame", {},
-                                  {"layers.delta_rms"}, {}, check_zero_gradient));
-  zero.needs_output = true;
-  zero.explains = outcome;
-  zero.explains.emplace_back("saturated-output");
-  return table;
+  return {dead_output_rule(), targets_out_of_range_rule(), saturated_output_rule(), double_softmax_rule(),
+          zero_gradient_rule()};
 }
 
 }  // namespace reluscope

@@ -35,6 +35,11 @@ void check_torch_audit_finite(const RunTables& run, const ParamValues& /*limits*
       "weights or gradients are not finite", findings, Severity::critical);
 }
 
+RuleEntry torch_audit_non_finite_rule() {
+  return published_rule("torch-audit", "non-finite", {}, {"layers.weight_norm", "layers.grad_norm_w"},
+                        "weights or gradients that are not finite (TA100)", check_torch_audit_finite);
+}
+
 /// TA102. Gradients that are not finite do not count.
 void check_torch_audit_exploding(const RunTables& run, const ParamValues& limits, std::vector<Finding>& findings) {
   const double most = limits.number("norm");
@@ -46,6 +51,12 @@ void check_torch_audit_exploding(const RunTables& run, const ParamValues& limits
                              "The gradient's norm is large" + at_step_text(*found) + "."));
 }
 
+RuleEntry torch_audit_gradient_explosion_rule() {
+  return published_rule("torch-audit", "gradient-explosion",
+                        {number("norm", 100.0, "norm of the gradient (stability.py: max_grad_norm)")},
+                        {"steps.grad_norm"}, "a large gradient (TA102)", check_torch_audit_exploding);
+}
+
 /// TA103.
 void check_torch_audit_zero_gradient(const RunTables& run, const ParamValues& /*limits*/,
                                      std::vector<Finding>& findings) {
@@ -54,6 +65,11 @@ void check_torch_audit_zero_gradient(const RunTables& run, const ParamValues& /*
       [](const LayerRecord& row) { return row.grad_norm_w == 0.0 || row.grad_norm_b == 0.0; },
       [](const LayerRecord&) { return 0.0; }, "the gradient of the weights, or of the biases, is 0", findings,
       Severity::info);
+}
+
+RuleEntry torch_audit_zero_gradient_rule() {
+  return published_rule("torch-audit", "zero-gradient", {}, {"layers.grad_norm_w"},
+                        "a parameter's gradient is exactly 0 (TA103; info)", check_torch_audit_zero_gradient);
 }
 
 /// TA105: the activations that it hooks, as far as there are such.
@@ -70,11 +86,23 @@ void check_torch_audit_collapse(const RunTables& run, const ParamValues& limits,
       "most activations are 0", findings);
 }
 
+RuleEntry torch_audit_activation_collapse_rule() {
+  return published_rule(
+      "torch-audit", "activation-collapse",
+      {number("share", 0.9, "share of a layer's activations that are 0, in one batch (activation.py: threshold)")},
+      {"layers.zero_fraction", "layers.activation"}, "most activations 0 (TA105)", check_torch_audit_collapse);
+}
+
 /// TA301, over the training set in place of a batch.
 void check_torch_audit_range(const RunTables& run, const ParamValues& limits, std::vector<Finding>& findings) {
   const double largest = all_features(run.features.rows).max;
   if (!(largest > limits.number("max"))) return;
   findings.push_back(at_step(Severity::critical, 0, largest, limits.number("max"), "The inputs are large."));
+}
+
+RuleEntry torch_audit_data_range_rule() {
+  return published_rule("torch-audit", "data-range", {number("max", 50.0, "largest input (data.py: _check_quality)")},
+                        {"features.max"}, "large inputs (TA301)", check_torch_audit_range);
 }
 
 /// TA302, over the training set in place of a batch.
@@ -84,26 +112,18 @@ void check_torch_audit_flat(const RunTables& run, const ParamValues& limits, std
   findings.push_back(at_step(Severity::warning, 0, spread, limits.number("std"), "The inputs are all the same."));
 }
 
+RuleEntry torch_audit_flat_data_rule() {
+  return published_rule(
+      "torch-audit", "flat-data", {number("std", 1e-5, "standard deviation of the inputs (data.py: _check_quality)")},
+      {"features.mean", "features.std"}, "inputs that are all the same (TA302)", check_torch_audit_flat);
+}
+
 }  // namespace
 
 std::vector<RuleEntry> torch_audit_rules() {
-  std::vector<RuleEntry> table;
-  const auto add = adder_to(table);
-  add("torch-audit", "non-finite", {}, {"layers.weight_norm", "layers.grad_norm_w"},
-      "weights or gradients that are not finite (TA100)", check_torch_audit_finite);
-  add("torch-audit", "gradient-explosion",
-      {number("norm", 100.0, "norm of the gradient (stability.py: max_grad_norm)")}, {"steps.grad_norm"},
-      "a large gradient (TA102)", check_torch_audit_exploding);
-  add("torch-audit", "zero-gradient", {}, {"layers.grad_norm_w"}, "a parameter's gradient is exactly 0 (TA103; info)",
-      check_torch_audit_zero_gradient);
-  add("torch-audit", "activation-collapse",
-      {number("share", 0.9, "share of a layer's activations that are 0, in one batch (activation.py: threshold)")},
-      {"layers.zero_fraction", "layers.activation"}, "most activations 0 (TA105)", check_torch_audit_collapse);
-  add("torch-audit", "data-range", {number("max", 50.0, "largest input (data.py: _check_quality)")}, {"features.max"},
-      "large inputs (TA301)", check_torch_audit_range);
-  add("torch-audit", "flat-data", {number("std", 1e-5, "standard deviation of the inputs (data.py: _check_quality)")},
-      {"features.mean", "features.std"}, "inputs that are all the same (TA302)", check_torch_audit_flat);
-  return table;
+  return {torch_audit_non_finite_rule(),    torch_audit_gradient_explosion_rule(),
+          torch_audit_zero_gradient_rule(), torch_audit_activation_collapse_rule(),
+          torch_audit_data_range_rule(),    torch_audit_flat_data_rule()};
 }
 
 }  // namespace reluscope

@@ -1,4 +1,5 @@
-// The published rules of TheDeepChecker (Ben Braiek and Khomh 2023).
+// The published rules of TheDeepChecker (Ben Braiek and Khomh 2023): of layers and data; those of the loss are in
+// published_deepchecker_loss.cpp.
 //
 // Conditions: github.com/thedeepchecker/thedeepchecker at d6a7e72, deep_checker/hooks.py (Overfit…Hook) and checkers.py
 // (PreCheck). Defaults: its settings.yaml, as rached1997/RLDebugger has kept it (debugger/utils/config/settings.yaml at
@@ -27,9 +28,10 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
-#include "diagnose/published_support.hpp"
+#include "diagnose/deepchecker_support.hpp"
 
 namespace reluscope {
 
@@ -59,6 +61,13 @@ void check_deepchecker_dead(const RunTables& run, const ParamValues& limits, std
       "most units are next to silent in ten batches", findings);
 }
 
+RuleEntry thedeepchecker_dead_layer_rule() {
+  return published_rule(
+      "thedeepchecker", "dead-layer",
+      {number("layer", 0.5, "share of units whose 95th percentile of |a| is < 1e-5, ten batches in a row")},
+      {"layers.batch_faint", "layers.units"}, "most units next to silent", check_deepchecker_dead);
+}
+
 void check_deepchecker_update(const RunTables& run, const ParamValues& limits, std::vector<Finding>& findings) {
   ten_in_a_row(
       by_layer(run.layers.rows), limits.number("high"),
@@ -70,23 +79,11 @@ void check_deepchecker_update(const RunTables& run, const ParamValues& limits, s
       findings);
 }
 
-/// OverfitCheck.start and .period: layers are looked at in every tenth iteration from the eleventh on, losses are
-/// averaged over ten.
-constexpr std::size_t kDeepCheckerPeriod = 10;
-/// window_size of Vanishing, Exploding, NonDecreasing and Diverging: values in a row, so four ratios.
-constexpr std::size_t kDeepCheckerWindow = 5;
-
-/// The step at which its training ends: OverfitCheck.patience, 5 iterations in a row with an accuracy of
-/// classif_perf_thresh, 1, or an error below regr_perf_thresh, 1e-4 (here the loss).
-std::int64_t deepchecker_end(const RunTables& run) {
-  int streak = 0;
-  for (const StepRecord& row : run.steps.rows) {
-    const std::optional<double> loss = measured(row, &StepRecord::loss);
-    const bool fitted = row.accuracy ? *row.accuracy == 1.0 : loss && *loss < 1e-4;
-    streak = fitted ? streak + 1 : 0;
-    if (streak == 5) return step_of(row).value_or(std::numeric_limits<std::int64_t>::max());
-  }
-  return std::numeric_limits<std::int64_t>::max();
+RuleEntry thedeepchecker_update_ratio_rule() {
+  return published_rule(
+      "thedeepchecker", "update-ratio",
+      {number("low", -4.0, "log10 ‖Δθ‖/‖θ‖, ten batches in a row"), number("high", -1.0, "the same, too large")},
+      {"layers.update_ratio"}, "updates out of proportion", check_deepchecker_update);
 }
 
 /// `broken(rows up to one that is looked at)` gives the value to report, or nothing. The first of each layer is a
@@ -107,16 +104,6 @@ void deepchecker_layers(const RunTables& run, const std::map<std::int64_t, Rows<
     }
 }
 
-/// Whether `says(value, the one before)` of the last five values, in each case.
-template <class Values, class Get, class Says>
-bool all_in_window(const Values& values, Get get, Says says) {
-  const std::size_t count = values.size();
-  if (count < kDeepCheckerWindow) return false;
-  for (std::size_t at = count - kDeepCheckerWindow + 1; at < count; ++at)
-    if (!says(get(values[at]), get(values[at - 1]))) return false;
-  return true;
-}
-
 double gradient_of(const LayerRecord* row) { return row->grad_mean; }
 
 /// Theirs is the mean over the weights alone, ours over weights and biases.
@@ -134,6 +121,14 @@ void check_deepchecker_vanishing(const RunTables& run, const ParamValues& limits
       "the gradient's mean size is next to 0, or falls by half from each step to the next,", findings);
 }
 
+RuleEntry thedeepchecker_vanishing_gradient_rule() {
+  return published_rule(
+      "thedeepchecker", "vanishing-gradient",
+      {number("mean", 1e-6, "mean |g| of a layer (Gradient.Vanishing.mav_min_thresh)"),
+       number("rate", 0.5, "or its ratio to that of the step before, four times in a row (dec_rate_min_thresh)")},
+      {"layers.grad_mean"}, "gradients next to 0, or on their way there (gw_van)", check_deepchecker_vanishing);
+}
+
 void check_deepchecker_exploding(const RunTables& run, const ParamValues& limits, std::vector<Finding>& findings) {
   const double most = limits.number("mean");
   const double rate = limits.number("rate");
@@ -147,6 +142,14 @@ void check_deepchecker_exploding(const RunTables& run, const ParamValues& limits
         return std::nullopt;
       },
       "the gradient's mean size is beyond measure, or doubles from each step to the next,", findings);
+}
+
+RuleEntry thedeepchecker_exploding_gradient_rule() {
+  return published_rule(
+      "thedeepchecker", "exploding-gradient",
+      {number("mean", 1e6, "mean |g| of a layer (Gradient.Exploding.mav_max_thresh)"),
+       number("rate", 2.0, "or its ratio to that of the step before, four times in a row (inc_rate_max_thresh)")},
+      {"layers.grad_mean"}, "gradients beyond measure, or on their way there (gw_exp)", check_deepchecker_exploding);
 }
 
 /// The spread of a layer's activations in its buffer of ten batches, against a bound that an F test has to confirm.
@@ -174,6 +177,15 @@ void check_deepchecker_spread(const RunTables& run, const ParamValues& limits, s
     if (*finding.value > high) finding.threshold = high;
 }
 
+RuleEntry thedeepchecker_unstable_activation_rule() {
+  return published_rule(
+      "thedeepchecker", "unstable-activation",
+      {number("low", 0.5, "standard deviation of a layer's activations in ten batches (std_acts_min_thresh)"),
+       number("high", 2.0, "the same, too large (std_acts_max_thresh)"),
+       number("f", 2.70554, "and the ratio of the variances: of metrics.pure_f_test for f_test_alpha 0.1")},
+      {"layers.a_mean", "layers.a_rms"}, "activations too narrow or too wide (act_unstable)", check_deepchecker_spread);
+}
+
 void check_deepchecker_finite(const RunTables& run, const ParamValues& /*limits*/, std::vector<Finding>& findings) {
   const auto sum = [](const LayerRecord& row) { return row.weight_norm + row.grad_norm_w + row.a_rms; };
   first_rows(
@@ -181,153 +193,11 @@ void check_deepchecker_finite(const RunTables& run, const ParamValues& /*limits*
       "weights, activations or gradients are not finite", findings);
 }
 
-void check_deepchecker_finite_loss(const RunTables& run, const ParamValues& /*limits*/,
-                                   std::vector<Finding>& findings) {
-  const auto found = std::find_if(run.steps.rows.begin(), run.steps.rows.end(),
-                                  [](const StepRecord& row) { return !std::isfinite(row.loss); });
-  if (found == run.steps.rows.end()) return;
-  findings.push_back(at_step(Severity::warning, step_of(*found), found->loss, 0.0,
-                             "The loss is not finite" + at_step_text(*found) + "."));
-}
-
-/// Means over ten iterations; the first one is by itself.
-struct DeepCheckerPeriod {
-  const StepRecord* end = nullptr;
-  double loss = 0.0;
-  double accuracy = 0.0;
-};
-using DeepCheckerPeriods = std::span<const DeepCheckerPeriod>;
-
-std::vector<DeepCheckerPeriod> deepchecker_periods(const RunTables& run) {
-  const std::int64_t end = deepchecker_end(run);
-  std::vector<DeepCheckerPeriod> periods;
-  DeepCheckerPeriod sum;
-  std::size_t rows_in_sum = 0;
-  for (std::size_t at = 0; at < run.steps.rows.size(); ++at) {
-    const StepRecord& row = run.steps.rows[at];
-    if (step_of(row).value_or(0) > end) break;
-    sum.loss += row.loss;
-    sum.accuracy += row.accuracy.value_or(kNaN);
-    ++rows_in_sum;
-    if (at % kDeepCheckerPeriod != 0) continue;
-    const auto count = static_cast<double>(rows_in_sum);
-    periods.push_back({&row, sum.loss / count, sum.accuracy / count});
-    sum = {};
-    rows_in_sum = 0;
-  }
-  return periods;
-}
-
-/// `broken(the periods up to one)` gives the value to report, or nothing. The first one is a finding.
-template <class Broken>
-void deepchecker_losses(const RunTables& run, double threshold, Broken broken, const std::string& what,
-                        std::vector<Finding>& findings) {
-  const std::vector<DeepCheckerPeriod> periods = deepchecker_periods(run);
-  for (std::size_t count = 1; count <= periods.size(); ++count) {
-    const std::optional<double> value = broken(DeepCheckerPeriods(periods).first(count));
-    if (!value) continue;
-    const StepRecord& row = *periods[count - 1].end;
-    findings.push_back(at_step(Severity::warning, step_of(row), *value, threshold, what + at_step_text(row) + "."));
-    return;
-  }
-}
-
-double loss_of_period(const DeepCheckerPeriod& period) { return period.loss; }
-
-void check_deepchecker_stagnated(const RunTables& run, const ParamValues& limits, std::vector<Finding>& findings) {
-  const double share = limits.number("share");
-  deepchecker_losses(
-      run, share,
-      [&](DeepCheckerPeriods periods) -> std::optional<double> {
-        const auto decrease = [](double now, double before) { return (before - now) / before; };
-        const auto hardly = [&](double now, double before) { return decrease(now, before) < share; };
-        if (!all_in_window(periods, loss_of_period, hardly)) return std::nullopt;
-        return decrease(periods.back().loss, periods[periods.size() - 2].loss);
-      },
-      "The loss hardly falls over four times ten steps,", findings);
-}
-
-void check_deepchecker_diverging(const RunTables& run, const ParamValues& limits, std::vector<Finding>& findings) {
-  const double rate = limits.number("rate");
-  deepchecker_losses(
-      run, rate,
-      [&](DeepCheckerPeriods periods) -> std::optional<double> {
-        const auto grows = [&](double now, double before) { return now / before >= rate; };
-        if (!all_in_window(periods, loss_of_period, grows)) return std::nullopt;
-        return periods.back().loss / periods[periods.size() - 2].loss;
-      },
-      "The loss doubles every ten steps", findings);
-}
-
-/// The share of the last 50 means at which the loss does not turn from rising to falling, or back.
-double smoothness_of(DeepCheckerPeriods periods) {
-  constexpr std::size_t kWindow = 50;
-  if (periods.size() > kWindow) periods = periods.last(kWindow);
-  const auto rises = [&](std::size_t at) { return periods[at].loss / periods[at - 1].loss > 1.0; };
-  std::size_t turns = 0;
-  for (std::size_t at = 2; at < periods.size(); ++at)
-    if (rises(at) != rises(at - 1)) ++turns;
-  return static_cast<double>(periods.size() - turns) / static_cast<double>(periods.size());
-}
-
-void check_deepchecker_fluctuating(const RunTables& run, const ParamValues& limits, std::vector<Finding>& findings) {
-  const double least = limits.number("smoothness");
-  deepchecker_losses(
-      run, least,
-      [&](DeepCheckerPeriods periods) -> std::optional<double> {
-        const double smoothness = smoothness_of(periods);
-        return smoothness < least ? std::optional(smoothness) : std::nullopt;
-      },
-      "The loss turns up and down most of the time", findings);
-}
-
-/// |r| of losses and accuracies; NaN where one of them does not change, but for rounding.
-double correlation_of(DeepCheckerPeriods periods) {
-  const auto count = static_cast<double>(periods.size());
-  double loss = 0.0;
-  double accuracy = 0.0;
-  for (const DeepCheckerPeriod& period : periods) {
-    loss += period.loss / count;
-    accuracy += period.accuracy / count;
-  }
-  double product = 0.0;
-  double loss_square = 0.0;
-  double accuracy_square = 0.0;
-  for (const DeepCheckerPeriod& period : periods) {
-    product += (period.loss - loss) * (period.accuracy - accuracy);
-    loss_square += (period.loss - loss) * (period.loss - loss);
-    accuracy_square += (period.accuracy - accuracy) * (period.accuracy - accuracy);
-  }
-  constexpr double kRounding = 1e-24;
-  if (!(loss_square > kRounding * count * loss * loss) || !(accuracy_square > kRounding * count * accuracy * accuracy))
-    return kNaN;
-  return std::abs(product) / std::sqrt(loss_square * accuracy_square);
-}
-
-void check_deepchecker_representative(const RunTables& run, const ParamValues& limits, std::vector<Finding>& findings) {
-  const double least = limits.number("correlation");
-  deepchecker_losses(
-      run, least,
-      [&](DeepCheckerPeriods periods) -> std::optional<double> {
-        if (periods.size() < 3) return std::nullopt;
-        const double correlation = correlation_of(periods);
-        return correlation < least ? std::optional(correlation) : std::nullopt;
-      },
-      "The loss says little about the accuracy: they hardly go together", findings);
-}
-
-/// The loss of K classes that are all as likely is ln K. One output has two classes. Theirs is without penalties.
-void check_deepchecker_initial_loss(const RunTables& run, const ParamValues& limits, std::vector<Finding>& findings) {
-  if (run.loss->name != "cross_entropy" && run.loss->name != "bce") return;
-  const StepRecord& first = run.steps.rows.front();
-  const auto layers = by_layer(run.layers.rows);
-  const auto output = layers.find(*output_layers(run).begin());
-  if (first.step != 0 || output == layers.end()) return;
-  const auto classes = static_cast<double>(std::max<std::int64_t>(2, output->second.front()->units));
-  const double off = std::abs(first.loss - std::log(classes)) / std::log(classes);
-  if (!(off >= limits.number("share"))) return;
-  findings.push_back(at_step(Severity::warning, 0, off, limits.number("share"),
-                             "The loss at the start is far from that of classes that are all as likely."));
+RuleEntry thedeepchecker_non_finite_rule() {
+  return published_rule("thedeepchecker", "non-finite", {},
+                        {"layers.weight_norm", "layers.grad_norm_w", "layers.a_rms"},
+                        "weights, activations or gradients that are not finite (w_nan, act_nan, gw_nan, …_inf)",
+                        check_deepchecker_finite);
 }
 
 /// How far off a mean of 0 and a deviation of 1; nothing where the range is [0, 1] or [−1, 1].
@@ -353,6 +223,14 @@ void check_deepchecker_inputs(const RunTables& run, const ParamValues& limits, s
   }
 }
 
+RuleEntry thedeepchecker_unnormalized_inputs_rule() {
+  return published_rule(
+      "thedeepchecker", "unnormalized-inputs",
+      {number("off", 0.01, "of the mean from 0, the deviation from 1, or the ends from 0 or −1 and 1 (almost_equal)")},
+      {"features.mean", "features.std", "features.min", "features.max"},
+      "inputs without mean 0 and deviation 1, or one of two ranges (features_unnormalized)", check_deepchecker_inputs);
+}
+
 /// Of several outputs' targets the records have the numbers of all together.
 void check_deepchecker_targets(const RunTables& run, const ParamValues& limits, std::vector<Finding>& findings) {
   if (!run.targets) return;
@@ -362,63 +240,32 @@ void check_deepchecker_targets(const RunTables& run, const ParamValues& limits, 
   findings.push_back(at_step(Severity::warning, 0, *off, tolerance, "The targets are not normalised."));
 }
 
+RuleEntry thedeepchecker_unnormalized_targets_rule() {
+  return published_rule("thedeepchecker", "unnormalized-targets",
+                        {number("off", 0.01, "the same of a regression's targets")}, {"steps.loss"},
+                        "the same of targets (targets_unnormalized)", check_deepchecker_targets);
+}
+
 }  // namespace
 
+std::int64_t deepchecker_end(const RunTables& run) {
+  int streak = 0;
+  for (const StepRecord& row : run.steps.rows) {
+    const std::optional<double> loss = measured(row, &StepRecord::loss);
+    const bool fitted = row.accuracy ? *row.accuracy == 1.0 : loss && *loss < 1e-4;
+    streak = fitted ? streak + 1 : 0;
+    if (streak == 5) return step_of(row).value_or(std::numeric_limits<std::int64_t>::max());
+  }
+  return std::numeric_limits<std::int64_t>::max();
+}
+
 std::vector<RuleEntry> deepchecker_rules() {
-  std::vector<RuleEntry> table;
-  const auto add = adder_to(table);
-  add("thedeepchecker", "dead-layer",
-      {number("layer", 0.5, "share of units whose 95th percentile of |a| is < 1e-5, ten batches in a row")},
-      {"layers.batch_faint", "layers.units"}, "most units next to silent", check_deepchecker_dead);
-  add("thedeepchecker", "update-ratio",
-      {number("low", -4.0, "log10 ‖Δθ‖/‖θ‖, ten batches in a row"), number("high", -1.0, "the same, too large")},
-      {"layers.update_ratio"}, "updates out of proportion", check_deepchecker_update);
-  // What is said of layers.
-  add("thedeepchecker", "non-finite", {}, {"layers.weight_norm", "layers.grad_norm_w", "layers.a_rms"},
-      "weights, activations or gradients that are not finite (w_nan, act_nan, gw_nan, …_inf)",
-      check_deepchecker_finite);
-  add("thedeepchecker", "vanishing-gradient",
-      {number("mean", 1e-6, "mean |g| of a layer (Gradient.Vanishing.mav_min_thresh)"),
-       number("rate", 0.5, "or its ratio to that of the step before, four times in a row (dec_rate_min_thresh)")},
-      {"layers.grad_mean"}, "gradients next to 0, or on their way there (gw_van)", check_deepchecker_vanishing);
-  add("thedeepchecker", "exploding-gradient",
-      {number("mean", 1e6, "mean |g| of a layer (Gradient.Exploding.mav_max_thresh)"),
-       number("rate", 2.0, "or its ratio to that of the step before, four times in a row (inc_rate_max_thresh)")},
-      {"layers.grad_mean"}, "gradients beyond measure, or on their way there (gw_exp)", check_deepchecker_exploding);
-  add("thedeepchecker", "unstable-activation",
-      {number("low", 0.5, "standard deviation of a layer's activations in ten batches (std_acts_min_thresh)"),
-       number("high", 2.0, "the same, too large (std_acts_max_thresh)"),
-       number("f", 2.70554, "and the ratio of the variances: of metrics.pure_f_test for f_test_alpha 0.1")},
-      {"layers.a_mean", "layers.a_rms"}, "activations too narrow or too wide (act_unstable)", check_deepchecker_spread);
-  // What is said of the loss.
-  add("thedeepchecker", "non-finite-loss", {}, {"steps.loss"}, "a loss that is not finite (nan_loss, inf_loss)",
-      check_deepchecker_finite_loss);
-  add("thedeepchecker", "stagnated-loss",
-      {number("share", 0.05, "decrease over ten steps, four times in a row (Loss.NonDecreasing.decr_percentage)")},
-      {"steps.loss"}, "a loss that hardly falls (stagnated_loss)", check_deepchecker_stagnated);
-  add("thedeepchecker", "diverging-loss",
-      {number("rate", 2.0, "growth over ten steps, four times in a row (Loss.Diverging.incr_abs_rate_max_thresh)")},
-      {"steps.loss"}, "a loss that grows (div_loss)", check_deepchecker_diverging);
-  add("thedeepchecker", "fluctuating-loss",
-      {number("smoothness", 0.5, "share of 50 means over ten steps without a turn (smoothness_ratio_min_thresh)")},
-      {"steps.loss"}, "a loss that turns up and down (fluctuated_loss)", check_deepchecker_fluctuating);
-  add("thedeepchecker", "unrepresentative-loss",
-      {number("correlation", 0.5, "|r| of loss and accuracy, means over ten steps (abs_corr_min_thresh)")},
-      {"steps.loss", "steps.accuracy"}, "loss and accuracy that do not go together (non_representative_loss)",
-      check_deepchecker_representative);
-  add("thedeepchecker", "initial-loss",
-      {number("share", 1.0, "the first loss's distance from ln K, as a share of it (Initial_Loss.dev_ratio)")},
-      {"steps.loss", "steps.step", "layers.units"}, "a loss that does not begin at chance (poor_init_loss)",
-      check_deepchecker_initial_loss);
-  table.back().needs_output = true;
-  table.back().needs_loss = true;
-  // What is said of the data.
-  add("thedeepchecker", "unnormalized-inputs",
-      {number("off", 0.01, "of the mean from 0, the deviation from 1, or the ends from 0 or −1 and 1 (almost_equal)")},
-      {"features.mean", "features.std", "features.min", "features.max"},
-      "inputs without mean 0 and deviation 1, or one of two ranges (features_unnormalized)", check_deepchecker_inputs);
-  add("thedeepchecker", "unnormalized-targets", {number("off", 0.01, "the same of a regression's targets")},
-      {"steps.loss"}, "the same of targets (targets_unnormalized)", check_deepchecker_targets);
+  std::vector<RuleEntry> table = {thedeepchecker_dead_layer_rule(),         thedeepchecker_update_ratio_rule(),
+                                  thedeepchecker_non_finite_rule(),         thedeepchecker_vanishing_gradient_rule(),
+                                  thedeepchecker_exploding_gradient_rule(), thedeepchecker_unstable_activation_rule()};
+  for (RuleEntry& rule : deepchecker_loss_rules()) table.push_back(std::move(rule));
+  table.push_back(thedeepchecker_unnormalized_inputs_rule());
+  table.push_back(thedeepchecker_unnormalized_targets_rule());
   return table;
 }
 

@@ -54,13 +54,11 @@ inline FeatureRecord all_features(const std::vector<FeatureRecord>& rows) {
   return all;
 }
 
-/// Adds rules to the table: add(set, name, thresholds, needs, doc, check) that of `set`-`name`. They have no remedies.
-inline auto adder_to(std::vector<RuleEntry>& table) {
-  return [&table](const char* set, const char* name, std::vector<Param> thresholds, std::vector<std::string> needs,
-                  const char* doc, auto check) {
-    table.push_back(
-        make_rule(set, std::string(set) + "-" + name, std::move(thresholds), std::move(needs), {}, doc, check));
-  };
+/// A row of the table: the rule `set`-`name`. It has no remedies.
+inline RuleEntry published_rule(const char* set, const char* name, std::vector<Param> thresholds,
+                                std::vector<std::string> needs, const char* doc,
+                                void (*check)(const RunTables&, const ParamValues&, std::vector<Finding>&)) {
+  return make_rule(set, std::string(set) + "-" + name, std::move(thresholds), std::move(needs), {}, doc, check);
 }
 
 /// TheDeepChecker (published_deepchecker.cpp).

@@ -54,6 +54,22 @@ void check_update_ratio(const RunTables& run, const ParamValues& limits, std::ve
   }
 }
 
+RuleEntry update_ratio_rule() {
+  RuleEntry rule = own_rule(
+      "update-ratio", "updates are too large or too small for the parameters",
+      {number("largest", 0.3, "median ‖Δθ‖/‖θ‖ at the start").above(0),
+       number("single", 3.0, "the largest at the start, of a network that has learned nothing").above(0),
+       number("smallest", 1e-8, "the same, too small (SageMaker Debugger: 1e-8)").above(0),
+       number("travel", 1e-3, "the largest one times the steps, of a run of 100 or more: too little in all").above(0),
+       start_share()},
+      {"layers.update_ratio"}, {"smaller_lr", "adam", "warmup", "standardize", "much_smaller_lr"}, check_update_ratio);
+  rule.explains = {"exploding-gradient", "exploding-activation", "collapsed-network",
+                   "dying-units",        "saturation",           "dead-output",
+                   "saturated-output",   "loss-not-decreasing",  "no-better-than-constant",
+                   "loss-oscillating"};
+  return rule;
+}
+
 /// Weight decay and penalties draw the weights to 0; where they outweigh the loss nothing else happens.
 void check_decay(const RunTables& run, const ParamValues& limits, std::vector<Finding>& findings) {
   if (!run.loss || !run.loss->decays || has_learned(run)) return;
@@ -64,6 +80,20 @@ void check_decay(const RunTables& run, const ParamValues& limits, std::vector<Fi
   findings.push_back(at_step(Severity::warning, step_of(last), left, limits.number("left"),
                              "Weight decay, or a penalty, outweighs the loss: the parameters have shrunk to " +
                                  percent(left) + " of their size, and the network has learned nothing."));
+}
+
+RuleEntry too_much_decay_rule() {
+  RuleEntry rule =
+      own_rule("too-much-decay", "weight decay or a penalty shrinks the weights of a network that learns nothing",
+               {number("left", 0.3, "norm of all parameters at the end, as a share of that at the start").above(0)},
+               {"steps.param_norm", "steps.step"}, {"no_decay", "adam"}, check_decay);
+  rule.needs_loss = true;
+  rule.needs_end = true;
+  rule.explains = {
+      "update-ratio",        "exploding-gradient", "vanishing-gradient",      "collapsed-network", "dying-units",
+      "saturation",          "dormant-layer",      "loss-oscillating",        "unchanged-weights", "saturated-output",
+      "loss-not-decreasing", "too-few-steps",      "no-better-than-constant", kSlowUpdates};
+  return rule;
 }
 
 void check_unchanged_weights(const RunTables& run, const ParamValues& /*limits*/, std::vector<Finding>& findings) {
@@ -80,6 +110,13 @@ void check_unchanged_weights(const RunTables& run, const ParamValues& /*limits*/
       findings.push_back(at_layer(Severity::warning, *rows.front(), 0.0, 0.0,
                                   "The parameters of layer '" + rows.front()->name + "' never change."));
   }
+}
+
+RuleEntry unchanged_weights_rule() {
+  RuleEntry rule = own_rule("unchanged-weights", "a layer's parameters never change", {}, {"layers.update_ratio"},
+                            {"larger_lr", "adam"}, check_unchanged_weights);
+  rule.explains = {"loss-not-decreasing", "too-few-steps", "no-better-than-constant"};
+  return rule;
 }
 
 /// The step from which on a hidden layer is wholly dead for good: what is left of the gradient then depends on which
@@ -141,6 +178,22 @@ void check_exploding_gradient(const RunTables& run, const ParamValues& limits, s
           format_short(usual) + " at the start" + (passed ? ", and comes back down." : ".")));
 }
 
+RuleEntry exploding_gradient_rule() {
+  RuleEntry rule = own_rule(
+      "exploding-gradient", "the gradient's norm leaves its usual size, or theory's, or is not finite",
+      {number("growth", 100.0, "norm, as a multiple of its median at the start").above(1), start_share(),
+       number("theory", 100.0, "delta RMS at step 0, as a multiple of what theory predicts").above(1),
+       number("size", 1.0, "norm times that of the parameters, as a multiple of the first loss: less is no explosion")
+           .at_least(0)},
+      {"steps.grad_norm", "steps.loss"},
+      {"smaller_lr", "clip_norm", "he_normal", "recipe", "glorot_normal", "much_smaller_lr", "warmup", "standardize"},
+      check_exploding_gradient);
+  rule.mild = Mild::learned_well;
+  rule.explains = {"exploding-activation", "collapsed-network",      "dying-units", "saturation", "loss-not-decreasing",
+                   "too-few-steps",        "no-better-than-constant"};
+  return rule;
+}
+
 /// Whether every step is an epoch: the batch is the whole training set, and there is no noise to speak of.
 bool takes_full_batches(const RunTables& run) {
   const std::vector<StepRecord>& rows = run.steps.rows;
@@ -186,6 +239,12 @@ void check_noisy_gradient(const RunTables& run, const ParamValues& limits, std::
   findings.push_back(finding);
 }
 
+RuleEntry noisy_gradient_rule() {
+  return own_rule("noisy-gradient", "gradients are mostly noise (McCandlish et al. 2018)",
+                  {number("samples", 1e4, "noise scale in samples").above(0), start_share()},
+                  {"steps.grad_trace", "steps.grad_signal"}, {"larger_batch"}, check_noisy_gradient);
+}
+
 double mean_loss(const std::vector<StepRecord>& rows, std::size_t from, std::size_t to) {
   double sum = 0.0;
   for (std::size_t at = from; at < to; ++at) sum += rows[at].loss;
@@ -206,58 +265,18 @@ void check_loss_oscillating(const RunTables& run, const ParamValues& limits, std
                                    " around a mean of " + format_short(mean) + "."));
 }
 
+RuleEntry loss_oscillating_rule() {
+  return own_rule("loss-oscillating", "the loss does not settle",
+                  {number("share", 0.5, "spread over mean in the second half").above(0),
+                   number("level", 0.2, "only above this share of the first loss").above(0)},
+                  {"steps.loss"}, {"smaller_lr", "larger_batch"}, check_loss_oscillating);
+}
+
 }  // namespace
 
 std::vector<RuleEntry> rate_rules() {
-  const std::vector<std::string> outcome = {"loss-not-decreasing", "too-few-steps", "no-better-than-constant"};
-  std::vector<RuleEntry> table;
-  RuleEntry& updates = table.emplace_back(own_rule(
-      "update-ratio", "updates are too large or too small for the parameters",
-      {number("largest", 0.3, "median ‖Δθ‖/‖θ‖ at the start").above(0),
-       number("single", 3.0, "the largest at the start, of a network that has learned nothing").above(0),
-       number("smallest", 1e-8, "the same, too small (SageMaker Debugger: 1e-8)").above(0),
-       number("travel", 1e-3, "the largest one times the steps, of a run of 100 or more: too little in all").above(0),
-       start_share()},
-      {"layers.update_ratio"}, {"smaller_lr", "adam", "warmup", "standardize", "much_smaller_lr"}, check_update_ratio));
-  updates.explains = {"exploding-gradient", "exploding-activation", "collapsed-network",
-                      "dying-units",        "saturation",           "dead-output",
-                      "saturated-output",   "loss-not-decreasing",  "no-better-than-constant",
-                      "loss-oscillating"};
-  RuleEntry& decay = table.emplace_back(
-      own_rule("too-much-decay", "weight decay or a penalty shrinks the weights of a network that learns nothing",
-               {number("left", 0.3, "norm of all parameters at the end, as a share of that at the start").above(0)},
-               {"steps.param_norm", "steps.step"}, {"no_decay", "adam"}, check_decay));
-  decay.needs_loss = true;
-  decay.needs_end = true;
-  decay.explains = {
-      "update-ratio",        "exploding-gradient", "vanishing-gradient",      "collapsed-network", "dying-units",
-      "saturation",          "dormant-layer",      "loss-oscillating",        "unchanged-weights", "saturated-output",
-      "loss-not-decreasing", "too-few-steps",      "no-better-than-constant", kSlowUpdates};
-  RuleEntry& exploding = table.emplace_back(own_rule(
-      "exploding-gradient", "the gradient's norm leaves its usual size, or theory's, or is not finite",
-      {number("growth", 100.0, "norm, as a multiple of its median at the start").above(1), start_share(),
-       number("theory", 100.0, "delta RMS at step 0, as a multiple of what theory predicts").above(1),
-       number("size", 1.0, "norm times that of the parameters, as a multiple of the first loss: less is no explosion")
-           .at_least(0)},
-      {"steps.grad_norm", "steps.loss"},
-      {"smaller_lr", "clip_norm", "he_normal", "recipe", "glorot_normal", "much_smaller_lr", "warmup", "standardize"},
-      check_exploding_gradient));
-  exploding.mild = Mild::learned_well;
-  exploding.explains = {
-      "exploding-activation", "collapsed-network",      "dying-units", "saturation", "loss-not-decreasing",
-      "too-few-steps",        "no-better-than-constant"};
-  RuleEntry& unchanged =
-      table.emplace_back(own_rule("unchanged-weights", "a layer's parameters never change", {}, {"layers.update_ratio"},
-                                  {"larger_lr", "adam"}, check_unchanged_weights));
-  unchanged.explains = outcome;
-  table.push_back(own_rule("loss-oscillating", "the loss does not settle",
-                           {number("share", 0.5, "spread over mean in the second half").above(0),
-                            number("level", 0.2, "only above this share of the first loss").above(0)},
-                           {"steps.loss"}, {"smaller_lr", "larger_batch"}, check_loss_oscillating));
-  table.push_back(own_rule("noisy-gradient", "gradients are mostly noise (McCandlish et al. 2018)",
-                           {number("samples", 1e4, "noise scale in samples").above(0), start_share()},
-                           {"steps.grad_trace", "steps.grad_signal"}, {"larger_batch"}, check_noisy_gradient));
-  return table;
+  return {update_ratio_rule(),      too_much_decay_rule(),   exploding_gradient_rule(),
+          unchanged_weights_rule(), loss_oscillating_rule(), noisy_gradient_rule()};
 }
 
 }  // namespace reluscope

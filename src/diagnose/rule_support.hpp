@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "diagnose/layers.hpp"
+#include "diagnose/rules.hpp"
 #include "util/format.hpp"
 #include "util/statistics.hpp"
 

@@ -25,4 +25,11 @@ std::span<const RuleEntry> rule_table() {
   return table;
 }
 
+std::vector<std::string> rule_sets() {
+  std::vector<std::string> sets;
+  for (const RuleEntry& rule : rule_table())
+    if (std::find(sets.begin(), sets.end(), rule.set) == sets.end()) sets.push_back(rule.set);
+  return sets;
+}
+
 }  // namespace reluscope

@@ -1,13 +1,14 @@
-// The tables of a run, from memory or from files.
+#include "diagnose/run_reader.hpp"
+
 #include <algorithm>
 #include <cmath>
 #include <limits>
 #include <nlohmann/json.hpp>
 
-#include "diagnose/diagnosis.hpp"
-#include "diagnose/layers.hpp"
+#include "data/csv_records.hpp"
 #include "nn/loss.hpp"
 #include "trace/run_directory.hpp"
+#include "trace/table_reader.hpp"
 #include "util/error.hpp"
 #include "util/input.hpp"
 #include "util/json_file.hpp"
@@ -159,19 +160,6 @@ void read_lone_table(const std::filesystem::path& path, RunTables& run) {
 }
 
 }  // namespace
-
-RunTables take_tables(RecordMemory&& records) {
-  RunTables tables;
-  tables.steps.rows = std::move(records.steps);
-  tables.layers.rows = std::move(records.layer_rows);
-  tables.census.rows = std::move(records.census_rows);
-  tables.units.rows = std::move(records.unit_rows);
-  tables.evaluation.rows = std::move(records.evaluations);
-  tables.histograms.rows = std::move(records.histogram_rows);
-  tables.evaluation.present = tables.histograms.present = true;
-  tables.steps.present = tables.layers.present = tables.census.present = tables.units.present = true;
-  return tables;
-}
 
 RunTables read_run(const std::filesystem::path& path) {
   RunTables run;

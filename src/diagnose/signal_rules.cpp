@@ -46,6 +46,21 @@ void check_initialisation(const RunTables& run, const ParamValues& limits, std::
   }
 }
 
+RuleEntry poor_initialisation_rule() {
+  RuleEntry rule = own_rule(
+      "poor-initialisation", "signals grow or die out with depth before the first update, or leave the band of theory",
+      {number("growth", 20.0, "mean z² of the last hidden layer over the first, or its inverse").above(1),
+       number("theory", 10.0, "mean z² at step 0 over what theory predicts, or its inverse: worth a note").above(1)},
+      {"layers.z_mean", "layers.z_std", "layers.step"},
+      {"he_normal", "recipe", "glorot_normal", "positive_bias", "rai"}, check_initialisation);
+  rule.mild = Mild::learned;
+  rule.explains = {"vanishing-gradient", "exploding-gradient",  "exploding-activation", "update-ratio",
+                   "dead-on-arrival",    "collapsed-network",   "dying-units",          "saturation",
+                   "unchanged-weights",  "loss-not-decreasing", "too-few-steps",        "no-better-than-constant",
+                   kSlowUpdates};
+  return rule;
+}
+
 /// Fewer units than this may yield the same by chance: the others fire on no sample that was looked at.
 constexpr std::int64_t kFewestEqual = 4;
 
@@ -70,6 +85,20 @@ void check_symmetric(const RunTables& run, const ParamValues& limits, std::vecto
           ". Equal units get equal gradients, and stay one unit."));
 }
 
+RuleEntry symmetric_units_rule() {
+  RuleEntry rule = own_rule(
+      "symmetric-units", "the units of a layer are equal before the first update: zero or constant weights",
+      {number("rank", 1.000001, "effective rank of the layer's activations: 1 where all units are equal").above(0)},
+      {"census.effective_rank", "census.dead", "census.units", "census.step", "features.feature"},
+      {"he_normal", "glorot_normal", "recipe", "rai"}, check_symmetric);
+  rule.mild = Mild::learned_well;
+  rule.explains = {"dead-output",         "saturated-output", "poor-initialisation",     "vanishing-gradient",
+                   "exploding-gradient",  "update-ratio",     "dead-on-arrival",         "collapsed-network",
+                   "dying-units",         "saturation",       "dormant-layer",           "unchanged-weights",
+                   "loss-not-decreasing", "too-few-steps",    "no-better-than-constant", kSlowUpdates};
+  return rule;
+}
+
 void check_exploding_activation(const RunTables& run, const ParamValues& limits, std::vector<Finding>& findings) {
   const auto layers = hidden_layers(run, run.layers.rows);
   if (layers.empty()) return;
@@ -87,6 +116,17 @@ void check_exploding_activation(const RunTables& run, const ParamValues& limits,
                                   "Activations of layer '" + rows.back()->name + "' have grown " +
                                       format_short(after / before) + "-fold in training."));
   }
+}
+
+RuleEntry exploding_activation_rule() {
+  RuleEntry rule = own_rule(
+      "exploding-activation", "activations grow with depth or in training",
+      {number("growth", 100.0, "a_rms, as a multiple of the first layer's or of the start's").above(1)},
+      {"layers.a_rms"}, {"he_normal", "recipe", "glorot_normal", "smaller_lr", "standardize", "much_smaller_lr"},
+      check_exploding_activation);
+  rule.mild = Mild::learned;
+  rule.explains = {"saturation", "loss-not-decreasing", "no-better-than-constant"};
+  return rule;
 }
 
 /// Whether at the end the first layer gets its share of the gradient.
@@ -126,6 +166,19 @@ void check_vanishing_gradient(const RunTables& run, const ParamValues& limits, s
                                     " to layer '" + row.name + "'."));
 }
 
+RuleEntry vanishing_gradient_rule() {
+  RuleEntry rule = own_rule(
+      "vanishing-gradient", "the loss gradient shrinks, or grows, on its way to the first layer",
+      {number("ratio", 1e-3, "delta RMS of the first layer over the last (AUTOTRAINER: 1e-3)").above(0),
+       number("ratio_unlearned", 1e-2, "the same at step 0, of a network that has learned nothing").above(0),
+       number("explodes", 1e3, "the same ratio above which it explodes").above(1), start_share()},
+      {"layers.delta_rms"}, {"he_normal", "recipe", "glorot_normal", "relu", "elu", "adam", "leaky_relu", "gelu"},
+      check_vanishing_gradient);
+  rule.explains = {"unchanged-weights", kSlowUpdates, "loss-not-decreasing", "too-few-steps",
+                   "no-better-than-constant"};
+  return rule;
+}
+
 void check_bias_shift(const RunTables& run, const ParamValues& limits, std::vector<Finding>& findings) {
   for (const auto& [layer, rows] : hidden_layers(run, run.layers.rows)) {
     const LayerRecord& last = *rows.back();
@@ -138,52 +191,17 @@ void check_bias_shift(const RunTables& run, const ParamValues& limits, std::vect
   }
 }
 
+RuleEntry bias_shift_rule() {
+  return own_rule("bias-shift", "a layer's activations hardly differ from their mean (Clevert et al. 2016)",
+                  {number("share", 0.9, "|mean a| over RMS a").above(0)}, {"layers.a_mean", "layers.a_rms"}, {"elu"},
+                  check_bias_shift);
+}
+
 }  // namespace
 
 std::vector<RuleEntry> signal_rules() {
-  std::vector<RuleEntry> table;
-  RuleEntry& symmetric = table.emplace_back(own_rule(
-      "symmetric-units", "the units of a layer are equal before the first update: zero or constant weights",
-      {number("rank", 1.000001, "effective rank of the layer's activations: 1 where all units are equal").above(0)},
-      {"census.effective_rank", "census.dead", "census.units", "census.step", "features.feature"},
-      {"he_normal", "glorot_normal", "recipe", "rai"}, check_symmetric));
-  symmetric.mild = Mild::learned_well;
-  symmetric.explains = {"dead-output",         "saturated-output", "poor-initialisation",     "vanishing-gradient",
-                        "exploding-gradient",  "update-ratio",     "dead-on-arrival",         "collapsed-network",
-                        "dying-units",         "saturation",       "dormant-layer",           "unchanged-weights",
-                        "loss-not-decreasing", "too-few-steps",    "no-better-than-constant", kSlowUpdates};
-  RuleEntry& initialisation = table.emplace_back(own_rule(
-      "poor-initialisation", "signals grow or die out with depth before the first update, or leave the band of theory",
-      {number("growth", 20.0, "mean z² of the last hidden layer over the first, or its inverse").above(1),
-       number("theory", 10.0, "mean z² at step 0 over what theory predicts, or its inverse: worth a note").above(1)},
-      {"layers.z_mean", "layers.z_std", "layers.step"},
-      {"he_normal", "recipe", "glorot_normal", "positive_bias", "rai"}, check_initialisation));
-  initialisation.mild = Mild::learned;
-  initialisation.explains = {"vanishing-gradient",  "exploding-gradient", "exploding-activation",
-                             "update-ratio",        "dead-on-arrival",    "collapsed-network",
-                             "dying-units",         "saturation",         "unchanged-weights",
-                             "loss-not-decreasing", "too-few-steps",      "no-better-than-constant",
-                             kSlowUpdates};
-  RuleEntry& vanishing = table.emplace_back(own_rule(
-      "vanishing-gradient", "the loss gradient shrinks, or grows, on its way to the first layer",
-      {number("ratio", 1e-3, "delta RMS of the first layer over the last (AUTOTRAINER: 1e-3)").above(0),
-       number("ratio_unlearned", 1e-2, "the same at step 0, of a network that has learned nothing").above(0),
-       number("explodes", 1e3, "the same ratio above which it explodes").above(1), start_share()},
-      {"layers.delta_rms"}, {"he_normal", "recipe", "glorot_normal", "relu", "elu", "adam", "leaky_relu", "gelu"},
-      check_vanishing_gradient));
-  vanishing.explains = {"unchanged-weights", kSlowUpdates, "loss-not-decreasing", "too-few-steps",
-                        "no-better-than-constant"};
-  RuleEntry& exploding = table.emplace_back(own_rule(
-      "exploding-activation", "activations grow with depth or in training",
-      {number("growth", 100.0, "a_rms, as a multiple of the first layer's or of the start's").above(1)},
-      {"layers.a_rms"}, {"he_normal", "recipe", "glorot_normal", "smaller_lr", "standardize", "much_smaller_lr"},
-      check_exploding_activation));
-  exploding.mild = Mild::learned;
-  exploding.explains = {"saturation", "loss-not-decreasing", "no-better-than-constant"};
-  table.push_back(own_rule("bias-shift", "a layer's activations hardly differ from their mean (Clevert et al. 2016)",
-                           {number("share", 0.9, "|mean a| over RMS a").above(0)}, {"layers.a_mean", "layers.a_rms"},
-                           {"elu"}, check_bias_shift));
-  return table;
+  return {symmetric_units_rule(), poor_initialisation_rule(), vanishing_gradient_rule(), exploding_activation_rule(),
+          bias_shift_rule()};
 }
 
 }  // namespace reluscope

@@ -1,9 +1,10 @@
-// Thresholds of rules: as words of a command line, and as a manifest has them.
+#include "diagnose/thresholds.hpp"
+
 #include <algorithm>
 #include <charconv>
 #include <nlohmann/json.hpp>
 
-#include "diagnose/diagnosis.hpp"
+#include "diagnose/rules.hpp"
 #include "util/error.hpp"
 #include "util/input.hpp"
 #include "util/json_file.hpp"

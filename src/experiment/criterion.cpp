@@ -1,11 +1,13 @@
 #include "experiment/criterion.hpp"
 
+#include "nn/node_table.hpp"
+
 namespace reluscope {
 
 Criterion criterion_of(const ExperimentSpec& spec, const Dataset& dataset) {
-  const auto& output = std::get<DenseSpec>(spec.network.layers.back().kind);
+  const Index outputs = count_outputs(spec.network, dataset.features());
   return {*find_entry(loss_table(), spec.loss.name), spec.loss.params,
-          plan_targets(spec.loss, output.activation, dataset, output.units), spec.train.penalty};
+          plan_targets(spec.loss, *spec.network.layers.back().activation, dataset, outputs), spec.train.penalty};
 }
 
 template <class T>
@@ -13,9 +15,10 @@ LossParts weight_penalty(const Penalty& penalty, const Network<T>& network) {
   LossParts parts;
   if (!penalty.on_weights()) return parts;
   WeightSums sums;
-  for (const std::size_t layer : network.unit_layers()) {
-    const Matrix<T>& weights = network.layer(layer).weights();
-    const WeightSums one = sum_weights(weights.data(), weights.size());
+  for (std::size_t node = 0; node < network.depth(); ++node) {
+    const Parameter<T>* parameter = network.node(node).parameter(ParameterRole::weight);
+    if (parameter == nullptr) continue;
+    const WeightSums one = sum_weights(parameter->value.data(), parameter->value.size());
     sums.absolute += one.absolute;
     sums.square += one.square;
   }
@@ -27,8 +30,8 @@ LossParts weight_penalty(const Penalty& penalty, const Network<T>& network) {
 template <class T>
 double activation_sum(const Network<T>& network, const NetworkState<T>& state, const Shard& shard) {
   double sum = 0.0;
-  for (std::size_t at = 0; at + 1 < network.unit_layers().size(); ++at)
-    sum += state.layer(network.unit_layers()[at])
+  for (std::size_t at = 0; at + 1 < network.sites().size(); ++at)
+    sum += state.node(network.sites()[at])
                .output.middleCols(shard.first, shard.count)
                .template cast<double>()
                .cwiseAbs()

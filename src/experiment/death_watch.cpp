@@ -4,6 +4,8 @@
 #include <cmath>
 #include <limits>
 
+#include "probe/reach.hpp"
+
 namespace reluscope {
 
 namespace {
@@ -31,13 +33,13 @@ ProbeOptions probe_options(const ExperimentSpec& spec) {
 template <class T>
 bool unseen_units_stand_still(const Training<T>& training) {
   const Network<T>& network = training.network;
-  const std::size_t first = network.unit_layers().front();
-  for (std::size_t below = 0; below < first; ++below)
-    if (network.layer(below).random_in_training()) return false;
-  // No layer below has parameters: those of the first one come first.
-  for (std::size_t which = 0; which < network.layer(first).parameters().size(); ++which)
-    if (!training.optimizer.stands_still(which)) return false;
-  return !network.layer(first).activation()->learned_slope;
+  const Node<T>& first = network.site(0);
+  if (!fed_by_data(network)[0] || !sees_what_evaluation_sees(network)[0]) return false;
+  if (first.affine() == nullptr || first.activation()->entry().learned_slope) return false;
+  const ByRole<std::size_t> places = parameter_places(network)[network.sites()[0]];
+  for (const std::size_t which : places)
+    if (which != kNowhere && !training.optimizer.stands_still(which)) return false;
+  return true;
 }
 
 }  // namespace

@@ -6,7 +6,7 @@
 
 #include "config/spec.hpp"
 #include "data/dataset.hpp"
-#include "diagnose/diagnosis.hpp"
+#include "diagnose/run_tables.hpp"
 #include "experiment/run.hpp"
 #include "trace/checkpoint.hpp"
 #include "trace/run_directory.hpp"

@@ -118,7 +118,7 @@ class PartPass {
 
  private:
   [[nodiscard]] const Matrix<T>& outputs() const {
-    return outputs_.size() > 0 ? outputs_ : state_.layer(network_.depth() - 1).output;
+    return outputs_.size() > 0 ? outputs_ : state_.node(network_.depth() - 1).output;
   }
 
   void compute(const Shard& shard, std::size_t index, const Pass& pass) {
@@ -128,7 +128,7 @@ class PartPass {
     gather<T>(dataset_, *part_, some, input);
     batch_.gather(*part_, some, shard.first, input);
     state_.forward(network_, shard, pass);
-    LayerState<T>& last = state_.layer(network_.depth() - 1);
+    NodeState<T>& last = state_.node(network_.depth() - 1);
     if (const TargetScaling& scaling = criterion_.targets.scaling; scaling.any())
       outputs_.middleCols(shard.first, shard.count) =
           ((last.output.middleCols(shard.first, shard.count).template cast<double>().array().colwise() /

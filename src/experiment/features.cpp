@@ -81,7 +81,7 @@ std::vector<FeatureRecord> describe_features(const Dataset& dataset) {
 }
 
 ActivationShape output_shape(const ExperimentSpec& spec) {
-  const Choice& activation = std::get<DenseSpec>(spec.network.layers.back().kind).activation;
+  const Choice& activation = *spec.network.layers.back().activation;
   return find_entry(activation_table(), activation.name)->shape(activation.params);
 }
 

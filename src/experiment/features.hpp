@@ -6,7 +6,7 @@
 
 #include "config/spec.hpp"
 #include "data/dataset.hpp"
-#include "diagnose/diagnosis.hpp"
+#include "diagnose/run_tables.hpp"
 #include "nn/activation.hpp"
 #include "trace/feature_record.hpp"
 

@@ -10,6 +10,7 @@
 #include "experiment/initial_network.hpp"
 #include "experiment/resume.hpp"
 #include "experiment/setup.hpp"
+#include "nn/node_table.hpp"
 #include "trace/run_directory.hpp"
 #include "trace/table_reader.hpp"
 #include "trace/weights.hpp"
@@ -71,14 +72,14 @@ template <class T>
 std::vector<Matrix<T>> respond(const Network<T>& network, const Matrix<T>& input) {
   std::vector<Matrix<T>> all;
   const Matrix<T>* below = &input;
-  for (const std::size_t index : network.unit_layers()) {
-    const Layer<T>& layer = network.layer(index);
-    const Matrix<T>& weight = layer.weights();
+  for (const std::size_t index : network.sites()) {
+    const Node<T>& site = network.node(index);
+    const Matrix<T>& weight = site.affine()->weights();
     Matrix<T> z = Matrix<T>::Zero(weight.rows(), below->cols());
     for (Index from = 0; from < weight.cols(); ++from)
       for (Index column = 0; column < z.cols(); ++column) z.col(column) += weight.col(from) * (*below)(from, column);
-    if (const Parameter<T>* bias = layer.parameter(ParameterRole::bias)) z.colwise() += bias->value.col(0);
-    layer.respond(z);
+    if (const Parameter<T>* bias = site.parameter(ParameterRole::bias)) z.colwise() += bias->value.col(0);
+    site.activation()->respond(z);
     all.push_back(std::move(z));
     below = &all.back();
   }
@@ -106,8 +107,8 @@ struct Ranges {
 template <class T>
 Ranges<T> measure_ranges(const Network<T>& network, const Dataset& dataset, ThreadPool& pool) {
   Ranges<T> ranges;
-  for (const std::size_t index : network.unit_layers()) {
-    const Index units = network.layer(index).outputs();
+  for (const std::size_t index : network.sites()) {
+    const Index units = network.node(index).units();
     ranges.low.push_back(Vector<T>::Constant(units, std::numeric_limits<T>::infinity()));
     ranges.high.push_back(Vector<T>::Constant(units, -std::numeric_limits<T>::infinity()));
   }
@@ -159,7 +160,7 @@ std::string smaller_config(const ExperimentSpec& spec, const std::vector<std::ve
     Json one = layers[layer.config_index];
     one["name"] = layer.name;
     one["repeat"] = 1;
-    if (std::holds_alternative<DenseSpec>(layer.kind)) one["units"] = kept[at++].size();
+    if (const std::string& key = entry_of(layer).units_key; !key.empty()) one[key] = kept[at++].size();
     written.push_back(std::move(one));
   }
   config["network"]["layers"] = std::move(written);
@@ -184,7 +185,7 @@ PruneReport prune_network(const ExperimentSpec& spec, const std::filesystem::pat
   import_weights(read_safetensors(weights), weights.string(), network);
   const Network<T> whole = network;
   std::vector<Index> units;
-  for (const std::size_t index : network.unit_layers()) units.push_back(network.layer(index).outputs());
+  for (const std::size_t index : network.sites()) units.push_back(network.node(index).units());
   std::vector<std::vector<bool>> removable = read_units(run, units, which);
   const Ranges<T> ranges = measure_ranges(network, dataset, pool);
 
@@ -198,7 +199,7 @@ PruneReport prune_network(const ExperimentSpec& spec, const std::filesystem::pat
       const bool leaves =
           removable[layer][static_cast<std::size_t>(unit)] && constant == ranges.high[layer][unit] && left > 1;
       // Another constant than 0 moves into the biases above, if there are any. (No unit of the output leaves.)
-      Layer<T>* above = leaves ? &network.layer(network.unit_layers()[layer + 1]) : nullptr;
+      Node<T>* above = leaves ? &network.site(layer + 1) : nullptr;
       Parameter<T>* biases = leaves ? above->parameter(ParameterRole::bias) : nullptr;
       if (!leaves || (constant != T(0) && biases == nullptr)) {
         kept[layer].push_back(unit);
@@ -207,11 +208,15 @@ PruneReport prune_network(const ExperimentSpec& spec, const std::filesystem::pat
       --left;
       if (constant == T(0)) continue;
       ++report.folded;
-      biases->value.col(0) += above->weights().col(unit) * constant;
+      biases->value.col(0) += above->affine()->weights().col(unit) * constant;
     }
-    report.layers.push_back({network.layer(network.unit_layers()[layer]).name(), units[layer], units[layer] - left});
+    report.layers.push_back({network.site(layer).name(), units[layer], units[layer] - left});
   }
-  const Network<T> smaller = network.select(kept);
+  const std::optional<Network<T>> part = network.select(kept);
+  if (!part)
+    throw UserError(spec.origin + ": found a layer that cannot do without some of its units, expected dense layers",
+                    kBadUsage);
+  const Network<T>& smaller = *part;
   report.parameters_before = count_parameters(whole);
   report.parameters_after = count_parameters(smaller);
   report.train = check_outputs(whole, smaller, dataset, dataset.train, pool);

@@ -38,12 +38,12 @@ void Recorder<T>::updated(const StepView& step) {
 template <class T>
 void Recorder<T>::failed(const StepView& step) {
   const NonFinite where = training_.step.find_non_finite();
-  const std::vector<std::size_t>& layers = training_.network.unit_layers();
+  const std::vector<std::size_t>& layers = training_.network.sites();
   EventRecord event;
   event.step = step.number;
   event.event = "non_finite";
-  event.name = training_.network.layer(where.layer).name();
-  const auto at = std::find(layers.begin(), layers.end(), where.layer);
+  event.name = training_.network.node(where.node).name();
+  const auto at = std::find(layers.begin(), layers.end(), where.node);
   if (at != layers.end()) event.layer = at - layers.begin() + 1;
   event.detail = "first non-finite value in " + where.what + " of layer '" + *event.name + "'";
   sink_.event(event);
@@ -88,11 +88,12 @@ void Recorder<T>::record(const StepView& step) {
   }
   StepRecord row = step_record(step);
   if (step.samples.size() > 1) {
-    const GradientNoise noise = training_.step.noise();
-    row.grad_noise = noise.scale();
-    row.grad_trace = noise.trace;
-    row.grad_signal = noise.signal;
-    training_.summary.noise.add(noise);
+    if (const std::optional<GradientNoise> noise = training_.step.noise()) {
+      row.grad_noise = noise->scale();
+      row.grad_trace = noise->trace;
+      row.grad_signal = noise->signal;
+      training_.summary.noise.add(*noise);
+    }
   }
   if (hidden_units > 0) row.batch_dead_fraction = static_cast<double>(hidden_dead) / static_cast<double>(hidden_units);
   sink_.step(row);
@@ -104,7 +105,7 @@ void Recorder<T>::record(const StepView& step) {
 
 template <class T>
 LayerRecord Recorder<T>::layer_record(std::size_t at, const StepView& step) {
-  const std::size_t layer = training_.network.unit_layers()[at];
+  const std::size_t layer = training_.network.sites()[at];
   const LayerStatistics seen = training_.step.statistics(layer);
   const SweepSums& weights = training_.step.result().of(layer, ParameterRole::weight);
   const SweepSums& biases = training_.step.result().of(layer, ParameterRole::bias);
@@ -126,18 +127,18 @@ LayerRecord Recorder<T>::layer_record(std::size_t at, const StepView& step) {
   row.a_rms = seen.a_rms;
   row.a_max = seen.a_max;
   row.delta_rms = seen.delta_rms;
-  const Parameter<T>* bias = training_.network.layer(layer).parameter(ParameterRole::bias);
+  const Parameter<T>* bias = training_.network.node(layer).parameter(ParameterRole::bias);
+  const Parameter<T>* weight = training_.network.node(layer).parameter(ParameterRole::weight);
   row.grad_norm_w = std::sqrt(weights.gradient_square);
   if (bias != nullptr) row.grad_norm_b = std::sqrt(biases.gradient_square);
   row.grad_max = std::max(weights.gradient_max, biases.gradient_max);
   row.weight_norm = std::sqrt(weights.value_square);
   // Weights and biases: learned slopes are not counted.
-  const auto elements = static_cast<double>(training_.network.layer(layer).weights().size() +
-                                            (bias == nullptr ? Index{0} : bias->value.size()));
+  const auto elements = static_cast<double>(weight->value.size() + (bias == nullptr ? Index{0} : bias->value.size()));
   row.grad_mean = (weights.gradient_abs + biases.gradient_abs) / elements;
   row.grad_zero_fraction = (weights.gradient_zeros + biases.gradient_zeros) / elements;
   SweepSums all;
-  for (const SweepSums& one : training_.step.result().layers[layer]) all += one;
+  for (const SweepSums& one : training_.step.result().nodes[layer]) all += one;
   row.update_ratio = step.updated ? std::sqrt(all.update_square / all.value_square) : 0.0;
   row.slope_mean = slope_means_[at];
   if (training_.spec.record.monitors) {

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "diagnose/diagnosis.hpp"
+#include "diagnose/run_tables.hpp"
 #include "experiment/evaluation.hpp"
 #include "experiment/linear_fit.hpp"
 #include "probe/census.hpp"

@@ -7,6 +7,7 @@
 #include "data/input_file.hpp"
 #include "experiment/initial_network.hpp"
 #include "nn/loss.hpp"
+#include "nn/node_table.hpp"
 #include "optim/optimizer.hpp"
 #include "probe/census_groups.hpp"
 #include "probe/sample_runner.hpp"
@@ -54,10 +55,10 @@ std::string pointer_of(const LayerSpec& layer, const std::string& key) {
 void check_against_data(const ExperimentSpec& spec, const Dataset& dataset) {
   ConfigIssues issues;
   const LayerSpec& last = spec.network.layers.back();
-  const Index outputs = std::get<DenseSpec>(last.kind).units;
+  const Index outputs = count_outputs(spec.network, dataset.features());
   const LossEntry& loss = *find_entry(loss_table(), spec.loss.name);
   const auto wrong_units = [&](const std::string& expected) {
-    issues.push_back({pointer_of(last, "units"), std::to_string(outputs), expected, ""});
+    issues.push_back({pointer_of(last, entry_of(last).units_key), std::to_string(outputs), expected, ""});
   };
   if (dataset.task == Task::classification) {
     const Index classes = dataset.outputs();
@@ -128,23 +129,22 @@ std::uint64_t estimate_training_bytes(const ExperimentSpec& spec, std::uint64_t 
   const auto probe = static_cast<std::uint64_t>(spec.record.probe);
   const std::uint64_t probed = probe == 0 ? samples : std::min(probe, samples);
   const std::uint64_t bytes_of_levels = static_cast<std::uint64_t>(census_groups(count).count) * sizeof(float);
-  std::uint64_t width = features;
   std::uint64_t bytes = saturating_sum(saturating_product(saturating_product(features, columns), scalar),
                                        saturating_product(samples, kBytesPerSample));
-  for (const LayerSpec& layer : spec.network.layers) {
-    if (const auto* dense = std::get_if<DenseSpec>(&layer.kind)) {
-      const auto units = static_cast<std::uint64_t>(dense->units);
-      const std::uint64_t parameters = saturating_product(saturating_sum(width, 2), units);
-      // The initial values are drawn in float64 first.
-      bytes = saturating_sum(bytes, saturating_product(parameters, kArraysPerParameter * scalar + sizeof(double)));
-      if (spec.record.checkpoint_every.kind != Cadence::Kind::off)
-        bytes = saturating_sum(bytes, saturating_product(parameters, kCopiesInCheckpoint * scalar));
-      bytes = saturating_sum(bytes,
-                             saturating_product(saturating_product(units, probed), sizeof(double)));  // effective rank
+  for (const LayerPlace& place : place_layers(spec.network, static_cast<Index>(features))) {
+    const std::uint64_t parameters = place.entry->parameters(*place.layer, place.input);
+    // The initial values are drawn in float64 first.
+    bytes = saturating_sum(bytes, saturating_product(parameters, kArraysPerParameter * scalar + sizeof(double)));
+    if (spec.record.checkpoint_every.kind != Cadence::Kind::off)
+      bytes = saturating_sum(bytes, saturating_product(parameters, kCopiesInCheckpoint * scalar));
+    const auto outputs = static_cast<std::uint64_t>(place.output.size());
+    if (place.layer->activation) {
+      const auto units = static_cast<std::uint64_t>(place.output.channels);
+      bytes = saturating_sum(
+          bytes, saturating_product(saturating_product(outputs, probed), sizeof(double)));  // effective rank
       bytes = saturating_sum(bytes, saturating_product(units, kBytesPerUnit + bytes_of_levels));
-      width = units;
     }
-    bytes = saturating_sum(bytes, saturating_product(width, values * scalar));
+    bytes = saturating_sum(bytes, saturating_product(outputs, values * scalar));
   }
   return bytes;
 }

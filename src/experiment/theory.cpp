@@ -2,16 +2,12 @@
 
 #include <algorithm>
 #include <cmath>
-#include <nlohmann/json.hpp>
 #include <numeric>
 
-#include "experiment/initial_network.hpp"
-#include "experiment/study.hpp"
-#include "experiment/training_step.hpp"
+#include "experiment/criterion.hpp"
 #include "nn/dense.hpp"
 #include "nn/gaussian_moments.hpp"
-#include "trace/table_writer.hpp"
-#include "util/json_file.hpp"
+#include "nn/node_table.hpp"
 #include "util/random.hpp"
 
 namespace reluscope {
@@ -23,10 +19,6 @@ constexpr Index kNorms = 4096;
 constexpr Index kGroups = 64;
 /// Random outputs for the loss gradient: one per sample and repeat.
 constexpr Index kLossSamples = 2048;
-/// Samples that each fresh network is measured on.
-constexpr Index kMeasured = 128;
-/// Half-width of the critical regime around χ₁ = 1.
-constexpr double kCriticalWidth = 0.02;
 
 /// Up to `most` sample indices, evenly spread over the training part.
 std::vector<Index> spread_samples(const Dataset& dataset, Index most) {
@@ -39,31 +31,36 @@ std::vector<Index> spread_samples(const Dataset& dataset, Index most) {
 /// A layer with units as the theory sees it.
 struct UnitLayer {
   std::string name;
-  const DenseSpec* spec;
+  const Choice* phi;
   const ActivationEntry* activation;
+  Index units;
   Index fan_in;
   InitMoments moments;
-  double kept = 1.0;  ///< share of the inputs that dropout keeps below this layer
+  double kept = 1.0;    ///< share of the inputs that dropout keeps below this layer
+  bool covered = true;  ///< by the theory, with all that is below
 };
 
 std::vector<UnitLayer> layers_of(const NetworkSpec& network, Index inputs) {
   std::vector<UnitLayer> layers;
   double kept = 1.0;
-  for (const LayerSpec& row : network.layers) {
-    if (const auto* dropout = std::get_if<DropoutSpec>(&row.kind)) {
-      kept *= 1.0 - dropout->p;
-      continue;
-    }
-    const auto& dense = std::get<DenseSpec>(row.kind);
+  bool covered = true;
+  for (const LayerPlace& place : place_layers(network, inputs)) {
+    covered = covered && place.entry->moment_divisor != nullptr;
+    if (covered) kept *= place.entry->moment_divisor(*place.layer);
+    if (!place.layer->activation) continue;
+    const LayerSpec& spec = *place.layer;
     UnitLayer layer;
-    layer.name = row.name;
-    layer.spec = &dense;
-    layer.activation = find_entry(activation_table(), dense.activation.name);
-    layer.fan_in = inputs;
-    layer.moments = initial_moments(dense.weight_init, dense.bias_init, init_context(dense, inputs, 0, layers.size()));
+    layer.name = spec.name;
+    layer.phi = &*spec.activation;
+    layer.activation = find_entry(activation_table(), spec.activation->name);
+    layer.units = place.output.channels;
+    layer.fan_in = place.entry->fan_in(spec, place.input);
+    layer.moments =
+        initial_moments(spec.init->weights, spec.init->bias,
+                        init_context(spec, layer.fan_in, place.entry->fan_out(spec, place.input), 0, layers.size()));
     layer.kept = kept;
+    layer.covered = covered;
     layers.push_back(layer);
-    inputs = dense.units;
     kept = 1.0;
   }
   return layers;
@@ -107,16 +104,15 @@ Norms measure_norms(const Dataset& dataset) {
 std::vector<double> output_delta_square(const ExperimentSpec& spec, const Dataset& dataset, const UnitLayer& last,
                                         const Norms& norms, const std::vector<double>& variances) {
   const Criterion criterion = criterion_of(spec, dataset);
-  const Index units = last.spec->units;
-  const auto kernel = last.activation->make<double>(last.spec->activation.params);
+  const Index units = last.units;
+  const auto kernel = last.activation->make<double>(last.phi->params);
   std::vector<double> sums(variances.size());
   std::vector<double> counts(variances.size());
   Matrix<double> z(units, 1);
   Matrix<double> a(units, 1);
   Matrix<double> input(dataset.features(), 1);
   const Vector<double> no_bias = Vector<double>::Zero(units);
-  const Vector<double> slopes =
-      Vector<double>::Constant(units, last.activation->negative_slope(last.spec->activation.params));
+  const Vector<double> slopes = Vector<double>::Constant(units, last.activation->negative_slope(last.phi->params));
   Vector<double> delta_sum(units);
   Vector<double> slope_sum(units);
   ForwardCall<double> forward;
@@ -170,15 +166,15 @@ void predict_layers(const ExperimentSpec& spec, const Dataset& dataset, const st
   bool covered = true;
   for (std::size_t at = 0; at < layers.size(); ++at) {
     const UnitLayer& layer = layers[at];
-    covered = covered && layer.moments.weight.mean == 0.0;
+    covered = covered && layer.covered && layer.moments.weight.mean == 0.0;
     if (!covered) break;
     const double mean = layer.moments.bias.mean;
     moments.emplace_back();
     for (std::size_t group = 0; group < groups; ++group) {
       variances[group] = layer.moments.weight.variance * inputs[group] / layer.kept + layer.moments.bias.variance;
       if (at + 1 == layers.size()) continue;  // nothing reads what the output yields
-      moments.back().push_back(second_moments(layer.spec->activation, mean, variances[group]));
-      inputs[group] = static_cast<double>(layer.spec->units) * moments.back().back().value;
+      moments.back().push_back(second_moments(*layer.phi, mean, variances[group]));
+      inputs[group] = static_cast<double>(layer.units) * moments.back().back().value;
     }
     theory.layers[at].q = mean_of(variances) + mean * mean;
   }
@@ -191,7 +187,7 @@ void predict_layers(const ExperimentSpec& spec, const Dataset& dataset, const st
       const double weight_variance = above.moments.weight.variance / above.kept;
       double chi1 = 0.0;
       for (std::size_t group = 0; group < groups; ++group) {
-        delta_square[group] *= static_cast<double>(above.spec->units) * weight_variance * moments[at][group].slope;
+        delta_square[group] *= static_cast<double>(above.units) * weight_variance * moments[at][group].slope;
         chi1 += static_cast<double>(above.fan_in) * weight_variance * moments[at][group].slope;
       }
       theory.layers[at].chi1 = chi1 / static_cast<double>(groups);
@@ -204,63 +200,14 @@ void predict_layers(const ExperimentSpec& spec, const Dataset& dataset, const st
 bool bounds_apply(const std::vector<UnitLayer>& layers) {
   for (std::size_t at = 0; at + 1 < layers.size(); ++at) {
     const std::string& name = layers[at].activation->name;
-    const bool relu_like =
-        name == "relu" ||
-        (name == "leaky_relu" && layers[at].activation->negative_slope(layers[at].spec->activation.params) == 0.0);
+    const bool relu_like = name == "relu" || (name == "leaky_relu" &&
+                                              layers[at].activation->negative_slope(layers[at].phi->params) == 0.0);
     // An entry with mean 0 and a variance draws from a distribution that is symmetric: normal or uniform.
     if (!relu_like || layers[at].moments.weight.mean != 0.0 || layers[at].moments.weight.variance == 0.0 ||
         layers[at].moments.bias.mean != 0.0)
       return false;
   }
   return layers.size() > 1;
-}
-
-/// Mean of values with the normal 95 % interval of the mean.
-Interval interval_of_mean(const std::vector<double>& values) {
-  const double mean = mean_of(values);
-  double square = 0.0;
-  for (const double value : values) square += (value - mean) * (value - mean);
-  const auto count = static_cast<double>(values.size());
-  const double error = values.size() > 1 ? 1.959963985 * std::sqrt(square / (count - 1.0) / count) : 0.0;
-  return {mean, mean - error, mean + error};
-}
-
-/// Share of successes with Wilson's 95 % interval (Wilson 1927).
-Interval interval_of_share(double successes, double count) {
-  constexpr double kZ = 1.959963985;
-  const double share = successes / count;
-  const double center = (share + kZ * kZ / (2.0 * count)) / (1.0 + kZ * kZ / count);
-  const double width =
-      kZ / (1.0 + kZ * kZ / count) * std::sqrt(share * (1.0 - share) / count + kZ * kZ / (4.0 * count * count));
-  return {share, center - width, center + width};
-}
-
-/// q and the mean of δ² of each layer of one fresh network.
-struct Measurement {
-  std::vector<double> q;
-  std::vector<double> delta_square;
-};
-
-template <class T>
-Measurement measure_fresh(const ExperimentSpec& spec, const Dataset& dataset, std::uint64_t seed) {
-  // Samples of its own for each network: their choice is then part of the intervals.
-  std::vector<Index> samples(static_cast<std::size_t>(std::min(kMeasured, dataset.train.count())));
-  Rng rng(seed, Purpose::probe, 2);
-  for (Index& sample : samples)
-    sample = static_cast<Index>(rng.below(static_cast<std::uint64_t>(dataset.train.count())));
-  ThreadPool alone(1);
-  Network<T> network = initial_network<T>(spec, dataset.features(), seed);
-  Optimizer<T> optimizer(spec.train.optimizer, {}, spec.train.penalty, network.parameters());
-  TrainingStep<T> step(network, dataset, criterion_of(spec, dataset), optimizer, static_cast<Index>(samples.size()),
-                       alone);
-  step.compute(samples, {true, Measure::batch, seed, 0});
-  Measurement measurement;
-  for (const std::size_t layer : network.unit_layers()) {
-    const LayerStatistics seen = step.statistics(layer);
-    measurement.q.push_back(seen.z_std * seen.z_std + seen.z_mean * seen.z_mean);
-    measurement.delta_square.push_back(seen.delta_rms * seen.delta_rms);
-  }
-  return measurement;
 }
 
 }  // namespace
@@ -296,13 +243,13 @@ Theory predict(const ExperimentSpec& spec, const Dataset& dataset) {
     TheoryLayer row;
     row.name = layer.name;
     row.activation = layer.activation->name;
-    row.units = layer.spec->units;
+    row.units = layer.units;
     row.fan_in = layer.fan_in;
     row.weight_variance = static_cast<double>(layer.fan_in) * layer.moments.weight.variance;
     theory.layers.push_back(row);
     if (&layer == &layers.back()) break;
-    hidden.push_back(layer.spec->units);
-    theory.hanin_sum += 1.0 / static_cast<double>(layer.spec->units);
+    hidden.push_back(layer.units);
+    theory.hanin_sum += 1.0 / static_cast<double>(layer.units);
   }
   theory.from_file = spec.network.init_from.has_value();
   if (theory.from_file) return theory;
@@ -316,109 +263,6 @@ Theory predict(const ExperimentSpec& spec, const Dataset& dataset) {
     if (dataset.features() == 1 && no_biases) theory.born_dead.lower = born_dead_lower_bound(hidden);
   }
   return theory;
-}
-
-Theory predict_and_sample(const ExperimentSpec& spec, const Dataset& dataset, std::int64_t samples, ThreadPool& pool) {
-  Theory theory = predict(spec, dataset);
-  if (theory.from_file) return theory;
-  theory.samples = samples;
-  std::vector<std::uint64_t> seeds(static_cast<std::size_t>(samples));
-  std::iota(seeds.begin(), seeds.end(), spec.seed);
-  std::vector<Measurement> fresh(seeds.size());
-  pool.for_each(samples, [&](std::int64_t index) {
-    const auto at = static_cast<std::size_t>(index);
-    fresh[at] = spec.precision == Precision::float32 ? measure_fresh<float>(spec, dataset, seeds[at])
-                                                     : measure_fresh<double>(spec, dataset, seeds[at]);
-  });
-  std::vector<Index> units;
-  for (std::size_t layer = 0; layer < theory.layers.size(); ++layer) {
-    units.push_back(theory.layers[layer].units);
-    std::vector<double> q;
-    std::vector<double> delta_square;
-    for (const Measurement& one : fresh) {
-      q.push_back(one.q[layer]);
-      delta_square.push_back(one.delta_square[layer]);
-    }
-    theory.layers[layer].q_sampled = interval_of_mean(q);
-    const Interval square = interval_of_mean(delta_square);
-    theory.layers[layer].delta_rms_sampled =
-        Interval{std::sqrt(square.value), std::sqrt(std::max(0.0, square.low)), std::sqrt(square.high)};
-  }
-  double born_dead = 0.0;
-  for (const StudyOutcome& outcome : run_study(spec, dataset, seeds, pool, 0))
-    born_dead += is_born_dead(outcome.born_dead, units) ? 1.0 : 0.0;
-  theory.born_dead.sampled = interval_of_share(born_dead, static_cast<double>(samples));
-  return theory;
-}
-
-std::vector<TheoryRecord> theory_records(const Theory& theory) {
-  std::vector<TheoryRecord> rows;
-  for (const TheoryLayer& layer : theory.layers) {
-    TheoryRecord row;
-    row.layer = static_cast<std::int64_t>(rows.size()) + 1;
-    row.name = layer.name;
-    row.activation = layer.activation;
-    row.units = layer.units;
-    row.fan_in = layer.fan_in;
-    if (!theory.from_file) row.weight_variance = layer.weight_variance;
-    row.q = layer.q;
-    row.delta_rms = layer.delta_rms;
-    row.chi1 = layer.chi1;
-    // χ₁ of the last hidden layer is that of the output's initialiser, and of one layer: no regime.
-    if (layer.chi1 && rows.size() + 2 < theory.layers.size())
-      row.regime = *layer.chi1 < 1.0 - kCriticalWidth   ? "ordered"
-                   : *layer.chi1 > 1.0 + kCriticalWidth ? "chaotic"
-                                                        : "critical";
-    if (layer.q_sampled) {
-      row.q_sampled = layer.q_sampled->value;
-      row.q_low = layer.q_sampled->low;
-      row.q_high = layer.q_sampled->high;
-    }
-    if (layer.delta_rms_sampled) {
-      row.delta_rms_sampled = layer.delta_rms_sampled->value;
-      row.delta_rms_low = layer.delta_rms_sampled->low;
-      row.delta_rms_high = layer.delta_rms_sampled->high;
-    }
-    rows.push_back(row);
-  }
-  return rows;
-}
-
-std::string theory_csv(const Theory& theory) { return csv_text(theory_records(theory)); }
-
-std::string theory_json(const Theory& theory) {
-  using Json = nlohmann::ordered_json;
-  Json layers = Json::array();
-  for (const TheoryRecord& row : theory_records(theory)) {
-    Json object;
-    std::apply(
-        [&](const auto&... column) {
-          const auto add = [&](const auto& one) {
-            const auto& value = row.*one.member;
-            if constexpr (requires { value.has_value(); }) {
-              object[std::string(one.name)] = value ? Json(*value) : Json();
-            } else {
-              object[std::string(one.name)] = value;
-            }
-          };
-          (add(column), ...);
-        },
-        TheoryRecord::columns());
-    layers.push_back(object);
-  }
-  Json document;
-  document["layers"] = layers;
-  document["hanin_sum"] = theory.hanin_sum;
-  document["gradient_moment_ratio"] = number_or_null(theory.gradient_moment_ratio);
-  document["born_dead"] = {{"lower_bound", number_or_null(theory.born_dead.lower)},
-                           {"upper_bound", number_or_null(theory.born_dead.upper)}};
-  document["samples"] = theory.samples;
-  if (theory.born_dead.sampled) {
-    document["born_dead"]["sampled"] = theory.born_dead.sampled->value;
-    document["born_dead"]["low"] = theory.born_dead.sampled->low;
-    document["born_dead"]["high"] = theory.born_dead.sampled->high;
-  }
-  return document.dump(2) + "\n";
 }
 
 }  // namespace reluscope

@@ -32,7 +32,7 @@ struct Training {
   /// Whether training starts from weights of a file. Then no unit is born dead: the dead ones are inherited.
   [[nodiscard]] bool from_file() const { return spec.network.init_from.has_value(); }
   /// The layer with units that has this place among them (0 is layer 1 of the traces).
-  [[nodiscard]] const Layer<T>& unit_layer(std::size_t at) const { return network.layer(network.unit_layers()[at]); }
+  [[nodiscard]] const Node<T>& unit_layer(std::size_t at) const { return network.site(at); }
   /// All that a step leaves behind for later ones, but parameters, the optimiser's arrays and what a census keeps.
   template <class Archive>
   void archive(Archive& file) {

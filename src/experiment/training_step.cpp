@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "nn/block.hpp"
+#include "nn/training_pass.hpp"
 
 namespace reluscope {
 
@@ -37,8 +38,8 @@ TrainingStep<T>::TrainingStep(Network<T>& network, const Dataset& dataset, const
       full_shards_(cut_into_shards(largest_batch)) {
   correct_.resize(full_shards_.size());
   activation_sum_.resize(full_shards_.size());
-  result_.layers.resize(network.depth());
-  for (std::size_t layer = 0; layer < network.depth(); ++layer) network.layer(layer).append_tiles(layer, tiles_);
+  result_.nodes.resize(network.depth());
+  for (std::size_t node = 0; node < network.depth(); ++node) network.node(node).append_tiles(node, tiles_);
   tile_sums_.resize(tiles_.size());
   loss_squares_.resize(tiles_.size());
   // Tiles start on whole blocks, so that threads never share a cache line.
@@ -63,16 +64,19 @@ void TrainingStep<T>::compute(std::span<const Index> samples, const Pass& pass) 
       short_shards_ = cut_into_shards(batch_);
     shards_ = short_shards_;
   }
-  LayerState<T>& last = state_.layer(network_.depth() - 1);
-  pool_.for_each(static_cast<std::int64_t>(shards_.size()), [&](std::int64_t index) {
-    const Shard& shard = shards_[static_cast<std::size_t>(index)];
-    const auto part = samples.subspan(static_cast<std::size_t>(shard.first), static_cast<std::size_t>(shard.count));
+  const double l1_activations = criterion_.penalty.l1_activations;
+  const auto samples_of = [&](const Shard& shard) {
+    return samples.subspan(static_cast<std::size_t>(shard.first), static_cast<std::size_t>(shard.count));
+  };
+  const auto fill = [&](const Shard& shard) {
     auto input = state_.input().middleCols(shard.first, shard.count);
-    gather<T>(dataset_, dataset_.train, part, input);
-    targets_.gather(dataset_.train, part, shard.first, input);
+    gather<T>(dataset_, dataset_.train, samples_of(shard), input);
+    targets_.gather(dataset_.train, samples_of(shard), shard.first, input);
     if (pass.measure == Measure::batch)
       input_square_.segment(shard.first, shard.count) = input.colwise().squaredNorm().transpose();
-    state_.forward(network_, shard, pass);
+  };
+  const auto turn = [&](const Shard& shard) {
+    NodeState<T>& last = state_.node(network_.depth() - 1);
     const auto output = last.output.middleCols(shard.first, shard.count);
     criterion_.loss.evaluate(criterion_.loss_params, output, targets_.columns(shard.first, shard.count),
                              std::span(losses_.data() + shard.first, static_cast<std::size_t>(shard.count)),
@@ -81,12 +85,11 @@ void TrainingStep<T>::compute(std::span<const Index> samples, const Pass& pass) 
     if (targets_.classifies())
       for (Index column = 0; column < shard.count; ++column)
         correct += targets_.share_right(output.col(column), shard.first + column);
-    correct_[static_cast<std::size_t>(index)] = correct;
-    const double l1_activations = criterion_.penalty.l1_activations;
+    correct_[static_cast<std::size_t>(shard.index)] = correct;
     if (l1_activations != 0.0)
-      activation_sum_[static_cast<std::size_t>(index)] = activation_sum(network_, state_, shard);
-    state_.backward(network_, shard, pass, l1_activations);
-  });
+      activation_sum_[static_cast<std::size_t>(shard.index)] = activation_sum(network_, state_, shard);
+  };
+  run_training_pass(network_, state_, shards_, pass, l1_activations, pool_, fill, turn);
   measured_ = pass.measure == Measure::batch;
   if (pass.measure != Measure::nothing) activity_.collect(network_, state_, shards_, samples);
   const auto samples_count = static_cast<double>(batch_);
@@ -112,13 +115,13 @@ void TrainingStep<T>::run_tiles(bool update) {
     // Used up at once, from the cache, unless all gradients must be known before the first is used.
     T* gradient = optimizer_.needs_global_norm() ? gradients_.data() + tile_offsets_[at]
                                                  : gradients_.data() + thread * largest_tile_;
-    network_.layer(tile.layer)
-        .gradient(state_.input_of(tile.layer), state_.layer(tile.layer), batch_, static_cast<Index>(shards_.size()),
-                  tile, gradient);
+    network_.node(tile.node).gradient(state_.inputs_of(tile.node), state_.node(tile.node), batch_,
+                                      static_cast<Index>(shards_.size()), tile, gradient);
     if (tile.role == ParameterRole::weight && criterion_.penalty.on_weights()) {
       const Index count = tile.end - tile.begin;
       if (measured_) loss_squares_[at] = optimizer_.measure(gradient, count).gradient_square;
-      add_weight_penalty(criterion_.penalty, network_.layer(tile.layer).weights().data() + tile.begin, count, gradient);
+      const Matrix<T>& weights = network_.node(tile.node).parameter(ParameterRole::weight)->value;
+      add_weight_penalty(criterion_.penalty, weights.data() + tile.begin, count, gradient);
     }
     tile_sums_[at] = update ? sweep(tile, gradient) : optimizer_.measure(gradient, tile.end - tile.begin);
   });
@@ -126,7 +129,7 @@ void TrainingStep<T>::run_tiles(bool update) {
 
 template <class T>
 SweepSums TrainingStep<T>::sweep(const Tile& tile, const T* gradient) {
-  return optimizer_.sweep(places_[tile.layer][place_of(tile.role)], tile.begin, tile.end, gradient);
+  return optimizer_.sweep(places_[tile.node][place_of(tile.role)], tile.begin, tile.end, gradient);
 }
 
 template <class T>
@@ -145,34 +148,39 @@ void TrainingStep<T>::apply(double lr, bool update) {
   }
   if (update) network_.parameters_changed();
   result_.total = SweepSums();
-  for (auto& layer : result_.layers) layer.fill(SweepSums());
+  for (auto& node : result_.nodes) node.fill(SweepSums());
   for (std::size_t at = 0; at < tiles_.size(); ++at) {
-    result_.layers[tiles_[at].layer][place_of(tiles_[at].role)] += tile_sums_[at];
+    result_.nodes[tiles_[at].node][place_of(tiles_[at].role)] += tile_sums_[at];
     result_.total += tile_sums_[at];
   }
 }
 
 template <class T>
-LayerStatistics TrainingStep<T>::statistics(std::size_t layer) const {
-  return layer_statistics(state_.layer(layer), network_.layer(layer).outputs(), batch_,
-                          static_cast<Index>(shards_.size()));
+LayerStatistics TrainingStep<T>::statistics(std::size_t node) const {
+  return layer_statistics(state_.node(node), network_.node(node).units(), batch_, static_cast<Index>(shards_.size()));
 }
 
 template <class T>
-MonitorStatistics TrainingStep<T>::monitor_statistics(std::size_t layer) const {
-  return reluscope::monitor_statistics(state_.layer(layer), batch_);
+MonitorStatistics TrainingStep<T>::monitor_statistics(std::size_t node) const {
+  return reluscope::monitor_statistics(state_.node(node), batch_);
 }
 
 template <class T>
-GradientNoise TrainingStep<T>::noise() const {
+std::optional<GradientNoise> TrainingStep<T>::noise() const {
   double samples = 0.0;
   double batch = 0.0;
-  for (const std::size_t layer : network_.unit_layers()) {
-    const Vector<T>& input_square = layer == 0 ? input_square_ : state_.layer(layer - 1).output_square;
-    const bool has_bias = network_.layer(layer).parameter(ParameterRole::bias) != nullptr;
-    samples += sample_gradient_square_sum(state_.layer(layer), input_square, has_bias, batch_);
-    batch += result_.of(layer, ParameterRole::weight).gradient_square +
-             result_.of(layer, ParameterRole::bias).gradient_square;
+  for (std::size_t at = 0; at < network_.depth(); ++at) {
+    const Node<T>& node = network_.node(at);
+    if (node.affine() == nullptr) {
+      if (node.has_parameters()) return std::nullopt;
+      continue;
+    }
+    const std::size_t from = network_.graph().inputs_of(at)[0];
+    const Vector<T>& input_square = from == kNetworkInput ? input_square_ : state_.node(from).output_square;
+    const bool has_bias = node.parameter(ParameterRole::bias) != nullptr;
+    samples += sample_gradient_square_sum(state_.node(at), input_square, has_bias, batch_);
+    batch +=
+        result_.of(at, ParameterRole::weight).gradient_square + result_.of(at, ParameterRole::bias).gradient_square;
   }
   double sample_mean = samples / static_cast<double>(batch_);
   if (criterion_.penalty.on_weights()) {
@@ -187,21 +195,21 @@ GradientNoise TrainingStep<T>::noise() const {
 template <class T>
 NonFinite TrainingStep<T>::find_non_finite() const {
   const bool loss_is_finite = std::isfinite(result_.loss);
-  for (std::size_t layer = 0; layer < network_.depth(); ++layer) {
+  for (std::size_t node = 0; node < network_.depth(); ++node) {
     // With a finite loss the parameters have been updated since, from the gradient that is looked for below.
     if (!loss_is_finite)
-      for (const Parameter<T>* parameter : network_.layer(layer).parameters())
+      for (const Parameter<T>* parameter : network_.node(node).parameters())
         if (!parameter->value.allFinite())
-          return {layer, "the " + std::string(parameter_name(parameter->role)) + " parameters"};
-    const LayerState<T>& state = state_.layer(layer);
+          return {node, "the " + std::string(parameter_name(parameter->role)) + " parameters"};
+    const NodeState<T>& state = state_.node(node);
     if (!state.output.leftCols(batch_).allFinite() || !state.saved.leftCols(batch_).allFinite())
-      return {layer, "the activations"};
+      return {node, "the activations"};
   }
   if (!loss_is_finite) return {network_.depth() - 1, "the loss, computed from the output"};
-  for (std::size_t layer = network_.depth(); layer-- > 0;) {
-    if (!state_.layer(layer).delta.leftCols(batch_).allFinite()) return {layer, "the loss gradient at the units"};
-    for (const SweepSums& sums : result_.layers[layer])
-      if (!std::isfinite(sums.gradient_square)) return {layer, "the norm of the gradient"};
+  for (std::size_t node = network_.depth(); node-- > 0;) {
+    if (!state_.node(node).delta.leftCols(batch_).allFinite()) return {node, "the loss gradient at the units"};
+    for (const SweepSums& sums : result_.nodes[node])
+      if (!std::isfinite(sums.gradient_square)) return {node, "the norm of the gradient"};
   }
   return {0, "the norm of the gradient"};  // each layer's is finite, their sum is not
 }

@@ -23,18 +23,16 @@ struct StepResult {
   double loss = 0.0;     ///< mean over the batch, with the penalties
   LossParts parts;       ///< what it is the sum of
   double correct = 0.0;  ///< samples classified correctly; a sample of several labels counts as the share of them
-  std::vector<ByRole<SweepSums>> layers;  ///< [layer]; zeros for what a layer does not have
-  SweepSums total;                        ///< over all parameters
+  std::vector<ByRole<SweepSums>> nodes;  ///< [node]; zeros for what a node does not have
+  SweepSums total;                       ///< over all parameters
 
-  [[nodiscard]] const SweepSums& of(std::size_t layer, ParameterRole role) const {
-    return layers[layer][place_of(role)];
-  }
+  [[nodiscard]] const SweepSums& of(std::size_t node, ParameterRole role) const { return nodes[node][place_of(role)]; }
 };
 
 /// Where something stopped being finite.
 struct NonFinite {
-  std::size_t layer = 0;  ///< in the network
-  std::string what;       ///< what it is there, up to the words "of layer …"
+  std::size_t node = 0;  ///< in the network
+  std::string what;      ///< what it is there, up to the words "of layer …"
 };
 
 template <class T>
@@ -55,12 +53,13 @@ class TrainingStep {
   [[nodiscard]] double operations() const { return operations_; }
   /// Of the last compute() and apply().
   [[nodiscard]] const StepResult& result() const { return result_; }
-  /// Of the last compute() with Measure::batch, for one of the network's unit layers.
-  [[nodiscard]] LayerStatistics statistics(std::size_t layer) const;
+  /// Of the last compute() with Measure::batch, for the node of a site.
+  [[nodiscard]] LayerStatistics statistics(std::size_t node) const;
   /// The same for what the monitors of other tools count.
-  [[nodiscard]] MonitorStatistics monitor_statistics(std::size_t layer) const;
-  /// Of the gradient of the last compute() and apply() with Measure::batch, over weights and biases.
-  [[nodiscard]] GradientNoise noise() const;
+  [[nodiscard]] MonitorStatistics monitor_statistics(std::size_t node) const;
+  /// Of the gradient of the last compute() and apply() with Measure::batch, over weights and biases. Nothing where a
+  /// node has parameters of another kind: a sample's own gradient in them is not known.
+  [[nodiscard]] std::optional<GradientNoise> noise() const;
   /// The first place, in the order of computation, where a value is not finite. After a loss or a gradient that is not.
   [[nodiscard]] NonFinite find_non_finite() const;
 
@@ -89,7 +88,7 @@ class TrainingStep {
   std::vector<Index> tile_offsets_;   ///< of each tile's gradient, where all are kept
   Index largest_tile_ = 0;
   Vector<T> gradients_;                      ///< of all tiles, or of the tile that each thread is at
-  std::vector<ByRole<std::size_t>> places_;  ///< of each layer's parameters, in the optimiser's list
+  std::vector<ByRole<std::size_t>> places_;  ///< of each node's parameters, in the optimiser's list
   std::vector<Shard> full_shards_;           ///< of the largest batch
   std::vector<Shard> short_shards_;          ///< of the last short batch seen
   std::span<const Shard> shards_;            ///< of the present batch

@@ -76,6 +76,7 @@ struct ForwardCall {
   const T* bias = nullptr;
   const T* slopes = nullptr;  ///< prelu: one slope per unit
   RandomSlopes random;
+  bool go_on = false;                   ///< what is measured adds to what these hold, instead of taking its place
   BatchSums<T>* batch = nullptr;        ///< measured if given; then `activity` must be given too
   ActivitySums<T>* activity = nullptr;  ///< measured if given
   CensusSums<T>* census = nullptr;      ///< measured if given (then z keeps no meaning)
@@ -93,6 +94,7 @@ struct BackwardCall {
   Index stride = 0;
   T* delta_sum = nullptr;  ///< per unit: Σ ∂L/∂z over the columns (the bias gradient)
   const T* slopes = nullptr;
+  bool go_on = false;                ///< the sums add to what these hold
   T* slope_sum = nullptr;            ///< per unit: Σ ∂L/∂slope over the columns, where the slope is learned
   T* delta_column_square = nullptr;  ///< if given: ‖∂L/∂z‖² of each column
 };
@@ -122,6 +124,8 @@ struct ActivationShape {
   static constexpr double kNowhereAbove = std::numeric_limits<double>::infinity();
   /// Whether a unit with this function can die at all (a learned slope of exactly 0 aside).
   [[nodiscard]] bool mortal() const { return dead_below > kNowhereBelow || dead_above < kNowhereAbove; }
+  /// Whether φ' = 0 for every z in [low, high]; false if an end is NaN.
+  [[nodiscard]] bool is_dead_between(double low, double high) const { return high <= dead_below || low >= dead_above; }
 };
 
 struct ActivationEntry : Entry {

@@ -106,6 +106,10 @@ class SmallestMargin {
 template <class T>
 class NearestColumn {
  public:
+  void resume(const ForwardCall<T>& call, Index unit, Index count) {
+    smallest_.add(load_block(call.activity->margin.data() + unit, count));
+    column_ = load_block(call.activity->column.data() + unit, count);
+  }
   void add(Block<T> margin, Block<T> column) { column_ = smallest_.add(margin) ? column : column_; }
   void store(const ForwardCall<T>& call, Index unit, Index count) const {
     store_block<T>(smallest_.value(), call.activity->margin.data() + unit, count);
@@ -122,6 +126,7 @@ struct NothingLanes {
   static constexpr bool kWanted = false;
   static constexpr bool kColumnSquares = false;
   static constexpr bool kKeepsSaved = true;
+  void resume(const ForwardCall<T>& /*call*/, Index /*unit*/, Index /*count*/) {}
   void store(const ForwardCall<T>& /*call*/, Index /*unit*/, Index /*count*/) const {}
 };
 
@@ -148,6 +153,19 @@ struct BatchLanes {
     a_square += seen.a * seen.a;
   }
 
+  void resume(const ForwardCall<T>& call, Index unit, Index count) {
+    nearest.resume(call, unit, count);
+    const BatchSums<T>& sums = *call.batch;
+    z_sum = load_block(sums.z_sum.data() + unit, count);
+    z_square = load_block(sums.z_square.data() + unit, count);
+    a_sum = load_block(sums.a_sum.data() + unit, count);
+    a_square = load_block(sums.a_square.data() + unit, count);
+    z_max = load_block(sums.z_max.data() + unit, count);
+    a_max = load_block(sums.a_max.data() + unit, count);
+    zeros = load_block(sums.zeros.data() + unit, count);
+    active = load_block(sums.active.data() + unit, count);
+  }
+
   void store(const ForwardCall<T>& call, Index unit, Index count) const {
     nearest.store(call, unit, count);
     BatchSums<T>& sums = *call.batch;
@@ -169,6 +187,7 @@ struct ActivityLanes {
   static constexpr bool kKeepsSaved = true;
   NearestColumn<T> nearest;
 
+  void resume(const ForwardCall<T>& call, Index unit, Index count) { nearest.resume(call, unit, count); }
   void add(const Measured<T>& seen) { nearest.add(seen.margin, seen.column); }
   void store(const ForwardCall<T>& call, Index unit, Index count) const { nearest.store(call, unit, count); }
 };
@@ -180,6 +199,9 @@ struct MarginLanes {
   static constexpr bool kKeepsSaved = false;
   SmallestMargin<T> margin;
 
+  void resume(const ForwardCall<T>& call, Index unit, Index count) {
+    margin.add(load_block<T>(call.margin + unit, count));
+  }
   void add(const Measured<T>& seen) { margin.add(seen.margin); }
   void store(const ForwardCall<T>& call, Index unit, Index count) const {
     store_block<T>(margin.value(), call.margin + unit, count);
@@ -203,6 +225,16 @@ struct CensusLanes {
     a_abs += abs_block(seen.a);
     a_sum += seen.a;
     zeros += seen.a == T(0) ? one : zero;
+  }
+
+  void resume(const ForwardCall<T>& call, Index unit, Index count) {
+    const CensusSums<T>& sums = *call.census;
+    margin.add(load_block(sums.margin.data() + unit, count));
+    active = load_block(sums.active.data() + unit, count);
+    steepest = load_block(sums.steepest.data() + unit, count);
+    a_abs = load_block(sums.a_abs.data() + unit, count);
+    a_sum = load_block(sums.a_sum.data() + unit, count);
+    zeros = load_block(sums.zeros.data() + unit, count);
   }
 
   void store(const ForwardCall<T>& call, Index unit, Index count) const {
@@ -274,6 +306,7 @@ class FusedKernel final : public ActivationKernel<T> {
     ones.fill(T(1));
     const Block<T> is_unit = load_block(ones.data(), count);
     Lanes lanes;
+    if (call.go_on) lanes.resume(call, unit, count);
     Block<T> number = fill_block(static_cast<T>(call.first_column));
     for (Index column = 0; column < call.columns; ++column, ++at.column, number += T(1)) {
       const Index offset = column * call.stride + unit;
@@ -309,6 +342,10 @@ class FusedKernel final : public ActivationKernel<T> {
     const Block<T> slope = slopes_of(call.slopes, unit, count);
     Block<T> sum{};
     Block<T> slope_sum{};
+    if (call.go_on) {
+      sum = load_block<T>(call.delta_sum + unit, count);
+      if constexpr (Phi::kLearnedSlope) slope_sum = load_block<T>(call.slope_sum + unit, count);
+    }
     for (Index column = 0; column < call.columns; ++column) {
       T* delta = call.delta + column * call.stride + unit;
       const Block<T> saved = load_block(call.saved + column * call.stride + unit, count);

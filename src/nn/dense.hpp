@@ -1,56 +1,66 @@
 #pragma once
 
 #include "nn/initializer.hpp"
-#include "nn/layer.hpp"
+#include "nn/node.hpp"
 #include "nn/spec.hpp"
 
 namespace reluscope {
 
-/// Whether the layer has biases at all.
-bool has_bias(const DenseSpec& spec);
+/// What the initialisers of a layer with weights are told; (seed, stream) name its streams.
+InitContext init_context(const LayerSpec& layer, Index fan_in, Index fan_out, std::uint64_t seed, std::uint64_t stream);
 
-/// What the initialisers of a dense layer are told; (seed, index) name its streams.
-InitContext init_context(const DenseSpec& spec, Index inputs, std::uint64_t seed, std::uint64_t index);
-
-/// a = φ(W h + b). Parameters: weight (units × inputs), bias (units) unless it has none, and for prelu slope (units,
-/// or 1).
+/// z = W h + b. Parameters: weight (units × inputs), bias (units) unless it has none.
 template <class T>
-class Dense final : public Layer<T> {
+class Dense final : public Node<T> {
  public:
-  /// Draws the initial parameters from the streams named (seed, index).
-  Dense(const std::string& name, const DenseSpec& spec, Index inputs, std::uint64_t seed, std::uint64_t index);
+  /// Draws the initial parameters from the streams named (seed, stream).
+  Dense(const LayerSpec& layer, Index inputs, std::uint64_t seed, std::uint64_t stream);
 
-  [[nodiscard]] Index inputs() const override { return weight_.value.cols(); }
-  [[nodiscard]] Index outputs() const override { return weight_.value.rows(); }
-  [[nodiscard]] const ActivationEntry* activation() const override { return activation_; }
-  [[nodiscard]] std::unique_ptr<Layer<T>> clone() const override { return std::make_unique<Dense<T>>(*this); }
-  [[nodiscard]] std::unique_ptr<Layer<T>> select(const std::vector<Index>& inputs,
-                                                 const std::vector<Index>& outputs) const override;
-  using Layer<T>::parameter;
+  [[nodiscard]] std::unique_ptr<Node<T>> clone() const override { return std::make_unique<Dense<T>>(*this); }
+  [[nodiscard]] std::unique_ptr<Node<T>> select(const std::vector<Index>& inputs,
+                                                const std::vector<Index>& outputs) const override;
+  [[nodiscard]] const Dense<T>* affine() const override { return this; }
+  using Node<T>::parameter;
   [[nodiscard]] Parameter<T>* parameter(ParameterRole role) override;
-  [[nodiscard]] ActivationShape activation_shape() const override { return shape_; }
-  void respond(Matrix<T>& z) const override;
-  [[nodiscard]] bool random_in_training() const override { return activation_->random; }
-  [[nodiscard]] double training_factor() const override {
-    return activation_->random ? std::numeric_limits<double>::infinity() : 1.0;
-  }
-  void parameters_changed() override;
-  void forward(const Matrix<T>& input, LayerState<T>& state, const Shard& shard, const Pass& pass) const override;
-  void backward(LayerState<T>& state, const Shard& shard, const Pass& pass, Matrix<T>* input_delta) const override;
-  void gradient(const Matrix<T>& input, const LayerState<T>& state, Index batch, Index shards, const Tile& tile,
+  [[nodiscard]] Index fan_in() const { return weight_.value.cols(); }
+  [[nodiscard]] const Matrix<T>& weights() const { return weight_.value; }
+  /// 0 where there are no biases.
+  [[nodiscard]] T bias_of(Index unit) const { return bias_.value(unit, 0); }
+  [[nodiscard]] const T* bias_data() const { return bias_.value.data(); }
+
+  void forward(NodeInputs<T> inputs, NodeState<T>& state, const Shard& shard, const Pass& pass) const override;
+  void backward(NodeInputs<T> inputs, NodeState<T>& state, const Shard& shard, const Pass& pass,
+                InputDeltas<T> input_deltas) const override;
+  void gradient(NodeInputs<T> inputs, const NodeState<T>& state, Index batch, Index shards, const Tile& tile,
                 T* out) const override;
-  void append_tiles(std::size_t layer, std::vector<Tile>& tiles) const override;
+  void append_tiles(std::size_t node, std::vector<Tile>& tiles) const override;
+  /// The shard's columns of W·input, without the biases, into those of `z`.
+  void multiply(const Matrix<T>& input, Matrix<T>& z, const Shard& shard) const;
+  /// The shard's columns of Wᵀ·delta into those of `input_delta`.
+  void multiply_back(const Matrix<T>& delta, Matrix<T>& input_delta, const Shard& shard) const;
+
+  [[nodiscard]] bool same_in_training() const override { return true; }
+  [[nodiscard]] std::optional<Box> bound(std::span<const Box* const> inputs) const override {
+    return bound_map(*inputs[0]).z;
+  }
+  [[nodiscard]] std::optional<Eigen::VectorXd> drift(const Node<T>& before,
+                                                     std::span<const Drift* const> inputs) const override;
+  [[nodiscard]] bool is_silent_without_delta() const override { return true; }
+
+  struct Bounds {
+    Box z;
+    /// Units for which no w_j·h_j can be positive: no input raises z above the bias, and no rounding does either, since
+    /// a sum of terms that are not positive is not positive in any order.
+    std::vector<bool> at_most_bias;
+  };
+  [[nodiscard]] Bounds bound_map(const Box& input) const;
+  /// Bounds on |z_u| for inputs of at most this norm.
+  [[nodiscard]] Eigen::VectorXd bound_size(double input_norm) const;
 
  private:
-  const ActivationEntry* activation_;
-  ActivationShape shape_;
-  std::shared_ptr<const ActivationKernel<T>> kernel_;
   Parameter<T> weight_;
   Parameter<T> bias_;  ///< zeros that nobody sees, unless the layer has one
   bool has_bias_;
-  Parameter<T> slope_;     ///< empty unless the activation learns one
-  Vector<T> unit_slopes_;  ///< slope_ spread over the units
-  std::uint64_t index_;
 };
 
 }  // namespace reluscope

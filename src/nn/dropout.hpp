@@ -1,35 +1,45 @@
 #pragma once
 
-#include "nn/layer.hpp"
+#include "nn/node.hpp"
 
 namespace reluscope {
 
 /// Inverted dropout (Srivastava et al. 2014): while training, each element is zeroed with probability p and the others
-/// are scaled by 1/(1 − p); in evaluation the identity. The mask is a function of (seed, step, layer, column, element).
+/// are scaled by 1/(1 − p); in evaluation the identity. The mask is a function of (seed, step, stream, column,
+/// element).
 template <class T>
-class Dropout final : public Layer<T> {
+class Dropout final : public Node<T> {
  public:
-  Dropout(const std::string& name, double p, Index width, std::uint64_t index)
-      : Layer<T>(name), p_(p), width_(width), index_(index) {}
-  [[nodiscard]] std::unique_ptr<Layer<T>> clone() const override { return std::make_unique<Dropout<T>>(*this); }
-  [[nodiscard]] std::unique_ptr<Layer<T>> select(const std::vector<Index>& inputs,
-                                                 const std::vector<Index>& /*outputs*/) const override {
-    return std::make_unique<Dropout<T>>(this->name(), p_, static_cast<Index>(inputs.size()), index_);
+  Dropout(const std::string& name, double p, const Shape& shape, std::uint64_t stream)
+      : Node<T>(name, shape), p_(p), stream_(stream) {}
+  [[nodiscard]] std::unique_ptr<Node<T>> clone() const override { return std::make_unique<Dropout<T>>(*this); }
+  [[nodiscard]] std::unique_ptr<Node<T>> select(const std::vector<Index>& inputs,
+                                                const std::vector<Index>& /*outputs*/) const override {
+    return std::make_unique<Dropout<T>>(this->name(), p_, Shape(static_cast<Index>(inputs.size())), stream_);
   }
-  [[nodiscard]] Index inputs() const override { return width_; }
-  [[nodiscard]] Index outputs() const override { return width_; }
-  [[nodiscard]] bool random_in_training() const override { return p_ > 0.0; }
-  [[nodiscard]] double training_factor() const override { return 1.0 / (1.0 - p_); }
-  void forward(const Matrix<T>& input, LayerState<T>& state, const Shard& shard, const Pass& pass) const override;
-  void backward(LayerState<T>& state, const Shard& shard, const Pass& pass, Matrix<T>* input_delta) const override;
+
+  void forward(NodeInputs<T> inputs, NodeState<T>& state, const Shard& shard, const Pass& pass) const override;
+  void backward(NodeInputs<T> inputs, NodeState<T>& state, const Shard& shard, const Pass& pass,
+                InputDeltas<T> input_deltas) const override;
+
+  [[nodiscard]] bool same_in_training() const override { return p_ == 0.0; }
+  [[nodiscard]] std::optional<Box> bound(std::span<const Box* const> inputs) const override { return *inputs[0]; }
+  /// A training pass makes 0 of an element, or 1/(1 − p) times it.
+  [[nodiscard]] std::optional<Box> bound_in_training(std::span<const Box* const> inputs) const override;
+  [[nodiscard]] std::optional<Eigen::VectorXd> drift(const Node<T>& /*before*/,
+                                                     std::span<const Drift* const> inputs) const override {
+    return inputs[0]->element;
+  }
+  [[nodiscard]] std::optional<double> norm(std::span<const double> inputs) const override { return inputs[0]; }
+  [[nodiscard]] bool never_negative(bool inputs_never_negative) const override { return inputs_never_negative; }
+  [[nodiscard]] bool is_silent_without_delta() const override { return true; }
 
  private:
   /// The shard's columns of state.saved: 0 with probability p, 1/(1 − p) otherwise.
-  void draw_mask(LayerState<T>& state, const Shard& shard, const Pass& pass) const;
+  void draw_mask(NodeState<T>& state, const Shard& shard, const Pass& pass) const;
 
   double p_;
-  Index width_;
-  std::uint64_t index_;
+  std::uint64_t stream_;
 };
 
 }  // namespace reluscope

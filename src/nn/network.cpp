@@ -1,49 +1,117 @@
 #include "nn/network.hpp"
 
+#include <algorithm>
 #include <numeric>
 #include <utility>
 
-#include "nn/dense.hpp"
-#include "nn/dropout.hpp"
+#include "nn/fused_node.hpp"
+#include "nn/node_table.hpp"
 #include "nn/penalty.hpp"
 
 namespace reluscope {
 
+namespace {
+
+/// Joins each affine map with the activation that alone reads it.
 template <class T>
-Network<T>::Network(const NetworkSpec& spec, Index inputs, std::uint64_t seed) {
-  Index width = inputs;
-  for (const LayerSpec& layer : spec.layers) {
-    const std::size_t index = layers_.size();
-    if (const auto* dense = std::get_if<DenseSpec>(&layer.kind)) {
-      // Dense layers are numbered on their own: taking dropout in or out leaves the initial weights as they were.
-      layers_.push_back(std::make_unique<Dense<T>>(layer.name, *dense, width, seed, unit_layers_.size()));
-      unit_layers_.push_back(index);
-      width = dense->units;
-    } else {
-      const auto& dropout = std::get<DropoutSpec>(layer.kind);
-      layers_.push_back(std::make_unique<Dropout<T>>(layer.name, dropout.p, width, 0x8000 + index));
-    }
+std::vector<GraphNode<T>> fuse(std::vector<GraphNode<T>> nodes) {
+  std::vector<std::size_t> readers(nodes.size());
+  for (const GraphNode<T>& one : nodes)
+    for (const std::size_t input : one.inputs)
+      if (input < nodes.size()) ++readers[input];
+  std::vector<std::size_t> goes_to(nodes.size());  // where a node's output is found
+  std::vector<GraphNode<T>> fused;
+  std::vector<std::size_t> joined(nodes.size(), kNetworkInput);  // the map that an activation takes in
+  std::vector<bool> taken(nodes.size());
+  for (std::size_t at = 0; at < nodes.size(); ++at) {
+    const std::size_t below = nodes[at].inputs.size() == 1 ? nodes[at].inputs[0] : kNetworkInput;
+    if (below >= at || nodes[at].node->activation() != nodes[at].node.get()) continue;
+    if (nodes[below].node->affine() != nodes[below].node.get() || readers[below] != 1) continue;
+    joined[at] = below;
+    taken[below] = true;
   }
+  for (std::size_t at = 0; at < nodes.size(); ++at) {
+    if (taken[at]) continue;
+    GraphNode<T> one = std::move(nodes[at]);
+    if (joined[at] != kNetworkInput) {
+      const GraphNode<T>& map = nodes[joined[at]];
+      one = {std::make_unique<FusedNode<T>>(*map.node->affine(), *one.node->activation()), map.inputs};
+    }
+    for (std::size_t& input : one.inputs)
+      if (input < goes_to.size()) input = goes_to[input];
+    goes_to[at] = fused.size();
+    fused.push_back(std::move(one));
+  }
+  return fused;
+}
+
+}  // namespace
+
+template <class T>
+std::vector<GraphNode<T>> draw_nodes(const NetworkSpec& spec, const Shape& input, std::uint64_t seed) {
+  std::vector<GraphNode<T>> nodes;
+  NodeStreams streams{seed, 0, 0};
+  const auto append = [&](std::unique_ptr<Node<T>> node) {
+    const std::size_t below = nodes.empty() ? kNetworkInput : nodes.size() - 1;
+    nodes.push_back({std::move(node), {below}});
+  };
+  for (const LayerPlace& place : place_layers(spec, input)) {
+    append(place.entry->make<T>(*place.layer, place.input, streams));
+    if (place.layer->activation)
+      append(
+          std::make_unique<ActivationNode<T>>(place.layer->name, *place.layer->activation, place.output, streams.map));
+    // Layers with weights are numbered on their own: taking dropout in or out leaves the initial weights as they were.
+    if (place.layer->init) ++streams.map;
+    ++streams.layer;
+  }
+  return nodes;
 }
 
 template <class T>
-Network<T>::Network(const Network& other) : unit_layers_(other.unit_layers_) {
-  for (const auto& layer : other.layers_) layers_.push_back(layer->clone());
+Network<T>::Network(const NetworkSpec& spec, const Shape& input, std::uint64_t seed)
+    : Network(draw_nodes<T>(spec, input, seed), input) {}
+
+template <class T>
+Network<T>::Network(std::vector<GraphNode<T>> nodes, const Shape& input) : input_(input) {
+  arrange(fuse(std::move(nodes)));
 }
 
 template <class T>
-Network<T> Network<T>::select(const std::vector<std::vector<Index>>& units) const {
-  Network<T> part;
+void Network<T>::arrange(std::vector<GraphNode<T>> nodes) {
+  std::vector<std::vector<std::size_t>> inputs;
+  for (GraphNode<T>& one : nodes) {
+    const std::size_t at = nodes_.size();
+    if (stages_.empty() || one.node->is_barrier()) stages_.push_back({at, at});
+    stages_.back().end = at + 1;
+    if (one.node->activation() != nullptr) sites_.push_back(at);
+    inputs.push_back(std::move(one.inputs));
+    nodes_.push_back(std::move(one.node));
+  }
+  graph_ = Graph(std::move(inputs));
+}
+
+template <class T>
+Network<T>::Network(const Network& other)
+    : input_(other.input_), graph_(other.graph_), sites_(other.sites_), stages_(other.stages_) {
+  for (const auto& node : other.nodes_) nodes_.push_back(node->clone());
+}
+
+template <class T>
+std::optional<Network<T>> Network<T>::select(const std::vector<std::vector<Index>>& units) const {
+  const std::size_t depth = sites_[units.size() - 1] + 1;
+  if (!graph_.is_chain(depth)) return std::nullopt;
+  std::vector<GraphNode<T>> part;
   std::vector<Index> inputs(static_cast<std::size_t>(this->inputs()));
   std::iota(inputs.begin(), inputs.end(), Index{0});
-  for (std::size_t index = 0; part.unit_layers_.size() < units.size(); ++index) {
-    const bool has_units = layers_[index]->activation() != nullptr;
-    const std::vector<Index>& outputs = has_units ? units[part.unit_layers_.size()] : inputs;
-    part.layers_.push_back(layers_[index]->select(inputs, outputs));
-    if (has_units) part.unit_layers_.push_back(index);
+  std::size_t site = 0;
+  for (std::size_t at = 0; at < depth; ++at) {
+    const std::vector<Index>& outputs = nodes_[at]->activation() != nullptr ? units[site++] : inputs;
+    std::unique_ptr<Node<T>> node = nodes_[at]->select(inputs, outputs);
+    if (node == nullptr) return std::nullopt;
+    part.push_back({std::move(node), {at == 0 ? kNetworkInput : at - 1}});
     inputs = outputs;
   }
-  return part;
+  return Network(std::move(part), input_);
 }
 
 template <class T>
@@ -57,32 +125,32 @@ void Network<T>::copy_parameters(const Network& other) {
 template <class T>
 std::vector<const Parameter<T>*> Network<T>::parameters() const {
   std::vector<const Parameter<T>*> all;
-  for (const auto& layer : layers_)
-    for (const Parameter<T>* parameter : std::as_const(*layer).parameters()) all.push_back(parameter);
+  for (const auto& node : nodes_)
+    for (const Parameter<T>* parameter : std::as_const(*node).parameters()) all.push_back(parameter);
   return all;
 }
 
 template <class T>
 std::vector<Parameter<T>*> Network<T>::parameters() {
   std::vector<Parameter<T>*> all;
-  for (const auto& layer : layers_)
-    for (Parameter<T>* parameter : layer->parameters()) all.push_back(parameter);
+  for (const auto& node : nodes_)
+    for (Parameter<T>* parameter : node->parameters()) all.push_back(parameter);
   return all;
 }
 
 template <class T>
 void Network<T>::parameters_changed() {
-  for (const auto& layer : layers_) layer->parameters_changed();
+  for (const auto& node : nodes_) node->parameters_changed();
 }
 
 template <class T>
 std::vector<ByRole<std::size_t>> parameter_places(const Network<T>& network) {
   std::vector<ByRole<std::size_t>> places(network.depth());
   std::size_t next = 0;
-  for (std::size_t layer = 0; layer < network.depth(); ++layer) {
-    places[layer].fill(kNowhere);
-    for (const Parameter<T>* parameter : network.layer(layer).parameters())
-      places[layer][place_of(parameter->role)] = next++;
+  for (std::size_t node = 0; node < network.depth(); ++node) {
+    places[node].fill(kNowhere);
+    for (const Parameter<T>* parameter : network.node(node).parameters())
+      places[node][place_of(parameter->role)] = next++;
   }
   return places;
 }
@@ -96,29 +164,67 @@ std::vector<Shard> cut_into_shards(Index columns) {
 
 template <class T>
 NetworkState<T>::NetworkState(const Network<T>& network, Index batch)
-    : input_(Matrix<T>::Zero(network.inputs(), whole_groups(batch))), layers_(network.depth()) {
+    : input_(Matrix<T>::Zero(network.inputs(), whole_groups(batch))),
+      nodes_(network.depth()),
+      inputs_(network.depth()),
+      deltas_(network.depth()),
+      added_(network.depth()) {
   const auto shards = static_cast<Index>(cut_into_shards(batch).size());
-  for (std::size_t index = 0; index < layers_.size(); ++index)
-    network.layer(index).prepare(layers_[index], batch, shards);
-}
-
-template <class T>
-void NetworkState<T>::forward(const Network<T>& network, const Shard& shard, const Pass& pass, std::size_t layers) {
-  for (std::size_t index = 0; index < layers; ++index)
-    network.layer(index).forward(input_of(index), layers_[index], shard, pass);
-}
-
-template <class T>
-void NetworkState<T>::backward(const Network<T>& network, const Shard& shard, const Pass& pass, double l1_activations) {
-  for (std::size_t index = layers_.size(); index-- > 0;) {
-    LayerState<T>* below = index == 0 ? nullptr : &layers_[index - 1];
-    network.layer(index).backward(layers_[index], shard, pass, below == nullptr ? nullptr : &below->delta);
-    if (l1_activations != 0.0 && below != nullptr && network.layer(index - 1).activation() != nullptr)
-      add_activation_penalty<T>(l1_activations, below->output.middleCols(shard.first, shard.count),
-                                below->delta.middleCols(shard.first, shard.count));
+  for (std::size_t at = 0; at < nodes_.size(); ++at) network.node(at).prepare(nodes_[at], batch, shards);
+  // Backward runs from the last node down: who comes first writes an input's delta, the others add to it.
+  std::vector<bool> written(nodes_.size());
+  for (std::size_t at = nodes_.size(); at-- > 0;) {
+    const std::span<const std::size_t> inputs = network.graph().inputs_of(at);
+    added_[at].resize(inputs.size());
+    for (std::size_t slot = 0; slot < inputs.size(); ++slot) {
+      const std::size_t input = inputs[slot];
+      inputs_[at].push_back(input == kNetworkInput ? &input_ : &nodes_[input].output);
+      if (input == kNetworkInput) {
+        deltas_[at].push_back(nullptr);
+      } else if (!written[input]) {
+        written[input] = true;
+        deltas_[at].push_back(&nodes_[input].delta);
+      } else {
+        added_[at][slot].setZero(nodes_[input].delta.rows(), nodes_[input].delta.cols());
+        deltas_[at].push_back(&added_[at][slot]);
+      }
+    }
   }
 }
 
+template <class T>
+void NetworkState<T>::forward(const Network<T>& network, const Shard& shard, const Pass& pass, const Stage& stage) {
+  for (std::size_t at = stage.begin; at < stage.end; ++at)
+    network.node(at).forward(inputs_[at], nodes_[at], shard, pass);
+}
+
+template <class T>
+void NetworkState<T>::backward(const Network<T>& network, const Shard& shard, const Pass& pass, const Stage& stage,
+                               double l1_activations) {
+  for (std::size_t at = stage.end; at-- > stage.begin;) {
+    // All that reads the node has run: its delta is whole, but for what a penalty adds.
+    if (l1_activations != 0.0 && at + 1 < nodes_.size() && network.node(at).activation() != nullptr)
+      add_activation_penalty<T>(l1_activations, nodes_[at].output.middleCols(shard.first, shard.count),
+                                nodes_[at].delta.middleCols(shard.first, shard.count));
+    if (at == stage.begin && network.node(at).is_barrier()) {
+      network.node(at).collect_backward(inputs_[at], nodes_[at], shard);
+    } else {
+      backward_node(network, shard, pass, at);
+    }
+  }
+}
+
+template <class T>
+void NetworkState<T>::backward_node(const Network<T>& network, const Shard& shard, const Pass& pass, std::size_t node) {
+  network.node(node).backward(inputs_[node], nodes_[node], shard, pass, deltas_[node]);
+  for (std::size_t slot = 0; slot < added_[node].size(); ++slot)
+    if (added_[node][slot].size() > 0)
+      nodes_[network.graph().inputs_of(node)[slot]].delta.middleCols(shard.first, shard.count) +=
+          added_[node][slot].middleCols(shard.first, shard.count);
+}
+
+template std::vector<GraphNode<float>> draw_nodes(const NetworkSpec&, const Shape&, std::uint64_t);
+template std::vector<GraphNode<double>> draw_nodes(const NetworkSpec&, const Shape&, std::uint64_t);
 template class Network<float>;
 template class Network<double>;
 template std::vector<ByRole<std::size_t>> parameter_places(const Network<float>&);

@@ -1,50 +1,84 @@
 #pragma once
-// A feed-forward stack of layers, and the values that one batch has in it.
+// A feed-forward network: nodes in a graph, and the values that one batch has in it.
 
 #include <memory>
+#include <optional>
 #include <span>
 #include <vector>
 
-#include "nn/layer.hpp"
+#include "nn/activation_node.hpp"
+#include "nn/dense.hpp"
+#include "nn/graph.hpp"
+#include "nn/node.hpp"
 #include "nn/spec.hpp"
 
 namespace reluscope {
 
+/// A node, and the nodes that feed it (graph.hpp).
+template <class T>
+struct GraphNode {
+  std::unique_ptr<Node<T>> node;
+  std::vector<std::size_t> inputs;
+};
+
+/// The nodes of a config's layers, one reading the other, with their initial parameters.
+template <class T>
+std::vector<GraphNode<T>> draw_nodes(const NetworkSpec& spec, const Shape& input, std::uint64_t seed);
+
+/// Nodes [begin, end), which a shard runs through without regard to the others. The first one is a barrier, but for
+/// that of the first stage.
+struct Stage {
+  std::size_t begin = 0;
+  std::size_t end = 0;
+};
+
 template <class T>
 class Network {
  public:
-  /// Builds the layers and draws their initial parameters. `inputs`: features of a sample.
-  Network(const NetworkSpec& spec, Index inputs, std::uint64_t seed);
+  /// Builds the layers of a config and draws their initial parameters.
+  Network(const NetworkSpec& spec, const Shape& input, std::uint64_t seed);
+  /// Any graph. An affine node that an activation alone reads becomes one node with it.
+  Network(std::vector<GraphNode<T>> nodes, const Shape& input);
   /// A copy with parameters of its own.
   Network(const Network& other);
   Network& operator=(const Network&) = delete;
-  /// The first layers of it, with some of their units only: `units` has an entry for each layer with units that is
-  /// kept. The others must have an output of exactly 0 for what the part computes to be what the whole one computes.
-  [[nodiscard]] Network select(const std::vector<std::vector<Index>>& units) const;
+  Network(Network&&) noexcept = default;
+  /// The nodes up to some site, with some of their units only: `units` has an entry for each site that is kept. The
+  /// others must have an output of exactly 0 for what the part computes to be what the whole one computes. Nothing
+  /// where the nodes up to there are no chain, or one of them cannot do without some of its units.
+  [[nodiscard]] std::optional<Network> select(const std::vector<std::vector<Index>>& units) const;
   /// Takes over the parameters of a network of the same shape.
   void copy_parameters(const Network& other);
 
-  [[nodiscard]] Index inputs() const { return layers_.front()->inputs(); }
-  [[nodiscard]] Index outputs() const { return layers_.back()->outputs(); }
-  [[nodiscard]] std::size_t depth() const { return layers_.size(); }
-  [[nodiscard]] const Layer<T>& layer(std::size_t index) const { return *layers_[index]; }
-  [[nodiscard]] Layer<T>& layer(std::size_t index) { return *layers_[index]; }
-  /// Indices of the layers that have units, from the input side: the ℓ-th of them (from 1) is "layer ℓ" in traces.
-  [[nodiscard]] const std::vector<std::size_t>& unit_layers() const { return unit_layers_; }
-  /// All parameters, layer by layer, in the order of their roles.
+  [[nodiscard]] const Shape& input_shape() const { return input_; }
+  [[nodiscard]] Index inputs() const { return input_.size(); }
+  [[nodiscard]] Index outputs() const { return nodes_.back()->outputs(); }
+  [[nodiscard]] std::size_t depth() const { return nodes_.size(); }
+  [[nodiscard]] const Node<T>& node(std::size_t index) const { return *nodes_[index]; }
+  [[nodiscard]] Node<T>& node(std::size_t index) { return *nodes_[index]; }
+  [[nodiscard]] const Graph& graph() const { return graph_; }
+  /// The nodes that end in an activation, from the input side: the ℓ-th of them (from 1) is "layer ℓ" in traces.
+  [[nodiscard]] const std::vector<std::size_t>& sites() const { return sites_; }
+  [[nodiscard]] const Node<T>& site(std::size_t at) const { return *nodes_[sites_[at]]; }
+  [[nodiscard]] Node<T>& site(std::size_t at) { return *nodes_[sites_[at]]; }
+  [[nodiscard]] const std::vector<Stage>& stages() const { return stages_; }
+  /// All parameters, node by node, in the order of their roles.
   [[nodiscard]] std::vector<Parameter<T>*> parameters();
   [[nodiscard]] std::vector<const Parameter<T>*> parameters() const;
   /// To be called after parameters were changed, before the next forward.
   void parameters_changed();
 
  private:
-  Network() = default;
+  void arrange(std::vector<GraphNode<T>> nodes);
 
-  std::vector<std::unique_ptr<Layer<T>>> layers_;
-  std::vector<std::size_t> unit_layers_;
+  Shape input_;
+  std::vector<std::unique_ptr<Node<T>>> nodes_;
+  Graph graph_;
+  std::vector<std::size_t> sites_;
+  std::vector<Stage> stages_;
 };
 
-/// Where each layer's parameters are in parameters(), by role; kNowhere for those that it does not have.
+/// Where each node's parameters are in parameters(), by role; kNowhere for those that it does not have.
 inline constexpr std::size_t kNowhere = static_cast<std::size_t>(-1);
 template <class T>
 std::vector<ByRole<std::size_t>> parameter_places(const Network<T>& network);
@@ -53,35 +87,45 @@ std::vector<ByRole<std::size_t>> parameter_places(const Network<T>& network);
 /// number of threads.
 std::vector<Shard> cut_into_shards(Index columns);
 
-/// The values of one batch in a network: one state per layer, and the input.
+/// The values of one batch in a network: one state per node, and the input.
 template <class T>
 class NetworkState {
  public:
   /// Room for batches of up to `batch` columns.
   NetworkState(const Network<T>& network, Index batch);
+  NetworkState(const NetworkState&) = delete;
+  NetworkState& operator=(const NetworkState&) = delete;
 
   /// inputs × batch (and room up to a whole group of columns); the caller fills the first columns.
   Matrix<T>& input() { return input_; }
-  [[nodiscard]] const Matrix<T>& input_of(std::size_t layer) const {
-    return layer == 0 ? input_ : layers_[layer - 1].output;
-  }
-  [[nodiscard]] const Matrix<T>& output() const { return layers_.back().output; }
-  LayerState<T>& layer(std::size_t index) { return layers_[index]; }
-  [[nodiscard]] const LayerState<T>& layer(std::size_t index) const { return layers_[index]; }
+  [[nodiscard]] NodeInputs<T> inputs_of(std::size_t node) const { return inputs_[node]; }
+  [[nodiscard]] const Matrix<T>& output() const { return nodes_.back().output; }
+  NodeState<T>& node(std::size_t index) { return nodes_[index]; }
+  [[nodiscard]] const NodeState<T>& node(std::size_t index) const { return nodes_[index]; }
 
-  /// Runs the shard's columns through all layers.
+  /// Runs the shard's columns through all nodes. In training of a network without barriers, or in evaluation.
   void forward(const Network<T>& network, const Shard& shard, const Pass& pass) {
-    forward(network, shard, pass, layers_.size());
+    forward(network, shard, pass, {0, nodes_.size()});
   }
-  /// Runs them through the first `layers` layers.
-  void forward(const Network<T>& network, const Shard& shard, const Pass& pass, std::size_t layers);
-  /// From ∂L/∂output in the last layer's delta down to the first layer. `l1_activations`: of the penalty on what the
-  /// hidden layers with units yield (penalty.hpp).
-  void backward(const Network<T>& network, const Shard& shard, const Pass& pass, double l1_activations = 0.0);
+  /// Through some of them; what feeds these must have run.
+  void forward(const Network<T>& network, const Shard& shard, const Pass& pass, const Stage& stage);
+  /// From ∂L/∂output in the delta of the stage's nodes down to what feeds them, but for a barrier at its begin, which
+  /// only collects. `l1_activations`: of the penalty on what the hidden sites yield (penalty.hpp).
+  void backward(const Network<T>& network, const Shard& shard, const Pass& pass, const Stage& stage,
+                double l1_activations = 0.0);
+  void backward(const Network<T>& network, const Shard& shard, const Pass& pass, double l1_activations = 0.0) {
+    backward(network, shard, pass, {0, nodes_.size()}, l1_activations);
+  }
+  /// One node alone.
+  void backward_node(const Network<T>& network, const Shard& shard, const Pass& pass, std::size_t node);
 
  private:
   Matrix<T> input_;
-  std::vector<LayerState<T>> layers_;
+  std::vector<NodeState<T>> nodes_;
+  std::vector<std::vector<const Matrix<T>*>> inputs_;  ///< of each node
+  std::vector<std::vector<Matrix<T>*>> deltas_;        ///< where each node leaves those of its inputs
+  /// Of each node, what it adds to the delta of an input that another node has written already; empty: it is the first.
+  std::vector<std::vector<Matrix<T>>> added_;
 };
 
 }  // namespace reluscope

@@ -2,6 +2,7 @@
 
 #include "nn/dense.hpp"
 #include "nn/gemm_small.hpp"
+#include "nn/node_table.hpp"
 #include "nn/pack_products.hpp"
 
 namespace reluscope {
@@ -9,35 +10,35 @@ namespace reluscope {
 template <class T>
 bool NetworkPack<T>::fits(const NetworkSpec& spec, Index inputs, Index batch) {
   const Index columns = std::min(batch, kShardColumns);
-  for (const LayerSpec& layer : spec.layers) {
-    const auto* dense = std::get_if<DenseSpec>(&layer.kind);
-    if (dense == nullptr || dense->activation.name == "rrelu") return false;
-    const ActivationEntry& activation = *find_entry(activation_table(), dense->activation.name);
-    if (activation.coupled || (activation.learned_slope && dense->activation.params.text("slopes") != "unit"))
+  for (const LayerPlace& place : place_layers(spec, inputs)) {
+    const LayerSpec& layer = *place.layer;
+    if (!place.entry->packs || !layer.activation) return false;
+    const ActivationEntry& activation = *find_entry(activation_table(), layer.activation->name);
+    if (activation.random || activation.coupled ||
+        (activation.learned_slope && layer.activation->params.text("slopes") != "unit"))
       return false;
-    if (!is_small_product(dense->units, columns, inputs) || !is_small_product(inputs, columns, dense->units) ||
-        !is_small_product(dense->units, inputs, batch))
+    const Index in = place.input.size();
+    const Index out = place.output.size();
+    if (!is_small_product(out, columns, in) || !is_small_product(in, columns, out) || !is_small_product(out, in, batch))
       return false;
-    inputs = dense->units;
   }
   return true;
 }
 
 template <class T>
 NetworkPack<T>::NetworkPack(NetworkSpec spec, Index inputs) : spec_(std::move(spec)) {
-  for (const LayerSpec& layer : spec_.layers) {
+  for (const LayerPlace& place : place_layers(spec_, inputs)) {
     PackedLayer packed;
-    packed.spec = &std::get<DenseSpec>(layer.kind);
-    packed.inputs = inputs;
-    packed.units = packed.spec->units;
-    packed.activation = find_entry(activation_table(), packed.spec->activation.name);
-    packed.kernel = packed.activation->template make<T>(packed.spec->activation.params);
-    packed.weight = {ParameterRole::weight, Matrix<T>(kNetworks, packed.units * inputs), true};
+    packed.spec = place.layer;
+    packed.inputs = place.input.size();
+    packed.units = place.output.size();
+    const Choice& phi = *place.layer->activation;
+    packed.activation = find_entry(activation_table(), phi.name);
+    packed.kernel = packed.activation->template make<T>(phi.params);
+    packed.weight = {ParameterRole::weight, Matrix<T>(kNetworks, packed.units * packed.inputs), true};
     packed.bias = {ParameterRole::bias, Matrix<T>(kNetworks, packed.units), true};
     if (packed.activation->learned_slope)
-      packed.slope = {ParameterRole::slope, Matrix<T>(kNetworks, packed.units),
-                      packed.spec->activation.params.flag("weight_decay")};
-    inputs = packed.units;
+      packed.slope = {ParameterRole::slope, Matrix<T>(kNetworks, packed.units), phi.params.flag("weight_decay")};
     layers_.push_back(std::move(packed));
   }
 }
@@ -47,12 +48,12 @@ void NetworkPack<T>::draw(std::span<const std::uint64_t> seeds) {
   InitialParameters drawn;
   for (std::size_t at = 0; at < layers_.size(); ++at) {
     PackedLayer& layer = layers_[at];
-    InitContext context = init_context(*layer.spec, layer.inputs, 0, at);
+    InitContext context = init_context(*layer.spec, layer.inputs, layer.units, 0, at);
     for (std::size_t lane = 0; lane < kNetworks; ++lane) {
       const auto row = static_cast<Index>(lane);
       if (lane < seeds.size()) {
         context.seed = seeds[lane];
-        draw_initial_parameters(layer.spec->weight_init, layer.spec->bias_init, context, drawn);
+        draw_initial_parameters(layer.spec->init->weights, layer.spec->init->bias, context, drawn);
       }
       layer.weight.value.row(row) = drawn.weights.reshaped().transpose().template cast<T>();
       layer.bias.value.row(row) = drawn.bias.transpose().template cast<T>();
@@ -66,7 +67,7 @@ std::vector<Parameter<T>*> NetworkPack<T>::parameters() {
   std::vector<Parameter<T>*> all;
   for (PackedLayer& layer : layers_) {
     all.push_back(&layer.weight);
-    if (has_bias(*layer.spec)) all.push_back(&layer.bias);
+    if (layer.spec->has_bias()) all.push_back(&layer.bias);
     if (layer.activation->learned_slope) all.push_back(&layer.slope);
   }
   return all;
@@ -192,7 +193,7 @@ void NetworkPack<T>::gradients(const PackState<T>& state, Index batch, Index sha
     product.columns = batch;
     product.scale = scale;
     pack_gradient(product);
-    if (has_bias(*layer.spec)) add_shards(values.delta_sum, layer.units);
+    if (layer.spec->has_bias()) add_shards(values.delta_sum, layer.units);
     if (layer.activation->learned_slope) add_shards(values.slope_sum, layer.units);
   }
 }

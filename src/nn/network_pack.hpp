@@ -14,7 +14,7 @@
 #include "nn/activation.hpp"
 #include "nn/block.hpp"
 #include "nn/initializer.hpp"
-#include "nn/layer.hpp"
+#include "nn/node.hpp"
 #include "nn/spec.hpp"
 
 namespace reluscope {
@@ -69,7 +69,7 @@ class NetworkPack {
 
  private:
   struct PackedLayer {
-    const DenseSpec* spec;
+    const LayerSpec* spec;
     Index inputs;
     Index units;
     const ActivationEntry* activation;

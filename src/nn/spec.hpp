@@ -4,7 +4,6 @@
 #include <filesystem>
 #include <optional>
 #include <string>
-#include <variant>
 #include <vector>
 
 #include "nn/matrix.hpp"
@@ -12,22 +11,21 @@
 
 namespace reluscope {
 
-struct DenseSpec {
-  Index units = 1;
-  Choice activation;   ///< from activation_table()
-  Choice weight_init;  ///< from weight_init_table()
-  Choice bias_init;    ///< from bias_init_table(); "auto": what goes with the weights' initialiser; "none": no biases
-};
-
-struct DropoutSpec {
-  double p = 0.5;  ///< probability that an element is zeroed while training, in [0, 1)
+/// How the parameters of a layer with weights start.
+struct InitSpec {
+  Choice weights;  ///< from weight_init_table()
+  Choice bias;     ///< from bias_init_table(); "auto": what goes with the weights' initialiser; "none": no biases
 };
 
 /// One layer after `repeat` was expanded.
 struct LayerSpec {
-  std::string name;  ///< unique in the network
-  std::variant<DenseSpec, DropoutSpec> kind;
-  std::size_t config_index = 0;  ///< place in the config's `network.layers`, for error messages
+  std::string name;                  ///< unique in the network
+  Choice type;                       ///< from node_table(), with its settings
+  std::optional<InitSpec> init;      ///< of a layer with weights
+  std::optional<Choice> activation;  ///< from activation_table(), of a layer that ends in one: its outputs are units
+  std::size_t config_index = 0;      ///< place in the config's `network.layers`, for error messages
+
+  [[nodiscard]] bool has_bias() const { return init && init->bias.name != "none"; }
 };
 
 struct NetworkSpec {

@@ -5,13 +5,14 @@ namespace reluscope {
 template <class T>
 BatchActivity<T>::BatchActivity(const Network<T>& network, bool training) {
   bool exact = true;
-  for (std::size_t layer = 0; layer < network.depth(); ++layer) {
-    if (network.layer(layer).activation() != nullptr) {
-      const Index units = network.layer(layer).outputs();
+  for (std::size_t at = 0; at < network.depth(); ++at) {
+    const Node<T>& node = network.node(at);
+    if (node.activation() != nullptr) {
+      const Index units = node.units();
       layers.push_back({Vector<T>::Zero(units), Vector<T>::Zero(units)});
       if (exact) ++exact_layers;
     }
-    if (training && network.layer(layer).random_in_training()) exact = false;
+    if (training && !node.same_in_training()) exact = false;
   }
   exact_outputs_ = exact;
 }
@@ -25,7 +26,7 @@ void BatchActivity<T>::collect(const Network<T>& network, const NetworkState<T>&
     for (std::size_t column = 1; column < samples.size() && !outputs_differ; ++column)
       outputs_differ = (state.output().col(static_cast<Index>(column)).array() != state.output().col(0).array()).any();
   for (std::size_t at = 0; at < exact_layers; ++at) {
-    const LayerState<T>& layer = state.layer(network.unit_layers()[at]);
+    const NodeState<T>& layer = state.node(network.sites()[at]);
     LayerActivity<T>& seen = layers[at];
     seen.margin = layer.shards.front().activity.margin;
     seen.column = layer.shards.front().activity.column;

@@ -4,8 +4,8 @@
 #include <limits>
 #include <numeric>
 
-#include "probe/bounds.hpp"
-#include "probe/domain.hpp"
+#include "probe/dead_on_domain.hpp"
+#include "probe/extent.hpp"
 #include "probe/sample_runner.hpp"
 
 namespace reluscope {
@@ -55,7 +55,7 @@ class BruteCensus final : public Census<T> {
   std::vector<DeadBounds> bounds(const Network<T>& network, const BatchActivity<T>& batch) override {
     std::vector<DeadBounds> bounds(batch.layers.size());
     for (std::size_t at = 0; at < bounds.size(); ++at) {
-      if (!can_die(network.layer(network.unit_layers()[at]))) continue;
+      if (!network.site(at).activation()->mortal()) continue;
       for (std::size_t unit = 0; unit < batch.layers[at].units(); ++unit)
         if (at >= batch.exact_layers || !batch.layers[at].active(unit)) ++bounds[at].dead_max;
     }

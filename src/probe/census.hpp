@@ -18,7 +18,7 @@
 #include "data/dataset.hpp"
 #include "nn/network.hpp"
 #include "probe/activity.hpp"
-#include "probe/bounds.hpp"
+#include "probe/extent.hpp"
 #include "util/archive.hpp"
 #include "util/thread_pool.hpp"
 

@@ -2,8 +2,6 @@
 
 #include <utility>
 
-#include "probe/domain.hpp"
-
 namespace reluscope {
 
 void UnitBook::keep_witness(Index witness) {
@@ -23,13 +21,12 @@ bool LayerBook::is_sound() const {
 template <class T>
 std::vector<LayerBook> open_books(const Network<T>& network) {
   std::vector<LayerBook> books;
-  for (const std::size_t at : network.unit_layers()) {
-    const Layer<T>& layer = network.layer(at);
+  for (const std::size_t at : network.sites()) {
+    const Node<T>& site = network.node(at);
     LayerBook& book = books.emplace_back();
-    book.mortal = can_die(layer);
-    book.dead_is_zero =
-        layer.activation_shape().mortal() && layer.activation_shape().dead_above == ActivationShape::kNowhereAbove;
-    book.units.resize(static_cast<std::size_t>(layer.outputs()));
+    book.mortal = site.activation()->mortal();
+    book.dead_is_zero = site.activation()->dead_is_zero();
+    book.units.resize(static_cast<std::size_t>(site.units()));
     book.recent.assign(book.units.size(), -1);
   }
   return books;

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "nn/network.hpp"
-#include "probe/bounds.hpp"
+#include "probe/extent.hpp"
 
 namespace reluscope {
 

@@ -17,7 +17,7 @@ CensusPass<T>::CensusPass(const Network<T>& network, std::vector<std::vector<Ind
 template <class T>
 void CensusPass<T>::run(const Network<T>& network, std::span<const Index> samples, std::size_t layers, Device device,
                         CensusDraft& draft) {
-  runner_.run(network, samples, Measure::activity, network.unit_layers()[layers - 1] + 1);
+  runner_.run(network, samples, Measure::activity, network.sites()[layers - 1] + 1);
   draft.samples += static_cast<std::int64_t>(samples.size());
   seen_.exact_layers = layers;
   seen_.collect(network, runner_.state(), runner_.shards(), samples);
@@ -32,8 +32,8 @@ void CensusPass<T>::run(const Network<T>& network, std::span<const Index> sample
 template <class T>
 std::vector<std::vector<Index>> every_unit(const Network<T>& network) {
   std::vector<std::vector<Index>> units;
-  for (const std::size_t layer : network.unit_layers()) {
-    units.emplace_back(static_cast<std::size_t>(network.layer(layer).outputs()));
+  for (const std::size_t layer : network.sites()) {
+    units.emplace_back(static_cast<std::size_t>(network.node(layer).units()));
     std::iota(units.back().begin(), units.back().end(), Index{0});
   }
   return units;

@@ -1,7 +1,12 @@
 #include "probe/census_proof.hpp"
 
 #include <algorithm>
+#include <optional>
 #include <utility>
+
+#include "nn/activation_node.hpp"
+#include "nn/dense.hpp"
+#include "probe/reach.hpp"
 
 namespace reluscope {
 
@@ -34,14 +39,14 @@ template <class T>
 class IntervalProof {
  public:
   IntervalProof(const Network<T>& network, const std::vector<LayerBook>& books, Box inputs)
-      : network_(network), books_(books), box_(std::move(inputs)) {}
+      : network_(network), books_(books), reach_(network, std::move(inputs)) {}
 
-  /// Settles the open units up to the layer `target` that are dead for every input in the box.
+  /// Settles the open units up to the site `target` that are dead for every input in the box.
   void prove(std::size_t target, CensusDraft& draft) {
     for (; boxed_ <= target; ++boxed_) {
-      const Layer<T>& layer = network_.layer(network_.unit_layers()[boxed_]);
-      const ActivationShape shape = layer.activation_shape();
-      const PreActivationBox bound = bound_pre_activations(layer, box_);
+      const Node<T>& site = network_.site(boxed_);
+      const ActivationShape& function = site.activation()->function();
+      const SiteBox bound = reach_.next();
       auto& verdicts = draft.units[boxed_];
       for (std::size_t unit = 0; unit < verdicts.size(); ++unit) {
         const auto index = static_cast<Index>(unit);
@@ -49,23 +54,24 @@ class IntervalProof {
         if (verdict.state != UnitState::open) continue;
         const double low = bound.z.low[index];
         const double high = bound.z.high[index];
-        if (!dead_between(shape, low, high)) continue;
-        const bool by_sign = bound.at_most_bias[unit] && static_cast<double>(layer.bias_of(index)) <= shape.dead_below;
+        if (!function.is_dead_between(low, high)) continue;
+        const bool by_sign =
+            bound.at_most_bias[unit] && static_cast<double>(site.affine()->bias_of(index)) <= function.dead_below;
         verdict = {UnitState::dead, by_sign ? Device::sign : Device::interval, -1,
-                   std::max(shape.dead_below - high, low - shape.dead_above)};
+                   std::max(function.dead_below - high, low - function.dead_above)};
       }
-      box_ = bound_activations(layer, bound.z);
-      if (!books_[boxed_].dead_is_zero) continue;
-      for (std::size_t unit = 0; unit < verdicts.size(); ++unit)
-        if (verdicts[unit].state == UnitState::dead)
-          box_.low[static_cast<Index>(unit)] = box_.high[static_cast<Index>(unit)] = 0.0;
+      std::vector<std::size_t> zero;
+      if (books_[boxed_].dead_is_zero)
+        for (std::size_t unit = 0; unit < verdicts.size(); ++unit)
+          if (verdicts[unit].state == UnitState::dead) zero.push_back(unit);
+      reach_.pass_on(bound.z, zero);
     }
   }
 
  private:
   const Network<T>& network_;
   const std::vector<LayerBook>& books_;
-  Box box_;  ///< of the inputs of layer boxed_
+  BoxReach<T> reach_;
   std::size_t boxed_ = 0;
 };
 
@@ -76,27 +82,27 @@ void prove_dead(const Network<T>& network, const Network<T>* last, const std::ve
                 LazyExtent<T>& extent, bool all, CensusDraft& draft) {
   const std::size_t layers = std::max(draft.open_layers(), tracked_layers(books));
   IntervalProof<T> interval(network, books, extent.get().box);
-  InputDrift input{extent.get().norm, Eigen::VectorXd::Zero(extent.get().box.low.size())};
+  std::optional<DriftReach<T>> drift;
+  if (last != nullptr) drift.emplace(*last, network, extent.get().norm);
   for (std::size_t at = 0; at < layers; ++at) {
     const LayerBook& book = books[at];
     auto& verdicts = draft.units[at];
-    if (last == nullptr) {
+    if (!drift) {
       if (wants_interval(book, verdicts, all)) interval.prove(at, draft);
       continue;
     }
-    const Layer<T>& layer = network.layer(network.unit_layers()[at]);
-    const UnitMotion motion = measure_motion(last->layer(network.unit_layers()[at]), layer);
-    const Eigen::VectorXd z_drift = bound_z_drift(layer, motion, input);
+    const Eigen::VectorXd z_drift = drift->next();
     // A learned slope that moved changes what the margin is: from −z to −∞ when it leaves 0.
-    draft.z_drift[at] = (motion.slope.array() == 0.0).select(z_drift.array(), kInfinity);
+    const Eigen::VectorXd slope = network.site(at).activation()->slope_motion(last->site(at));
+    draft.z_drift[at] = (slope.array() == 0.0).select(z_drift.array(), kInfinity);
     prove_by_margin(book, draft.z_drift[at], verdicts);
     if (wants_interval(book, verdicts, all)) interval.prove(at, draft);
-    Eigen::VectorXd a_drift = bound_a_drift(layer, motion, input, z_drift);
+    Eigen::VectorXd a_drift = drift->of_outputs(z_drift);
     if (book.dead_is_zero)
       for (std::size_t unit = 0; unit < book.units.size(); ++unit)
         if (book.units[unit].dead && verdicts[unit].state == UnitState::dead) a_drift[static_cast<Index>(unit)] = 0.0;
     draft.norm_drift[at] = a_drift.norm() * (1.0 + 1e-9);
-    input = {book.norm.highest(), std::move(a_drift)};
+    drift->pass_on(book.norm.highest(), std::move(a_drift));
   }
 }
 

@@ -4,9 +4,9 @@
 
 #include <vector>
 
-#include "probe/bounds.hpp"
 #include "probe/census_book.hpp"
 #include "probe/census_draft.hpp"
+#include "probe/extent.hpp"
 
 namespace reluscope {
 

@@ -18,7 +18,7 @@ constexpr std::size_t kRoundsBeforeThin = 4;
 
 /// The largest −margin of a unit over some shards; ∞ if a margin was NaN.
 template <class T>
-double level_of(const LayerState<T>& state, std::size_t begin, std::size_t end, Index row) {
+double level_of(const NodeState<T>& state, std::size_t begin, std::size_t end, Index row) {
   T smallest = std::numeric_limits<T>::infinity();
   for (std::size_t shard = begin; shard < end; ++shard) {
     const T margin = state.shards[shard].activity.margin[row];
@@ -29,7 +29,7 @@ double level_of(const LayerState<T>& state, std::size_t begin, std::size_t end, 
 
 /// max ‖h(x)‖ over some columns, rounded up; `units` of the whole layer. ∞ if it is not finite.
 template <class T>
-double norm_of(const LayerState<T>& state, Index first, Index columns, std::size_t units) {
+double norm_of(const NodeState<T>& state, Index first, Index columns, std::size_t units) {
   const auto norm =
       static_cast<double>(std::sqrt(state.output.middleCols(first, columns).colwise().squaredNorm().maxCoeff()));
   const double slack =
@@ -123,7 +123,7 @@ void CensusScan<T>::run_groups(const Network<T>& network, std::vector<std::size_
   const auto shards_per_group = static_cast<std::size_t>(group_size_ / kShardColumns);
   const std::vector<Shard>& shards = pass.runner().shards();
   for (std::size_t at = 0; at < layers; ++at) {
-    const LayerState<T>& state = pass.runner().state().layer(network.unit_layers()[at]);
+    const NodeState<T>& state = pass.runner().state().node(network.sites()[at]);
     for (std::size_t index = 0; index < groups.size(); ++index) {
       const std::size_t begin = index * shards_per_group;
       const std::size_t end = std::min(begin + shards_per_group, shards.size());

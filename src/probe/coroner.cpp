@@ -15,10 +15,21 @@ namespace {
 /// Witnesses run at once.
 constexpr std::size_t kWitnessesAtOnce = 64;
 
-/// The columns of some samples in a network.
+/// A unit of a site for one sample: what feeds it, and how it makes z of that. Where no affine map does, z is fed to
+/// it.
+struct Fed {
+  Eigen::VectorXd input;
+  Eigen::VectorXd weights;
+  double bias = 0.0;
+};
 template <class T>
-Eigen::VectorXd input_of_layer(const SampleRunner<T>& runner, std::size_t layer, Index column) {
-  return runner.state().input_of(layer).col(column).template cast<double>();
+Fed fed_of(const SampleRunner<T>& runner, const Network<T>& network, std::size_t site, Index unit, Index column) {
+  const auto input = runner.state().inputs_of(network.sites()[site])[0]->col(column);
+  const Dense<T>* map = network.site(site).affine();
+  if (map == nullptr)
+    return {Eigen::VectorXd::Constant(1, static_cast<double>(input[unit])), Eigen::VectorXd::Ones(1), 0.0};
+  return {input.template cast<double>(), map->weights().row(unit).template cast<double>(),
+          static_cast<double>(map->bias_of(unit))};
 }
 
 }  // namespace
@@ -60,26 +71,21 @@ std::vector<Autopsy> examine(const Network<T>& before, const Network<T>& now, co
     old_runner.run(before, samples, Measure::nothing);
     new_runner.run(now, samples, Measure::nothing);
     for (const auto& [which, column] : columns) {
-      const std::size_t layer = now.unit_layers()[deaths[which].layer];
+      const std::size_t site = deaths[which].layer;
       const auto unit = static_cast<Index>(deaths[which].unit);
-      const Layer<T>& old_layer = before.layer(layer);
-      const Layer<T>& new_layer = now.layer(layer);
-      const Eigen::VectorXd old_weights = old_layer.weights().row(unit).template cast<double>();
-      const Eigen::VectorXd new_weights = new_layer.weights().row(unit).template cast<double>();
-      const Eigen::VectorXd old_input = input_of_layer(old_runner, layer, column);
-      const Eigen::VectorXd new_input = input_of_layer(new_runner, layer, column);
-      const auto old_bias = static_cast<double>(old_layer.bias_of(unit));
-      const auto new_bias = static_cast<double>(new_layer.bias_of(unit));
+      const Fed old_unit = fed_of(old_runner, before, site, unit, column);
+      const Fed new_unit = fed_of(new_runner, now, site, unit, column);
       Autopsy& autopsy = autopsies[which];
-      autopsy.own_weights = (new_weights - old_weights).dot(old_input);
-      autopsy.own_bias = new_bias - old_bias;
-      autopsy.upstream = new_weights.dot(new_input - old_input);
-      autopsy.z_before = old_weights.dot(old_input) + old_bias;
-      autopsy.z_now = new_weights.dot(new_input) + new_bias;
+      autopsy.own_weights = (new_unit.weights - old_unit.weights).dot(old_unit.input);
+      autopsy.own_bias = new_unit.bias - old_unit.bias;
+      autopsy.upstream = new_unit.weights.dot(new_unit.input - old_unit.input);
+      autopsy.z_before = old_unit.weights.dot(old_unit.input) + old_unit.bias;
+      autopsy.z_now = new_unit.weights.dot(new_unit.input) + new_unit.bias;
       // Five sums of n products, each at most the largest of both weights with the largest of both inputs.
-      autopsy.rounding = 5.0 * static_cast<double>(old_weights.size() + 4) * std::numeric_limits<double>::epsilon() *
-                         ((old_weights.norm() + new_weights.norm()) * (old_input.norm() + new_input.norm()) +
-                          std::abs(old_bias) + std::abs(new_bias));
+      autopsy.rounding =
+          5.0 * static_cast<double>(old_unit.weights.size() + 4) * std::numeric_limits<double>::epsilon() *
+          ((old_unit.weights.norm() + new_unit.weights.norm()) * (old_unit.input.norm() + new_unit.input.norm()) +
+           std::abs(old_unit.bias) + std::abs(new_unit.bias));
     }
   }
   return autopsies;

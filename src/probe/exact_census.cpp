@@ -10,7 +10,7 @@
 #include "probe/census_proof.hpp"
 #include "probe/census_scan.hpp"
 #include "probe/census_witness.hpp"
-#include "probe/domain.hpp"
+#include "probe/dead_on_domain.hpp"
 #include "util/random.hpp"
 
 namespace reluscope {
@@ -137,11 +137,13 @@ class ExactCensus final : public Census<T> {
   /// Whether the output is the same for all samples.
   bool is_collapsed(const Network<T>& network, CensusDraft& draft, const BatchActivity<T>* batch) {
     if (batch != nullptr && batch->exact_layers == books_.size() && batch->outputs_differ) return false;
-    // A layer that yields 0 for every sample leaves nothing for the layers after it to tell samples apart by.
+    // Sites that yield 0 for every sample: where every way passes one, nothing is left to tell samples apart by.
+    std::vector<bool> silent(network.depth());
     for (std::size_t at = 0; at < books_.size(); ++at)
-      if (books_[at].dead_is_zero && std::all_of(draft.units[at].begin(), draft.units[at].end(),
-                                                 [](const auto& verdict) { return verdict.state == UnitState::dead; }))
-        return true;
+      silent[network.sites()[at]] =
+          books_[at].dead_is_zero && std::all_of(draft.units[at].begin(), draft.units[at].end(),
+                                                 [](const auto& verdict) { return verdict.state == UnitState::dead; });
+    if (!network.graph().input_reaches_output(silent)) return true;
     Vector<T> first;
     Index columns = kShardColumns;  // the first samples tell, mostly
     for (Index start = 0; start < dataset_.train.count(); start += columns, columns = kPassColumns) {

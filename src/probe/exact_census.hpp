@@ -6,7 +6,7 @@
 // Dead is proved, for the units that all of that leaves open:
 //   invariance  It was dead, and neither its parameters nor its inputs changed by a bit: same numbers, same result.
 //   margin      D is cut into groups. When a group g was last run, the unit's largest −margin over it was ℓ. Since
-//               then its z moved by at most the sum of the drift bounds in between (bounds.hpp), and the margin is a
+//               then its z moved by at most the sum of the drift bounds in between (nn/bounds.hpp), and the margin is a
 //               1-Lipschitz function of z. With c(t) the sum of all drift bounds up to census t, the unit is dead on g
 //               now if ℓ − c(then) + c(now) ≤ 0. So one number per unit and group is kept, ℓ − c(then), rounded up.
 //   sign, interval   Bounds over the box of D's inputs, where units that are dead on D pass on exactly 0.

@@ -6,7 +6,7 @@
 namespace reluscope {
 
 template <class T>
-LayerStatistics layer_statistics(const LayerState<T>& state, Index units, Index batch, Index shards) {
+LayerStatistics layer_statistics(const NodeState<T>& state, Index units, Index batch, Index shards) {
   LayerStatistics result;
   result.units = units;
   double z_sum = 0.0;
@@ -44,7 +44,7 @@ LayerStatistics layer_statistics(const LayerState<T>& state, Index units, Index 
 }
 
 template <class T>
-MonitorStatistics monitor_statistics(const LayerState<T>& state, Index batch) {
+MonitorStatistics monitor_statistics(const NodeState<T>& state, Index batch) {
   const auto a = state.output.leftCols(batch).array();
   MonitorStatistics result;
   const auto samples = static_cast<double>(batch);
@@ -64,7 +64,7 @@ MonitorStatistics monitor_statistics(const LayerState<T>& state, Index batch) {
 }
 
 template <class T>
-double sample_gradient_square_sum(const LayerState<T>& state, const Vector<T>& input_square, bool has_bias,
+double sample_gradient_square_sum(const NodeState<T>& state, const Vector<T>& input_square, bool has_bias,
                                   Index batch) {
   const double of_bias = has_bias ? 1.0 : 0.0;
   double sum = 0.0;
@@ -94,11 +94,11 @@ void NoiseAverage::add(const GradientNoise& batch) {
   ++batches_;
 }
 
-template LayerStatistics layer_statistics(const LayerState<float>&, Index, Index, Index);
-template LayerStatistics layer_statistics(const LayerState<double>&, Index, Index, Index);
-template MonitorStatistics monitor_statistics(const LayerState<float>&, Index);
-template MonitorStatistics monitor_statistics(const LayerState<double>&, Index);
-template double sample_gradient_square_sum(const LayerState<float>&, const Vector<float>&, bool, Index);
-template double sample_gradient_square_sum(const LayerState<double>&, const Vector<double>&, bool, Index);
+template LayerStatistics layer_statistics(const NodeState<float>&, Index, Index, Index);
+template LayerStatistics layer_statistics(const NodeState<double>&, Index, Index, Index);
+template MonitorStatistics monitor_statistics(const NodeState<float>&, Index);
+template MonitorStatistics monitor_statistics(const NodeState<double>&, Index);
+template double sample_gradient_square_sum(const NodeState<float>&, const Vector<float>&, bool, Index);
+template double sample_gradient_square_sum(const NodeState<double>&, const Vector<double>&, bool, Index);
 
 }  // namespace reluscope

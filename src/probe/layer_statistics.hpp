@@ -3,7 +3,7 @@
 
 #include <cstdint>
 
-#include "nn/layer.hpp"
+#include "nn/node.hpp"
 
 namespace reluscope {
 
@@ -23,7 +23,7 @@ struct LayerStatistics {
 
 /// From the sums that forward and backward left in `state` with Measure::batch.
 template <class T>
-LayerStatistics layer_statistics(const LayerState<T>& state, Index units, Index batch, Index shards);
+LayerStatistics layer_statistics(const NodeState<T>& state, Index units, Index batch, Index shards);
 
 /// What the monitors of other tools count, from the activations of one batch.
 struct MonitorStatistics {
@@ -34,14 +34,13 @@ struct MonitorStatistics {
 };
 /// A pass of its own over `state.output`: only for who asks.
 template <class T>
-MonitorStatistics monitor_statistics(const LayerState<T>& state, Index batch);
+MonitorStatistics monitor_statistics(const NodeState<T>& state, Index batch);
 
 /// Σ over the batch of the squared norm of a sample's own gradient in a dense layer's weights and biases:
 /// ‖δ hᵀ‖² + ‖δ‖² = ‖δ‖² (‖h‖² + 1) (Goodfellow 2015); without biases the 1 is not there. `input_square`: ‖h‖² of each
 /// column.
 template <class T>
-double sample_gradient_square_sum(const LayerState<T>& state, const Vector<T>& input_square, bool has_bias,
-                                  Index batch);
+double sample_gradient_square_sum(const NodeState<T>& state, const Vector<T>& input_square, bool has_bias, Index batch);
 
 /// Noise and signal of a gradient: tr(Σ), the variance of a single sample's gradient, summed over the parameters, and
 /// ‖G‖², the squared norm of the expected gradient.

@@ -75,16 +75,16 @@ ProbeSet<T>::ProbeSet(const Network<T>& network, const Dataset& dataset, const P
 template <class T>
 void ProbeSet<T>::start_all(const Network<T>& network) {
   totals_.clear();
-  for (const std::size_t layer : network.unit_layers())
-    totals_.emplace_back(static_cast<std::size_t>(network.layer(layer).outputs()),
-                         network.layer(layer).activation_shape().saturates);
+  for (const std::size_t layer : network.sites())
+    totals_.emplace_back(static_cast<std::size_t>(network.node(layer).units()),
+                         network.node(layer).activation()->function().saturates);
 }
 
 template <class T>
 void ProbeSet<T>::add(const Network<T>& network, const NetworkState<T>& state, std::span<const Shard> shards) {
   for (const Shard& shard : shards)
     for (std::size_t at = 0; at < totals_.size(); ++at)
-      totals_[at].add(state.layer(network.unit_layers()[at]).shards[static_cast<std::size_t>(shard.index)].census);
+      totals_[at].add(state.node(network.sites()[at]).shards[static_cast<std::size_t>(shard.index)].census);
 }
 
 template <class T>
@@ -99,14 +99,14 @@ template <class T>
 std::vector<LayerProbe> ProbeSet<T>::measure(const Network<T>& network) {
   start_all(network);
   std::vector<Matrix<double>> activations;
-  for (const std::size_t layer : network.unit_layers())
-    activations.emplace_back(network.layer(layer).outputs(), static_cast<Index>(samples_.size()));
+  for (const std::size_t layer : network.sites())
+    activations.emplace_back(network.node(layer).outputs(), static_cast<Index>(samples_.size()));
   run_over(runner_, network, samples_, Measure::census, network.depth(), [&](std::size_t first) {
     add(network, runner_.state(), runner_.shards());
     for (std::size_t at = 0; at < activations.size(); ++at) {
       const auto columns = static_cast<Index>(runner_.samples().size());
       activations[at].middleCols(static_cast<Index>(first), columns) =
-          runner_.state().layer(network.unit_layers()[at]).output.leftCols(columns).template cast<double>();
+          runner_.state().node(network.sites()[at]).output.leftCols(columns).template cast<double>();
     }
   });
   std::vector<LayerProbe> layers = judge(static_cast<Index>(samples_.size()));

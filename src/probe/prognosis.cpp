@@ -3,7 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
-#include "probe/domain.hpp"
+#include "nn/activation_node.hpp"
+#include "nn/dense.hpp"
 
 namespace reluscope {
 
@@ -36,30 +37,31 @@ std::string_view lock_name(Lock lock) {
 template <class T>
 Prognosis<T>::Prognosis(const Network<T>& network, const Optimizer<T>& optimizer, const Penalty& penalty,
                         LazyExtent<T>& extent)
-    : network_(network), optimizer_(optimizer), penalised_activations_(penalty.l1_activations != 0.0), extent_(extent) {
-  const std::vector<ByRole<std::size_t>> places = parameter_places(network);
-  bool random = false;
-  for (std::size_t layer = 0; layer < network.depth(); ++layer) {
-    if (network.layer(layer).activation() != nullptr) {
-      places_.push_back(places[layer]);
-      random_before_.push_back(random);
-      const auto units = static_cast<std::size_t>(network.layer(layer).outputs());
-      locks_.emplace_back(units);
-      patience_.emplace_back(units);
-    }
-    random = random || network.layer(layer).random_in_training();
+    : network_(network),
+      optimizer_(optimizer),
+      penalised_activations_(penalty.l1_activations != 0.0),
+      extent_(extent),
+      places_(parameter_places(network)),
+      never_negative_(never_negative(network)),
+      fed_by_data_(fed_by_data(network)),
+      sees_data_(sees_what_evaluation_sees(network)),
+      in_training_(network.sites().size()) {
+  for (std::size_t at = 0; at < network.sites().size(); ++at) {
+    const auto units = static_cast<std::size_t>(network.site(at).units());
+    locks_.emplace_back(units);
+    patience_.emplace_back(units);
   }
 }
 
 template <class T>
 std::optional<double> Prognosis<T>::shrink(std::size_t layer, ParameterRole role, const RatesAhead& rates) const {
-  const std::size_t place = places_[layer][place_of(role)];
+  const std::size_t place = places_[network_.sites()[layer]][place_of(role)];
   return place == kNowhere ? std::optional(1.0) : optimizer_.shrink(place, rates);
 }
 
 template <class T>
 double Prognosis<T>::rest(std::size_t layer, ParameterRole role, const RatesAhead& rates, Index element) const {
-  const std::size_t place = places_[layer][place_of(role)];
+  const std::size_t place = places_[network_.sites()[layer]][place_of(role)];
   return place == kNowhere ? 0.0 : optimizer_.rest(place, rates, element);
 }
 
@@ -69,7 +71,7 @@ std::optional<typename Prognosis<T>::Coasting> Prognosis<T>::coasting(std::size_
   const std::optional<double> weights = shrink(layer, ParameterRole::weight, rates);
   const std::optional<double> bias = shrink(layer, ParameterRole::bias, rates);
   if (!weights || !bias) return std::nullopt;
-  const Layer<T>& at = network_.layer(network_.unit_layers()[layer]);
+  const Dense<T>& at = *network_.site(layer).affine();
   const Matrix<T>& w = at.weights();
   Coasting result;
   result.shrink_weights = *weights;
@@ -91,13 +93,13 @@ template <class T>
 bool Prognosis<T>::stays_dead(std::size_t layer, Index unit, const Coasting& coasting, double margin, double norm,
                               double steps) const {
   if (coasting.still) return margin >= 0.0;
-  const Layer<T>& at = network_.layer(network_.unit_layers()[layer]);
-  const ActivationShape shape = at.activation_shape();
+  const Dense<T>& at = *network_.site(layer).affine();
+  const ActivationShape& shape = network_.site(layer).activation()->function();
   const auto bias = static_cast<double>(at.bias_of(unit));
   const double weights = at.weights().row(unit).template cast<double>().norm();
   const double size = weights * norm + std::abs(bias);
   const double moved = coasting.weights * norm + coasting.bias;
-  const double roundings = 2.0 * (steps + static_cast<double>(at.inputs()) + 8.0);
+  const double roundings = 2.0 * (steps + static_cast<double>(at.fan_in()) + 8.0);
   const double slack =
       roundings * kRoundoff<T> * (size + moved) * 1.01 + static_cast<double>(std::numeric_limits<T>::min()) * roundings;
   if (coasting.shrink_weights == 1.0 && coasting.shrink_bias == 1.0) return margin >= moved + slack;
@@ -118,10 +120,10 @@ bool Prognosis<T>::stays_dead(std::size_t layer, Index unit, const Coasting& coa
 
 template <class T>
 bool Prognosis<T>::keeps_sign(std::size_t layer, Index unit, const RatesAhead& rates) const {
-  if (layer == 0) return false;
-  if (network_.layer(network_.unit_layers()[layer - 1]).activation_shape().lowest < 0.0) return false;
-  const Layer<T>& at = network_.layer(network_.unit_layers()[layer]);
-  const double dead_below = at.activation_shape().dead_below;
+  const std::size_t from = network_.graph().inputs_of(network_.sites()[layer])[0];
+  if (from == kNetworkInput || !never_negative_[from]) return false;
+  const Dense<T>& at = *network_.site(layer).affine();
+  const double dead_below = network_.site(layer).activation()->function().dead_below;
   const auto bias = static_cast<double>(at.bias_of(unit));
   if (!(bias <= dead_below)) return false;
   const std::optional<double> shrink_weights = shrink(layer, ParameterRole::weight, rates);
@@ -155,64 +157,84 @@ bool Prognosis<T>::keeps_sign(std::size_t layer, Index unit, const RatesAhead& r
 
 template <class T>
 Lock Prognosis<T>::certify(std::size_t layer, Index unit, const UnitCensus& census, const RatesAhead& rates) {
-  const Layer<T>& at = network_.layer(network_.unit_layers()[layer]);
-  if (at.activation()->learned_slope) return Lock::none;
+  const Node<T>& site = network_.site(layer);
+  if (site.affine() == nullptr || site.activation()->entry().learned_slope) return Lock::none;
   if (keeps_sign(layer, unit, rates)) return Lock::sign;
-  if (layer > 0) return Lock::none;
+  if (!fed_by_data_[layer]) return Lock::none;
   const std::optional<Coasting> coast = coasting(layer, unit, rates);
   if (!coast) return Lock::none;
-  if (!domain_) domain_ = bound_domain();
-  const ActivationShape shape = at.activation_shape();
-  const double domain_margin =
-      std::max(shape.dead_below - domain_->z.high[unit], domain_->z.low[unit] - shape.dead_above);
-  if (stays_dead(layer, unit, *coast, domain_margin, domain_->norm, rates.steps)) return Lock::domain;
-  if (!random_before_[0] && stays_dead(layer, unit, *coast, census.margin, extent_.get().norm, rates.steps))
-    return Lock::frozen;
-  return Lock::none;
+  const InTraining& bound = bound_in_training(layer);
+  const ActivationShape& shape = site.activation()->function();
+  const double domain_margin = std::max(shape.dead_below - bound.z.high[unit], bound.z.low[unit] - shape.dead_above);
+  if (stays_dead(layer, unit, *coast, domain_margin, bound.norm, rates.steps)) return Lock::domain;
+  if (!sees_data_[layer]) return Lock::none;
+  const DataExtent& extent = extent_.get();
+  const double norm = bound_map_input(network_, layer, extent.box, extent.norm, false).norm;
+  return stays_dead(layer, unit, *coast, census.margin, norm, rates.steps) ? Lock::frozen : Lock::none;
 }
 
 template <class T>
-typename Prognosis<T>::Domain Prognosis<T>::bound_domain() {
-  Box box = extent_.get().box;
-  if (random_before_[0]) {
-    double factor = 1.0 + 1e-6;
-    for (std::size_t below = 0; below < network_.unit_layers()[0]; ++below)
-      factor *= network_.layer(below).training_factor();
-    box.low = (box.low * factor).cwiseMin(0.0);
-    box.high = (box.high * factor).cwiseMax(0.0);
+const typename Prognosis<T>::InTraining& Prognosis<T>::bound_in_training(std::size_t layer) {
+  std::optional<InTraining>& bound = in_training_[layer];
+  if (!bound) {
+    const DataExtent& extent = extent_.get();
+    const MapInput input = bound_map_input(network_, layer, extent.box, extent.norm, true);
+    bound = InTraining{network_.site(layer).affine()->bound_map(input.box).z, input.norm};
   }
-  const double norm = box.low.cwiseAbs().cwiseMax(box.high.cwiseAbs()).norm() * (1.0 + 1e-9);
-  return {bound_pre_activations(network_.layer(network_.unit_layers()[0]), box).z, norm};
+  return *bound;
 }
 
+/// Sites of which no gradient reaches anything that they depend on, nor themselves, as long as the wholly dead ones
+/// stay so.
 template <class T>
-std::size_t Prognosis<T>::wholly_dead_layers(const CensusResult& census) const {
-  for (std::size_t at = census.layers.size(); at-- > 0;)
+std::vector<std::size_t> Prognosis<T>::cut_off_sites(const CensusResult& census) const {
+  std::vector<bool> blocked(network_.depth());
+  for (std::size_t at = 0; at < census.layers.size(); ++at)
     // Learned slopes get a gradient of their own even where they are exactly 0.
-    if (!random_before_[at] && !network_.layer(network_.unit_layers()[at]).activation()->learned_slope &&
-        census.layers[at].dead() == static_cast<std::int64_t>(census.layers[at].units.size()) &&
-        !(penalised_activations_ && at > 0))
-      return at + 1;
-  return 0;
+    blocked[network_.sites()[at]] = sees_data_[at] && !network_.site(at).activation()->entry().learned_slope &&
+                                    census.layers[at].dead() == std::ssize(census.layers[at].units);
+  std::vector<bool> sources(network_.depth());
+  sources.back() = !blocked.back();
+  for (std::size_t node = 0; node < network_.depth(); ++node)
+    sources[node] = sources[node] || !network_.node(node).is_silent_without_delta();
+  const std::vector<bool> gets_gradient = network_.graph().reach(sources, blocked);
+  // Of each node: whether something that it depends on, or itself, gets one.
+  std::vector<bool> moved = gets_gradient;
+  for (std::size_t node = 0; node < network_.depth(); ++node)
+    for (const std::size_t from : network_.graph().inputs_of(node)) {
+      if (from == kNetworkInput) continue;
+      const bool penalised = penalised_activations_ && network_.node(from).activation() != nullptr;
+      moved[node] = moved[node] || moved[from] || penalised;
+    }
+  std::vector<std::size_t> sites;
+  for (std::size_t at = 0; at < census.layers.size(); ++at)
+    if (!moved[network_.sites()[at]]) sites.push_back(at);
+  return sites;
 }
 
+/// Whether no parameter that these sites depend on moves by a bit any more.
 template <class T>
-bool Prognosis<T>::all_still(std::size_t layers, const RatesAhead& rates) const {
-  for (std::size_t at = 0; at < layers; ++at)
-    for (const Parameter<T>* parameter : network_.layer(network_.unit_layers()[at]).parameters()) {
-      const std::size_t place = places_[at][place_of(parameter->role)];
+bool Prognosis<T>::all_still(const std::vector<std::size_t>& sites, const RatesAhead& rates) const {
+  std::vector<bool> ends(network_.depth());
+  for (const std::size_t site : sites) ends[network_.sites()[site]] = true;
+  const std::vector<bool> before = network_.graph().reach(ends, std::vector<bool>(network_.depth()));
+  for (std::size_t node = 0; node < before.size(); ++node) {
+    if (!before[node]) continue;
+    for (const Parameter<T>* parameter : network_.node(node).parameters()) {
+      const std::size_t place = places_[node][place_of(parameter->role)];
       if (optimizer_.shrink(place, rates) != 1.0) return false;
       const Matrix<T>& value = parameter->value;
       for (Index element = 0; element < value.size(); ++element)
         if (!is_still<T>(static_cast<double>(value.data()[element]), optimizer_.rest(place, rates, element)))
           return false;
     }
+  }
   return true;
 }
 
 template <class T>
 void Prognosis<T>::judge(std::int64_t step, const CensusResult& census, const RatesAhead& rates) {
-  domain_.reset();
+  in_training_.assign(in_training_.size(), std::nullopt);
   const auto is_due = [step](Patience& patience) {
     if (step < patience.next) return false;
     patience.next = step + patience.wait;
@@ -228,11 +250,11 @@ void Prognosis<T>::judge(std::int64_t step, const CensusResult& census, const Ra
         locks_[at][unit] = certify(at, static_cast<Index>(unit), census.layers[at].units[unit], rates);
       }
     }
-  const std::size_t dead_layers = wholly_dead_layers(census);
-  if (dead_layers == 0) {
+  const std::vector<std::size_t> cut_off = cut_off_sites(census);
+  if (cut_off.empty()) {
     frozen_patience_ = Patience();
-  } else if (is_due(frozen_patience_) && all_still(dead_layers, rates)) {
-    for (std::size_t at = 0; at < dead_layers; ++at)
+  } else if (is_due(frozen_patience_) && all_still(cut_off, rates)) {
+    for (const std::size_t at : cut_off)
       for (std::size_t unit = 0; unit < locks_[at].size(); ++unit)
         if (census.layers[at].units[unit].dead && locks_[at][unit] == Lock::none) locks_[at][unit] = Lock::frozen;
   }

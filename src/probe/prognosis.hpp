@@ -13,21 +13,25 @@
 // only if they see what the census saw: where dropout or a random slope comes before the layer, D is not what it is
 // trained on, and only certificates count that cover the inputs dropout can make of D.
 //
-//   domain  First layer. Over the box of D (with dropout before it, widened to [0, 1/(1 − p)] times its values) z stays
-//           in the dead region by interval bounds: z ≤ τ − m. So w·x ≤ τ − m − b, and coasting turns z into at most
+//   domain  Sites that the data feed: no parameters come before them, as in the first layer. Over the box of D (with
+//           dropout before it, widened to [0, 1/(1 − p)] times its values) z stays in the dead region by interval
+//           bounds: z ≤ τ − m. So w·x ≤ τ − m − b, and coasting turns z into at most
 //           s_w(τ − m − b) + s_b b + ‖r‖H + |r_b| with H the largest norm in the box. It is locked if that is ≤ τ for
 //           every s_w and s_b in their [shrink, 1]; where both are one s, for every s.
-//   frozen  First layer, no dropout before it: the same with m from the census and H over D.
-//           Or: part of or below a wholly dead layer that no dropout precedes. Then every gradient from that layer down
-//           is exactly 0 as long as it stays wholly dead; if none of their parameters moves by a bit any more, all
-//           their pre-activations are frozen. (Not below it where activations are penalised: that is a gradient of
-//           their own.)
-//   sign    Inputs that are never negative (the layer before has φ ≥ 0; dropout keeps that), no weight above 0, and a
-//           bias in the dead region: z ≤ τ whatever the layers before do. Coasting must keep the signs:
+//   frozen  The same sites, no dropout before them: with m from the census and H over D.
+//           Or: all that a site depends on, itself too, is cut off from the loss by wholly dead sites that no dropout
+//           precedes, as what is below a wholly dead layer is. Then every gradient there is exactly 0 as long as they
+//           stay wholly dead; if none of those parameters moves by a bit any more, all pre-activations are frozen. (Not
+//           where activations below are penalised: that is a gradient of their own.)
+//   sign    Inputs that are never negative (what feeds it has φ ≥ 0; dropout keeps that), no weight above 0, and a
+//           bias in the dead region: z ≤ τ whatever comes before does. Coasting must keep the signs:
 //           s·w + r ≤ 0, s·b + r ≤ τ.
 //
+// All of it is about units on an affine map; of other sites, and behind a node that does not answer (nn/node.hpp),
+// nothing is known, and nothing is locked.
+//
 // Rounding. Each update rounds each element by a factor of at most 1 ± u: over the K steps to come that is 2Ku(‖w‖H +
-// |b|) on z, plus the slack of a computed z (bounds.hpp). An element with rest ≤ |θ|u/4 does not move at all: every
+// |b|) on z, plus the slack of a computed z (nn/bounds.hpp). An element with rest ≤ |θ|u/4 does not move at all: every
 // update is less than a quarter of its spacing and is rounded away.
 
 #include <cstdint>
@@ -37,8 +41,9 @@
 
 #include "nn/network.hpp"
 #include "optim/optimizer.hpp"
-#include "probe/bounds.hpp"
 #include "probe/census.hpp"
+#include "probe/extent.hpp"
+#include "probe/reach.hpp"
 #include "util/archive.hpp"
 
 namespace reluscope {
@@ -88,13 +93,13 @@ class Prognosis {
     bool still = false;  ///< no parameter of the unit moves by a bit
   };
 
-  /// What the first layer's z can be in training, and how long its input.
-  struct Domain {
+  /// What z can be in training passes, whatever the batch, and the norm of what feeds it.
+  struct InTraining {
     Box z;
     double norm = 0.0;
   };
 
-  [[nodiscard]] Domain bound_domain();
+  [[nodiscard]] const InTraining& bound_in_training(std::size_t layer);
   /// Of a layer's parameter of this role; 1 and 0 where it has none.
   [[nodiscard]] std::optional<double> shrink(std::size_t layer, ParameterRole role, const RatesAhead& rates) const;
   [[nodiscard]] double rest(std::size_t layer, ParameterRole role, const RatesAhead& rates, Index element) const;
@@ -103,19 +108,21 @@ class Prognosis {
                                 double steps) const;
   [[nodiscard]] bool keeps_sign(std::size_t layer, Index unit, const RatesAhead& rates) const;
   [[nodiscard]] Lock certify(std::size_t layer, Index unit, const UnitCensus& census, const RatesAhead& rates);
-  [[nodiscard]] std::size_t wholly_dead_layers(const CensusResult& census) const;
-  [[nodiscard]] bool all_still(std::size_t layers, const RatesAhead& rates) const;
+  [[nodiscard]] std::vector<std::size_t> cut_off_sites(const CensusResult& census) const;
+  [[nodiscard]] bool all_still(const std::vector<std::size_t>& sites, const RatesAhead& rates) const;
 
   const Network<T>& network_;
   const Optimizer<T>& optimizer_;
   bool penalised_activations_;
   LazyExtent<T>& extent_;
-  std::vector<ByRole<std::size_t>> places_;  ///< of the parameters of each layer with units, in the optimiser's list
-  std::vector<bool> random_before_;          ///< of each layer with units
+  std::vector<ByRole<std::size_t>> places_;  ///< of the parameters of each node, in the optimiser's list
+  std::vector<bool> never_negative_;         ///< of each node: its outputs
+  std::vector<bool> fed_by_data_;            ///< of each site: nothing with parameters comes before it
+  std::vector<bool> sees_data_;              ///< of each site: training passes feed it what evaluation does
   std::vector<std::vector<Lock>> locks_;
   std::vector<std::vector<Patience>> patience_;
   Patience frozen_patience_;
-  std::optional<Domain> domain_;  ///< at the present parameters
+  std::vector<std::optional<InTraining>> in_training_;  ///< of each site, at the present parameters
 };
 
 }  // namespace reluscope

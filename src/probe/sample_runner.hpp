@@ -21,8 +21,8 @@ class SampleRunner {
       operations_ += 2.0 * static_cast<double>(parameter->value.size());
   }
 
-  /// Runs the samples through the first `layers` layers; their columns stand in the samples' order.
-  void run(const Network<T>& network, std::span<const Index> samples, Measure measure, std::size_t layers) {
+  /// Runs the samples through the first `nodes` nodes; their columns stand in the samples' order.
+  void run(const Network<T>& network, std::span<const Index> samples, Measure measure, std::size_t nodes) {
     samples_ = samples;
     if (static_cast<Index>(samples.size()) != cut_) {
       cut_ = static_cast<Index>(samples.size());
@@ -35,7 +35,7 @@ class SampleRunner {
       gather<T>(dataset_, dataset_.train,
                 samples.subspan(static_cast<std::size_t>(shard.first), static_cast<std::size_t>(shard.count)),
                 state_.input().middleCols(shard.first, shard.count));
-      state_.forward(network, shard, pass, layers);
+      state_.forward(network, shard, pass, {0, nodes});
     };
     if (operations_ * static_cast<double>(cut_) >= kWorthSharing) {
       pool_.for_each(static_cast<std::int64_t>(shards_.size()), task);
@@ -66,14 +66,14 @@ class SampleRunner {
 /// Samples of one piece of a pass over many: several shards, so that threads have something to share.
 inline constexpr Index kPassColumns = 512;
 
-/// Runs the samples through the first `layers` layers, piece by piece in order, and calls visit(place of the piece's
+/// Runs the samples through the first `nodes` nodes, piece by piece in order, and calls visit(place of the piece's
 /// first sample) after each. The runner must take kPassColumns columns, or all the samples at once.
 template <class T, class Visit>
 void run_over(SampleRunner<T>& runner, const Network<T>& network, std::span<const Index> samples, Measure measure,
-              std::size_t layers, Visit visit) {
+              std::size_t nodes, Visit visit) {
   constexpr auto kMost = static_cast<std::size_t>(kPassColumns);
   for (std::size_t first = 0; first < samples.size(); first += kMost) {
-    runner.run(network, samples.subspan(first, std::min(kMost, samples.size() - first)), measure, layers);
+    runner.run(network, samples.subspan(first, std::min(kMost, samples.size() - first)), measure, nodes);
     visit(first);
   }
 }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <numeric>
+#include <optional>
 #include <utility>
 
 #include "nn/gemm.hpp"
@@ -19,13 +20,14 @@ constexpr double kThinWorth = 0.8;
 }  // namespace
 
 template <class T>
-ThinNetwork<T>::ThinNetwork(const Network<T>& whole, std::vector<std::vector<Index>> kept, const Dataset& dataset,
+ThinNetwork<T>::ThinNetwork(Network<T> part, std::vector<std::vector<Index>> kept, const Dataset& dataset,
                             ThreadPool& pool)
-    : network(whole.select(kept)), pass(network, std::move(kept), dataset, pool) {}
+    : network(std::move(part)), pass(network, std::move(kept), dataset, pool) {}
 
 template <class T>
 std::unique_ptr<ThinNetwork<T>> Thinner<T>::thin_out(const Network<T>& network, const std::vector<LayerBook>& books,
                                                      const CensusDraft& draft, std::size_t layers) {
+  if (!network.graph().is_chain(network.sites()[layers - 1] + 1)) return nullptr;
   std::vector<std::vector<Index>> kept(layers);
   double part = 0.0;
   double all = 0.0;
@@ -56,11 +58,13 @@ std::unique_ptr<ThinNetwork<T>> Thinner<T>::thin_out(const Network<T>& network, 
   std::vector<Index> kept_inputs(static_cast<std::size_t>(network.inputs()));
   std::iota(kept_inputs.begin(), kept_inputs.end(), Index{0});
   for (std::size_t at = 0; at < layers; ++at) {
-    const Layer<T>& layer = network.layer(network.unit_layers()[at]);
-    if (!can_leave_out(layer.outputs(), layer.inputs(), kept[at], kept_inputs)) return nullptr;
+    const Dense<T>* map = network.site(at).affine();
+    if (map == nullptr || !can_leave_out(map->units(), map->fan_in(), kept[at], kept_inputs)) return nullptr;
     kept_inputs = kept[at];
   }
-  return std::make_unique<ThinNetwork<T>>(network, std::move(kept), dataset_, pool_);
+  std::optional<Network<T>> part_of_it = network.select(kept);
+  if (!part_of_it) return nullptr;
+  return std::make_unique<ThinNetwork<T>>(std::move(*part_of_it), std::move(kept), dataset_, pool_);
 }
 
 template <class T>

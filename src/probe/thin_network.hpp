@@ -14,7 +14,7 @@ namespace reluscope {
 
 template <class T>
 struct ThinNetwork {
-  ThinNetwork(const Network<T>& whole, std::vector<std::vector<Index>> kept, const Dataset& dataset, ThreadPool& pool);
+  ThinNetwork(Network<T> part, std::vector<std::vector<Index>> kept, const Dataset& dataset, ThreadPool& pool);
 
   Network<T> network;
   CensusPass<T> pass;
@@ -27,8 +27,8 @@ class Thinner {
   Thinner(const Dataset& dataset, ThreadPool& pool) : dataset_(dataset), pool_(pool) {}
 
   /// The first `layers` layers with units, without the units that are known to yield exactly 0 and, in the last layer,
-  /// without those that are settled; nullptr where that would save little, or where a product's rows depend on what is
-  /// left out.
+  /// without those that are settled; nullptr where that would save little, where a product's rows depend on what is
+  /// left out, or where a node cannot do without some of its units.
   std::unique_ptr<ThinNetwork<T>> thin_out(const Network<T>& network, const std::vector<LayerBook>& books,
                                            const CensusDraft& draft, std::size_t layers);
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <numeric>
 
 #include "nn/gemm.hpp"
 #include "probe/sample_runner.hpp"
@@ -52,13 +53,20 @@ std::vector<Index> spaced_samples(const Dataset& dataset, Index most) {
 
 Index columns_for(std::span<const Index> samples) { return std::min(kPassColumns, static_cast<Index>(samples.size())); }
 
-/// W h of some rows of a layer's weights; the bias is the caller's to add. In whole groups of columns, as in training,
-/// whose bits they therefore have.
+/// z of a site's units in `rows` for the runner's samples. In whole groups of columns, as in training, whose bits they
+/// therefore have.
 template <class T>
-Matrix<T> products(const SampleRunner<T>& runner, std::size_t layer, const Matrix<T>& weights) {
+Matrix<T> pre_activations(const SampleRunner<T>& runner, const Network<T>& network, std::size_t site,
+                          const std::vector<Index>& rows) {
+  const std::size_t place = network.sites()[site];
   const Index columns = whole_groups(static_cast<Index>(runner.samples().size()));
-  Matrix<T> z(weights.rows(), columns);
-  gemm<T>(Transposed::none, T(1), weights, runner.state().input_of(layer).leftCols(columns), z);
+  const auto input = runner.state().inputs_of(place)[0]->leftCols(columns);
+  const Dense<T>* map = network.node(place).affine();
+  if (map == nullptr) return input(rows, Eigen::all);
+  Matrix<T> z(std::ssize(rows), columns);
+  const Matrix<T> weights = map->weights()(rows, Eigen::all);
+  gemm<T>(Transposed::none, T(1), weights, input, z);
+  for (Index row = 0; row < z.rows(); ++row) z.row(row).array() += map->bias_of(rows[static_cast<std::size_t>(row)]);
   return z;
 }
 
@@ -68,12 +76,12 @@ void visit_all(const Network<T>& network, const Dataset& dataset, std::span<cons
                Visit visit) {
   SampleRunner<T> runner(network, dataset, pool, columns_for(samples));
   run_over(runner, network, samples, Measure::nothing, network.depth(), [&](std::size_t /*first*/) {
-    for (std::size_t at = 0; at < network.unit_layers().size(); ++at) {
-      const Layer<T>& layer = network.layer(network.unit_layers()[at]);
-      const Matrix<T> z = products(runner, network.unit_layers()[at], layer.weights());
+    for (std::size_t at = 0; at < network.sites().size(); ++at) {
+      std::vector<Index> units(static_cast<std::size_t>(network.site(at).units()));
+      std::iota(units.begin(), units.end(), Index{0});
+      const Matrix<T> z = pre_activations(runner, network, at, units);
       for (Index column = 0; column < static_cast<Index>(runner.samples().size()); ++column)
-        for (Index unit = 0; unit < z.rows(); ++unit)
-          visit(at, static_cast<double>(z(unit, column) + layer.bias_of(unit)));
+        for (Index unit = 0; unit < z.rows(); ++unit) visit(at, static_cast<double>(z(unit, column)));
     }
   });
 }
@@ -84,16 +92,13 @@ std::vector<std::vector<double>> trace(const Network<T>& network, const Dataset&
                                        std::span<const Index> samples, ThreadPool& pool) {
   std::vector<std::vector<double>> values(deaths.size());
   std::size_t layers = 0;
-  for (const Death& death : deaths) layers = std::max(layers, network.unit_layers()[death.layer]);
+  for (const Death& death : deaths) layers = std::max(layers, network.sites()[death.layer]);
   SampleRunner<T> runner(network, dataset, pool, columns_for(samples));
   run_over(runner, network, samples, Measure::nothing, layers, [&](std::size_t /*first*/) {
     for (std::size_t at = 0; at < deaths.size(); ++at) {
-      const std::size_t place = network.unit_layers()[deaths[at].layer];
-      const Layer<T>& layer = network.layer(place);
-      const auto unit = static_cast<Index>(deaths[at].unit);
-      const Matrix<T> z = products<T>(runner, place, layer.weights().row(unit));
+      const Matrix<T> z = pre_activations(runner, network, deaths[at].layer, {static_cast<Index>(deaths[at].unit)});
       for (Index column = 0; column < static_cast<Index>(runner.samples().size()); ++column)
-        values[at].push_back(static_cast<double>(z(0, column) + layer.bias_of(unit)));
+        values[at].push_back(static_cast<double>(z(0, column)));
     }
   });
   return values;
@@ -118,7 +123,7 @@ double Histogram::edge(std::size_t bin) const {
 template <class T>
 std::vector<Histogram> layer_histograms(const Network<T>& network, const Dataset& dataset, ThreadPool& pool) {
   const std::vector<Index> samples = spaced_samples(dataset, kHistogramSamples);
-  std::vector<Range> ranges(network.unit_layers().size());
+  std::vector<Range> ranges(network.sites().size());
   visit_all(network, dataset, samples, pool, [&](std::size_t layer, double z) { ranges[layer].add(z); });
   std::vector<Histogram> histograms;
   for (const Range& range : ranges) histograms.push_back(empty_histogram(range, kLayerBins));

@@ -4,7 +4,6 @@
 #include <cmath>
 #include <map>
 
-#include "diagnose/layers.hpp"
 #include "nn/activation.hpp"
 #include "util/format.hpp"
 #include "util/statistics.hpp"

@@ -4,7 +4,7 @@
 #include <nlohmann/json.hpp>
 #include <vector>
 
-#include "diagnose/diagnosis.hpp"
+#include "diagnose/run_tables.hpp"
 #include "report/figure.hpp"
 #include "util/param.hpp"
 

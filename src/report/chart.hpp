@@ -1,12 +1,10 @@
 #pragma once
-// Charts, drawn by gnuplot as a child process: as inline SVG, or as panels of a picture. It gets numbers and our own
-// words alone: names from a config or a file are never handed to it, legends are made in HTML.
+// A chart: what is drawn, and how; chart_drawing.hpp draws it.
 
+#include <cstddef>
 #include <optional>
 #include <string>
 #include <vector>
-
-#include "report/gnuplot.hpp"
 
 namespace reluscope {
 
@@ -71,13 +69,6 @@ struct Chart {
   int height = 300;
 };
 
-/// A chart, and where its axes are: in units of the SVG, and in those of the data.
-struct DrawnChart {
-  std::string svg;
-  double left = 0.0, right = 0.0, top = 0.0, bottom = 0.0;
-  double x_min = 0.0, x_max = 0.0, y_min = 0.0, y_max = 0.0;
-};
-
 /// A value as it can be drawn: NaN, which is a gap, where it is not finite or, on a logarithmic axis, not above 0.
 /// Beyond 1e±300, where gnuplot's arithmetic overflows, it is that bound.
 double drawn_value(double value, bool log_y);
@@ -85,25 +76,8 @@ double drawn_value(double value, bool log_y);
 bool is_drawable(const Chart& chart);
 /// Makes the y axis go a little beyond these two values, however near they are to each other.
 void set_y_range(Chart& chart, double low, double high);
-
-/// Of charts that are drawable. Throws NoGnuplot where there is none, IoError where it fails.
-std::vector<DrawnChart> draw_charts(const std::vector<Chart>& charts);
-
-/// A file format that gnuplot draws, by the ending of the file.
-struct PictureFormat {
-  const char* ending;
-  const char* terminal;
-  double unit;  ///< of its sizes, for a unit of a chart's
-  const char* style;
-};
-/// A chart as a part of a picture. The title goes into the script: it is no text of a user.
-struct Panel {
-  std::string title;
-  Chart chart;
-};
-/// Charts of one size in a picture, row by row; the bytes of its file. Throws NoGnuplot, IoError.
-std::string draw_panels(const std::vector<Panel>& panels, int columns, const std::string& heading,
-                        const PictureFormat& format);
+/// The chart as it is to be drawn: gnuplot finds an axis by itself, but for values that are too near to each other.
+Chart with_axis(const Chart& chart);
 
 /// Colours for layers in the order of their depth, dark near the input; readable on light and dark ground, and told
 /// apart without seeing colours well.

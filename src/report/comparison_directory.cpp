@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <cmath>
 
+#include "diagnose/run_reader.hpp"
 #include "report/report_run.hpp"
+#include "trace/table_reader.hpp"
 #include "trials/compare.hpp"
 #include "trials/compared_results.hpp"
 #include "trials/sweep_summary.hpp"

@@ -6,7 +6,7 @@
 #include <map>
 
 #include "data/cells.hpp"
-#include "diagnose/layers.hpp"
+#include "diagnose/run_tables.hpp"
 #include "report/activation_figures.hpp"
 #include "util/format.hpp"
 

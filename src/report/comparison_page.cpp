@@ -162,18 +162,18 @@ std::string runs_html(const ComparisonPage& page) {
   for (std::size_t variant = 0; variant < page.runs.variants.size(); ++variant)
     for (std::size_t seed = 0; seed < page.runs.trials[variant].size(); ++seed) {
       if (++all > kMostRuns) continue;
-      const Figures& figures = page.runs.trials[variant][seed].figures;
+      const TrialRecord& record = page.runs.trials[variant][seed].record;
       std::vector<std::string>& row = rows.emplace_back(page.runs.variants[variant].settings);
       const auto number = [](double value, double scale) {
         return std::isnan(value) ? "" : format_short(scale * value);
       };
       row.push_back(std::to_string(page.runs.seeds[seed]));
-      row.push_back(figures.status + (figures.failure ? ": " + *figures.failure : ""));
-      row.push_back(std::to_string(figures.steps));
-      row.push_back(number(figures.judged_loss(), 1.0));
-      row.push_back(number(figures.judged_accuracy(), 100.0));
-      row.push_back(number(figures.dead_fraction.value_or(kNaN), 100.0));
-      row.push_back(figures.findings.value_or(""));
+      row.push_back(record.status + (record.failure ? ": " + *record.failure : ""));
+      row.push_back(std::to_string(record.steps));
+      row.push_back(number(record.judged_loss(), 1.0));
+      row.push_back(number(record.judged_accuracy(), 100.0));
+      row.push_back(number(record.dead_fraction.value_or(kNaN), 100.0));
+      row.push_back(record.findings.value_or(""));
     }
   std::string html = "<details><summary>Every run</summary>" + table_html(head, rows);
   if (all > kMostRuns)

@@ -6,7 +6,7 @@
 #include <cmath>
 #include <utility>
 
-#include "report/chart.hpp"
+#include "report/chart_drawing.hpp"
 #include "report/figure.hpp"
 #include "util/error.hpp"
 

@@ -5,6 +5,7 @@
 #include <span>
 
 #include "data/filling.hpp"
+#include "data/sources.hpp"
 #include "experiment/features.hpp"
 #include "util/format.hpp"
 

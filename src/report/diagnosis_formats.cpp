@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 #include <system_error>
 
+#include "diagnose/rules.hpp"
 #include "util/format.hpp"
 #include "util/json_file.hpp"
 

@@ -5,7 +5,7 @@
 #include <utility>
 #include <vector>
 
-#include "report/chart.hpp"
+#include "report/chart_drawing.hpp"
 
 namespace reluscope {
 

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <map>
 
-#include "diagnose/layers.hpp"
 #include "report/html_page.hpp"
 #include "report/run_figures.hpp"
 #include "report/run_groups.hpp"

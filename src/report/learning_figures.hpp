@@ -2,7 +2,7 @@
 
 #include <vector>
 
-#include "diagnose/diagnosis.hpp"
+#include "diagnose/run_tables.hpp"
 #include "report/figure.hpp"
 
 namespace reluscope {

@@ -1,5 +1,7 @@
 #include "report/report_run.hpp"
 
+#include "diagnose/run_reader.hpp"
+#include "diagnose/thresholds.hpp"
 #include "trials/advice.hpp"
 #include "util/error.hpp"
 #include "util/input.hpp"

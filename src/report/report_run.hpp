@@ -11,6 +11,7 @@
 
 #include "diagnose/diagnosis.hpp"
 #include "diagnose/layers.hpp"
+#include "diagnose/run_tables.hpp"
 #include "trace/life_reader.hpp"
 
 namespace reluscope {

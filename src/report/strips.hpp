@@ -4,7 +4,7 @@
 #include <cstddef>
 #include <string>
 
-#include "diagnose/diagnosis.hpp"
+#include "diagnose/run_tables.hpp"
 
 namespace reluscope {
 

@@ -6,7 +6,7 @@
 #include <string>
 #include <string_view>
 
-#include "diagnose/diagnosis.hpp"
+#include "diagnose/run_tables.hpp"
 
 namespace reluscope {
 

@@ -18,17 +18,11 @@
 
 #include "data/csv_records.hpp"
 #include "trace/column.hpp"
+#include "trace/table_rows.hpp"
 #include "util/format.hpp"
 #include "util/memory.hpp"
 
 namespace reluscope {
-
-template <class R>
-struct TableRows {
-  std::vector<R> rows;
-  std::set<std::string, std::less<>> missing;  ///< columns that the file does not have
-  bool present = false;                        ///< there is such a file
-};
 
 namespace detail {
 

@@ -22,7 +22,7 @@ std::vector<ParameterPlace> places(const Network<T>& network) {
   std::vector<ParameterPlace> all;
   std::size_t place = 0;
   for (std::size_t index = 0; index < network.depth(); ++index) {
-    const Layer<T>& layer = network.layer(index);
+    const Node<T>& layer = network.node(index);
     for (const Parameter<T>* parameter : layer.parameters()) {
       const bool slope = parameter->role == ParameterRole::slope;
       ParameterPlace& row = all.emplace_back();
@@ -31,7 +31,7 @@ std::vector<ParameterPlace> places(const Network<T>& network) {
       row.shape = {parameter->value.rows()};
       if (parameter->role == ParameterRole::weight) row.shape.push_back(parameter->value.cols());
     }
-    const bool has_module = layer.activation() != nullptr && layer.activation()->name != "identity";
+    const bool has_module = layer.activation() != nullptr && layer.activation()->entry().name != "identity";
     place += has_module ? 2 : 1;
   }
   return all;

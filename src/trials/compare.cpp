@@ -116,12 +116,12 @@ void count_steps_to_loss(ComparedRuns& runs, std::span<const std::size_t> shown)
     for (std::size_t seed = 0; seed < runs.trials[variant].size(); ++seed) {
       const Trial& reference = runs.trials[shown.front()][seed];
       Trial& trial = runs.trials[variant][seed];
-      trial.figures.steps_to_loss.reset();
+      trial.record.steps_to_loss.reset();
       trial.steps_to_loss = kNaN;
-      if (reference.figures.failed() || reference.curve.empty() || trial.curve.empty()) continue;
-      trial.figures.steps_to_loss = steps_to_loss(trial.curve, reference.curve.back().train_loss);
-      if (!trial.figures.failed())
-        trial.steps_to_loss = static_cast<double>(trial.figures.steps_to_loss.value_or(trial.figures.steps + 1));
+      if (reference.record.failed() || reference.curve.empty() || trial.curve.empty()) continue;
+      trial.record.steps_to_loss = steps_to_loss(trial.curve, reference.curve.back().train_loss);
+      if (!trial.record.failed())
+        trial.steps_to_loss = static_cast<double>(trial.record.steps_to_loss.value_or(trial.record.steps + 1));
     }
 }
 
@@ -146,7 +146,7 @@ std::optional<ComparisonRuns> run_comparison(const ConfigSource& source, const V
   const auto take = [&](std::int64_t job, const Trial& trial) {
     const auto at = static_cast<std::size_t>(job);
     made[at] = 1;
-    runs.failed += trial.figures.failed() ? 1 : 0;
+    runs.failed += trial.record.failed() ? 1 : 0;
     Trial& kept = runs.compared.trials[at % variants][at / variants];
     kept = trial;
     kept.diagnosis = {};
@@ -154,10 +154,10 @@ std::optional<ComparisonRuns> run_comparison(const ConfigSource& source, const V
   };
   const auto take_row = [&](std::int64_t job, std::string_view row, std::uint64_t) {
     const std::vector<std::string> cells = split_row(row);
-    const std::optional<Figures> figures = columns.figures(cells, kMoreCells);
-    if (!figures || job >= std::ssize(jobs) || made[static_cast<std::size_t>(job)] != 0) return false;
+    const std::optional<TrialRecord> record = columns.record(cells, kMoreCells);
+    if (!record || job >= std::ssize(jobs) || made[static_cast<std::size_t>(job)] != 0) return false;
     Trial trial;
-    trial.figures = *figures;
+    trial.record = *record;
     std::optional<std::vector<EvaluationRecord>> curve = read_curve(cells.back());
     if (!curve || detail::read_cell(cells[cells.size() - kMoreCells], trial.seconds) != nullptr) return false;
     trial.curve = std::move(*curve);
@@ -182,7 +182,7 @@ std::optional<ComparisonRuns> run_comparison(const ConfigSource& source, const V
       control.threads, control.stop,
       [&](const Job& job, const Trial& trial) {
         if (runs.journal)
-          runs.journal->append(columns.row(job, trial.figures) + ',' + format_number(trial.seconds) + ',' +
+          runs.journal->append(columns.row(job, trial.record) + ',' + format_number(trial.seconds) + ',' +
                                curve_text(trial.curve));
         take(job.number, trial);
         progress(trial);
@@ -194,7 +194,7 @@ std::optional<ComparisonRuns> run_comparison(const ConfigSource& source, const V
   }
   count_steps_to_loss(runs.compared);
   for (std::size_t at = 0; at < jobs.size(); ++at)
-    runs.rows.push_back(columns.row(jobs[at], runs.compared.trials[at % variants][at / variants].figures));
+    runs.rows.push_back(columns.row(jobs[at], runs.compared.trials[at % variants][at / variants].record));
   return runs;
 }
 

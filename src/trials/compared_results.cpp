@@ -55,7 +55,7 @@ ComparedResults read_compared(const std::filesystem::path& file, FileKind kind) 
   const std::vector<std::size_t> order = order_of(settings, results.keys.size());
   std::vector<std::size_t> variant_of(order.size());
   Trial missing;
-  missing.figures = failed_figures("the run is not there");
+  missing.record = failed_record("the run is not there");
   for (std::size_t variant = 0; variant < order.size(); ++variant) {
     variant_of[order[variant]] = variant;
     const std::vector<std::string>& values = settings[order[variant]];
@@ -67,8 +67,8 @@ ComparedResults read_compared(const std::filesystem::path& file, FileKind kind) 
     const std::size_t seed = seeds.at(row.seed);
     Trial& trial = results.runs.trials[variant_of[setting]][seed];
     trial = {};
-    trial.figures = row.figures;
-    if (row.figures.steps_to_loss) trial.steps_to_loss = static_cast<double>(*row.figures.steps_to_loss);
+    trial.record = row.record;
+    if (row.record.steps_to_loss) trial.steps_to_loss = static_cast<double>(*row.record.steps_to_loss);
     results.ids[variant_of[setting]][seed] = row.id;
   }
   return results;

@@ -22,7 +22,7 @@ double median_of_trials(const std::vector<Trial>& trials, Get get) {
 }  // namespace
 
 double score_of(const Trial& trial, Objective objective) {
-  const double value = objective == Objective::accuracy ? trial.figures.judged_accuracy() : trial.figures.judged_loss();
+  const double value = objective == Objective::accuracy ? trial.record.judged_accuracy() : trial.record.judged_loss();
   if (!std::isfinite(value)) return -std::numeric_limits<double>::infinity();
   return objective == Objective::accuracy ? value : -value;
 }
@@ -53,7 +53,7 @@ std::int64_t runs_that_learned(const Course& course) {
 }
 
 bool is_cured(const Trial& trial, const std::vector<std::string>& findings) {
-  if (trial.figures.failed() || !trial.learned) return false;
+  if (trial.record.failed() || !trial.learned) return false;
   const std::set<std::string> left = warnings_of(trial.diagnosis);
   return std::none_of(findings.begin(), findings.end(), [&](const std::string& rule) { return left.contains(rule); });
 }
@@ -70,7 +70,7 @@ double Course::median_objective(Objective objective) const {
 }
 
 double Course::median_dead() const {
-  return median_of_trials(trials, [](const Trial& trial) { return trial.figures.dead_fraction.value_or(kNaN); });
+  return median_of_trials(trials, [](const Trial& trial) { return trial.record.dead_fraction.value_or(kNaN); });
 }
 
 double Course::steps_per_second() const {

@@ -7,8 +7,8 @@
 #include <string>
 #include <vector>
 
-#include "trials/figures.hpp"
 #include "trials/remedies.hpp"
+#include "trials/trial.hpp"
 
 namespace reluscope {
 

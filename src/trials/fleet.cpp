@@ -29,12 +29,12 @@ class Worker {
       const ExperimentSpec& spec = reader_.experiment(job);
       load(spec);
       trial = run_trial(spec, *dataset_, stop, traces.empty() ? traces : traces / job.id, job.stint, job.keep);
-      if (job.target_loss) trial.figures.steps_to_loss = steps_to_loss(trial.curve, *job.target_loss);
+      if (job.target_loss) trial.record.steps_to_loss = steps_to_loss(trial.curve, *job.target_loss);
       return trial;
     } catch (const IoError&) {
       throw;  // a full disk says nothing about the run
-    } catch (const UserError& error) { trial.figures = failed_figures(error.what()); } catch (const std::bad_alloc&) {
-      trial.figures = failed_figures("out of memory");
+    } catch (const UserError& error) { trial.record = failed_record(error.what()); } catch (const std::bad_alloc&) {
+      trial.record = failed_record("out of memory");
     }
     return trial;
   }

@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "config/load.hpp"
-#include "trials/figures.hpp"
+#include "trials/trial.hpp"
 
 namespace reluscope {
 
@@ -34,8 +34,8 @@ struct Job {
   std::uint64_t seed = 0;
   std::string id;                     ///< hash of the resolved config; set by identify(), and by the fleet
   Stint stint;                        ///< how far it goes; unless said otherwise, to its end
-  Keep keep = Keep::figures;          ///< what is kept of it
-  std::optional<double> target_loss;  ///< whose steps_to_loss its figures get; needs Keep::curve or more
+  Keep keep = Keep::record;           ///< what is kept of it
+  std::optional<double> target_loss;  ///< whose steps_to_loss its record gets; needs Keep::curve or more
 };
 
 /// The experiments of jobs, one after the other: neighbours that differ in the seed alone share the parsed config.

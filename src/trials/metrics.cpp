@@ -14,27 +14,26 @@ namespace {
 std::vector<Metric> make_metrics() {
   return {
       {"accuracy", "accuracy", "%", Better::larger, true, true, 100.0,
-       [](const Trial& one) { return one.figures.judged_accuracy(); }},
-      {"loss", "loss", "", Better::smaller, true, true, 1.0,
-       [](const Trial& one) { return one.figures.judged_loss(); }},
+       [](const Trial& one) { return one.record.judged_accuracy(); }},
+      {"loss", "loss", "", Better::smaller, true, true, 1.0, [](const Trial& one) { return one.record.judged_loss(); }},
       {"dead", "dead units at the end", "%", Better::smaller, false, true, 100.0,
-       [](const Trial& one) { return one.figures.dead_fraction.value_or(kNaN); }},
+       [](const Trial& one) { return one.record.dead_fraction.value_or(kNaN); }},
       {"steps_to_loss", "steps to the same loss", "", Better::smaller, false, true, 1.0,
        [](const Trial& one) { return one.steps_to_loss; }},
       {"bias_shift", "bias shift: mean activation", "", Better::neither, false, false, 1.0,
-       [](const Trial& one) { return one.figures.bias_shift.value_or(kNaN); }},
+       [](const Trial& one) { return one.record.bias_shift.value_or(kNaN); }},
       {"bias_shift_abs", "size of the bias shift", "", Better::smaller, false, false, 1.0,
-       [](const Trial& one) { return one.figures.bias_shift_abs.value_or(kNaN); }},
+       [](const Trial& one) { return one.record.bias_shift_abs.value_or(kNaN); }},
       {"zero_fraction", "activations that are 0", "%", Better::neither, false, false, 100.0,
-       [](const Trial& one) { return one.figures.zero_fraction.value_or(kNaN); }},
+       [](const Trial& one) { return one.record.zero_fraction.value_or(kNaN); }},
       {"grad_decay_start", "gradient, first layer / last, at the start", "", Better::neither, false, false, 1.0,
-       [](const Trial& one) { return one.figures.grad_decay_start.value_or(kNaN); }},
+       [](const Trial& one) { return one.record.grad_decay_start.value_or(kNaN); }},
       {"grad_decay_end", "the same at the end", "", Better::neither, false, false, 1.0,
-       [](const Trial& one) { return one.figures.grad_decay_end.value_or(kNaN); }},
+       [](const Trial& one) { return one.record.grad_decay_end.value_or(kNaN); }},
       {"grad_norm_growth", "largest gradient norm over the first", "", Better::smaller, false, false, 1.0,
-       [](const Trial& one) { return one.figures.grad_norm_growth.value_or(kNaN); }},
+       [](const Trial& one) { return one.record.grad_norm_growth.value_or(kNaN); }},
       {"slope_mean", "learned slope, mean", "", Better::neither, false, false, 1.0,
-       [](const Trial& one) { return one.figures.slope_mean.value_or(kNaN); }},
+       [](const Trial& one) { return one.record.slope_mean.value_or(kNaN); }},
   };
 }
 
@@ -83,7 +82,7 @@ std::string judged_data(const ComparedRuns& runs) {
   bool training = false;
   for (const std::vector<Trial>& of_variant : runs.trials)
     for (const Trial& trial : of_variant)
-      if (!trial.figures.failed()) (trial.figures.test_loss ? held_out : training) = true;
+      if (!trial.record.failed()) (trial.record.test_loss ? held_out : training) = true;
   if (held_out && training) return "held-out or training";
   return training ? "training" : "held-out";
 }
@@ -91,7 +90,7 @@ std::string judged_data(const ComparedRuns& runs) {
 std::string usual_metric(const ComparedRuns& runs) {
   for (const std::vector<Trial>& of_variant : runs.trials)
     for (const Trial& trial : of_variant)
-      if (!std::isnan(trial.figures.judged_accuracy())) return "accuracy";
+      if (!std::isnan(trial.record.judged_accuracy())) return "accuracy";
   return "loss";
 }
 
@@ -113,7 +112,7 @@ double median_of(const ComparedRuns& runs, const Metric& metric, std::size_t var
 
 std::int64_t failures_of(const ComparedRuns& runs, std::size_t variant) {
   return std::count_if(runs.trials[variant].begin(), runs.trials[variant].end(),
-                       [](const Trial& trial) { return trial.figures.failed(); });
+                       [](const Trial& trial) { return trial.record.failed(); });
 }
 
 std::vector<Comparison> compare(const ComparedRuns& runs, std::span<const std::size_t> shown) {

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "trials/figures.hpp"
+#include "trials/trial.hpp"
 #include "trials/variation.hpp"
 #include "util/statistics.hpp"
 

@@ -7,6 +7,7 @@
 #include "experiment/batches.hpp"
 #include "nn/activation.hpp"
 #include "nn/loss.hpp"
+#include "nn/node_table.hpp"
 #include "util/format.hpp"
 
 namespace reluscope {
@@ -15,18 +16,17 @@ namespace {
 
 using Changes = std::vector<std::string>;
 
-/// A dense layer of the config below the output, and where it stands.
+/// A layer of the config with weights below the output, and where it stands.
 struct HiddenLayer {
-  const DenseSpec* dense;
+  const LayerSpec* spec;
   std::string pointer;  ///< "network.layers.0."
 };
 std::vector<HiddenLayer> hidden_layers(const ExperimentSpec& spec) {
   std::vector<HiddenLayer> hidden;
   std::set<std::size_t> seen = {spec.network.layers.back().config_index};
   for (const LayerSpec& layer : spec.network.layers) {
-    const auto* dense = std::get_if<DenseSpec>(&layer.kind);
-    if (dense == nullptr || !seen.insert(layer.config_index).second) continue;
-    hidden.push_back({dense, "network.layers." + std::to_string(layer.config_index) + "."});
+    if (!entry_of(layer).affine || !seen.insert(layer.config_index).second) continue;
+    hidden.push_back({&layer, "network.layers." + std::to_string(layer.config_index) + "."});
   }
   return hidden;
 }
@@ -36,7 +36,7 @@ template <class Wants>
 Changes in_hidden_layers(const ExperimentSpec& spec, const std::string& key, const std::string& value, Wants wants) {
   Changes changes;
   for (const HiddenLayer& layer : hidden_layers(spec)) {
-    if (!wants(*layer.dense)) continue;
+    if (!wants(*layer.spec)) continue;
     std::string change = layer.pointer;
     changes.push_back(change.append(key).append("=").append(value));
   }
@@ -55,8 +55,8 @@ bool changes_arrays(const std::string& one, const std::string& other) {
 
 /// Layers whose weights file does not fit it are left out.
 Changes to_activation(const ExperimentSpec& spec, const std::string& name) {
-  return in_hidden_layers(spec, "activation", name, [&](const DenseSpec& dense) {
-    return dense.activation.name != name && !(spec.network.init_from && changes_arrays(dense.activation.name, name));
+  return in_hidden_layers(spec, "activation", name, [&](const LayerSpec& layer) {
+    return layer.activation->name != name && !(spec.network.init_from && changes_arrays(layer.activation->name, name));
   });
 }
 
@@ -64,14 +64,14 @@ Changes to_activation(const ExperimentSpec& spec, const std::string& name) {
 Changes to_weights(const ExperimentSpec& spec, const std::string& name) {
   if (spec.network.init_from) return {};
   return in_hidden_layers(spec, "init.weights", name,
-                          [&](const DenseSpec& dense) { return dense.weight_init.name != name; });
+                          [&](const LayerSpec& layer) { return layer.init->weights.name != name; });
 }
 
 Changes to_bias(const ExperimentSpec& spec, double bias) {
   if (spec.network.init_from) return {};
-  return in_hidden_layers(spec, "init.bias", format_number(bias), [&](const DenseSpec& dense) {
-    if (dense.weight_init.name == "rai" || dense.bias_init.name == "none") return false;  // draws its own, has none
-    return dense.bias_init.name != "constant" || dense.bias_init.params.number("value") != bias;
+  return in_hidden_layers(spec, "init.bias", format_number(bias), [&](const LayerSpec& layer) {
+    if (layer.init->weights.name == "rai" || layer.init->bias.name == "none") return false;  // draws its own, has none
+    return layer.init->bias.name != "constant" || layer.init->bias.params.number("value") != bias;
   });
 }
 
@@ -102,7 +102,7 @@ Changes rai(const ExperimentSpec& spec, const PatientFacts& /*data*/) {
   if (spec.network.init_from) return {};
   Changes changes = to_weights(spec, "rai");
   const Changes biases = in_hidden_layers(spec, "init.bias", "auto",
-                                          [](const DenseSpec& dense) { return dense.weight_init.name != "rai"; });
+                                          [](const LayerSpec& layer) { return layer.init->weights.name != "rai"; });
   changes.insert(changes.end(), biases.begin(), biases.end());
   return changes;
 }
@@ -178,7 +178,9 @@ Changes wider(const ExperimentSpec& spec, const PatientFacts& /*data*/) {
   if (spec.network.init_from) return {};  // the file has arrays of this width
   Changes changes;
   for (const HiddenLayer& layer : hidden_layers(spec))
-    changes.push_back(layer.pointer + "units=" + std::to_string(4 * layer.dense->units));
+    if (const NodeEntry& entry = entry_of(*layer.spec); !entry.units_key.empty())
+      changes.push_back(layer.pointer + entry.units_key + "=" +
+                        std::to_string(4 * layer.spec->type.params.integer(entry.units_key)));
   return changes;
 }
 
@@ -189,7 +191,7 @@ Changes larger_batch(const ExperimentSpec& spec, const PatientFacts& data) {
 
 Changes linear_output(const ExperimentSpec& spec, const PatientFacts& /*data*/) {
   const LayerSpec& last = spec.network.layers.back();
-  const std::string& now = std::get<DenseSpec>(last.kind).activation.name;
+  const std::string& now = last.activation->name;
   const bool other_arrays = find_entry(activation_table(), now)->learned_slope;
   if (now == "identity" || (spec.network.init_from && other_arrays)) return {};
   const auto is_repeated = [&](const LayerSpec& layer) { return layer.config_index == last.config_index; };
@@ -255,7 +257,7 @@ bool fits_weights_file(const ExperimentSpec& spec, const std::string& name) {
   if (!spec.network.init_from) return true;
   const std::vector<HiddenLayer> hidden = hidden_layers(spec);
   return std::none_of(hidden.begin(), hidden.end(),
-                      [&](const HiddenLayer& layer) { return changes_arrays(layer.dense->activation.name, name); });
+                      [&](const HiddenLayer& layer) { return changes_arrays(layer.spec->activation->name, name); });
 }
 
 std::span<const RemedyEntry> remedy_table() {

@@ -29,17 +29,17 @@ constexpr std::size_t kBeforeKeys = 2;  ///< job, id
 /// What no column for a key may be called.
 std::vector<std::string> own_columns() {
   std::vector<std::string> names = {"job", "id", "seed"};
-  std::apply([&names](const auto&... column) { (names.emplace_back(column.name), ...); }, Figures::columns());
+  std::apply([&names](const auto&... column) { (names.emplace_back(column.name), ...); }, TrialRecord::columns());
   return names;
 }
 
 /// Whether the cell could be read into the column's member.
 template <class Column>
-const char* read_figure(const std::string& cell, Figures& figures, const Column& column) {
-  using Member = std::remove_reference_t<decltype(figures.*column.member)>;
+const char* read_value(const std::string& cell, TrialRecord& record, const Column& column) {
+  using Member = std::remove_reference_t<decltype(record.*column.member)>;
   // Nothing stands for what a run does not have.
   if (detail::kIsOptional<Member> && cell.empty()) return nullptr;
-  return detail::read_cell(cell, figures.*column.member);
+  return detail::read_cell(cell, record.*column.member);
 }
 
 }  // namespace
@@ -56,12 +56,12 @@ std::string ResultColumns::header() const {
     append_csv_cell(line, on_one_line(key));
     line += ',';
   }
-  line = without_break(line + "seed," + csv_header<Figures>());
+  line = without_break(line + "seed," + csv_header<TrialRecord>());
   for (const std::size_t at : renamed_) line.append(",").append(names_[at]);
   return line;
 }
 
-std::string ResultColumns::row(const Job& job, const Figures& figures) const {
+std::string ResultColumns::row(const Job& job, const TrialRecord& record) const {
   std::string line;
   append_number(line, job.number);
   line.append(",").append(job.id).append(",");
@@ -70,7 +70,7 @@ std::string ResultColumns::row(const Job& job, const Figures& figures) const {
     line += ',';
   }
   line.append(std::to_string(job.seed)).append(",");
-  append_csv_row(line, figures);
+  append_csv_row(line, record);
   line.pop_back();
   for (const std::size_t at : renamed_) {
     line += ',';
@@ -79,15 +79,15 @@ std::string ResultColumns::row(const Job& job, const Figures& figures) const {
   return line;
 }
 
-std::optional<Figures> ResultColumns::figures(std::span<const std::string> cells, std::size_t more) const {
-  constexpr std::size_t kFigures = std::tuple_size_v<decltype(Figures::columns())>;
+std::optional<TrialRecord> ResultColumns::record(std::span<const std::string> cells, std::size_t more) const {
+  constexpr std::size_t kColumns = std::tuple_size_v<decltype(TrialRecord::columns())>;
   const std::size_t first = kBeforeKeys + keys_.size() + 1;  // the seed stands before them
-  if (cells.size() != first + kFigures + renamed_.size() + more) return std::nullopt;
-  Figures figures;
+  if (cells.size() != first + kColumns + renamed_.size() + more) return std::nullopt;
+  TrialRecord record;
   std::size_t at = first;
-  const auto read = [&](const auto& column) { return read_figure(cells[at++], figures, column) == nullptr; };
-  const bool good = std::apply([&](const auto&... column) { return (read(column) && ...); }, Figures::columns());
-  return good ? std::optional(figures) : std::nullopt;
+  const auto read = [&](const auto& column) { return read_value(cells[at++], record, column) == nullptr; };
+  const bool good = std::apply([&](const auto&... column) { return (read(column) && ...); }, TrialRecord::columns());
+  return good ? std::optional(record) : std::nullopt;
 }
 
 std::vector<std::string> split_row(std::string_view row) {
@@ -135,10 +135,10 @@ bool ResultsReader::next(ResultRow& row) {
   row.id = cells[1];
   for (std::size_t at = kBeforeKeys; at < seed; ++at) row.settings.emplace_back(cells[at]);
   whole(seed, row.seed);
-  for_each_column<Figures>([&](const auto& column, std::uint64_t) {
+  for_each_column<TrialRecord>([&](const auto& column, std::uint64_t) {
     for (std::size_t at = seed + 1; at < header_.size(); ++at)
       if (header_[at] == column.name)
-        if (const char* expected = read_figure(std::string(cells[at]), row.figures, column))
+        if (const char* expected = read_value(std::string(cells[at]), row.record, column))
           csv_.fail("column '" + header_[at] + "': found '" + std::string(cells[at]) + "', expected " + expected);
   });
   return true;

@@ -1,5 +1,5 @@
 #pragma once
-// The figures of many runs: a row is the job, what is varied, the seed, and the figures. compare.csv and a sweep's
+// The records of many runs: a row is the job, what is varied, the seed, and the record. compare.csv and a sweep's
 // results have this form.
 
 #include <filesystem>
@@ -24,9 +24,9 @@ class ResultColumns {
   [[nodiscard]] const std::vector<std::string>& names() const { return names_; }
   /// Without a line break, as row() is.
   [[nodiscard]] std::string header() const;
-  [[nodiscard]] std::string row(const Job& job, const Figures& figures) const;
-  /// The figures of a row with `more` cells behind it. Nothing where it is no such row.
-  [[nodiscard]] std::optional<Figures> figures(std::span<const std::string> cells, std::size_t more) const;
+  [[nodiscard]] std::string row(const Job& job, const TrialRecord& record) const;
+  /// The record in a row with `more` cells behind it. Nothing where it is no such row.
+  [[nodiscard]] std::optional<TrialRecord> record(std::span<const std::string> cells, std::size_t more) const;
 
  private:
   std::vector<std::string> keys_;
@@ -43,7 +43,7 @@ struct ResultRow {
   std::string id;
   std::vector<std::string> settings;
   std::uint64_t seed = 0;
-  Figures figures;
+  TrialRecord record;
 };
 /// Reads a file of results row by row, by the names of its columns: of other versions it has what both know.
 class ResultsReader {

@@ -156,7 +156,7 @@ bool run_shard(const Sweep& sweep, const ShardOfJobs& shard, const std::filesyst
       },
       threads, stop,
       [&](const Job& job, const Trial& trial) {
-        places[static_cast<std::size_t>(*shard.place(job.number))] = journal.append(columns.row(job, trial.figures));
+        places[static_cast<std::size_t>(*shard.place(job.number))] = journal.append(columns.row(job, trial.record));
         ++there;
         progress(trial);
       },
@@ -176,7 +176,7 @@ bool stream_sweep(const Sweep& sweep, int threads, const std::atomic<int>* stop,
   run_fleet(
       sweep.source, sweep.runs, [&](std::int64_t number) { return std::optional(sweep.job(number)); }, threads, stop,
       [&](const Job& job, const Trial& trial) {
-        waiting.emplace(job.number, columns.row(job, trial.figures) + '\n');
+        waiting.emplace(job.number, columns.row(job, trial.record) + '\n');
         std::string rows;
         for (; !waiting.empty() && waiting.begin()->first == written; ++written) {
           rows += waiting.begin()->second;

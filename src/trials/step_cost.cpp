@@ -54,8 +54,7 @@ class BenchOf final : public Bench {
         step_(network_, dataset, criterion_, optimizer_, plan_.largest_batch(), alone_) {
     const Choice* hidden = nullptr;
     for (const LayerSpec& layer : spec_.network.layers)
-      if (const auto* dense = std::get_if<DenseSpec>(&layer.kind); dense != nullptr && hidden == nullptr)
-        hidden = &dense->activation;
+      if (layer.activation && hidden == nullptr) hidden = &*layer.activation;
     kernel_ = find_entry(activation_table(), hidden->name)->template make<T>(hidden->params);
     Rng rng(spec_.seed, Purpose::probe);
     for (Matrix<T>* values : {&z_, &delta_})

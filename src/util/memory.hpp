@@ -10,4 +10,14 @@ namespace reluscope {
 /// limited.
 std::uint64_t available_memory_bytes();
 
+/// a · b, or the largest number where that overflows.
+constexpr std::uint64_t saturating_product(std::uint64_t a, std::uint64_t b) {
+  return b != 0 && a > UINT64_MAX / b ? UINT64_MAX : a * b;
+}
+
+/// a + b, or the largest number where that overflows.
+constexpr std::uint64_t saturating_sum(std::uint64_t a, std::uint64_t b) {
+  return a > UINT64_MAX - b ? UINT64_MAX : a + b;
+}
+
 }  // namespace reluscope

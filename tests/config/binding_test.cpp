@@ -70,17 +70,10 @@ Json json_of(const Choice& choice, const char* discriminator = "name") {
 }
 
 Json json_of(const LayerSpec& layer) {
-  Json json = {{"name", layer.name}};
-  if (const auto* dropout = std::get_if<DropoutSpec>(&layer.kind)) {
-    json["type"] = "dropout";
-    json["p"] = dropout->p;
-    return json;
-  }
-  const auto& dense = std::get<DenseSpec>(layer.kind);
-  json["type"] = "dense";
-  json["units"] = dense.units;
-  json["activation"] = json_of(dense.activation);
-  json["init"] = {{"weights", json_of(dense.weight_init)}, {"bias", json_of(dense.bias_init)}};
+  Json json = json_of(layer.type, "type");
+  json["name"] = layer.name;
+  if (layer.activation) json["activation"] = json_of(*layer.activation);
+  if (layer.init) json["init"] = {{"weights", json_of(layer.init->weights)}, {"bias", json_of(layer.init->bias)}};
   return json;
 }
 
@@ -237,21 +230,21 @@ class Filler {
   std::vector<Leaf> leaves;
 
  private:
-  Json fill(const Node& node, const std::string& pointer) {
+  Json fill(const LayoutNode& node, const std::string& pointer) {
     switch (node.kind) {
-      case Node::Kind::leaf:
+      case LayoutNode::Kind::leaf:
         leaves.push_back({pointer, options_ + pointer, values_for(node.param, static_cast<int>(leaves.size()))});
         return leaves.back().values.front();
-      case Node::Kind::object:
+      case LayoutNode::Kind::object:
         return fill(node.fields, pointer);
-      case Node::Kind::list: {
+      case LayoutNode::Kind::list: {
         Json list = Json::array();
-        const Node& item = node.items[0];
+        const LayoutNode& item = node.items[0];
         for (std::size_t at = 0; at <= item.options.size(); ++at)
           list.push_back(fill_option(item, item.options[at % item.options.size()], pointer + "/" + std::to_string(at)));
         return list;
       }
-      case Node::Kind::choice:
+      case LayoutNode::Kind::choice:
         return fill_option(node, node.options[round_ % node.options.size()], pointer);
     }
     return nullptr;
@@ -261,7 +254,7 @@ class Filler {
     for (const Field& field : fields) json[field.name] = fill(field.node, pointer + "/" + field.name);
     return json;
   }
-  Json fill_option(const Node& choice, const Option& option, const std::string& pointer) {
+  Json fill_option(const LayoutNode& choice, const Option& option, const std::string& pointer) {
     const std::string before = options_;
     options_ += option.name + " ";
     Json json = fill(option.fields, pointer);
@@ -274,12 +267,12 @@ class Filler {
   std::string options_;
 };
 
-std::size_t most_options(const Node& node) {
+std::size_t most_options(const LayoutNode& node) {
   std::size_t most = node.options.size();
   for (const Field& field : node.fields) most = std::max(most, most_options(field.node));
   for (const Option& option : node.options)
     for (const Field& field : option.fields) most = std::max(most, most_options(field.node));
-  for (const Node& item : node.items) most = std::max(most, most_options(item));
+  for (const LayoutNode& item : node.items) most = std::max(most, most_options(item));
   return most;
 }
 

@@ -40,9 +40,7 @@ const ConfigIssue* issue_at(const ConfigIssues& issues, const std::string& point
   return found == issues.end() ? nullptr : &*found;
 }
 
-const DenseSpec& dense_layer(const ExperimentSpec& spec, std::size_t index) {
-  return std::get<DenseSpec>(spec.network.layers.at(index).kind);
-}
+const LayerSpec& layer_of(const ExperimentSpec& spec, std::size_t index) { return spec.network.layers.at(index); }
 
 }  // namespace
 
@@ -54,8 +52,8 @@ TEST_CASE("defaults are PyTorch's") {
   CHECK(spec.train.optimizer.name == "sgd");
   CHECK(spec.train.optimizer.params.number("lr") == 0.01);
   CHECK(spec.train.epochs == 10);
-  CHECK(dense_layer(spec, 0).weight_init.name == "pytorch");
-  CHECK(dense_layer(spec, 1).activation.name == "identity");
+  CHECK(layer_of(spec, 0).init->weights.name == "pytorch");
+  CHECK(layer_of(spec, 1).activation->name == "identity");
   CHECK(spec.network.layers[1].name == "dense2");
 }
 
@@ -132,10 +130,10 @@ TEST_CASE("aliases, shorthands and repeat") {
   CHECK(spec.network.layers[3].name == "dropout1");
   CHECK(spec.network.layers[4].name == "dense4");
   CHECK(spec.network.layers[4].config_index == 2);
-  CHECK(dense_layer(spec, 1).activation.name == "leaky_relu");
-  CHECK(dense_layer(spec, 1).activation.params.number("negative_slope") == 0.2);
-  CHECK(dense_layer(spec, 0).weight_init.name == "he_normal");
-  CHECK(dense_layer(spec, 0).bias_init.params.number("value") == -0.5);
+  CHECK(layer_of(spec, 1).activation->name == "leaky_relu");
+  CHECK(layer_of(spec, 1).activation->params.number("negative_slope") == 0.2);
+  CHECK(layer_of(spec, 0).init->weights.name == "he_normal");
+  CHECK(layer_of(spec, 0).init->bias.params.number("value") == -0.5);
   CHECK(spec.train.steps == 70);
 }
 
@@ -153,7 +151,7 @@ TEST_CASE("overrides set values by dotted path, with the same checks") {
   CHECK(spec.train.optimizer.params.number("lr") == 0.5);
   CHECK(spec.seed == 9);
   CHECK(spec.name == "other");
-  CHECK(dense_layer(spec, 1).units == 3);
+  CHECK(layer_of(spec, 1).type.params.integer("units") == 3);
   CHECK(spec.loss.name == "mse");
   const auto issues = issues_of(kBase, {"train.optimizer.lr=fast"});
   REQUIRE(issues.size() == 1);
@@ -165,11 +163,11 @@ TEST_CASE("overrides set values by dotted path, with the same checks") {
 
 TEST_CASE("a wildcard sets only where the key is present, so the output layer stays linear") {
   const ExperimentSpec spec = parse(kBase, {"network.layers.*.activation=elu"});
-  CHECK(dense_layer(spec, 0).activation.name == "elu");
-  CHECK(dense_layer(spec, 1).activation.name == "identity");
+  CHECK(layer_of(spec, 0).activation->name == "elu");
+  CHECK(layer_of(spec, 1).activation->name == "identity");
   const ExperimentSpec slope =
       parse(kBase, {"network.layers.*.activation=leaky_relu", "network.layers.*.activation.negative_slope=0.3"});
-  CHECK(dense_layer(slope, 0).activation.params.number("negative_slope") == 0.3);
+  CHECK(layer_of(slope, 0).activation->params.number("negative_slope") == 0.3);
 }
 
 TEST_CASE("overrides that lead nowhere are refused") {

@@ -172,7 +172,7 @@ TEST_CASE("a layer of an override goes by its name, or from the end") {
   const auto units = [](const std::string& override) {
     const ExperimentSpec spec = parse_experiment(kMoons, "c.json", ".", std::vector<std::string>{override});
     std::vector<Index> all;
-    for (const LayerSpec& layer : spec.network.layers) all.push_back(std::get<DenseSpec>(layer.kind).units);
+    for (const LayerSpec& layer : spec.network.layers) all.push_back(layer.type.params.integer("units"));
     return all;
   };
   CHECK(units("network.layers.dense1.units=7") == std::vector<Index>{7, 2});
@@ -185,9 +185,9 @@ TEST_CASE("a layer of an override goes by its name, or from the end") {
       parse_experiment(named, "c.json", ".",
                        std::vector<std::string>{"network.layers.mid.units=9", "network.layers.dropout1.p=0.25",
                                                 "network.layers.dense4.units=5"});
-  CHECK(std::get<DropoutSpec>(spec.network.layers[0].kind).p == 0.25);
-  CHECK(std::get<DenseSpec>(spec.network.layers[3].kind).units == 9);
-  CHECK(std::get<DenseSpec>(spec.network.layers[4].kind).units == 5);
+  CHECK(spec.network.layers[0].type.params.number("p") == 0.25);
+  CHECK(spec.network.layers[3].type.params.integer("units") == 9);
+  CHECK(spec.network.layers[4].type.params.integer("units") == 5);
   CHECK(contains(said_of(named, {"network.layers.dense2.units=7"}), "or one of the layers dropout1, mid, dense4"));
 }
 

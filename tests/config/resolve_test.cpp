@@ -18,9 +18,9 @@ Field leaf(Param param) {
 }
 
 /// A kitchen: an object with a leaf of every kind, a list, and a choice with both shorthands.
-Node kitchen() {
+LayoutNode kitchen() {
   Field spice{"spice", "", {}};
-  spice.node.kind = Node::Kind::choice;
+  spice.node.kind = LayoutNode::Kind::choice;
   spice.node.discriminator = "name";
   spice.node.fallback = "salt";
   spice.node.string_shorthand = true;
@@ -29,14 +29,14 @@ Node kitchen() {
                         {"pepper", {}, "", {leaf(number("value", 2.0, ""))}},
                         {"saffron", {}, "", {leaf(required("threads", ParamKind::integer, "").at_least(1))}}};
   Field guests{"guests", "", {}};
-  guests.node.kind = Node::Kind::list;
-  Node guest;
-  guest.kind = Node::Kind::object;
+  guests.node.kind = LayoutNode::Kind::list;
+  LayoutNode guest;
+  guest.kind = LayoutNode::Kind::object;
   guest.fields = {leaf(text("who", "anyone", "")), leaf(boolean("vegan", false, ""))};
   guests.node.items = {guest};
   Param heat = integer("heat", 5, "").at_least(1).one_of({"low", "high"});
-  Node root;
-  root.kind = Node::Kind::object;
+  LayoutNode root;
+  root.kind = LayoutNode::Kind::object;
   root.fields = {leaf(heat), leaf(numbers("times", {1.0, 2.0}, "").of_length(2).above(0)),
                  leaf(unset("note", ParamKind::text, "")), spice, guests};
   return root;

@@ -15,6 +15,7 @@
 #include <utility>
 #include <vector>
 
+#include "data/data_spec.hpp"
 #include "data/sources.hpp"
 #include "support/text.hpp"
 #include "util/error.hpp"

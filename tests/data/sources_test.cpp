@@ -6,6 +6,7 @@
 #include <set>
 
 #include "data/data_files.hpp"
+#include "data/data_spec.hpp"
 
 using namespace reluscope;
 

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "diagnose/diagnosis.hpp"
+#include "diagnose/rules.hpp"
 #include "support/healthy_tables.hpp"
 
 // A namespace of its own: files of a room are compiled as one.

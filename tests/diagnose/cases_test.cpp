@@ -27,8 +27,8 @@ class Planted {
         spec(experiment(config)) {
     Network<float> network(spec.network, layers.front().first.cols(), 0);
     for (std::size_t at = 0; at < layers.size(); ++at) {
-      network.layer(at).parameters()[0]->value = layers[at].first;
-      network.layer(at).parameters()[1]->value = layers[at].second;
+      network.node(at).parameter(ParameterRole::weight)->value = layers[at].first;
+      network.node(at).parameter(ParameterRole::bias)->value = layers[at].second;
     }
     write_safetensors(path_, export_weights(network));
     spec.network.init_from = path_;

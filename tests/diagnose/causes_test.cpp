@@ -5,6 +5,8 @@
 #include <set>
 
 #include "diagnose/diagnosis.hpp"
+#include "diagnose/findings_json.hpp"
+#include "diagnose/rules.hpp"
 #include "support/healthy_tables.hpp"
 
 using namespace reluscope;

@@ -5,7 +5,10 @@
 #include <set>
 
 #include "config/load.hpp"
+#include "diagnose/diagnosis.hpp"
 #include "diagnose/layers.hpp"
+#include "diagnose/rules.hpp"
+#include "diagnose/run_reader.hpp"
 #include "report/strips.hpp"
 #include "report/tensorboard.hpp"
 #include "support/command.hpp"

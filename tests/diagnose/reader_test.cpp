@@ -8,7 +8,9 @@
 
 #include "diagnose/diagnosis.hpp"
 #include "diagnose/layers.hpp"
+#include "diagnose/run_reader.hpp"
 #include "support/command.hpp"
+#include "trace/table_reader.hpp"
 #include "trace/table_writer.hpp"
 #include "util/error.hpp"
 

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "diagnose/diagnosis.hpp"
+#include "diagnose/rules.hpp"
 #include "support/healthy_tables.hpp"
 
 using namespace reluscope;

@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "diagnose/diagnosis.hpp"
+#include "diagnose/rules.hpp"
 
 using namespace reluscope;
 

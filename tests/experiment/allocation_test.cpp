@@ -34,8 +34,7 @@ std::int64_t allocations_of_later_steps(const NetworkSpec& spec, const Clipping&
   const auto run = [&](std::uint64_t number) {
     step.compute(samples, {true, Measure::batch, 0, number});
     step.apply(1e-3);
-    for (const std::size_t layer : network.unit_layers())
-      measured += step.statistics(layer).z_std + step.noise().scale();
+    for (const std::size_t layer : network.sites()) measured += step.statistics(layer).z_std + step.noise()->scale();
   };
   run(0);
   const std::int64_t before = heap_allocations.load();

@@ -82,7 +82,7 @@ double mean_loss_of(const Case& one, const Criterion& criterion, const std::vect
   spec.layers = {dense("out", one.outputs, activation("identity"), weights("zeros"), biases("zeros"))};
   Network<double> network(spec, one.dataset.features(), 0);
   for (Index output = 0; output < one.outputs; ++output)
-    network.layer(0).parameter(ParameterRole::bias)->value(output, 0) = outputs[static_cast<std::size_t>(output)];
+    network.node(0).parameter(ParameterRole::bias)->value(output, 0) = outputs[static_cast<std::size_t>(output)];
   ThreadPool pool(1);
   return evaluate(network, one.dataset, one.dataset.train, criterion, pool).loss;
 }
@@ -136,8 +136,11 @@ TEST_CASE("the gain's standard error is that of the paired differences, sample b
   const Evaluation seen = evaluate(network, dataset, dataset.train, criterion, pool);
   const Matrix<double>& targets = dataset.train.targets;
   const Eigen::ArrayXd outputs =
-      (network.layer(0).weights() * std::get<Matrix<double>>(dataset.train.features)).row(0).transpose().array() +
-      network.layer(0).bias_of(0);
+      (network.node(0).affine()->weights() * std::get<Matrix<double>>(dataset.train.features))
+          .row(0)
+          .transpose()
+          .array() +
+      network.node(0).affine()->bias_of(0);
   const Eigen::ArrayXd target = targets.row(0).transpose().array();
   const Eigen::ArrayXd gains = (target - target.mean()).square() - (target - outputs).square();
   const double variance = (gains - gains.mean()).square().sum() / (kCount - 1.0);

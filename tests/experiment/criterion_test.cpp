@@ -56,10 +56,8 @@ struct Bench {
         chosen(std::move(loss_choice)),
         penalty(added),
         network(spec, dataset.features(), 3),
-        criterion{
-            *find_entry(loss_table(), chosen.name), chosen.params,
-            plan_targets(chosen, std::get<DenseSpec>(spec.layers.back().kind).activation, dataset, network.outputs()),
-            penalty},
+        criterion{*find_entry(loss_table(), chosen.name), chosen.params,
+                  plan_targets(chosen, *spec.layers.back().activation, dataset, network.outputs()), penalty},
         sgd(optimizer("sgd"), {}, penalty, network.parameters()),
         step(network, dataset, criterion, sgd, kSamples, pool) {}
 
@@ -95,11 +93,11 @@ NetworkSpec three_layers(Index outputs, const char* output = "identity") {
 /// What each layer with units yields for these inputs, in evaluation.
 std::vector<Matrix<double>> respond(const Network<double>& network, const Matrix<double>& input) {
   std::vector<Matrix<double>> all;
-  for (const std::size_t index : network.unit_layers()) {
-    const Layer<double>& layer = network.layer(index);
-    Matrix<double> z = layer.weights() * (all.empty() ? input : all.back());
-    for (Index unit = 0; unit < z.rows(); ++unit) z.row(unit).array() += layer.bias_of(unit);
-    layer.respond(z);
+  for (const std::size_t index : network.sites()) {
+    const Node<double>& site = network.node(index);
+    Matrix<double> z = site.affine()->weights() * (all.empty() ? input : all.back());
+    for (Index unit = 0; unit < z.rows(); ++unit) z.row(unit).array() += site.affine()->bias_of(unit);
+    site.activation()->respond(z);
     all.push_back(z);
   }
   return all;
@@ -142,9 +140,9 @@ TEST_CASE("every penalty is in the loss and in the gradients, by itself and with
     const LossParts& parts = bench.step.result().parts;
     double absolute = 0.0;
     double square = 0.0;
-    for (const std::size_t layer : bench.network.unit_layers()) {
-      absolute += bench.network.layer(layer).weights().cwiseAbs().sum();
-      square += bench.network.layer(layer).weights().squaredNorm();
+    for (const std::size_t layer : bench.network.sites()) {
+      absolute += bench.network.node(layer).affine()->weights().cwiseAbs().sum();
+      square += bench.network.node(layer).affine()->weights().squaredNorm();
     }
     const std::vector<Matrix<double>> yields = respond(bench.network, points);
     double activations = 0.0;
@@ -165,18 +163,18 @@ TEST_CASE("every penalty is in the loss and in the gradients, by itself and with
 TEST_CASE("penalties go through dropout and random slopes as everything else does") {
   NetworkSpec spec = three_layers(2);
   spec.layers.insert(spec.layers.begin() + 1, dropout("drop", 0.5));
-  std::get<DenseSpec>(spec.layers[2].kind).activation = activation("rrelu");
+  spec.layers[2].activation = activation("rrelu");
   Bench bench(regression_of(random_points(4, 1), random_points(2, 2)), spec, loss("mse"), {0.01, 0.02, 0.05});
   check_gradients(bench);
 }
 
 TEST_CASE("a weight of exactly 0 gets nothing from L1") {
   Bench bench(regression_of(random_points(3, 1), random_points(1, 2)), three_layers(1), loss("mse"), {0.5, 0.0, 0.0});
-  Matrix<double>& weights = bench.network.parameters()[0]->value;
+  Matrix<double>& weights = bench.network.node(0).parameter(ParameterRole::weight)->value;
   weights(2, 1) = 0.0;
   const double with = bench.gradients()[0](2, 1);
   Bench plain(regression_of(random_points(3, 1), random_points(1, 2)), three_layers(1), loss("mse"), {});
-  plain.network.parameters()[0]->value(2, 1) = 0.0;
+  plain.network.node(0).parameter(ParameterRole::weight)->value(2, 1) = 0.0;
   CHECK(with == doctest::Approx(plain.gradients()[0](2, 1)).epsilon(1e-12));
 }
 

@@ -6,6 +6,8 @@
 
 #include "config/load.hpp"
 #include "diagnose/diagnosis.hpp"
+#include "diagnose/rules.hpp"
+#include "diagnose/run_tables.hpp"
 #include "experiment/documents.hpp"
 #include "experiment/initial_network.hpp"
 #include "experiment/run.hpp"
@@ -35,11 +37,11 @@ class Wounded {
                                "test", ".")),
         data_(load_dataset(spec_.data, spec_.seed)) {
     if (!from_file) {
-      std::get<DenseSpec>(spec_.network.layers[0].kind).bias_init.params.set("value", -50.0);
+      spec_.network.layers[0].init->bias.params.set("value", -50.0);
       return;
     }
     Network<float> network(spec_.network, data_.features(), spec_.seed);
-    for (Index unit = 0; unit < dead; ++unit) network.layer(0).parameters()[1]->value(unit, 0) = -50.0F;
+    for (Index unit = 0; unit < dead; ++unit) network.node(0).parameter(ParameterRole::bias)->value(unit, 0) = -50.0F;
     write_safetensors(place_.path() / "w.safetensors", export_weights(network));
     spec_.network.init_from = place_.path() / "w.safetensors";
   }

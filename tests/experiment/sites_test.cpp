@@ -14,20 +14,20 @@ TEST_CASE("sites say what each layer with units is, and what it reads") {
                  dense("c", 4, activation("tanh")), dense("out", 3)};
   const std::vector<SiteRecord> sites = describe_sites(spec, 6);
   const Network<float> network(spec, 6, 1);
-  REQUIRE(sites.size() == network.unit_layers().size());
+  REQUIRE(sites.size() == network.sites().size());
   const std::array<const char*, 4> inputs = {"input", "a", "b", "c"};
   const std::array<bool, 4> mortal = {true, true, false, false};  // prelu may learn a slope of 0
   for (std::size_t at = 0; at < sites.size(); ++at) {
-    const Layer<float>& layer = network.layer(network.unit_layers()[at]);
+    const Node<float>& layer = network.site(at);
     CHECK(sites[at].layer == static_cast<std::int64_t>(at) + 1);
     CHECK(sites[at].name == layer.name());
     CHECK(sites[at].kind == "dense");
     CHECK(sites[at].role == (at == 3 ? Role::output : Role::hidden));
-    CHECK(sites[at].activation == layer.activation()->name);
+    CHECK(sites[at].activation == layer.activation()->entry().name);
     CHECK(sites[at].mortal == mortal[at]);
-    CHECK(sites[at].units == layer.outputs());
+    CHECK(sites[at].units == layer.units());
     CHECK(sites[at].positions == 1);
-    CHECK(sites[at].fan_in == layer.inputs());
+    CHECK(sites[at].fan_in == layer.affine()->fan_in());
     CHECK(sites[at].inputs == inputs[at]);
   }
 }

@@ -11,10 +11,15 @@
 
 #include "config/load.hpp"
 #include "config/own_config.hpp"
+#include "data/data_spec.hpp"
 #include "data/sources.hpp"
 #include "diagnose/diagnosis.hpp"
+#include "diagnose/findings_json.hpp"
+#include "diagnose/rules.hpp"
+#include "diagnose/run_reader.hpp"
 #include "experiment/resume.hpp"
 #include "experiment/run.hpp"
+#include "trace/table_reader.hpp"
 #include "trace/weights.hpp"
 #include "trials/compared_results.hpp"
 #include "trials/results.hpp"
@@ -226,7 +231,7 @@ bool checkpoint(Bytes bytes) {
 bool traces(Bytes bytes) {
   const unsigned choice = take_choice(bytes);
   if (choice % 4 == 3) {
-    return allow_user_errors([&] { (void)ResultColumns({}).figures(split_row(as_text(bytes)), 2); });
+    return allow_user_errors([&] { (void)ResultColumns({}).record(split_row(as_text(bytes)), 2); });
   }
   const MemoryFile file(bytes);
   // The tables that are not diagnosed on their own.

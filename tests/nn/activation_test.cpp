@@ -9,7 +9,7 @@
 #include <map>
 
 #include "nn/dense.hpp"
-#include "probe/bounds.hpp"
+#include "probe/extent.hpp"
 #include "support/specs.hpp"
 #include "util/random.hpp"
 
@@ -432,48 +432,66 @@ TEST_CASE("softmax of huge numbers is finite, a NaN spoils its column alone, and
 
 namespace {
 
-/// One measured call, forward and backward, over some columns of 19 units: more than a block, and no multiple of one.
+/// Measured calls, forward and backward, over some columns of 19 units: more than a block, and no multiple of one. Each
+/// call but the first goes on where the one before it ended.
 struct MeasuredRun {
   static constexpr Index kUnits = 19;
   Matrix<double> z, a, delta;
   BatchSums<double> batch;
   ActivitySums<double> activity;
-  Vector<double> a_square, delta_square, delta_sum{kUnits}, slope_sum{kUnits};
+  CensusSums<double> census;
+  Vector<double> a_square, delta_square, delta_sum{kUnits}, slope_sum{kUnits}, margin{kUnits};
 
-  MeasuredRun(const ActivationEntry& entry, const Matrix<double>& points, const Matrix<double>& errors)
+  MeasuredRun(const ActivationEntry& entry, const Matrix<double>& points, const Matrix<double>& errors,
+              Index columns_a_call)
       : z(points), a(points), delta(errors), a_square(points.cols()), delta_square(points.cols()) {
     batch.resize(kUnits);
     activity.resize(kUnits);
+    census.resize(kUnits);
     const Vector<double> bias = Vector<double>::Constant(kUnits, 0.1);
     const Vector<double> slopes = Vector<double>::Constant(kUnits, 0.25);
     const auto kernel = entry.make<double>(default_choice(activation_table(), entry.name).params);
-    ForwardCall<double> call;
-    call.units = call.stride = kUnits;
-    call.columns = points.cols();
-    call.z = z.data();
-    call.a = a.data();
-    call.bias = bias.data();
-    call.slopes = slopes.data();
-    call.batch = &batch;
-    call.activity = &activity;
-    call.a_column_square = a_square.data();
-    kernel->forward(call);
-    BackwardCall<double> back;
-    back.units = back.stride = kUnits;
-    back.columns = points.cols();
-    back.saved = z.data();
-    back.delta = delta.data();
-    back.slopes = slopes.data();
-    back.delta_sum = delta_sum.data();
-    back.slope_sum = slope_sum.data();
-    back.delta_column_square = delta_square.data();
-    kernel->backward(back);
+    for (Index first = 0; first < points.cols(); first += columns_a_call) {
+      ForwardCall<double> call;
+      call.units = call.stride = kUnits;
+      call.columns = std::min(columns_a_call, points.cols() - first);
+      call.first_column = first;
+      call.go_on = first > 0;
+      call.a = a.col(first).data();
+      call.bias = bias.data();
+      call.slopes = slopes.data();
+      Matrix<double> spent = points.middleCols(first, call.columns);  // these measurements leave nothing of z
+      call.z = spent.data();
+      call.census = &census;
+      kernel->forward(call);
+      spent = points.middleCols(first, call.columns);
+      call.census = nullptr;
+      call.margin = margin.data();
+      kernel->forward(call);
+      call.margin = nullptr;
+      call.z = z.col(first).data();
+      call.batch = &batch;
+      call.activity = &activity;
+      call.a_column_square = a_square.data() + first;
+      kernel->forward(call);
+      BackwardCall<double> back;
+      back.units = back.stride = kUnits;
+      back.columns = call.columns;
+      back.go_on = first > 0;
+      back.saved = z.col(first).data();
+      back.delta = delta.col(first).data();
+      back.slopes = slopes.data();
+      back.delta_sum = delta_sum.data();
+      back.slope_sum = slope_sum.data();
+      back.delta_column_square = delta_square.data() + first;
+      kernel->backward(back);
+    }
   }
 };
 
 }  // namespace
 
-TEST_CASE("a measured call takes any number of columns") {
+TEST_CASE("a measured call takes any number of columns, and goes on where another one ended") {
   for (const ActivationEntry& entry : activation_table())
     for (const Index columns : {kShardColumns, kShardColumns + 1, Index{200}}) {
       CAPTURE(entry.name);
@@ -483,25 +501,31 @@ TEST_CASE("a measured call takes any number of columns") {
       Matrix<double> errors(MeasuredRun::kUnits, columns);
       for (double& value : points.reshaped()) value = rng.normal();
       for (double& value : errors.reshaped()) value = rng.normal();
-      const MeasuredRun whole(entry, points, errors);
-      Vector<double> a_sum = Vector<double>::Zero(MeasuredRun::kUnits);
-      Vector<double> delta_sum = a_sum;
-      Vector<double> active = a_sum;
-      Vector<double> margin = Vector<double>::Constant(MeasuredRun::kUnits, std::numeric_limits<double>::infinity());
-      for (Index column = 0; column < columns; ++column) {
-        const MeasuredRun one(entry, points.col(column), errors.col(column));
-        CHECK(whole.a.col(column) == one.a);
-        CHECK(whole.delta.col(column) == one.delta);
-        CHECK(whole.a_square[column] == one.a_square[0]);
-        CHECK(whole.delta_square[column] == one.delta_square[0]);
-        a_sum += one.batch.a_sum;
-        active += one.batch.active;
-        delta_sum += one.delta_sum;
-        margin = margin.cwiseMin(one.activity.margin);
+      const MeasuredRun whole(entry, points, errors, columns);
+      for (const Index columns_a_call : {Index{1}, Index{64}}) {
+        // Sums add the same numbers in the same order: the same bits.
+        const MeasuredRun pieces(entry, points, errors, columns_a_call);
+        CHECK(whole.a == pieces.a);
+        CHECK(whole.delta == pieces.delta);
+        CHECK(whole.a_square == pieces.a_square);
+        CHECK(whole.delta_square == pieces.delta_square);
+        CHECK(whole.delta_sum == pieces.delta_sum);
+        if (entry.learned_slope) CHECK(whole.slope_sum == pieces.slope_sum);
+        CHECK(whole.margin == pieces.margin);
+        CHECK(whole.activity.margin == pieces.activity.margin);
+        CHECK(whole.activity.column == pieces.activity.column);
+        for (const auto sums : {&BatchSums<double>::z_sum, &BatchSums<double>::z_square, &BatchSums<double>::a_sum,
+                                &BatchSums<double>::a_square, &BatchSums<double>::z_max, &BatchSums<double>::a_max,
+                                &BatchSums<double>::zeros, &BatchSums<double>::active})
+          CHECK(whole.batch.*sums == pieces.batch.*sums);
+        for (const auto sums : {&CensusSums<double>::margin, &CensusSums<double>::active, &CensusSums<double>::steepest,
+                                &CensusSums<double>::a_abs, &CensusSums<double>::a_sum, &CensusSums<double>::zeros})
+          CHECK(whole.census.*sums == pieces.census.*sums);
       }
+      // Beside what the columns say one by one.
+      Vector<double> a_sum = Vector<double>::Zero(MeasuredRun::kUnits);
+      for (Index column = 0; column < columns; ++column) a_sum += whole.a.col(column);
       CHECK((whole.batch.a_sum - a_sum).cwiseAbs().maxCoeff() <= 1e-12);
-      CHECK((whole.delta_sum - delta_sum).cwiseAbs().maxCoeff() <= 1e-12);
-      CHECK(whole.batch.active == active);
-      CHECK(whole.activity.margin == margin);
+      CHECK(whole.margin == whole.activity.margin);
     }
 }

@@ -50,7 +50,7 @@ struct Bench {
     network.parameters_changed();
     double sum = 0.0;
     Vector<double> losses(kBatch);
-    LayerState<double>& last = state.layer(network.depth() - 1);
+    NodeState<double>& last = state.node(network.depth() - 1);
     for (const Shard& shard : cut_into_shards(kBatch)) {
       state.forward(network, shard, pass);
       loss.evaluate(loss_params, last.output.middleCols(shard.first, shard.count),
@@ -70,15 +70,15 @@ struct Bench {
     const std::vector<Shard> shards = cut_into_shards(kBatch);
     for (const Shard& shard : shards) state.backward(network, shard, pass);
     std::vector<Tile> tiles;
-    for (std::size_t layer = 0; layer < network.depth(); ++layer) network.layer(layer).append_tiles(layer, tiles);
+    for (std::size_t node = 0; node < network.depth(); ++node) network.node(node).append_tiles(node, tiles);
     std::vector<Matrix<double>> all;
     for (const Parameter<double>* parameter : network.parameters())
       all.emplace_back(parameter->value.rows(), parameter->value.cols());
     const std::vector<ByRole<std::size_t>> places = parameter_places(network);
     for (const Tile& tile : tiles)
-      network.layer(tile.layer)
-          .gradient(state.input_of(tile.layer), state.layer(tile.layer), kBatch, static_cast<Index>(shards.size()),
-                    tile, all[places[tile.layer][place_of(tile.role)]].data() + tile.begin);
+      network.node(tile.node).gradient(state.inputs_of(tile.node), state.node(tile.node), kBatch,
+                                       static_cast<Index>(shards.size()), tile,
+                                       all[places[tile.node][place_of(tile.role)]].data() + tile.begin);
     return all;
   }
 
@@ -147,8 +147,8 @@ TEST_CASE("a layer without biases has no parameter for them, and the right gradi
                  dense("out", kOutputs, activation("softmax"))};
   Bench bench(spec, loss("mse"));
   CHECK(bench.network.parameters().size() == 5);  // W and slopes, W, W and b
-  CHECK(bench.network.layer(0).parameter(ParameterRole::bias) == nullptr);
-  CHECK(bench.network.layer(0).bias_of(3) == 0.0);
+  CHECK(bench.network.node(0).parameter(ParameterRole::bias) == nullptr);
+  CHECK(bench.network.node(0).affine()->bias_of(3) == 0.0);
   CHECK(bench.worst_relative_error() <= 1e-6);
 }
 

@@ -12,7 +12,7 @@
 #include "probe/coroner.hpp"
 #include "probe/exact_census.hpp"
 #include "probe/prognosis.hpp"
-#include "support/random_experiment.hpp"
+#include "support/random_graph.hpp"
 
 namespace reluscope::test {
 
@@ -24,7 +24,8 @@ constexpr std::int64_t kManySteps = 800;
 
 /// What all experiments together have shown, so that a test that shows nothing fails.
 struct Tally {
-  std::int64_t experiments = 0, dead = 0, deaths = 0, revivals = 0, bounds = 0, tight = 0, autopsies = 0;
+  std::int64_t experiments = 0, graphs = 0, mute_deaths = 0, dead = 0, deaths = 0, revivals = 0, bounds = 0, tight = 0,
+               autopsies = 0;
   std::array<std::int64_t, 4> locks{};
   std::array<std::int64_t, kDeviceNames.size()> settled{};
   std::int64_t evaluated = 0, brute = 0;
@@ -45,12 +46,15 @@ void run(const RandomExperiment& one, std::uint64_t seed, Tally& tally) {
   INFO("experiment " << seed << (std::is_same_v<T, float> ? " in float32" : " in float64"));
   Rng rng(seed, Purpose::generator, 78);
   ThreadPool pool(static_cast<int>(1 + rng.below(2)));
-  Network<T> network(one.network, one.dataset.features(), seed);
+  // A third are graphs.
+  const bool is_graph = seed % 3 == 2;
+  Network<T> network = is_graph ? random_graph<T>(one, seed) : Network<T>(one.network, one.dataset.features(), seed);
+  const std::vector<bool> on_mute = stands_on_mute(network);
   const std::string loss_name = one.dataset.task == Task::classification ? "cross_entropy" : "mse";
   const Choice chosen = loss(loss_name);
   const LossEntry& entry = *find_entry(loss_table(), loss_name);
   Optimizer<T> optimizer(one.optimizer, one.clipping, one.penalty, network.parameters());
-  const Choice& output = std::get<DenseSpec>(one.network.layers.back().kind).activation;
+  const Choice& output = *one.network.layers.back().activation;
   TrainingStep<T> step(
       network, one.dataset,
       {entry, chosen.params, plan_targets(chosen, output, one.dataset, network.outputs()), one.penalty}, optimizer,
@@ -100,6 +104,11 @@ void run(const RandomExperiment& one, std::uint64_t seed, Tally& tally) {
           REQUIRE(seen.dead_on_domain == units[unit].dead_on_domain);
           if (seen.dead) REQUIRE(seen.margin <= units[unit].margin);
           if (seen.dead) ++tally.dead;
+          if (seen.dead && on_mute[layer]) {  // nothing is known of what feeds it
+            REQUIRE_FALSE(seen.dead_on_domain);
+            REQUIRE(seen.device == Device::scan);
+            ++tally.mute_deaths;
+          }
           if (!last.layers.empty() && seen.dead != last.layers[layer].units[unit].dead)
             ++(seen.dead ? tally.deaths : tally.revivals);
         }
@@ -116,7 +125,7 @@ void run(const RandomExperiment& one, std::uint64_t seed, Tally& tally) {
       for (std::size_t unit = 0; unit < units.size(); ++unit) {
         INFO("step " << at << ", layer " << layer << ", unit " << unit << ": "
                      << lock_name(prognosis.locks()[layer][unit]) << ", margin " << units[unit].margin);
-        if (prognosis.locks()[layer][unit] != Lock::none) REQUIRE(units[unit].dead);
+        if (prognosis.locks()[layer][unit] != Lock::none) REQUIRE((units[unit].dead && !on_mute[layer]));
       }
     }
     if (due) {
@@ -139,6 +148,7 @@ void run(const RandomExperiment& one, std::uint64_t seed, Tally& tally) {
   tally.evaluated += exact->work().samples;
   tally.brute += exact->work().censuses * one.dataset.train.count();
   ++tally.experiments;
+  if (is_graph) ++tally.graphs;
 }
 
 }  // namespace
@@ -153,15 +163,17 @@ void hold_experiments(std::int64_t first, std::int64_t end) {
       run<float>(one, static_cast<std::uint64_t>(seed), tally);
     }
   }
-  MESSAGE(tally.experiments << " experiments: " << tally.dead << " dead at censuses, " << tally.deaths << " deaths, "
-                            << tally.revivals << " revivals, " << tally.autopsies << " autopsies; " << tally.bounds
-                            << " bounds, " << tally.tight << " of them tight; " << tally.evaluated << " of "
-                            << tally.brute << " samples run");
+  MESSAGE(tally.experiments << " experiments, " << tally.graphs << " graphs, " << tally.mute_deaths
+                            << " dead behind mute nodes: " << tally.dead << " dead at censuses, " << tally.deaths
+                            << " deaths, " << tally.revivals << " revivals, " << tally.autopsies << " autopsies; "
+                            << tally.bounds << " bounds, " << tally.tight << " of them tight; " << tally.evaluated
+                            << " of " << tally.brute << " samples run");
   for (std::size_t device = 0; device < kDeviceNames.size(); ++device)
     MESSAGE(std::string(kDeviceNames[device]) << ": " << tally.settled[device]);
   for (const Lock lock : {Lock::domain, Lock::sign, Lock::frozen})
     MESSAGE(std::string(lock_name(lock)) << ": " << tally.locks[static_cast<std::size_t>(lock)]);
   // The corpus must be able to show what it is held against.
+  CHECK(tally.mute_deaths > tally.graphs);
   CHECK(tally.deaths > 5 * tally.experiments);
   CHECK(tally.revivals > 5 * tally.experiments);
   CHECK(tally.tight > tally.bounds / 4);

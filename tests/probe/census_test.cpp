@@ -67,9 +67,9 @@ TEST_CASE("exactly the planted units are dead, and no others") {
   const Dataset dataset = dataset_of(random_points(6, 1100, 1));
   Network<float> network(mlp("relu", 20, 17), 6, 3);
   // A bias that no input can lift; and one unit that a single sample activates, by a hair.
-  const auto first = network.layer(0).parameters();
+  const auto first = network.node(0).parameters();
   for (const Index unit : {2, 5, 19}) first[1]->value(unit, 0) = -1000.0F;
-  const auto second = network.layer(1).parameters();
+  const auto second = network.node(1).parameters();
   second[0]->value.row(4).setConstant(-1.0F);  // inputs are relu outputs, never negative
   second[1]->value(4, 0) = 0.0F;
   const CensusResult census = take(network, dataset);
@@ -110,7 +110,7 @@ TEST_CASE("a scan of many groups reaches the last one") {
   spec.layers = {dense("a", 2, activation("relu"), weights("constant", {{"value", 1.0}}), biases("zeros")),
                  dense("out", 2)};
   Network<float> network(spec, 2, 0);
-  network.layer(0).parameters()[1]->value << -3.9F, -4.1F;
+  network.node(0).parameter(ParameterRole::bias)->value << -3.9F, -4.1F;
   const CensusResult census = take(network, dataset_of(points));
   CHECK_FALSE(census.layers[0].units[0].dead);
   CHECK(census.layers[0].units[0].witness == kSamples - 1);
@@ -132,7 +132,7 @@ TEST_CASE("the census agrees with a naive forward pass, for any number of thread
     const Matrix<double> points = random_points(5, 700, seed);
     const Dataset dataset = dataset_of(points);
     NetworkSpec spec = mlp("relu", 33, 9);
-    std::get<DenseSpec>(spec.layers[0].kind).bias_init = biases("normal", {{"mean", -5.0}, {"std", 2.0}});
+    spec.layers[0].init->bias = biases("normal", {{"mean", -5.0}, {"std", 2.0}});
     Network<double> network(spec, 5, seed);
     const auto z = naive_preactivations(network, points, relu);
     const CensusResult census = take(network, dataset, 2);
@@ -167,7 +167,7 @@ TEST_CASE("saturated units are those whose derivative is small on every sample")
   NetworkSpec spec;
   spec.layers = {dense("a", 3, activation("tanh"), weights("zeros"), biases("zeros")), dense("out", 2)};
   Network<double> network(spec, 1, 0);
-  const auto parameters = network.layer(0).parameters();
+  const auto parameters = network.node(0).parameters();
   parameters[1]->value << 0.0, 3.0, 2.0;  // tanh'(3) = 0.0099, tanh'(2) = 0.071
   const CensusResult census = take(network, dataset_of(points));
   const std::vector<LayerProbe> probed = probe(network, dataset_of(points));
@@ -184,7 +184,7 @@ TEST_CASE("a wholly dead layer collapses the output") {
   Network<float> network(mlp("relu", 4, 4), 3, 1);
   const Dataset dataset = dataset_of(random_points(3, 50, 1));
   CHECK_FALSE(take(network, dataset).collapsed);
-  network.layer(1).parameters()[1]->value.setConstant(-100.0F);
+  network.node(1).parameter(ParameterRole::bias)->value.setConstant(-100.0F);
   CHECK(take(network, dataset).collapsed);
 }
 
@@ -262,8 +262,8 @@ TEST_CASE("a planted unit in layer 2 revives at the step that arithmetic by hand
                  dense("two", 2, activation("relu"), weights("constant", {{"value", 1.0}}), biases("zeros")),
                  dense("out", 1, activation("identity"), weights("zeros"), biases("zeros"))};
   Network<double> network(spec, 1, 0);
-  network.layer(1).parameters()[1]->value(1, 0) = -1.2;
-  network.layer(2).parameters()[0]->value(0, 0) = 1.0;
+  network.node(1).parameter(ParameterRole::bias)->value(1, 0) = -1.2;
+  network.node(2).parameter(ParameterRole::weight)->value(0, 0) = 1.0;
   const Dataset dataset = regression_of(Matrix<double>::Ones(1, 1), Matrix<double>::Constant(1, 1, 3.0));
   ThreadPool pool(1);
   const Choice mse = loss("mse");
@@ -315,10 +315,10 @@ TEST_CASE("a margin that is carried from census to census counts what the inputs
                  dense("b", 1, activation("relu"), weights("constant", {{"value", 1.0}}), biases("zeros")),
                  dense("out", 2)};
   Network<double> network(spec, 2, 0);
-  double& c = network.layer(0).parameters()[1]->value(0, 0);
-  double& w = network.layer(1).parameters()[0]->value(0, 0);
+  double& c = network.node(0).parameter(ParameterRole::bias)->value(0, 0);
+  double& w = network.node(1).parameter(ParameterRole::weight)->value(0, 0);
   c = 1.0;
-  network.layer(1).parameters()[1]->value(0, 0) = -200.0;
+  network.node(1).parameter(ParameterRole::bias)->value(0, 0) = -200.0;
   ThreadPool pool(1);
   LazyExtent<double> extent(dataset, pool);
   const auto census = make_exact_census(network, dataset, extent, pool, 0);
@@ -339,11 +339,11 @@ TEST_CASE("a part of the network gives the bits of the whole") {
   NetworkSpec spec = mlp("relu", 40, 24);
   Network<float> network(spec, 30, 5);
   // Units 3, 4, … of the first layer are dead: what is left has 3 of its units and some of the second layer's.
-  for (Index unit = 3; unit < 40; ++unit) network.layer(0).parameters()[1]->value(unit, 0) = -1e6F;
+  for (Index unit = 3; unit < 40; ++unit) network.node(0).parameter(ParameterRole::bias)->value(unit, 0) = -1e6F;
   const Dataset dataset = dataset_of(random_points(30, 100, 3));
   ThreadPool pool(1);
   const std::vector<std::vector<Index>> kept = {{0, 1, 2, 17}, {0, 5, 23}};
-  const Network<float> part = network.select(kept);
+  const Network<float> part = network.select(kept).value();
   SampleRunner<float> whole_runner(network, dataset, pool, 100);
   SampleRunner<float> part_runner(part, dataset, pool, 100);
   std::vector<Index> all(100);
@@ -352,8 +352,8 @@ TEST_CASE("a part of the network gives the bits of the whole") {
   part_runner.run(part, all, Measure::nothing);
   for (std::size_t row = 0; row < kept[1].size(); ++row)
     for (Index sample = 0; sample < 100; ++sample)
-      CHECK(part_runner.state().layer(1).output(static_cast<Index>(row), sample) ==
-            whole_runner.state().layer(1).output(kept[1][row], sample));
+      CHECK(part_runner.state().node(1).output(static_cast<Index>(row), sample) ==
+            whole_runner.state().node(1).output(kept[1][row], sample));
 }
 
 TEST_CASE("outputs that differ by a random slope alone are those of a collapsed network") {

@@ -28,8 +28,8 @@ struct Planted {
     const Death death{layer, 0, 1};
     return examine(*before, *now, dataset, std::span(&death, 1))[0];
   }
-  double& weight(std::size_t layer) const { return now->layer(layer).parameters()[0]->value(0, 0); }
-  double& bias(std::size_t layer) const { return now->layer(layer).parameters()[1]->value(0, 0); }
+  double& weight(std::size_t layer) const { return now->node(layer).parameter(ParameterRole::weight)->value(0, 0); }
+  double& bias(std::size_t layer) const { return now->node(layer).parameter(ParameterRole::bias)->value(0, 0); }
 
   std::unique_ptr<Network<double>> before;
   std::unique_ptr<Network<double>> now;

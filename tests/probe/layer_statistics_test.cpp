@@ -57,8 +57,8 @@ struct Measured {
         static_cast<Index>(fixture.samples.size()), pool);
     step.compute(fixture.samples, {true, Measure::batch, 0, 0});
     step.apply(0.1, false);
-    for (const std::size_t layer : network.unit_layers()) layers.push_back(step.statistics(layer));
-    noise = step.noise();
+    for (const std::size_t layer : network.sites()) layers.push_back(step.statistics(layer));
+    noise = step.noise().value();
     result = step.result();
   }
 };
@@ -112,7 +112,7 @@ TEST_CASE("delta RMS, gradient norms and noise scale agree with per-sample gradi
              column) -= 1.0;
   }
   for (const std::size_t layer : {1UL, 0UL}) {
-    const Matrix<double> w = network.layer(layer + 1).parameters()[0]->value;
+    const Matrix<double> w = network.node(layer + 1).parameter(ParameterRole::weight)->value;
     delta[layer] = (w.transpose() * delta[layer + 1]).cwiseProduct((z[layer].array() > 0).cast<double>().matrix());
   }
   double mean_square = 0.0;
@@ -127,11 +127,11 @@ TEST_CASE("delta RMS, gradient norms and noise scale agree with per-sample gradi
       dw += one / static_cast<double>(batch);
       db += delta[layer].col(column) / static_cast<double>(batch);
     }
-    CHECK(std::sqrt(measured.result.layers[layer][0].gradient_square) == doctest::Approx(dw.norm()));
-    CHECK(std::sqrt(measured.result.layers[layer][1].gradient_square) == doctest::Approx(db.norm()));
-    CHECK(measured.result.layers[layer][0].gradient_max == doctest::Approx(dw.cwiseAbs().maxCoeff()));
-    CHECK(measured.result.layers[layer][0].gradient_abs == doctest::Approx(dw.cwiseAbs().sum()));
-    CHECK(measured.result.layers[layer][0].gradient_zeros == static_cast<double>((dw.array() == 0.0).count()));
+    CHECK(std::sqrt(measured.result.nodes[layer][0].gradient_square) == doctest::Approx(dw.norm()));
+    CHECK(std::sqrt(measured.result.nodes[layer][1].gradient_square) == doctest::Approx(db.norm()));
+    CHECK(measured.result.nodes[layer][0].gradient_max == doctest::Approx(dw.cwiseAbs().maxCoeff()));
+    CHECK(measured.result.nodes[layer][0].gradient_abs == doctest::Approx(dw.cwiseAbs().sum()));
+    CHECK(measured.result.nodes[layer][0].gradient_zeros == static_cast<double>((dw.array() == 0.0).count()));
     batch_square += dw.squaredNorm() + db.squaredNorm();
   }
   const auto size = static_cast<double>(batch);
@@ -159,7 +159,7 @@ TEST_CASE("what other tools' monitors count: each limit with a unit on either si
       {190, -0.99e-5, false, true}, {200, 1.01e-5, false, false}, {200, -0.99e-6, false, true},
       {200, 1.01e-6, false, true},  {0, 0.0, false, false},
   };
-  LayerState<double> state;
+  NodeState<double> state;
   state.output = Matrix<double>::Constant(static_cast<Index>(units.size()), kBatch + 8, 0.7);  // 8: no samples
   Index rare = 0;
   Index faint = 0;
@@ -173,7 +173,7 @@ TEST_CASE("what other tools' monitors count: each limit with a unit on either si
     tiny += std::abs(unit.value) < 1e-6 ? unit.count : 0;
     nonpositive += unit.value <= 0.0 ? unit.count : 0;
     // Each on its own as well: no two mistakes make up for each other.
-    LayerState<double> alone;
+    NodeState<double> alone;
     alone.output = state.output.row(static_cast<Index>(at));
     const MonitorStatistics seen = monitor_statistics(alone, kBatch);
     CAPTURE(unit.count);
@@ -239,10 +239,10 @@ TEST_CASE("the running average is that of the batches, each counting 0.99 times 
 TEST_CASE("with penalties and without biases, the noise is that of whole gradients, sample by sample") {
   Fixture fixture(40);
   fixture.penalty = {0.02, 0.03, 0.04};
-  std::get<DenseSpec>(fixture.spec.layers[1].kind).bias_init = biases("none");
+  fixture.spec.layers[1].init->bias = biases("none");
   const auto square_of = [](const Measured<double>& measured) {
     double sum = 0.0;
-    for (const std::size_t layer : measured.network.unit_layers())
+    for (const std::size_t layer : measured.network.sites())
       for (const ParameterRole role : {ParameterRole::weight, ParameterRole::bias})
         sum += measured.result.of(layer, role).gradient_square;
     return sum;

@@ -62,8 +62,8 @@ struct Bench {
     look();
   }
   [[nodiscard]] Lock lock(std::size_t layer, std::size_t unit) const { return prognosis.locks()[layer][unit]; }
-  Parameter<float>& weight(std::size_t layer) { return *network.layer(layer).parameters()[0]; }
-  Parameter<float>& bias(std::size_t layer) { return *network.layer(layer).parameters()[1]; }
+  Parameter<float>& weight(std::size_t layer) { return *network.node(layer).parameter(ParameterRole::weight); }
+  Parameter<float>& bias(std::size_t layer) { return *network.node(layer).parameter(ParameterRole::bias); }
 
   static constexpr double kRate = 0.01;
   std::int64_t steps = 0;

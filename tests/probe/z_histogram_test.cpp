@@ -37,12 +37,12 @@ struct Example {
     Eigen::VectorXd h = input.col(0);
     std::vector<Eigen::VectorXd> all;
     for (std::size_t layer = 0; layer < net.depth(); ++layer) {
-      if (net.layer(layer).activation() == nullptr) continue;
-      Eigen::VectorXd z = net.layer(layer).weights() * h;
-      for (Index unit = 0; unit < z.size(); ++unit) z[unit] += net.layer(layer).bias_of(unit);
+      if (net.node(layer).activation() == nullptr) continue;
+      Eigen::VectorXd z = net.node(layer).affine()->weights() * h;
+      for (Index unit = 0; unit < z.size(); ++unit) z[unit] += net.node(layer).affine()->bias_of(unit);
       all.push_back(z);
       Matrix<double> a = z;
-      net.layer(layer).respond(a);
+      net.node(layer).activation()->respond(a);
       h = a.col(0);
     }
     return all;

@@ -1,5 +1,6 @@
 // What continuous integration reads: GitHub's commands, JUnit's XML, SARIF.
 #include "report/diagnosis_formats.hpp"
+#include "diagnose/rules.hpp"
 
 #include <doctest/doctest.h>
 

@@ -15,6 +15,7 @@
 #include "report/prescribe_report.hpp"
 #include "report/strips.hpp"
 #include "report/tensorboard.hpp"
+#include "util/format.hpp"
 
 using namespace reluscope;
 

@@ -19,12 +19,12 @@ std::vector<Matrix<double>> naive_preactivations(Network<T>& network, const Matr
                                                  const std::function<double(double)>& phi) {
   std::vector<Matrix<double>> all;
   Matrix<double> h = input;
-  for (const std::size_t layer : network.unit_layers()) {
-    const Matrix<double> w = network.layer(layer).weights().template cast<double>();
+  for (const std::size_t layer : network.sites()) {
+    const Matrix<double> w = network.node(layer).affine()->weights().template cast<double>();
     Matrix<double> z(w.rows(), h.cols());
     for (Index unit = 0; unit < w.rows(); ++unit)
       for (Index sample = 0; sample < h.cols(); ++sample) {
-        auto sum = static_cast<double>(network.layer(layer).bias_of(unit));
+        auto sum = static_cast<double>(network.node(layer).affine()->bias_of(unit));
         for (Index input_at = 0; input_at < w.cols(); ++input_at) sum += w(unit, input_at) * h(input_at, sample);
         z(unit, sample) = sum;
       }

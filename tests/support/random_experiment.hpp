@@ -99,18 +99,15 @@ inline RandomExperiment draw_experiment(std::uint64_t seed) {
   one.lr = rule == "sgd" ? log_uniform(1e-3, 2.0) : log_uniform(1e-4, 0.3);
   one.batch = std::min<Index>(samples, static_cast<Index>(log_uniform(1.0, 100.0)));
   // Outputs of every kind, layers without biases, penalties.
-  auto& output = std::get<DenseSpec>(one.network.layers.back().kind);
   const auto outputs = activation_table();
-  if (chance(0.3)) output.activation = activation(outputs[rng.below(outputs.size())].name);
+  if (chance(0.3)) one.network.layers.back().activation = activation(outputs[rng.below(outputs.size())].name);
   for (LayerSpec& layer : one.network.layers)
-    if (auto* some = std::get_if<DenseSpec>(&layer.kind); some != nullptr && chance(0.1))
-      some->bias_init = biases("none");
+    if (layer.init && chance(0.1)) layer.init->bias = biases("none");
   if (chance(0.1)) one.penalty.l1_weights = log_uniform(1e-4, 0.1);
   if (chance(0.2)) one.penalty.l2_weights = log_uniform(1e-4, 0.1);
   if (chance(0.15)) one.penalty.l1_activations = log_uniform(1e-4, 0.3);
   for (const LayerSpec& layer : one.network.layers) {
-    const auto* one_dense = std::get_if<DenseSpec>(&layer.kind);
-    one.random_layers = one.random_layers || one_dense == nullptr || one_dense->activation.name == "rrelu";
+    one.random_layers = one.random_layers || !layer.activation || layer.activation->name == "rrelu";
   }
   return one;
 }

@@ -9,6 +9,7 @@
 #include "nn/activation.hpp"
 #include "nn/initializer.hpp"
 #include "nn/loss.hpp"
+#include "nn/node_table.hpp"
 #include "optim/optimizer.hpp"
 #include "optim/schedule.hpp"
 
@@ -89,8 +90,11 @@ inline Choice optimizer(const std::string& name, const Settings& settings = {}) 
 
 inline LayerSpec dense(const std::string& name, Index units, Choice phi = activation("identity"),
                        Choice weight_init = weights("he_normal"), Choice bias_init = biases("normal")) {
-  return {name, DenseSpec{units, std::move(phi), std::move(weight_init), std::move(bias_init)}, 0};
+  return {name, choose(node_table(), "dense", {{"units", std::int64_t{units}}}),
+          InitSpec{std::move(weight_init), std::move(bias_init)}, std::move(phi)};
 }
-inline LayerSpec dropout(const std::string& name, double p) { return {name, DropoutSpec{p}, 0}; }
+inline LayerSpec dropout(const std::string& name, double p) {
+  return {name, choose(node_table(), "dropout", {{"p", p}}), std::nullopt, std::nullopt};
+}
 
 }  // namespace reluscope::test

@@ -62,7 +62,7 @@ TEST_CASE("what is written is read back, with the names of a PyTorch Sequential,
   CHECK(weights.tensors[0].shape == std::vector<std::int64_t>{5, 3});
   float second = 0.0F;
   std::memcpy(&second, weights.data.data() + sizeof(float), sizeof(float));
-  CHECK(second == network.layer(0).parameters()[0]->value(0, 1));
+  CHECK(second == network.node(0).parameter(ParameterRole::weight)->value(0, 1));
   Network<float> other(some_network(), 3, 8);
   import_weights(weights, "file", other);
   const auto mine = network.parameters();
@@ -70,7 +70,7 @@ TEST_CASE("what is written is read back, with the names of a PyTorch Sequential,
   for (std::size_t at = 0; at < mine.size(); ++at) CHECK(mine[at]->value == theirs[at]->value);
   Network<double> wide(some_network(), 3, 9);
   import_weights(weights, "file", wide);
-  CHECK(wide.parameters()[0]->value == mine[0]->value.cast<double>());
+  CHECK(wide.node(0).parameter(ParameterRole::weight)->value == mine[0]->value.cast<double>());
 }
 
 TEST_CASE("weights that do not fit the network are refused, and by which array") {

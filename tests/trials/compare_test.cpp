@@ -53,8 +53,8 @@ TEST_CASE("pairs of one seed have the same data and the same initial weights: on
     trials[static_cast<std::size_t>(job.number % 2)][static_cast<std::size_t>(job.number / 2)] = trial;
   });
   for (std::size_t seed = 0; seed < 4; ++seed)
-    CHECK(*trials[0][seed].figures.test_loss == *trials[1][seed].figures.test_loss);
-  CHECK(*trials[0][0].figures.test_loss != *trials[0][1].figures.test_loss);
+    CHECK(*trials[0][seed].record.test_loss == *trials[1][seed].record.test_loss);
+  CHECK(*trials[0][0].record.test_loss != *trials[0][1].record.test_loss);
   for (const Comparison& row : compare({variation.variants, {3, 4, 5, 6}, trials}))
     if (row.variant == "relu" && row.difference.count > 0) {
       CHECK(row.difference.low == 0.0);
@@ -68,39 +68,39 @@ TEST_CASE("a run that failed has the figures that it has: none of what is counte
   jobs[0].overrides = {"train.optimizer.lr=1e30", "network.layers.0.activation=elu", "record.census=1"};
   jobs[1].overrides = {"network.layers.1.units=3"};  // of 2 classes
   jobs[2].overrides = {"data.n_samples=0"};          // no config at all
-  std::map<std::int64_t, Figures> ended;
+  std::map<std::int64_t, TrialRecord> ended;
   for (std::size_t at = 0; at < jobs.size(); ++at) jobs[at].number = static_cast<std::int64_t>(at);
   run_fleet(source, jobs, 1, nullptr, [&](const Job& job, const Trial& trial) {
-    ended[job.number] = trial.figures;
+    ended[job.number] = trial.record;
     CHECK_FALSE(job.id.empty());
     CHECK(std::isnan(trial.steps_per_second()));
   });
   REQUIRE(ended.size() == 3);
-  for (const auto& [number, figures] : ended) {
+  for (const auto& [number, record] : ended) {
     CAPTURE(number);
-    CHECK(figures.failed());
-    CHECK(figures.failure.has_value());
-    CHECK_FALSE(figures.train_loss.has_value());
-    CHECK_FALSE(figures.dead_fraction.has_value());
-    CHECK_FALSE(figures.peak_dead_fraction.has_value());
-    CHECK_FALSE(figures.deaths.has_value());
-    CHECK_FALSE(figures.revivals.has_value());
-    CHECK_FALSE(figures.locked.has_value());
-    CHECK_FALSE(figures.collapsed.has_value());
-    CHECK(figures.born_dead_fraction.has_value() == (number == 0));
-    CHECK(figures.first_loss.has_value() == (number == 0));
-    CHECK(figures.grad_norm_first.has_value() == (number == 0));
+    CHECK(record.failed());
+    CHECK(record.failure.has_value());
+    CHECK_FALSE(record.train_loss.has_value());
+    CHECK_FALSE(record.dead_fraction.has_value());
+    CHECK_FALSE(record.peak_dead_fraction.has_value());
+    CHECK_FALSE(record.deaths.has_value());
+    CHECK_FALSE(record.revivals.has_value());
+    CHECK_FALSE(record.locked.has_value());
+    CHECK_FALSE(record.collapsed.has_value());
+    CHECK(record.born_dead_fraction.has_value() == (number == 0));
+    CHECK(record.first_loss.has_value() == (number == 0));
+    CHECK(record.grad_norm_first.has_value() == (number == 0));
   }
 }
 
 TEST_CASE("what is judged is called by the data it was judged on") {
   const std::vector<Variant> variants(2);
   Trial held_out;
-  held_out.figures.status = "done";
-  held_out.figures.train_loss = 1.0;
-  held_out.figures.test_loss = 2.0;
+  held_out.record.status = "done";
+  held_out.record.train_loss = 1.0;
+  held_out.record.test_loss = 2.0;
   Trial training = held_out;
-  training.figures.test_loss.reset();
+  training.record.test_loss.reset();
   const auto data = [&](const Trial& first, const Trial& second) {
     const std::vector<Comparison> rows = compare({variants, {0}, {{first}, {second}}});
     REQUIRE(rows.front().metric == "loss");
@@ -110,7 +110,7 @@ TEST_CASE("what is judged is called by the data it was judged on") {
   CHECK(data(training, training) == "training");
   CHECK(data(held_out, training) == "held-out or training");
   Trial failed;
-  failed.figures = failed_figures("reason");
+  failed.record = failed_record("reason");
   CHECK(data(training, failed) == "training");
 }
 

@@ -2,7 +2,7 @@
 #include <doctest/doctest.h>
 
 #include "config/load.hpp"
-#include "diagnose/diagnosis.hpp"
+#include "diagnose/rules.hpp"
 #include "experiment/initial_network.hpp"
 #include "experiment/setup.hpp"
 #include "support/command.hpp"

@@ -156,28 +156,28 @@ TEST_CASE("the journal of a file lies beside it") {
 }
 
 TEST_CASE("figures come back from their row as they were, whatever is in its cells") {
-  Figures figures;
-  figures.status = "failed";
-  figures.failure = R"(a "quoted", reason)";
-  figures.steps = 7;
-  figures.first_loss = 0.1;
-  figures.last_loss = std::numeric_limits<double>::quiet_NaN();
-  figures.grad_norm_growth = std::numeric_limits<double>::infinity();
-  figures.collapsed = true;
+  TrialRecord record;
+  record.status = "failed";
+  record.failure = R"(a "quoted", reason)";
+  record.steps = 7;
+  record.first_loss = 0.1;
+  record.last_loss = std::numeric_limits<double>::quiet_NaN();
+  record.grad_norm_growth = std::numeric_limits<double>::infinity();
+  record.collapsed = true;
   Job job;
   job.number = 3;
   job.id = "ab";
   job.settings = {"one\ntwo", R"({"name":"elu"})", ""};
   const ResultColumns columns({"a.b", "c", "d"});
-  const std::string row = columns.row(job, figures);
+  const std::string row = columns.row(job, record);
   CHECK(row.find('\n') == std::string::npos);
   const std::vector<std::string> cells = split_row(row);
   CHECK(cells[2] == "one two");
   CHECK(cells[3] == job.settings[1]);
-  const std::optional<Figures> back = columns.figures(cells, 0);
+  const std::optional<TrialRecord> back = columns.record(cells, 0);
   REQUIRE(back);
   CHECK(columns.row(job, *back) == row);
-  CHECK(*back->failure == *figures.failure);
-  CHECK_FALSE(ResultColumns({"a.b", "c"}).figures(cells, 0));
-  CHECK_FALSE(ResultColumns({}).figures(split_row("3,ab,x"), 0));
+  CHECK(*back->failure == *record.failure);
+  CHECK_FALSE(ResultColumns({"a.b", "c"}).record(cells, 0));
+  CHECK_FALSE(ResultColumns({}).record(split_row("3,ab,x"), 0));
 }

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 
+#include "diagnose/findings_json.hpp"
 #include "experiment/derived_name.hpp"
 #include "experiment/setup.hpp"
 #include "trials/place.hpp"
@@ -18,10 +19,10 @@ constexpr double kUnbounded = std::numeric_limits<double>::infinity();
 
 Trial trial_with(double accuracy, bool learned, std::vector<std::string> warnings = {}, double dead = 0.0) {
   Trial trial;
-  trial.figures.status = "done";
-  trial.figures.test_loss = 1.0 - accuracy;
-  trial.figures.test_accuracy = accuracy;
-  trial.figures.dead_fraction = dead;
+  trial.record.status = "done";
+  trial.record.test_loss = 1.0 - accuracy;
+  trial.record.test_accuracy = accuracy;
+  trial.record.dead_fraction = dead;
   trial.learned = learned;
   for (std::string& rule : warnings) {
     Finding finding;
@@ -106,9 +107,9 @@ TEST_CASE("a verdict stands on each side of its thresholds") {
 TEST_CASE("a gain without bound has an interval that is no NaN, and where both failed there is none") {
   const Course fine = course_of({"a"}, {trial_with(0.9, true), trial_with(0.8, true), Trial{}});
   Course failed = course_of({"b"}, {Trial{}, Trial{}, Trial{}});
-  for (Trial& trial : failed.trials) trial.figures = failed_figures("reason");
+  for (Trial& trial : failed.trials) trial.record = failed_record("reason");
   Course half = fine;
-  half.trials[2].figures = failed_figures("reason");
+  half.trials[2].record = failed_record("reason");
   const std::vector<double> gains = paired_gains(half, failed, Objective::accuracy);
   CHECK(gains[0] == kUnbounded);
   CHECK(std::isnan(gains[2]));
@@ -288,20 +289,20 @@ TEST_CASE("a run that is looked at goes on to the figures and findings of one th
     CHECK(whole.whole);
     const auto paused = std::make_shared<PausedRun>();
     Trial part = run_trial(spec, dataset, nullptr, {}, {0.01, paused, false});
-    CHECK(part.figures.steps == kShortestStint);
+    CHECK(part.record.steps == kShortestStint);
     CHECK(part.steps_made == kShortestStint);
     CHECK(std::isnan(part.steps_per_second()));
     CHECK_FALSE(part.whole);
     part = run_trial(spec, dataset, nullptr, {}, {1.0 / 3.0, paused, false});
-    CHECK(part.figures.steps == 100);
+    CHECK(part.record.steps == 100);
     CHECK(part.steps_made == 100 - kShortestStint);
     part = run_trial(spec, dataset, nullptr, {}, {1.0, paused, false});
     CHECK(part.whole);
     CHECK(part.steps_made == 200);
-    CHECK(part.figures.test_loss == whole.figures.test_loss);
-    CHECK(part.figures.train_loss == whole.figures.train_loss);
-    CHECK(part.figures.deaths == whole.figures.deaths);
-    CHECK(part.figures.grad_norm_growth == whole.figures.grad_norm_growth);
+    CHECK(part.record.test_loss == whole.record.test_loss);
+    CHECK(part.record.train_loss == whole.record.train_loss);
+    CHECK(part.record.deaths == whole.record.deaths);
+    CHECK(part.record.grad_norm_growth == whole.record.grad_norm_growth);
     CHECK(findings_json(part.diagnosis.findings) == findings_json(whole.diagnosis.findings));
   }
 }
@@ -316,14 +317,14 @@ TEST_CASE("a run ends where a hidden layer is dead for good, and is credited wit
   const Trial lost = run_trial(spec, dataset, nullptr, {}, {1.0, nullptr, true});
   CHECK(lost.lost);
   CHECK_FALSE(lost.whole);
-  CHECK(lost.figures.steps == 1);
+  CHECK(lost.record.steps == 1);
   CHECK_FALSE(lost.learned);
   const Trial whole = run_trial(spec, dataset, nullptr);
   CHECK_FALSE(whole.lost);
-  CHECK(whole.figures.steps == 300);
+  CHECK(whole.record.steps == 300);
   // What the whole run came to is no better.
-  CHECK(*lost.figures.test_loss <= *whole.figures.test_loss);
-  CHECK(*lost.figures.test_accuracy >= *whole.figures.test_accuracy);
+  CHECK(*lost.record.test_loss <= *whole.record.test_loss);
+  CHECK(*lost.record.test_accuracy >= *whole.record.test_accuracy);
   CHECK(is_cured(lost, {}) == is_cured(whole, {}));
 }
 

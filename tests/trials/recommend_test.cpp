@@ -22,15 +22,15 @@ struct One {
 Trial trial_of(const One& one) {
   if (one.failed) {
     Trial trial;
-    trial.figures = failed_figures("step 3: first non-finite value");
+    trial.record = failed_record("step 3: first non-finite value");
     return trial;
   }
   Trial trial;
-  trial.figures.status = "done";
-  trial.figures.train_loss = one.loss;
-  trial.figures.test_loss = one.loss;
-  trial.figures.test_accuracy = one.accuracy;
-  trial.figures.dead_fraction = one.dead;
+  trial.record.status = "done";
+  trial.record.train_loss = one.loss;
+  trial.record.test_loss = one.loss;
+  trial.record.test_accuracy = one.accuracy;
+  trial.record.dead_fraction = one.dead;
   return trial;
 }
 
@@ -98,7 +98,7 @@ TEST_CASE("a fiftieth of the loss decides, a point of dead units, a twentieth of
 
 TEST_CASE("a difference that one seed contradicts decides nothing") {
   ComparedRuns runs = better_by(0.1);
-  runs.trials[1][2].figures.test_accuracy = 0.7;
+  runs.trials[1][2].record.test_accuracy = 0.7;
   const Recommendation advice = recommended(runs);
   CHECK(advice.keeps);
   CHECK(contains(advice.sentence, "elu's held-out accuracy differs by 10 [-10, 10] points."));
@@ -113,9 +113,9 @@ TEST_CASE("a variant that is worse is not recommended, and the words say by how 
 
 TEST_CASE("units that die go first, where it surely has more of them") {
   ComparedRuns runs = better_by(0.2);
-  for (Trial& trial : runs.trials[0]) trial.figures.dead_fraction = 0.72;
+  for (Trial& trial : runs.trials[0]) trial.record.dead_fraction = 0.72;
   CHECK(contains(recommended(runs).sentence, "elu: relu loses 72 [72, 72] points more units, and 2"));
-  for (Trial& trial : runs.trials[0]) trial.figures.dead_fraction = 0.0099;
+  for (Trial& trial : runs.trials[0]) trial.record.dead_fraction = 0.0099;
   CHECK(contains(recommended(runs).sentence, "elu: relu loses 2"));
 }
 
@@ -162,15 +162,15 @@ TEST_CASE("of several that cannot be told apart the first one is taken") {
   ComparedRuns runs = better_by(0.2);
   runs.variants.push_back({"gelu", {"gelu"}, {}});
   runs.trials.push_back(runs.trials[1]);
-  runs.trials[2][0].figures.test_accuracy = 1.05;  // the best median, but not in each pair
-  runs.trials[2][1].figures.test_accuracy = 1.05;
-  runs.trials[2][2].figures.test_accuracy = 1.05;
-  runs.trials[2][3].figures.test_accuracy = 1.05;
-  runs.trials[2][4].figures.test_accuracy = 0.90;
+  runs.trials[2][0].record.test_accuracy = 1.05;  // the best median, but not in each pair
+  runs.trials[2][1].record.test_accuracy = 1.05;
+  runs.trials[2][2].record.test_accuracy = 1.05;
+  runs.trials[2][3].record.test_accuracy = 1.05;
+  runs.trials[2][4].record.test_accuracy = 0.90;
   const Recommendation advice = recommended(runs);
   CHECK(advice.choice == 1);
   CHECK(contains(advice.sentence, "gelu does as well."));
-  runs.trials[2][4].figures.test_accuracy = 1.05;
+  runs.trials[2][4].record.test_accuracy = 1.05;
   CHECK(recommended(runs).choice == 2);
 }
 
@@ -219,8 +219,8 @@ TEST_CASE("a best rate at the end of those tried says so") {
 
 TEST_CASE("a sweep's sentence: the best setting, and whether the next one can be told from it") {
   ComparedRuns runs = at_rates({0.8, 0.9, 0.1}, {0.7, 0.8, 0.9});
-  runs.trials[5][0].figures.test_accuracy = 0.899;
-  runs.trials[5][1].figures.test_accuracy = 0.899;
+  runs.trials[5][0].record.test_accuracy = 0.899;
+  runs.trials[5][1].record.test_accuracy = 0.899;
   const SweepSummary summary = summarize(runs, "");
   CHECK(summary.by == "accuracy");
   CHECK(summary.order.front() == 1);

@@ -6,7 +6,7 @@
 
 #include "config/config_error.hpp"
 #include "config/load.hpp"
-#include "diagnose/diagnosis.hpp"
+#include "diagnose/rules.hpp"
 #include "experiment/setup.hpp"
 #include "trials/place.hpp"
 #include "trials/prescribe.hpp"
@@ -68,14 +68,14 @@ TEST_CASE("a course has the figures of the runs that have them: no hidden unit, 
   Course course;
   CHECK(std::isnan(course.median_dead()));
   Trial linear;
-  linear.figures.status = "done";
-  linear.figures.steps = 10;
+  linear.record.status = "done";
+  linear.record.steps = 10;
   linear.seconds = 2.0;
   Trial failed;
-  failed.figures = failed_figures("reason");
+  failed.record = failed_record("reason");
   course.trials = {linear, failed};
   CHECK(std::isnan(course.median_dead()));
   CHECK(course.steps_per_second() == 5.0);
-  course.trials[0].figures.dead_fraction = 0.25;
+  course.trials[0].record.dead_fraction = 0.25;
   CHECK(course.median_dead() == 0.25);
 }

@@ -21,9 +21,9 @@ TEST_CASE("what is varied stands once more at the end, by a name without dots") 
   Job job;
   job.id = "ab";
   job.settings = {"elu, or so", "0.1"};
-  Figures figures;
-  figures.status = "done";
-  const std::string row = columns.row(job, figures);
+  TrialRecord record;
+  record.status = "done";
+  const std::string row = columns.row(job, record);
   CHECK(row.starts_with("0,ab,\"elu, or so\",0.1,0,done,"));
   CHECK(row.ends_with(",\"elu, or so\""));
   CHECK(split_row(row).size() == split_row(columns.header()).size());
@@ -44,11 +44,11 @@ std::string rows_of(const std::vector<std::string>& keys, const std::vector<std:
       job.id = "f" + std::to_string(job.number);
       job.seed = seed;
       job.settings = setting;
-      Figures figures;
-      figures.status = "done";
-      figures.test_loss = static_cast<double>(job.number);
-      figures.steps_to_loss = 5;
-      text += columns.row(job, figures) + "\n";
+      TrialRecord record;
+      record.status = "done";
+      record.test_loss = static_cast<double>(job.number);
+      record.steps_to_loss = 5;
+      text += columns.row(job, record) + "\n";
       ++job.number;
     }
   return text;
@@ -68,7 +68,7 @@ TEST_CASE("results are read back by setting and seed: numbers by size, words as 
   CHECK(results.runs.variants[1].name == "activation=relu, lr=0.1");
   CHECK(results.runs.variants[2].name == "activation=elu, lr=0.1");
   CHECK(results.ids[2] == std::vector<std::string>{"f2", "f5"});
-  CHECK(*results.runs.trials[0][1].figures.test_loss == 4.0);
+  CHECK(*results.runs.trials[0][1].record.test_loss == 4.0);
   CHECK(results.runs.trials[0][1].steps_to_loss == 5.0);
 }
 
@@ -88,7 +88,7 @@ TEST_CASE("results of another version have what both know; what is none is refus
   const auto file = place.path / "results.csv";
   write_file_atomically(file, "job,id,k,seed,status,news,test_loss\n0,ab,x,1,done,7,0.5\n");
   const ComparedResults results = read_compared(file);
-  CHECK(*results.runs.trials[0][0].figures.test_loss == 0.5);
+  CHECK(*results.runs.trials[0][0].record.test_loss == 0.5);
   const auto message = [&](const std::string& text) -> std::string {
     write_file_atomically(file, text);
     try {
@@ -109,8 +109,8 @@ TEST_CASE("steps to the reference's loss: the first evaluation at or below it, a
   runs.seeds = {1};
   const auto trial = [](const std::vector<double>& losses) {
     Trial made;
-    made.figures.status = "done";
-    made.figures.steps = 30;
+    made.record.status = "done";
+    made.record.steps = 30;
     for (const double loss : losses) {
       EvaluationRecord& row = made.curve.emplace_back();
       row.step = 10 * (std::ssize(made.curve) - 1);
@@ -120,13 +120,13 @@ TEST_CASE("steps to the reference's loss: the first evaluation at or below it, a
   };
   runs.trials = {{trial({2.0, 1.0, 0.5, 0.4})}, {trial({2.0, 0.4, 0.6, 0.3})}};
   count_steps_to_loss(runs);
-  CHECK(runs.trials[0][0].figures.steps_to_loss == 30);
-  CHECK(runs.trials[1][0].figures.steps_to_loss == 10);
+  CHECK(runs.trials[0][0].record.steps_to_loss == 30);
+  CHECK(runs.trials[1][0].record.steps_to_loss == 10);
   runs.trials[1][0] = trial({2.0, 1.0, 0.9, 0.41});
   count_steps_to_loss(runs);
-  CHECK_FALSE(runs.trials[1][0].figures.steps_to_loss.has_value());
+  CHECK_FALSE(runs.trials[1][0].record.steps_to_loss.has_value());
   CHECK(runs.trials[1][0].steps_to_loss == 31.0);
-  runs.trials[0][0].figures = failed_figures("reason");
+  runs.trials[0][0].record = failed_record("reason");
   count_steps_to_loss(runs);
   CHECK(std::isnan(runs.trials[1][0].steps_to_loss));
 }

@@ -1,0 +1,15 @@
+#pragma once
+// The tables of a run, read from its files.
+
+#include <filesystem>
+
+#include "diagnose/run_tables.hpp"
+
+namespace reluscope {
+
+/// Reads the CSV files of a run directory, or one of its tables (by its columns) from a single file. A layer without a
+/// name is called after its number.
+/// Throws DataError for what cannot be read, and where there is nothing to diagnose.
+RunTables read_run(const std::filesystem::path& path);
+
+}  // namespace reluscope

@@ -1,0 +1,227 @@
+#include "nn/activation_node.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+namespace reluscope {
+
+template <class T>
+ActivationNode<T>::ActivationNode(const std::string& name, const Choice& activation, const Shape& shape,
+                                  std::uint64_t stream)
+    : Node<T>(name, shape),
+      entry_(find_entry(activation_table(), activation.name)),
+      function_(entry_->shape(activation.params)),
+      kernel_(entry_->make<T>(activation.params)),
+      no_bias_(Vector<T>::Zero(shape.channels)),
+      stream_(stream) {
+  if (!entry_->learned_slope) return;
+  const Index count = activation.params.text("slopes") == "unit" ? shape.channels : 1;
+  const T start = static_cast<T>(entry_->negative_slope(activation.params));
+  slope_ = {ParameterRole::slope, Matrix<T>::Constant(count, 1, start), activation.params.flag("weight_decay")};
+  unit_slopes_ = Vector<T>::Constant(shape.channels, start);
+}
+
+template <class T>
+std::unique_ptr<Node<T>> ActivationNode<T>::select(const std::vector<Index>& /*inputs*/,
+                                                   const std::vector<Index>& outputs) const {
+  if (entry_->coupled && std::ssize(outputs) != this->units()) return nullptr;
+  auto part = std::make_unique<ActivationNode<T>>(*this);
+  part->resize_output(static_cast<Index>(outputs.size()));
+  part->no_bias_.setZero(part->units());
+  if (entry_->learned_slope) {
+    if (slope_.value.size() > 1) part->slope_.value = slope_.value(outputs, Eigen::all);
+    part->unit_slopes_ = unit_slopes_(outputs);
+  }
+  return part;
+}
+
+template <class T>
+Parameter<T>* ActivationNode<T>::parameter(ParameterRole role) {
+  return role == ParameterRole::slope && entry_->learned_slope ? &slope_ : nullptr;
+}
+
+template <class T>
+void ActivationNode<T>::parameters_changed() {
+  if (!entry_->learned_slope) return;
+  if (slope_.value.size() == 1) {
+    unit_slopes_.setConstant(slope_.value(0, 0));
+  } else {
+    unit_slopes_ = slope_.value.col(0);
+  }
+}
+
+template <class T>
+void ActivationNode<T>::sweep(const T* bias, NodeState<T>& state, const Shard& shard, const Pass& pass) const {
+  ShardSums<T>& sums = state.shards[static_cast<std::size_t>(shard.index)];
+  ForwardCall<T> call;
+  call.units = this->units();
+  call.columns = shard.count;
+  call.first_column = shard.first;
+  call.z = state.saved.col(shard.first).data();
+  call.a = state.output.col(shard.first).data();
+  call.stride = this->units();
+  call.bias = bias;
+  call.slopes = unit_slopes_.data();
+  call.random = {pass.seed, (pass.step << 16) + stream_, pass.training};
+  if (pass.measure == Measure::activity || pass.measure == Measure::batch) call.activity = &sums.activity;
+  if (pass.measure == Measure::batch) {
+    call.batch = &sums.batch;
+    call.a_column_square = state.output_square.data() + shard.first;
+  } else if (pass.measure == Measure::census) {
+    call.census = &sums.census;
+  }
+  kernel_->forward(call);
+}
+
+template <class T>
+void ActivationNode<T>::sweep_back(NodeState<T>& state, const Shard& shard, const Pass& pass) const {
+  ShardSums<T>& sums = state.shards[static_cast<std::size_t>(shard.index)];
+  BackwardCall<T> call;
+  call.units = this->units();
+  call.columns = shard.count;
+  call.saved = state.saved.col(shard.first).data();
+  call.delta = state.delta.col(shard.first).data();
+  call.stride = this->units();
+  call.delta_sum = sums.delta_sum.data();
+  call.slopes = unit_slopes_.data();
+  call.slope_sum = sums.slope_sum.data();
+  if (pass.measure == Measure::batch) call.delta_column_square = state.delta_square.data() + shard.first;
+  kernel_->backward(call);
+}
+
+template <class T>
+void ActivationNode<T>::forward(NodeInputs<T> inputs, NodeState<T>& state, const Shard& shard, const Pass& pass) const {
+  state.saved.middleCols(shard.first, shard.count) = inputs[0]->middleCols(shard.first, shard.count);
+  sweep(no_bias_.data(), state, shard, pass);
+}
+
+template <class T>
+void ActivationNode<T>::backward(NodeInputs<T> /*inputs*/, NodeState<T>& state, const Shard& shard, const Pass& pass,
+                                 InputDeltas<T> input_deltas) const {
+  sweep_back(state, shard, pass);
+  if (input_deltas[0] != nullptr)
+    input_deltas[0]->middleCols(shard.first, shard.count) = state.delta.middleCols(shard.first, shard.count);
+}
+
+template <class T>
+void ActivationNode<T>::gradient(NodeInputs<T> /*inputs*/, const NodeState<T>& state, Index batch, Index shards,
+                                 const Tile& tile, T* out) const {
+  Eigen::Map<Vector<T>> gradient(out, tile.end - tile.begin);
+  gradient.setZero();
+  for (Index shard = 0; shard < shards; ++shard) {
+    const Vector<T>& sums = state.shards[static_cast<std::size_t>(shard)].slope_sum;
+    if (gradient.size() == this->units()) {
+      gradient += sums;
+    } else {
+      gradient[0] += sums.sum();  // one slope for all units
+    }
+  }
+  gradient *= T(1) / static_cast<T>(batch);
+}
+
+template <class T>
+void ActivationNode<T>::append_tiles(std::size_t node, std::vector<Tile>& tiles) const {
+  if (entry_->learned_slope) tiles.push_back({node, ParameterRole::slope, 0, slope_.value.size()});
+}
+
+template <class T>
+void ActivationNode<T>::respond(Matrix<T>& z) const {
+  Matrix<T> a(z.rows(), z.cols());
+  ForwardCall<T> call;
+  call.units = this->units();
+  call.columns = z.cols();
+  call.z = z.data();
+  call.a = a.data();
+  call.stride = this->units();
+  call.bias = no_bias_.data();
+  call.slopes = unit_slopes_.data();
+  kernel_->forward(call);
+  z = a;
+}
+
+template <class T>
+std::optional<Box> ActivationNode<T>::bound(std::span<const Box* const> inputs) const {
+  if (entry_->coupled) return std::nullopt;
+  const Box& z = *inputs[0];
+  Matrix<T> ends(z.low.size(), 2);
+  for (Index unit = 0; unit < z.low.size(); ++unit) {
+    ends(unit, 0) = not_above<T>(z.low[unit]);
+    ends(unit, 1) = not_below<T>(z.high[unit]);
+  }
+  const Matrix<T> at = ends;
+  respond(ends);
+  Box box = z;
+  for (Index unit = 0; unit < z.low.size(); ++unit) {
+    const auto left = static_cast<double>(ends(unit, 0));
+    const auto right = static_cast<double>(ends(unit, 1));
+    const double reach =
+        std::max(std::abs(static_cast<double>(at(unit, 0))), std::abs(static_cast<double>(at(unit, 1))));
+    const double slack = kActivationSlack * kRoundoff<T> * (1.0 + reach);
+    double low = std::min(left, right);
+    double high = std::max(left, right);
+    const bool around_zero = z.low[unit] < 0.0 && z.high[unit] > 0.0;
+    if (entry_->learned_slope && around_zero) {  // a slope below 0 turns the function at 0
+      low = std::min(low, 0.0);
+      high = std::max(high, 0.0);
+    }
+    if (function_.valley > ActivationShape::kNowhereBelow && z.low[unit] < function_.valley + 0.01 &&
+        z.high[unit] > function_.valley - 0.01)
+      low = function_.lowest;
+    // A function that is 0 or more is computed so, and dead pre-activations give exactly 0.
+    box.low[unit] = function_.lowest == 0.0 ? std::max(0.0, low - slack) : low - slack;
+    box.high[unit] = high + slack;
+    if (z.high[unit] <= function_.dead_below) box.low[unit] = box.high[unit] = 0.0;
+    if (std::isnan(left) || std::isnan(right)) {
+      box.low[unit] = -kInfinity;
+      box.high[unit] = kInfinity;
+    }
+  }
+  return box;
+}
+
+template <class T>
+Eigen::VectorXd ActivationNode<T>::slope_motion(const Node<T>& before) const {
+  if (!entry_->learned_slope) return Eigen::VectorXd::Zero(this->units());
+  const Matrix<T>& old = before.activation()->slope_.value;
+  const Eigen::VectorXd apart = (slope_.value.template cast<double>() - old.template cast<double>()).cwiseAbs().col(0) *
+                                (1.0 + 4.0 * kRoundoff<double>);
+  return apart.size() == 1 ? Eigen::VectorXd(Eigen::VectorXd::Constant(this->units(), apart[0])) : apart;
+}
+
+template <class T>
+std::optional<Eigen::VectorXd> ActivationNode<T>::drift(const Node<T>& before,
+                                                        std::span<const Drift* const> inputs) const {
+  if (entry_->coupled) return std::nullopt;
+  return drift_of(before, inputs[0]->element, Eigen::VectorXd::Constant(this->units(), inputs[0]->norm));
+}
+
+template <class T>
+Eigen::VectorXd ActivationNode<T>::drift_of(const Node<T>& before, const Eigen::VectorXd& z_drift,
+                                            const Eigen::VectorXd& size) const {
+  const Eigen::VectorXd slope_moved = slope_motion(before);
+  Eigen::VectorXd drift(z_drift.size());
+  for (Index unit = 0; unit < drift.size(); ++unit) {
+    if (z_drift[unit] == 0.0 && slope_moved[unit] == 0.0) {
+      drift[unit] = 0.0;
+      continue;
+    }
+    const double reach = size[unit] + z_drift[unit];
+    double steepest = function_.lipschitz;
+    double from_slope = 0.0;
+    if (entry_->learned_slope) {
+      const double slope = std::abs(static_cast<double>(unit_slopes_[unit]));
+      steepest = std::max(steepest, slope + slope_moved[unit]);
+      from_slope = slope_moved[unit] * (reach + z_drift[unit]);
+    }
+    const double bound =
+        steepest * z_drift[unit] + from_slope +
+        2.0 * kActivationSlack * kRoundoff<T> * std::max(1.0, steepest) * (1.0 + reach + z_drift[unit]);
+    drift[unit] = std::isfinite(bound) ? bound * (1.0 + 1e-12) : kInfinity;
+  }
+  return drift;
+}
+
+template class ActivationNode<float>;
+template class ActivationNode<double>;
+
+}  // namespace reluscope

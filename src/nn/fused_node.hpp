@@ -1,0 +1,66 @@
+#pragma once
+
+#include "nn/activation_node.hpp"
+#include "nn/dense.hpp"
+
+namespace reluscope {
+
+/// An affine map and the activation directly on it, a = φ(W h + b), as one node: z is swept once, from the cache. To
+/// those who reason about the network it is still its two parts.
+template <class T>
+class FusedNode final : public Node<T> {
+ public:
+  FusedNode(Dense<T> map, ActivationNode<T> phi)
+      : Node<T>(map.name(), phi.output_shape()), map_(std::move(map)), phi_(std::move(phi)) {}
+
+  [[nodiscard]] std::unique_ptr<Node<T>> clone() const override { return std::make_unique<FusedNode<T>>(*this); }
+  [[nodiscard]] std::unique_ptr<Node<T>> select(const std::vector<Index>& inputs,
+                                                const std::vector<Index>& outputs) const override {
+    const std::unique_ptr<Node<T>> map = map_.select(inputs, outputs);
+    const std::unique_ptr<Node<T>> phi = phi_.select(outputs, outputs);
+    if (map == nullptr || phi == nullptr) return nullptr;
+    return std::make_unique<FusedNode<T>>(static_cast<const Dense<T>&>(*map),
+                                          static_cast<const ActivationNode<T>&>(*phi));
+  }
+  [[nodiscard]] const ActivationNode<T>* activation() const override { return &phi_; }
+  [[nodiscard]] const Dense<T>* affine() const override { return &map_; }
+  using Node<T>::parameter;
+  [[nodiscard]] Parameter<T>* parameter(ParameterRole role) override {
+    return role == ParameterRole::slope ? phi_.parameter(role) : map_.parameter(role);
+  }
+  void parameters_changed() override { phi_.parameters_changed(); }
+
+  void forward(NodeInputs<T> inputs, NodeState<T>& state, const Shard& shard, const Pass& pass) const override {
+    map_.multiply(*inputs[0], state.saved, shard);
+    phi_.sweep(map_.bias_data(), state, shard, pass);
+  }
+  void backward(NodeInputs<T> /*inputs*/, NodeState<T>& state, const Shard& shard, const Pass& pass,
+                InputDeltas<T> input_deltas) const override {
+    phi_.sweep_back(state, shard, pass);
+    if (input_deltas[0] != nullptr) map_.multiply_back(state.delta, *input_deltas[0], shard);
+  }
+  void gradient(NodeInputs<T> inputs, const NodeState<T>& state, Index batch, Index shards, const Tile& tile,
+                T* out) const override {
+    if (tile.role == ParameterRole::slope) {
+      phi_.gradient(inputs, state, batch, shards, tile, out);
+    } else {
+      map_.gradient(inputs, state, batch, shards, tile, out);
+    }
+  }
+  void append_tiles(std::size_t node, std::vector<Tile>& tiles) const override {
+    map_.append_tiles(node, tiles);
+    phi_.append_tiles(node, tiles);
+  }
+
+  [[nodiscard]] bool same_in_training() const override { return phi_.same_in_training(); }
+  [[nodiscard]] bool never_negative(bool inputs_never_negative) const override {
+    return phi_.never_negative(inputs_never_negative);
+  }
+  [[nodiscard]] bool is_silent_without_delta() const override { return true; }
+
+ private:
+  Dense<T> map_;
+  ActivationNode<T> phi_;
+};
+
+}  // namespace reluscope

@@ -1,0 +1,233 @@
+#pragma once
+// What a node of the network's graph is to everybody else. A batch is cut into shards of columns; forward and backward
+// work on one shard at a time and shards never touch each other's columns, so that several threads can run them. Weight
+// gradients are computed afterwards over the whole batch, tile by tile.
+//
+// A node answers questions about itself. Where a proof rests on the answer there is no default but *unknown*: nothing
+// is proved of a node that says nothing, and the census then looks at the samples.
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "nn/activation.hpp"
+#include "nn/bounds.hpp"
+#include "nn/gemm.hpp"
+#include "nn/matrix.hpp"
+#include "nn/parameter.hpp"
+#include "nn/shape.hpp"
+
+namespace reluscope {
+
+/// Columns [first, first + count) of the batch.
+struct Shard {
+  Index index = 0;
+  Index first = 0;
+  Index count = 0;
+};
+
+/// How much a forward pass measures. `activity`: how near the units came to their live region; `batch`: that and every
+/// statistic of a mini-batch; `census`: what needs all samples.
+enum class Measure { nothing, activity, batch, census };
+
+/// What a forward pass is for. `seed` and `step` name the random numbers of dropout and rrelu.
+struct Pass {
+  bool training = false;
+  Measure measure = Measure::nothing;
+  std::uint64_t seed = 0;
+  std::uint64_t step = 0;
+};
+
+/// Per-unit sums of one shard, added up over the shards in their order.
+template <class T>
+struct ShardSums {
+  ActivitySums<T> activity;
+  BatchSums<T> batch;
+  CensusSums<T> census;
+  Vector<T> delta_sum;  ///< Σ ∂L/∂z, sample losses not averaged
+  Vector<T> slope_sum;  ///< Σ ∂L/∂slope
+};
+
+/// A node's part of one batch: values handed in, so that the node itself stays constant during a pass.
+template <class T>
+struct NodeState {
+  Matrix<T> output;  ///< size × batch
+  Matrix<T> saved;   ///< what backward needs: size × batch
+  Matrix<T> delta;   ///< ∂L/∂output of each sample's own loss; after backward of a site ∂L/∂z: size × batch
+  Vector<T> output_square;  ///< ‖output‖² of each column, with Measure::batch
+  Vector<T> delta_square;   ///< ‖∂L/∂z‖² of each column, with Measure::batch
+  std::vector<ShardSums<T>> shards;
+};
+
+/// Elements [begin, end) of a node's parameter, for one task of the gradient and update phase.
+struct Tile {
+  std::size_t node = 0;
+  ParameterRole role = ParameterRole::weight;
+  Index begin = 0;
+  Index end = 0;
+};
+
+/// What feeds a node: the output of each of its inputs, size × batch with room for whole groups of columns (gemm.hpp).
+template <class T>
+using NodeInputs = std::span<const Matrix<T>* const>;
+/// Where a node leaves ∂L/∂input of each of its inputs; nullptr for what needs none.
+template <class T>
+using InputDeltas = std::span<Matrix<T>* const>;
+
+template <class T>
+class ActivationNode;
+template <class T>
+class Dense;
+
+template <class T>
+class Node {
+ public:
+  Node(std::string name, const Shape& output) : name_(std::move(name)), output_(output) {}
+  Node& operator=(const Node&) = delete;
+  virtual ~Node() = default;
+  [[nodiscard]] virtual std::unique_ptr<Node<T>> clone() const = 0;
+  /// The node with these inputs and outputs alone, in this order; nullptr where it cannot do without the others.
+  [[nodiscard]] virtual std::unique_ptr<Node<T>> select(const std::vector<Index>& inputs,
+                                                        const std::vector<Index>& outputs) const {
+    (void)inputs, (void)outputs;
+    return nullptr;
+  }
+
+  /// The layer of the config that it belongs to.
+  [[nodiscard]] const std::string& name() const { return name_; }
+  [[nodiscard]] const Shape& output_shape() const { return output_; }
+  [[nodiscard]] Index outputs() const { return output_.size(); }
+  [[nodiscard]] Index units() const { return output_.channels; }
+
+  // What it is made of.
+
+  /// The activation that it ends in, or nullptr. A node that has one is a *site*, and its channels are units: what can
+  /// die.
+  [[nodiscard]] virtual const ActivationNode<T>* activation() const { return nullptr; }
+  /// The affine map that it is, or starts with: z = W h + b, a row of W for each unit. nullptr if there is none.
+  [[nodiscard]] virtual const Dense<T>* affine() const { return nullptr; }
+  /// The parameter of this role, or nullptr where the node has none.
+  [[nodiscard]] virtual Parameter<T>* parameter(ParameterRole role) {
+    (void)role;
+    return nullptr;
+  }
+  [[nodiscard]] const Parameter<T>* parameter(ParameterRole role) const {
+    return const_cast<Node<T>*>(this)->parameter(role);
+  }
+  /// All that it has, in the order of the roles.
+  [[nodiscard]] std::vector<Parameter<T>*> parameters() { return collect(*this); }
+  [[nodiscard]] std::vector<const Parameter<T>*> parameters() const { return collect(*this); }
+  [[nodiscard]] bool has_parameters() const {
+    for (std::size_t role = 0; role < kParameterRoles; ++role)
+      if (parameter(static_cast<ParameterRole>(role)) != nullptr) return true;
+    return false;
+  }
+  /// What must be recomputed when parameters have changed, before forward. Not concurrent.
+  virtual void parameters_changed() {}
+
+  // What it computes.
+
+  /// Sizes `state` for batches of up to `batch` columns in `shards` shards.
+  virtual void prepare(NodeState<T>& state, Index batch, Index shards) const;
+  /// Fills the shard's columns of state.output, in evaluation each from its own column of the inputs alone, to the last
+  /// bit.
+  virtual void forward(NodeInputs<T> inputs, NodeState<T>& state, const Shard& shard, const Pass& pass) const = 0;
+  /// state.delta holds ∂L/∂output in the shard's columns; each of `input_deltas` receives ∂L/∂input.
+  virtual void backward(NodeInputs<T> inputs, NodeState<T>& state, const Shard& shard, const Pass& pass,
+                        InputDeltas<T> input_deltas) const = 0;
+  /// Gradient of the mean loss over the first `batch` columns for elements [tile.begin, tile.end) of a parameter,
+  /// written to `out`.
+  virtual void gradient(NodeInputs<T> inputs, const NodeState<T>& state, Index batch, Index shards, const Tile& tile,
+                        T* out) const {
+    (void)inputs, (void)state, (void)batch, (void)shards, (void)tile, (void)out;
+  }
+  /// The tiles of the node's parameters: a fixed cut, whatever the thread count.
+  virtual void append_tiles(std::size_t node, std::vector<Tile>& tiles) const { (void)node, (void)tiles; }
+
+  // A barrier: in training a column's output depends on the other columns. Its inputs' columns are then collected shard
+  // by shard, everything is joined once, and forward comes after that; backward likewise. A shard may be on its way
+  // back while another one still comes: what is joined forward must stay as it is until join_backward().
+
+  [[nodiscard]] virtual bool is_barrier() const { return false; }
+  virtual void collect(NodeInputs<T> inputs, NodeState<T>& state, const Shard& shard) const {
+    (void)inputs, (void)state, (void)shard;
+  }
+  virtual void join(NodeState<T>& state, Index batch, Index shards) const { (void)state, (void)batch, (void)shards; }
+  virtual void collect_backward(NodeInputs<T> inputs, NodeState<T>& state, const Shard& shard) const {
+    (void)inputs, (void)state, (void)shard;
+  }
+  virtual void join_backward(NodeState<T>& state, Index batch, Index shards) const {
+    (void)state, (void)batch, (void)shards;
+  }
+
+  // What a proof may rest on: about evaluation, where nothing else is said.
+
+  /// Whether a training pass computes what evaluation does, to the last bit.
+  [[nodiscard]] virtual bool same_in_training() const = 0;
+  /// Bounds on its computed outputs for all inputs in the boxes.
+  [[nodiscard]] virtual std::optional<Box> bound(std::span<const Box* const> inputs) const {
+    (void)inputs;
+    return std::nullopt;
+  }
+  /// The same for what training passes may make of the inputs.
+  [[nodiscard]] virtual std::optional<Box> bound_in_training(std::span<const Box* const> inputs) const {
+    return same_in_training() ? bound(inputs) : std::nullopt;
+  }
+  /// How far its computed outputs are from those of `before`, this node at other parameters: for each, at most.
+  [[nodiscard]] virtual std::optional<Eigen::VectorXd> drift(const Node<T>& before,
+                                                             std::span<const Drift* const> inputs) const {
+    (void)before, (void)inputs;
+    return std::nullopt;
+  }
+  /// max ‖output‖, from that of each input.
+  [[nodiscard]] virtual std::optional<double> norm(std::span<const double> inputs) const {
+    (void)inputs;
+    return std::nullopt;
+  }
+  /// Whether its outputs are never negative, whatever its parameters become, if its inputs are not.
+  [[nodiscard]] virtual bool never_negative(bool inputs_never_negative) const {
+    (void)inputs_never_negative;
+    return false;
+  }
+  /// Whether ∂L/∂output = 0 gives its parameters a gradient of exactly 0 and passes on exactly 0, and a training pass
+  /// changes nothing else of it.
+  [[nodiscard]] virtual bool is_silent_without_delta() const { return false; }
+
+ protected:
+  Node(const Node&) = default;
+  /// For select(): so many outputs, of one position.
+  void resize_output(Index units) { output_ = Shape(units); }
+
+ private:
+  template <class Self>
+  static auto collect(Self& node) {
+    std::vector<decltype(node.parameter(ParameterRole::weight))> all;
+    for (std::size_t role = 0; role < kParameterRoles; ++role)
+      if (auto* parameter = node.parameter(static_cast<ParameterRole>(role))) all.push_back(parameter);
+    return all;
+  }
+
+  std::string name_;
+  Shape output_;
+};
+
+template <class T>
+void Node<T>::prepare(NodeState<T>& state, Index batch, Index shards) const {
+  // Room for whole groups of columns (gemm.hpp); those beyond the batch hold nothing.
+  for (Matrix<T>* values : {&state.output, &state.saved, &state.delta}) values->setZero(outputs(), whole_groups(batch));
+  state.output_square.setZero(batch);
+  state.delta_square.setZero(batch);
+  state.shards.resize(static_cast<std::size_t>(shards));
+  for (ShardSums<T>& sums : state.shards) {
+    sums.activity.resize(units());
+    sums.batch.resize(units());
+    sums.census.resize(units());
+    sums.delta_sum.setZero(units());
+    sums.slope_sum.setZero(units());
+  }
+}
+
+}  // namespace reluscope

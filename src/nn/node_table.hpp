@@ -1,0 +1,72 @@
+#pragma once
+// The table of what a layer of the config can be. A layer becomes the entry's node and, where it has an activation, an
+// activation node on it.
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <type_traits>
+#include <vector>
+
+#include "nn/node.hpp"
+#include "nn/spec.hpp"
+
+namespace reluscope {
+
+/// What names the random streams of a layer.
+struct NodeStreams {
+  std::uint64_t seed = 0;
+  std::uint64_t map = 0;    ///< layers with weights before it
+  std::uint64_t layer = 0;  ///< layers before it
+};
+
+struct NodeEntry : Entry {
+  /// z = W h + b, a row of W for each unit: takes `init` and `activation`, and can be the output.
+  bool affine = false;
+  /// The setting that says how many units there are; empty where that is not the layer's to say.
+  std::string units_key;
+  Shape (*output_shape)(const LayerSpec& layer, const Shape& input) = nullptr;
+  /// Of one unit; nullptr where there are no weights.
+  Index (*fan_in)(const LayerSpec& layer, const Shape& input) = nullptr;
+  Index (*fan_out)(const LayerSpec& layer, const Shape& input) = nullptr;
+  /// How many parameters it has, at most, with those of its activation; UINT64_MAX where that overflows.
+  std::uint64_t (*parameters)(const LayerSpec& layer, const Shape& input) = nullptr;
+  /// By what E[h²] and, backwards, E[δ²] are divided on the way through it, in mean-field theory
+  /// (experiment/theory.hpp; an affine node's own moments are those of its initialiser). nullptr where the theory does
+  /// not cover it.
+  double (*moment_divisor)(const LayerSpec& layer) = nullptr;
+  /// Whether narrow networks of it run in packs (network_pack.hpp).
+  bool packs = false;
+  std::unique_ptr<Node<float>> (*make_float)(const LayerSpec& layer, const Shape& input,
+                                             const NodeStreams& streams) = nullptr;
+  std::unique_ptr<Node<double>> (*make_double)(const LayerSpec& layer, const Shape& input,
+                                               const NodeStreams& streams) = nullptr;
+
+  template <class T>
+  std::unique_ptr<Node<T>> make(const LayerSpec& layer, const Shape& input, const NodeStreams& streams) const {
+    if constexpr (std::is_same_v<T, float>) {
+      return make_float(layer, input, streams);
+    } else {
+      return make_double(layer, input, streams);
+    }
+  }
+};
+
+/// dense, dropout.
+std::span<const NodeEntry> node_table();
+const NodeEntry& entry_of(const LayerSpec& layer);
+
+/// A layer among the others.
+struct LayerPlace {
+  const LayerSpec* layer;
+  const NodeEntry* entry;
+  Shape input;
+  Shape output;
+};
+/// In the order of the spec, which must outlive it.
+std::vector<LayerPlace> place_layers(const NetworkSpec& network, const Shape& input);
+/// Of the last layer.
+Index count_outputs(const NetworkSpec& network, const Shape& input);
+
+}  // namespace reluscope

@@ -1,0 +1,167 @@
+#include "probe/reach.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "nn/activation_node.hpp"
+#include "nn/dense.hpp"
+
+namespace reluscope {
+
+namespace {
+
+/// What feeds a node, of `outputs` of the nodes before it.
+template <class V>
+std::vector<const V*> inputs_of(const Graph& graph, std::size_t node, const V& input, const std::vector<V>& outputs) {
+  std::vector<const V*> inputs;
+  for (const std::size_t from : graph.inputs_of(node))
+    inputs.push_back(from == kNetworkInput ? &input : &outputs[from]);
+  return inputs;
+}
+
+/// Of the norms that drifts have.
+std::vector<double> norms_of(const std::vector<const Drift*>& drifts) {
+  std::vector<double> norms;
+  for (const Drift* drift : drifts) norms.push_back(drift->norm);
+  return norms;
+}
+
+/// Of each site: whether `holds` for every node that it depends on, but itself.
+template <class T, class Holds>
+std::vector<bool> holds_before(const Network<T>& network, Holds holds) {
+  std::vector<bool> up_to(network.depth());  // the node itself included
+  std::vector<bool> sites;
+  for (std::size_t at = 0; at < network.depth(); ++at) {
+    const std::span<const std::size_t> inputs = network.graph().inputs_of(at);
+    const bool before = std::all_of(inputs.begin(), inputs.end(),
+                                    [&](std::size_t from) { return from == kNetworkInput || up_to[from]; });
+    up_to[at] = before && holds(network.node(at));
+    if (network.node(at).activation() != nullptr) sites.push_back(before);
+  }
+  return sites;
+}
+
+}  // namespace
+
+template <class T>
+BoxReach<T>::BoxReach(const Network<T>& network, Box input) : network_(network), input_(std::move(input)) {}
+
+template <class T>
+SiteBox BoxReach<T>::next() {
+  while (true) {
+    const std::size_t at = boxes_.size();
+    const Node<T>& node = network_.node(at);
+    const std::vector<const Box*> inputs = inputs_of(network_.graph(), at, input_, boxes_);
+    if (node.activation() == nullptr) {
+      boxes_.push_back(node.bound(inputs).value_or(Box::unknown(node.outputs())));
+    } else if (const Dense<T>* map = node.affine()) {
+      typename Dense<T>::Bounds bounds = map->bound_map(*inputs[0]);
+      return {std::move(bounds.z), std::move(bounds.at_most_bias)};
+    } else {
+      return {*inputs[0], std::vector<bool>(static_cast<std::size_t>(node.units()))};
+    }
+  }
+}
+
+template <class T>
+void BoxReach<T>::pass_on(const Box& z, const std::vector<std::size_t>& zero) {
+  const Node<T>& site = network_.node(boxes_.size());
+  const Box* input = &z;
+  Box box = site.activation()->bound(std::span(&input, 1)).value_or(Box::unknown(site.outputs()));
+  for (const std::size_t unit : zero) box.low[static_cast<Index>(unit)] = box.high[static_cast<Index>(unit)] = 0.0;
+  boxes_.push_back(std::move(box));
+}
+
+template <class T>
+DriftReach<T>::DriftReach(const Network<T>& before, const Network<T>& now, double norm)
+    : before_(before), now_(now), input_{norm, Eigen::VectorXd::Zero(now.inputs())} {}
+
+template <class T>
+Eigen::VectorXd DriftReach<T>::next() {
+  while (true) {
+    const std::size_t at = drifts_.size();
+    const Node<T>& node = now_.node(at);
+    const std::vector<const Drift*> inputs = inputs_of(now_.graph(), at, input_, drifts_);
+    const auto unknown = [&] { return Eigen::VectorXd::Constant(node.outputs(), kInfinity); };
+    if (node.activation() == nullptr) {
+      const std::vector<double> norms = norms_of(inputs);
+      drifts_.push_back(
+          {node.norm(norms).value_or(kInfinity), node.drift(before_.node(at), inputs).value_or(unknown())});
+    } else if (const Dense<T>* map = node.affine()) {
+      return map->drift(before_.node(at), inputs).value_or(unknown());
+    } else {
+      return inputs[0]->element;
+    }
+  }
+}
+
+template <class T>
+Eigen::VectorXd DriftReach<T>::of_outputs(const Eigen::VectorXd& z_drift) const {
+  const std::size_t at = drifts_.size();
+  const Node<T>& site = now_.node(at);
+  const ActivationNode<T>& phi = *site.activation();
+  const Node<T>& before = before_.node(at);
+  if (phi.entry().coupled) return Eigen::VectorXd::Constant(site.outputs(), kInfinity);
+  const std::vector<const Drift*> inputs = inputs_of(now_.graph(), at, input_, drifts_);
+  Eigen::VectorXd size;
+  if ((z_drift.array() != 0.0).any() || (phi.slope_motion(before).array() != 0.0).any())
+    size = site.affine() != nullptr ? site.affine()->bound_size(inputs[0]->norm)
+                                    : Eigen::VectorXd::Constant(site.outputs(), inputs[0]->norm);
+  return phi.drift_of(before, z_drift, size);
+}
+
+template <class T>
+MapInput bound_map_input(const Network<T>& network, std::size_t site, const Box& box, double norm, bool training) {
+  const std::size_t place = network.sites()[site];
+  const std::vector<bool> before = network.graph().ancestors_of(place);
+  std::vector<Box> boxes(place);
+  std::vector<double> norms(place, kInfinity);
+  for (std::size_t at = 0; at < place; ++at) {
+    if (!before[at]) continue;
+    const Node<T>& node = network.node(at);
+    const std::vector<const Box*> inputs = inputs_of(network.graph(), at, box, boxes);
+    boxes[at] = (training ? node.bound_in_training(inputs) : node.bound(inputs)).value_or(Box::unknown(node.outputs()));
+    std::vector<double> input_norms;
+    for (const std::size_t from : network.graph().inputs_of(at))
+      input_norms.push_back(from == kNetworkInput ? norm : norms[from]);
+    norms[at] = node.norm(input_norms).value_or(kInfinity);
+  }
+  const std::size_t from = network.graph().inputs_of(place)[0];
+  MapInput input{from == kNetworkInput ? box : boxes[from], from == kNetworkInput ? norm : norms[from]};
+  if (training) input.norm = input.box.low.cwiseAbs().cwiseMax(input.box.high.cwiseAbs()).norm() * (1.0 + 1e-9);
+  return input;
+}
+
+template <class T>
+std::vector<bool> never_negative(const Network<T>& network) {
+  std::vector<bool> known(network.depth());
+  for (std::size_t at = 0; at < network.depth(); ++at) {
+    const std::span<const std::size_t> inputs = network.graph().inputs_of(at);
+    known[at] = network.node(at).never_negative(std::all_of(
+        inputs.begin(), inputs.end(), [&](std::size_t from) { return from != kNetworkInput && known[from]; }));
+  }
+  return known;
+}
+
+template <class T>
+std::vector<bool> fed_by_data(const Network<T>& network) {
+  return holds_before(network, [](const Node<T>& node) { return !node.has_parameters(); });
+}
+
+template <class T>
+std::vector<bool> sees_what_evaluation_sees(const Network<T>& network) {
+  return holds_before(network, [](const Node<T>& node) { return node.same_in_training(); });
+}
+
+#define RELUSCOPE_INSTANTIATE(T)                                                                        \
+  template class BoxReach<T>;                                                                           \
+  template class DriftReach<T>;                                                                         \
+  template MapInput bound_map_input(const Network<T>&, std::size_t, const Box&, double, bool training); \
+  template std::vector<bool> never_negative(const Network<T>&);                                         \
+  template std::vector<bool> fed_by_data(const Network<T>&);                                            \
+  template std::vector<bool> sees_what_evaluation_sees(const Network<T>&);
+RELUSCOPE_INSTANTIATE(float)
+RELUSCOPE_INSTANTIATE(double)
+#undef RELUSCOPE_INSTANTIATE
+
+}  // namespace reluscope

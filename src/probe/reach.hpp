@@ -1,0 +1,78 @@
+#pragma once
+// What can reach a site: bounds on their way through the network's graph, from the inputs in D on. Every node answers
+// for itself (nn/node.hpp); what a node does not know is bounded by nothing, and proves nothing.
+
+#include <span>
+#include <vector>
+
+#include "nn/network.hpp"
+
+namespace reluscope {
+
+/// Bounds on a site's computed pre-activations.
+struct SiteBox {
+  Box z;
+  std::vector<bool> at_most_bias;  ///< units that no input raises above their bias (Dense::Bounds)
+};
+
+/// Boxes from an input box on, site by site, in evaluation.
+template <class T>
+class BoxReach {
+ public:
+  /// The network must outlive it.
+  BoxReach(const Network<T>& network, Box input);
+
+  /// Of the next site; what the one before it yields must have been passed on.
+  [[nodiscard]] SiteBox next();
+  /// Of what the last site of next() yields for pre-activations in `z`; its units in `zero` yield exactly 0.
+  void pass_on(const Box& z, const std::vector<std::size_t>& zero = {});
+
+ private:
+  const Network<T>& network_;
+  Box input_;
+  std::vector<Box> boxes_;  ///< of the outputs of the nodes so far
+};
+
+/// How far a network has moved from another of its shape, site by site, over all x in D.
+template <class T>
+class DriftReach {
+ public:
+  /// `norm`: of an input, at most. Both networks must outlive it.
+  DriftReach(const Network<T>& before, const Network<T>& now, double norm);
+
+  /// |Δz| of each unit of the next site, at most.
+  [[nodiscard]] Eigen::VectorXd next();
+  /// |Δa| of each unit of that site, by the |Δz| that next() gave.
+  [[nodiscard]] Eigen::VectorXd of_outputs(const Eigen::VectorXd& z_drift) const;
+  /// What it yields has so far had a norm of at most `norm`, and drifts so.
+  void pass_on(double norm, Eigen::VectorXd drift) { drifts_.push_back({norm, std::move(drift)}); }
+
+ private:
+  const Network<T>& before_;
+  const Network<T>& now_;
+  Drift input_;
+  std::vector<Drift> drifts_;  ///< of the outputs of the nodes so far
+};
+
+/// What a site's affine map can be fed in training passes, and in norm at most; where all that is before the site has
+/// no parameters.
+struct MapInput {
+  Box box;
+  double norm = kInfinity;
+};
+/// From what the inputs in D are like: in evaluation, or whatever training passes may make of them.
+template <class T>
+MapInput bound_map_input(const Network<T>& network, std::size_t site, const Box& box, double norm, bool training);
+
+/// Of each node: whether its outputs are never negative, whatever the parameters become and the data are.
+template <class T>
+std::vector<bool> never_negative(const Network<T>& network);
+
+/// Of each site: whether nothing that it depends on, but itself, has parameters.
+template <class T>
+std::vector<bool> fed_by_data(const Network<T>& network);
+/// Of each site: whether a training pass computes in all that it depends on, but itself, what evaluation does.
+template <class T>
+std::vector<bool> sees_what_evaluation_sees(const Network<T>& network);
+
+}  // namespace reluscope
