@@ -24,8 +24,10 @@ units, the parameters since the last site. In all other steps nothing is in the 
 """
 
 import contextlib
+import copy
 import csv
 import ctypes
+import functools
 import io
 import itertools
 import json
@@ -214,6 +216,13 @@ class Tag:
         self.softmax_of = None
         self.serial = 0
 
+    # A tensor that the model keeps may be copied, or written to a file: without its tag.
+    def __deepcopy__(self, memo):
+        return None
+
+    def __reduce__(self):
+        return type(None), ()
+
 
 def _tensors(value):
     if isinstance(value, torch.Tensor):
@@ -252,7 +261,8 @@ class ForwardPass(TorchFunctionMode):
 
     def put(self, tensor, tag):
         tag.serial = self.serial
-        tensor._reluscope_tag = tag
+        if id(tensor) not in self.own:
+            tensor._reluscope_tag = tag
 
     def __torch_function__(self, function, types, args=(), kwargs=None):
         kwargs = kwargs or {}
@@ -868,6 +878,26 @@ def _root(square):
 
 # ---- the capture
 
+class WatchedForward:
+    """In the place of a module's forward. A copy of the module, or one that is read from a file, has its own again."""
+
+    def __init__(self, capture, host):
+        self.capture, self.host, self.usual = capture, host, host.forward
+        self.watched = self.usual if host is capture.model else host._orig_mod  # what was compiled cannot be watched
+        functools.update_wrapper(self, self.usual)  # its signature, which trainers look at
+
+    def __call__(self, *args, **kwargs):
+        if self.capture.steps % self.capture.every or self.capture.is_paused or not torch.is_grad_enabled():
+            return self.usual(*args, **kwargs)
+        return self.capture._watched(self.watched, args, kwargs)
+
+    def __deepcopy__(self, memo):
+        return copy.deepcopy(self.usual, memo)  # a bound method: of the copy, which is in `memo` by now
+
+    def __reduce__(self):
+        return getattr, (self.host, "forward")
+
+
 class Capture:
     """Measures `model` while it trains, into `directory`.
 
@@ -965,14 +995,7 @@ class Capture:
         self.original = self.host.__dict__.get("forward")
         if self.loader is not None:
             self.census(self.loader)
-        usual = self.host.forward
-        call = usual if self.host is self.model else self.host._orig_mod
-
-        def forward(*args, **kwargs):
-            if self.steps % self.every or self.is_paused or not torch.is_grad_enabled():
-                return usual(*args, **kwargs)
-            return self._watched(call, args, kwargs)
-        self.host.__dict__["forward"] = forward
+        self.host.__dict__["forward"] = WatchedForward(self, self.host)
         return self
 
     @contextlib.contextmanager

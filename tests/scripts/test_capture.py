@@ -4,7 +4,9 @@
     test_capture.py RELUSCOPE SOURCE_DIR      exits with 77 (skipped) where there is no PyTorch (python3-torch)
 """
 
+import copy
 import csv
+import inspect
 import json
 import math
 import os
@@ -612,6 +614,16 @@ class Censuses(Case):
             self.assertTrue(torch.equal(bare[name], watched[name]), name)
 
 
+class Copied(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.Linear(6, 3)
+
+    def forward(self, x, scale=1.0):
+        self.kept = torch.softmax(self.layer(x).detach(), 1)
+        return F.relu(self.layer(x)) * scale + self.layer.bias
+
+
 class Steps(Case):
     def test_statistics_are_those_of_their_definitions(self):
         model = nn.Sequential(nn.Linear(6, 7), nn.ReLU(), nn.Linear(7, 5), nn.Tanh(), nn.Linear(5, 3)).double()
@@ -853,6 +865,21 @@ class Steps(Case):
         self.assertNotIn("forward", compiled._orig_mod.__dict__)
         self.same(whole[0], self.table("compiled", "layers")[:3])
         self.assertEqual([row["name"] for row in self.table("compiled", "census")[:3]], ["0", "2.0", "3"])
+
+    def test_copies_of_the_model_have_a_forward_of_their_own(self):
+        model = Copied()
+        x = torch.randn(4, 6)
+        with Capture(model, self.place / "copies", every=1):
+            self.assertEqual(list(inspect.signature(model.forward).parameters), ["x", "scale"])
+            average = torch.optim.swa_utils.AveragedModel(model)
+            before = model(x)
+            torch.save(model, self.place / "model.pt")
+            others = [copy.deepcopy(model), average.module, torch.load(self.place / "model.pt")]
+            for other in others:
+                self.assertTrue(torch.equal(other(x), before))
+                other.layer.bias.data += 1
+                self.assertFalse(torch.equal(other(x), before))
+                self.assertTrue(torch.equal(model(x), before))
 
     def test_a_program_that_never_calls_step_is_told(self):
         model = self.model()
