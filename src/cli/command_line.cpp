@@ -225,6 +225,7 @@ int run_command_line(int argc, const char* const* argv) {
     add_prune(line);
     add_report(line);
     add_watch(line);
+    add_capture(line);
     add_export(line);
     add_inspect(line);
     add_curves(line);

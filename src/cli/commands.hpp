@@ -55,6 +55,7 @@ void add_prescribe(CommandLine& line);
 void add_prune(CommandLine& line);
 void add_report(CommandLine& line);
 void add_watch(CommandLine& line);
+void add_capture(CommandLine& line);
 void add_export(CommandLine& line);
 void add_inspect(CommandLine& line);
 void add_completion(CommandLine& line);

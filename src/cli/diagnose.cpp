@@ -4,6 +4,7 @@
 #include <array>
 #include <iostream>
 #include <memory>
+#include <set>
 
 #include "cli/commands.hpp"
 #include "cli/findings.hpp"
@@ -34,6 +35,23 @@ struct DiagnoseOptions {
 
 using Runs = std::vector<JudgedRun>;
 
+/// "rule, rule (no column); rule (no column)": what was not measured, said once.
+std::string skipped_text(const std::vector<SkippedRule>& skipped) {
+  std::vector<std::pair<std::string, std::string>> groups;  // what is missing, and the rules that miss it
+  for (const SkippedRule& one : skipped) {
+    const auto found =
+        std::find_if(groups.begin(), groups.end(), [&](const auto& group) { return group.first == one.missing; });
+    if (found == groups.end()) {
+      groups.emplace_back(one.missing, one.rule);
+    } else {
+      found->second += ", " + one.rule;
+    }
+  }
+  std::string text;
+  for (const auto& [missing, rules] : groups) text += (text.empty() ? "" : "; ") + rules + " (no " + missing + ")";
+  return text;
+}
+
 void write_text(const Runs& runs, const DiagnoseOptions& /*options*/) {
   bool any = false;
   for (const JudgedRun& run : runs) {
@@ -47,9 +65,10 @@ void write_text(const Runs& runs, const DiagnoseOptions& /*options*/) {
   }
   if (any) std::cout << "\nreluscope explain NAME says what a rule or a remedy is.\n";
   std::cout << std::flush;
+  std::set<std::string> told;
   for (const JudgedRun& run : runs)
-    for (const SkippedRule& skipped : run.diagnosis.skipped)
-      spdlog::info("not applied: {} (no {})", skipped.rule, skipped.missing);
+    if (const std::string text = skipped_text(run.diagnosis.skipped); !text.empty() && told.insert(text).second)
+      spdlog::info("not applied: {}", text);
 }
 
 void write_markdown(const Runs& runs, const DiagnoseOptions& /*options*/) {

@@ -96,7 +96,7 @@ struct Heading {
   std::array<const char*, 7> commands;
 };
 constexpr std::array kHeadings = {
-    Heading{"Run", {"try", "init", "validate", "run", "watch", "schema"}},
+    Heading{"Run", {"try", "init", "validate", "run", "watch", "schema", "capture"}},
     Heading{"Understand", {"diagnose", "explain", "report", "inspect", "theory", "curves"}},
     Heading{"Decide", {"compare", "prescribe", "prune", "sweep", "merge"}},
     Heading{"Share", {"export", "completion"}},

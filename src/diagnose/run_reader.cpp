@@ -73,6 +73,8 @@ void note_origin(const std::filesystem::path& directory, RunTables& run) {
   if (!has_file(manifest)) return;
   try {
     const nlohmann::ordered_json document = read_json_object(manifest);
+    run.captured = member_or(document, "tool", std::string()) == "reluscope_capture";
+    if (run.captured) run.loss = loss_of(document);
     if (!document.contains("config")) return;
     const std::int64_t layers = count_layers(document["config"]);
     if (layers < 1) return;
@@ -102,7 +104,7 @@ std::optional<PartFacts> part_of(const nlohmann::ordered_json& summary, const ch
 /// What the summary in `directory` says of the run that the tables are from.
 void note_end(const std::filesystem::path& directory, RunTables& run) {
   const std::filesystem::path path = directory / RunDirectory::kSummary;
-  if (run.from_elsewhere || !has_own_file(path)) return;
+  if ((run.from_elsewhere && !run.captured) || !has_own_file(path)) return;
   try {
     const nlohmann::ordered_json summary = read_json_object(path);
     run.train = part_of(summary, "train");

@@ -239,6 +239,8 @@ CensusRecord DeathWatch<T>::census_record(std::size_t at, std::int64_t step, boo
   row.name = summary.name;
   row.units = static_cast<std::int64_t>(layer.units.size());
   row.role = summary.role();
+  row.samples = training_.dataset.train.count();
+  row.positions = 1;
   std::int64_t dead_at_start = 0;
   for (std::size_t unit = 0; unit < layer.units.size(); ++unit) {
     row.dead += layer.units[unit].dead ? 1 : 0;

@@ -244,6 +244,7 @@ std::string origin_html(const ReportRun& run) {
         rows.push_back({std::string(section) + "." + key, value.is_string() ? value.get<std::string>() : value.dump()});
     html += "<details><summary>How it was made</summary>" + table_html({"", ""}, rows) + "</details>\n";
     const Json& config = member(run.manifest, "config");
+    if (config.is_null()) return html;
     html += "<details><summary>The config, every default filled in</summary><pre>" +
             html_escape(config.dump(2, ' ', false, Json::error_handler_t::replace)) + "</pre></details>\n";
   }

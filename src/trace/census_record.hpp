@@ -28,6 +28,10 @@ struct CensusRecord {
   std::optional<double> effective_rank;
   std::optional<Role> role;
   std::int64_t inherited = 0;
+  std::optional<std::int64_t> samples;
+  std::optional<std::int64_t> positions;
+  std::optional<std::int64_t> silent;
+  std::optional<std::int64_t> not_finite;
   std::uint64_t unmeasured = 0;
 
   static constexpr auto columns() {
@@ -56,6 +60,14 @@ struct CensusRecord {
         Column{"role", &CensusRecord::role, "hidden or output; empty where it is not known"},
         Column{"inherited", &CensusRecord::inherited,
                "units that were dead at step 0 in weights that came from a file: not born dead"},
+        Column{"samples", &CensusRecord::samples, "samples that the census answers for"},
+        Column{"positions", &CensusRecord::positions,
+               "places that a unit is applied at for one sample: 1 in a dense layer"},
+        Column{"silent", &CensusRecord::silent,
+               "units with φ' = 0 in every training batch since the last census; empty where it was not measured"},
+        Column{
+            "not_finite", &CensusRecord::not_finite,
+            "units with a pre-activation that is not finite: neither dead nor alive; empty in a run, which ends there"},
     };
   }
 };

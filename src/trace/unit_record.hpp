@@ -37,6 +37,9 @@ struct UnitRecord {
   bool inherited = false;
   std::optional<double> a_mean;
   std::optional<double> slope;
+  std::optional<double> sample_rate;
+  std::optional<double> cover;
+  std::optional<bool> within_rounding;
   std::uint64_t unmeasured = 0;
 
   static constexpr auto columns() {
@@ -44,7 +47,8 @@ struct UnitRecord {
         Column{"layer", &UnitRecord::layer, "layers with units, counted from 1 at the input"},
         Column{"name", &UnitRecord::name, "the layer's name"},
         Column{"unit", &UnitRecord::unit, "unit in the layer, from 0"},
-        Column{"state", &UnitRecord::state, "at the end: dead, saturated, dormant, rare (active on < 1 %), alive"},
+        Column{"state", &UnitRecord::state,
+               "at the end: dead, saturated, dormant, rare (active on < 1 %), alive; or not_finite"},
         Column{"born_dead", &UnitRecord::born_dead, "1 if dead at step 0, in weights that were drawn"},
         Column{"first_dead_step", &UnitRecord::first_dead_step, "step of the first census that found it dead"},
         Column{"last_change_step", &UnitRecord::last_change_step, "step of the last census that found a change"},
@@ -77,6 +81,15 @@ struct UnitRecord {
         Column{"a_mean", &UnitRecord::a_mean,
                "mean activation over the training set at the end: its bias shift (Clevert et al. 2016)"},
         Column{"slope", &UnitRecord::slope, "prelu: its learned slope at the end"},
+        Column{
+            "sample_rate", &UnitRecord::sample_rate,
+            "share of the samples with z outside the dead region at some position; empty where it is activation_rate"},
+        Column{"cover", &UnitRecord::cover,
+               "share of the positions at which z is outside the dead region for some sample; empty with one position"},
+        Column{"within_rounding", &UnitRecord::within_rounding,
+               "1 if the margin is smaller than what rounding may do to it, so that other batches may say otherwise; "
+               "empty "
+               "in a run, where it does not depend on them"},
     };
   }
 };

@@ -1,6 +1,7 @@
 // What another program wrote, and runs that start from weights of a file, by way of the commands.
 #include <doctest/doctest.h>
 
+#include <filesystem>
 #include <sstream>
 #include <string>
 #include <vector>
@@ -51,7 +52,7 @@ TEST_CASE("tables of hidden layers only: the layer that is wholly dead is found 
     CHECK(told.exit_code == 3);
     CHECK(contains(told.out, "Layer 'fc2' has been wholly dead since step 300"));
   }
-  CHECK(contains(place.shell("$R diagnose run").err, "not applied: zero-gradient (no output layer)"));
+  CHECK(contains(place.shell("$R diagnose run").err, "zero-gradient (no output layer)"));
   REQUIRE(place.shell("$R report run -o page.html").exit_code == 0);
   const std::string page = read_file(place.path() / "page.html");
   CHECK(contains(page, "Layer &#39;fc2&#39; has been wholly dead since step 300"));
@@ -69,7 +70,7 @@ TEST_CASE("tables in which nothing was measured: every command has nothing to sa
   const auto told = place.shell("$R diagnose run");
   CHECK(told.exit_code == 0);
   CHECK(told.out == "Nothing found.\n");
-  CHECK(contains(told.err, "not applied: dying-units (no census.dead)"));
+  CHECK(contains(told.err, "dying-units (no census.dead)"));
   CHECK(place.shell("$R watch run").exit_code == 0);
   CHECK(place.shell("$R export run").exit_code == 0);
   CHECK(place.shell("$R report run -o page.html").exit_code == 0);
@@ -107,4 +108,46 @@ TEST_CASE("units dead in the file that training starts from are inherited, where
       place.shell("$R theory $S/configs/dying-relu.json network.init_from=$PWD/first/weights.safetensors");
   CHECK(theory.exit_code == 0);
   CHECK(contains(theory.err, "nothing is drawn that theory could speak of"));
+}
+
+TEST_CASE("a capture of a PyTorch program: its loss and its outcome are known, its config is not") {
+  const Workplace place;
+  std::filesystem::create_directory(place.path() / "mine");
+  write_file(place.path() / "mine/steps.csv", "step,loss\n0,2.3\n50,2.31\n");
+  write_file(place.path() / "mine/layers.csv",
+             "step,layer,name,activation,units,delta_rms,role\n0,1,fc,relu,4,0.1,hidden\n"
+             "0,2,head,softmax,10,0.1,output\n");
+  const std::string manifest = R"({"tool": "reluscope_capture", "status": "done", "loss": {"name": "cross_entropy"}})";
+  write_file(place.path() / "mine/manifest.json", manifest);
+  write_file(
+      place.path() / "mine/summary.json",
+      R"({"train": {"loss": 2.31, "constant_loss": 2.3, "gain": -0.01, "gain_error": 0.02}, "start_loss": 2.3})");
+  const auto told = place.shell("$R diagnose mine");
+  CHECK(told.exit_code == 0);
+  CHECK(contains(told.out, "double-softmax"));
+  CHECK(contains(told.out, "also: loss-not-decreasing, no-better-than-constant"));
+  CHECK(contains(told.err, "not applied: "));
+  CHECK(told.err.find("not applied") == told.err.rfind("not applied"));  // said once
+  REQUIRE(place.shell("$R report mine -o page.html").exit_code == 0);
+  CHECK_FALSE(contains(read_file(place.path() / "page.html"), "every default filled in"));
+  CHECK(contains(place.shell("$R watch mine").out, "done, step 50, loss 2.31"));
+  // The same tables of nobody who is known: neither is taken for granted.
+  write_file(place.path() / "mine/manifest.json", R"({"tool": "another", "status": "done"})");
+  CHECK_FALSE(contains(place.shell("$R diagnose mine").out, "double-softmax"));
+  CHECK_FALSE(contains(place.shell("$R diagnose mine").out, "no-better-than-constant"));
+}
+
+TEST_CASE("the file that captures is printed whole") {
+  const Workplace place;
+  REQUIRE(place.shell("$R capture --print > printed.py").exit_code == 0);
+  CHECK(place.shell("cmp printed.py $S/scripts/reluscope_capture.py").exit_code == 0);
+  const auto told = place.shell("$R capture");
+  CHECK(told.exit_code == 2);
+  CHECK(contains(told.err, "reluscope capture --print"));
+}
+
+TEST_CASE("a census says how many samples and positions it answers for") {
+  const Workplace place;
+  REQUIRE(place.shell("$R run $S/configs/moons.json train.epochs=1 -o run -q").exit_code == 0);
+  CHECK(contains(place.shell("tail -n 1 run/census.csv").out, ",output,0,800,1,,"));
 }

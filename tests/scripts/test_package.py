@@ -35,7 +35,8 @@ class Package(unittest.TestCase):
         call(program, "run", usr / "share/reluscope/configs/digits-relu.json", "train.epochs=1", "-q", "-o", self.place / "run")
         self.assertTrue((self.place / "run/summary.json").is_file())
         for file in ("bash-completion/completions/reluscope", "zsh/site-functions/_reluscope",
-                     "fish/vendor_completions.d/reluscope.fish", "reluscope/scripts/plot_traces.py"):
+                     "fish/vendor_completions.d/reluscope.fish", "reluscope/scripts/plot_traces.py",
+                     "reluscope/scripts/reluscope_capture.py"):
             self.assertTrue((usr / "share" / file).is_file(), file)
         documents = usr / "share/doc/reluscope"
         links = re.findall(r"\]\((docs/[^)#:]*)", (documents / "README.md").read_text(encoding="utf-8"))

@@ -43,11 +43,11 @@ TEST_CASE("the columns are those of schema version 1") {
         "positions\n");
   CHECK(csv_header<CensusRecord>() ==
         "step,epoch,layer,name,units,dead,dead_fraction,dead_on_domain,locked,saturated,dormant,born_dead,died,revived,"
-        "effective_rank,role,inherited\n");
+        "effective_rank,role,inherited,samples,positions,silent,not_finite\n");
   CHECK(csv_header<UnitRecord>() ==
         "layer,name,unit,state,born_dead,first_dead_step,last_change_step,deaths,revivals,cause,own_weights,own_bias,"
         "upstream,died_after,died_by,lr,grad_norm,margin,activation_rate,locked,locked_step,min_steps_to_revive,role,"
-        "inherited,a_mean,slope\n");
+        "inherited,a_mean,slope,sample_rate,cover,within_rounding\n");
   CHECK(csv_header<EvaluationRecord>() == "step,epoch,train_loss,train_accuracy,test_loss,test_accuracy\n");
   CHECK(csv_header<HistogramRecord>() == "layer,name,unit,step,moment,low,high,count\n");
 }
