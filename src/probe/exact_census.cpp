@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <numeric>
+#include <span>
 #include <utility>
 
 #include "probe/census_book.hpp"
@@ -143,7 +144,13 @@ class ExactCensus final : public Census<T> {
       silent[network.sites()[at]] =
           books_[at].dead_is_zero && std::all_of(draft.units[at].begin(), draft.units[at].end(),
                                                  [](const auto& verdict) { return verdict.state == UnitState::dead; });
-    if (!network.graph().input_reaches_output(silent)) return true;
+    if (!network.graph().input_reaches_output(silent)) {
+      // One sample tells what all get. A NaN is not the same as anything, itself neither.
+      const Index any = 0;
+      pass_.runner().run(network, std::span(&any, 1), Measure::nothing);
+      const auto output = pass_.runner().state().output().col(0).array();
+      return (output == output).all();
+    }
     Vector<T> first;
     Index columns = kShardColumns;  // the first samples tell, mostly
     for (Index start = 0; start < dataset_.train.count(); start += columns, columns = kPassColumns) {

@@ -196,7 +196,8 @@ std::vector<std::size_t> Prognosis<T>::cut_off_sites(const CensusResult& census)
   std::vector<bool> sources(network_.depth());
   sources.back() = !blocked.back();
   for (std::size_t node = 0; node < network_.depth(); ++node)
-    sources[node] = sources[node] || !network_.node(node).is_silent_without_delta();
+    sources[node] = sources[node] || !network_.node(node).is_silent_without_delta() ||
+                    (penalised_activations_ && !blocked[node] && network_.node(node).activation() != nullptr);
   const std::vector<bool> gets_gradient = network_.graph().reach(sources, blocked);
   // Of each node: whether something that it depends on, or itself, gets one.
   std::vector<bool> moved = gets_gradient;

@@ -186,6 +186,9 @@ TEST_CASE("a wholly dead layer collapses the output") {
   CHECK_FALSE(take(network, dataset).collapsed);
   network.node(1).parameter(ParameterRole::bias)->value.setConstant(-100.0F);
   CHECK(take(network, dataset).collapsed);
+  // An output that is no number is broken, and not the same for all samples.
+  network.node(2).parameter(ParameterRole::weight)->value.setConstant(std::numeric_limits<float>::infinity());
+  CHECK_FALSE(take(network, dataset).collapsed);
 }
 
 TEST_CASE("effective rank of known spectra") {

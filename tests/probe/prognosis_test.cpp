@@ -191,6 +191,14 @@ TEST_CASE(
   bench->train(3);
   CHECK(bench->weight(0).value != before);
   CHECK(bench->weight(1).value == own);
+  // A unit that is dead by a learned slope of 0 gets the penalty's gradient in that slope.
+  for (const double l1 : {0.0, 0.01}) {
+    Bench learned(two_layers(activation("prelu", {{"init", 0.0}})), optimizer("sgd"), {0.0, 0.0, l1});
+    learned.bias(0).value(2, 0) = -100.0F;
+    learned.bias(1).value.setConstant(-2000.0F);
+    learned.look();
+    CHECK(learned.lock(0, 2) == (l1 == 0.0 ? Lock::frozen : Lock::none));
+  }
 }
 
 TEST_CASE("dropout before the first layer: the box is what dropout can make of the data") {
