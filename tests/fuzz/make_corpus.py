@@ -47,18 +47,19 @@ def tensors(header, data):
 
 
 def run_files(tool):
-    """What a small run writes, by file name, and its checkpoint."""
+    """What a small run writes, by file name, and the checkpoint of one that stops."""
     with tempfile.TemporaryDirectory() as place:
         config = pathlib.Path(place, "c.json")
         config.write_text(json.dumps(dict(SMALL, name="c")))
-        out = pathlib.Path(place, "run")
+        whole, stopped = pathlib.Path(place, "whole"), pathlib.Path(place, "stopped")
+        command = [tool, "run", config, "-q", "--save-weights", "--out"]
+        subprocess.run([*command, whole], check=True, stdout=subprocess.DEVNULL)
         # The reader of its trace has gone before it begins: it stops, and leaves its checkpoint.
         reader, trace = os.pipe()
         os.close(reader)
-        subprocess.run([tool, "run", config, "-q", "--out", out, "--save-weights", "--trace", "steps=-"], check=False,
-                       stdout=trace)
+        subprocess.run([*command, stopped, "--trace", "steps=-"], check=False, stdout=trace)
         os.close(trace)
-        return {p.name: p.read_bytes() for p in out.iterdir()}
+        return {p.name: p.read_bytes() for out in (stopped, whole) for p in out.iterdir()}
 
 
 def main():
