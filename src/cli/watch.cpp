@@ -52,9 +52,10 @@ Status status_of(const std::filesystem::path& run) {
     return {"running, says the manifest (the lock that would tell whether a process is there cannot be read)", true};
   // It may have ended between the two looks: the manifest says so before the lock goes.
   if (const std::string now = manifest_status(manifest); now != "running") return {now, false};
-  const bool ours = member_or<std::string>(read_json_object(manifest), "tool", "") != "reluscope_capture";
   if (lock == LockState::free)
-    return {ours ? "stopped: `reluscope run --resume` goes on with it" : "stopped: its process has ended", false};
+    return {is_capture(read_json_object(manifest)) ? "stopped: its process has ended"
+                                                   : "stopped: `reluscope run --resume` goes on with it",
+            false};
   return {"not running here: the manifest says running, but the directory has no lock of a process (is it a copy?)",
           false};
 }

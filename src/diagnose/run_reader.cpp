@@ -73,7 +73,7 @@ void note_origin(const std::filesystem::path& directory, RunTables& run) {
   if (!has_file(manifest)) return;
   try {
     const nlohmann::ordered_json document = read_json_object(manifest);
-    run.captured = member_or(document, "tool", std::string()) == "reluscope_capture";
+    run.captured = is_capture(document);
     if (run.captured) run.loss = loss_of(document);
     if (!document.contains("config")) return;
     const std::int64_t layers = count_layers(document["config"]);
@@ -160,6 +160,10 @@ void read_lone_table(const std::filesystem::path& path, RunTables& run) {
 }
 
 }  // namespace
+
+bool is_capture(const nlohmann::ordered_json& manifest) {
+  return member_or(manifest, "tool", std::string()) == "reluscope_capture";
+}
 
 RunTables read_run(const std::filesystem::path& path) {
   RunTables run;

@@ -2,6 +2,7 @@
 // The tables of a run, read from its files.
 
 #include <filesystem>
+#include <nlohmann/json_fwd.hpp>
 
 #include "diagnose/run_tables.hpp"
 
@@ -11,5 +12,8 @@ namespace reluscope {
 /// name is called after its number.
 /// Throws DataError for what cannot be read, and where there is nothing to diagnose.
 RunTables read_run(const std::filesystem::path& path);
+
+/// Whether the manifest is one that scripts/reluscope_capture.py wrote.
+bool is_capture(const nlohmann::ordered_json& manifest);
 
 }  // namespace reluscope

@@ -36,6 +36,14 @@ struct Box {
   }
 };
 
+/// Bounds on pre-activations.
+struct PreActivationBox {
+  Box z;
+  /// Units that no input raises above their bias: no w_j·h_j can be positive, and no rounding makes it so, since a sum
+  /// of terms that are not positive is not positive in any order. Of units on an affine map alone.
+  std::vector<bool> at_most_bias;
+};
+
 /// What is known of a vector h(x) while parameters move, over all x in D.
 struct Drift {
   double norm = 0.0;        ///< ‖h(x)‖ before, at most

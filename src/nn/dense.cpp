@@ -155,7 +155,7 @@ void Dense<T>::append_tiles(std::size_t node, std::vector<Tile>& tiles) const {
 }
 
 template <class T>
-typename Dense<T>::Bounds Dense<T>::bound_map(const Box& input) const {
+PreActivationBox Dense<T>::bound_map(const Box& input) const {
   const Matrix<T>& weights = weight_.value;
   using Array = Eigen::Array<T, Eigen::Dynamic, 1>;
   Array low = Array::Zero(weights.rows());
@@ -173,7 +173,7 @@ typename Dense<T>::Bounds Dense<T>::bound_map(const Box& input) const {
     raised += (w * from).max(w * to).max(T(0));
     size += w.abs() * std::max(std::abs(from), std::abs(to));
   }
-  Bounds bounds;
+  PreActivationBox bounds;
   bounds.z.low.resize(weights.rows());
   bounds.z.high.resize(weights.rows());
   bounds.at_most_bias.resize(static_cast<std::size_t>(weights.rows()));

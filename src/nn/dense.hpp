@@ -47,13 +47,7 @@ class Dense final : public Node<T> {
                                                      std::span<const Drift* const> inputs) const override;
   [[nodiscard]] bool is_silent_without_delta() const override { return true; }
 
-  struct Bounds {
-    Box z;
-    /// Units for which no w_j·h_j can be positive: no input raises z above the bias, and no rounding does either, since
-    /// a sum of terms that are not positive is not positive in any order.
-    std::vector<bool> at_most_bias;
-  };
-  [[nodiscard]] Bounds bound_map(const Box& input) const;
+  [[nodiscard]] PreActivationBox bound_map(const Box& input) const;
   /// Bounds on |z_u| for inputs of at most this norm.
   [[nodiscard]] Eigen::VectorXd bound_size(double input_norm) const;
 

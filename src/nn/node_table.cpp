@@ -11,6 +11,11 @@ namespace {
 /// Dropout's random streams come after those of layers with weights.
 constexpr std::uint64_t kDropoutStreams = 0x8000;
 
+template <class T>
+std::unique_ptr<Node<T>> make_dense(const LayerSpec& layer, const Shape& input, const NodeStreams& streams) {
+  return std::make_unique<Dense<T>>(layer, input.size(), streams.seed, streams.map);
+}
+
 NodeEntry dense_entry() {
   NodeEntry entry;
   entry.name = "dense";
@@ -32,15 +37,15 @@ NodeEntry dense_entry() {
   };
   entry.moment_divisor = [](const LayerSpec& /*layer*/) { return 1.0; };
   entry.packs = true;
-  entry.make_float = [](const LayerSpec& layer, const Shape& input,
-                        const NodeStreams& streams) -> std::unique_ptr<Node<float>> {
-    return std::make_unique<Dense<float>>(layer, input.size(), streams.seed, streams.map);
-  };
-  entry.make_double = [](const LayerSpec& layer, const Shape& input,
-                         const NodeStreams& streams) -> std::unique_ptr<Node<double>> {
-    return std::make_unique<Dense<double>>(layer, input.size(), streams.seed, streams.map);
-  };
+  entry.make_float = make_dense<float>;
+  entry.make_double = make_dense<double>;
   return entry;
+}
+
+template <class T>
+std::unique_ptr<Node<T>> make_dropout(const LayerSpec& layer, const Shape& input, const NodeStreams& streams) {
+  return std::make_unique<Dropout<T>>(layer.name, layer.type.params.number("p"), input,
+                                      kDropoutStreams + streams.layer);
 }
 
 NodeEntry dropout_entry() {
@@ -51,16 +56,8 @@ NodeEntry dropout_entry() {
   entry.output_shape = [](const LayerSpec& /*layer*/, const Shape& input) { return input; };
   entry.parameters = [](const LayerSpec& /*layer*/, const Shape& /*input*/) { return std::uint64_t{0}; };
   entry.moment_divisor = [](const LayerSpec& layer) { return 1.0 - layer.type.params.number("p"); };
-  entry.make_float = [](const LayerSpec& layer, const Shape& input,
-                        const NodeStreams& streams) -> std::unique_ptr<Node<float>> {
-    return std::make_unique<Dropout<float>>(layer.name, layer.type.params.number("p"), input,
-                                            kDropoutStreams + streams.layer);
-  };
-  entry.make_double = [](const LayerSpec& layer, const Shape& input,
-                         const NodeStreams& streams) -> std::unique_ptr<Node<double>> {
-    return std::make_unique<Dropout<double>>(layer.name, layer.type.params.number("p"), input,
-                                             kDropoutStreams + streams.layer);
-  };
+  entry.make_float = make_dropout<float>;
+  entry.make_double = make_dropout<double>;
   return entry;
 }
 

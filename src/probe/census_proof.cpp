@@ -46,7 +46,7 @@ class IntervalProof {
     for (; boxed_ <= target; ++boxed_) {
       const Node<T>& site = network_.site(boxed_);
       const ActivationShape& function = site.activation()->function();
-      const SiteBox bound = reach_.next();
+      const PreActivationBox bound = reach_.next();
       auto& verdicts = draft.units[boxed_];
       for (std::size_t unit = 0; unit < verdicts.size(); ++unit) {
         const auto index = static_cast<Index>(unit);

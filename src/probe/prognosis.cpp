@@ -168,9 +168,7 @@ Lock Prognosis<T>::certify(std::size_t layer, Index unit, const UnitCensus& cens
   const double domain_margin = std::max(shape.dead_below - bound.z.high[unit], bound.z.low[unit] - shape.dead_above);
   if (stays_dead(layer, unit, *coast, domain_margin, bound.norm, rates.steps)) return Lock::domain;
   if (!sees_data_[layer]) return Lock::none;
-  const DataExtent& extent = extent_.get();
-  const double norm = bound_map_input(network_, layer, extent.box, extent.norm, false).norm;
-  return stays_dead(layer, unit, *coast, census.margin, norm, rates.steps) ? Lock::frozen : Lock::none;
+  return stays_dead(layer, unit, *coast, census.margin, bound.norm_over_data, rates.steps) ? Lock::frozen : Lock::none;
 }
 
 template <class T>
@@ -178,8 +176,10 @@ const typename Prognosis<T>::InTraining& Prognosis<T>::bound_in_training(std::si
   std::optional<InTraining>& bound = in_training_[layer];
   if (!bound) {
     const DataExtent& extent = extent_.get();
-    const MapInput input = bound_map_input(network_, layer, extent.box, extent.norm, true);
-    bound = InTraining{network_.site(layer).affine()->bound_map(input.box).z, input.norm};
+    const Box input = bound_input_in_training(network_, layer, extent.box);
+    const double norm = input.low.cwiseAbs().cwiseMax(input.high.cwiseAbs()).norm() * (1.0 + 1e-9);
+    bound = InTraining{network_.site(layer).affine()->bound_map(input).z, norm,
+                       bound_input_norm(network_, layer, extent.norm)};
   }
   return *bound;
 }

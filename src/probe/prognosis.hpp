@@ -93,10 +93,11 @@ class Prognosis {
     bool still = false;  ///< no parameter of the unit moves by a bit
   };
 
-  /// What z can be in training passes, whatever the batch, and the norm of what feeds it.
+  /// What z can be in training passes, whatever the batch; the norm of what feeds it then, and over D in evaluation.
   struct InTraining {
     Box z;
     double norm = 0.0;
+    double norm_over_data = 0.0;
   };
 
   [[nodiscard]] const InTraining& bound_in_training(std::size_t layer);

@@ -47,7 +47,7 @@ template <class T>
 BoxReach<T>::BoxReach(const Network<T>& network, Box input) : network_(network), input_(std::move(input)) {}
 
 template <class T>
-SiteBox BoxReach<T>::next() {
+PreActivationBox BoxReach<T>::next() {
   while (true) {
     const std::size_t at = boxes_.size();
     const Node<T>& node = network_.node(at);
@@ -55,8 +55,7 @@ SiteBox BoxReach<T>::next() {
     if (node.activation() == nullptr) {
       boxes_.push_back(node.bound(inputs).value_or(Box::unknown(node.outputs())));
     } else if (const Dense<T>* map = node.affine()) {
-      typename Dense<T>::Bounds bounds = map->bound_map(*inputs[0]);
-      return {std::move(bounds.z), std::move(bounds.at_most_bias)};
+      return map->bound_map(*inputs[0]);
     } else {
       return {*inputs[0], std::vector<bool>(static_cast<std::size_t>(node.units()))};
     }
@@ -104,32 +103,38 @@ Eigen::VectorXd DriftReach<T>::of_outputs(const Eigen::VectorXd& z_drift) const 
   if (phi.entry().coupled) return Eigen::VectorXd::Constant(site.outputs(), kInfinity);
   const std::vector<const Drift*> inputs = inputs_of(now_.graph(), at, input_, drifts_);
   Eigen::VectorXd size;
-  if ((z_drift.array() != 0.0).any() || (phi.slope_motion(before).array() != 0.0).any())
+  if (phi.entry().learned_slope || (z_drift.array() != 0.0).any())
     size = site.affine() != nullptr ? site.affine()->bound_size(inputs[0]->norm)
                                     : Eigen::VectorXd::Constant(site.outputs(), inputs[0]->norm);
   return phi.drift_of(before, z_drift, size);
 }
 
 template <class T>
-MapInput bound_map_input(const Network<T>& network, std::size_t site, const Box& box, double norm, bool training) {
+Box bound_input_in_training(const Network<T>& network, std::size_t site, const Box& box) {
   const std::size_t place = network.sites()[site];
   const std::vector<bool> before = network.graph().ancestors_of(place);
   std::vector<Box> boxes(place);
-  std::vector<double> norms(place, kInfinity);
   for (std::size_t at = 0; at < place; ++at) {
     if (!before[at]) continue;
     const Node<T>& node = network.node(at);
-    const std::vector<const Box*> inputs = inputs_of(network.graph(), at, box, boxes);
-    boxes[at] = (training ? node.bound_in_training(inputs) : node.bound(inputs)).value_or(Box::unknown(node.outputs()));
-    std::vector<double> input_norms;
-    for (const std::size_t from : network.graph().inputs_of(at))
-      input_norms.push_back(from == kNetworkInput ? norm : norms[from]);
-    norms[at] = node.norm(input_norms).value_or(kInfinity);
+    boxes[at] =
+        node.bound_in_training(inputs_of(network.graph(), at, box, boxes)).value_or(Box::unknown(node.outputs()));
   }
-  const std::size_t from = network.graph().inputs_of(place)[0];
-  MapInput input{from == kNetworkInput ? box : boxes[from], from == kNetworkInput ? norm : norms[from]};
-  if (training) input.norm = input.box.low.cwiseAbs().cwiseMax(input.box.high.cwiseAbs()).norm() * (1.0 + 1e-9);
-  return input;
+  return *inputs_of(network.graph(), place, box, boxes)[0];
+}
+
+template <class T>
+double bound_input_norm(const Network<T>& network, std::size_t site, double norm) {
+  const std::size_t place = network.sites()[site];
+  const std::vector<bool> before = network.graph().ancestors_of(place);
+  std::vector<double> norms(place, kInfinity);
+  for (std::size_t at = 0; at < place; ++at) {
+    if (!before[at]) continue;
+    std::vector<double> inputs;
+    for (const double* input : inputs_of(network.graph(), at, norm, norms)) inputs.push_back(*input);
+    norms[at] = network.node(at).norm(inputs).value_or(kInfinity);
+  }
+  return *inputs_of(network.graph(), place, norm, norms)[0];
 }
 
 template <class T>
@@ -153,12 +158,13 @@ std::vector<bool> sees_what_evaluation_sees(const Network<T>& network) {
   return holds_before(network, [](const Node<T>& node) { return node.same_in_training(); });
 }
 
-#define RELUSCOPE_INSTANTIATE(T)                                                                        \
-  template class BoxReach<T>;                                                                           \
-  template class DriftReach<T>;                                                                         \
-  template MapInput bound_map_input(const Network<T>&, std::size_t, const Box&, double, bool training); \
-  template std::vector<bool> never_negative(const Network<T>&);                                         \
-  template std::vector<bool> fed_by_data(const Network<T>&);                                            \
+#define RELUSCOPE_INSTANTIATE(T)                                                    \
+  template class BoxReach<T>;                                                       \
+  template class DriftReach<T>;                                                     \
+  template Box bound_input_in_training(const Network<T>&, std::size_t, const Box&); \
+  template double bound_input_norm(const Network<T>&, std::size_t, double);         \
+  template std::vector<bool> never_negative(const Network<T>&);                     \
+  template std::vector<bool> fed_by_data(const Network<T>&);                        \
   template std::vector<bool> sees_what_evaluation_sees(const Network<T>&);
 RELUSCOPE_INSTANTIATE(float)
 RELUSCOPE_INSTANTIATE(double)

@@ -9,12 +9,6 @@
 
 namespace reluscope {
 
-/// Bounds on a site's computed pre-activations.
-struct SiteBox {
-  Box z;
-  std::vector<bool> at_most_bias;  ///< units that no input raises above their bias (Dense::Bounds)
-};
-
 /// Boxes from an input box on, site by site, in evaluation.
 template <class T>
 class BoxReach {
@@ -22,8 +16,8 @@ class BoxReach {
   /// The network must outlive it.
   BoxReach(const Network<T>& network, Box input);
 
-  /// Of the next site; what the one before it yields must have been passed on.
-  [[nodiscard]] SiteBox next();
+  /// Of the next site's computed pre-activations; what the one before it yields must have been passed on.
+  [[nodiscard]] PreActivationBox next();
   /// Of what the last site of next() yields for pre-activations in `z`; its units in `zero` yield exactly 0.
   void pass_on(const Box& z, const std::vector<std::size_t>& zero = {});
 
@@ -54,15 +48,12 @@ class DriftReach {
   std::vector<Drift> drifts_;  ///< of the outputs of the nodes so far
 };
 
-/// What a site's affine map can be fed in training passes, and in norm at most; where all that is before the site has
-/// no parameters.
-struct MapInput {
-  Box box;
-  double norm = kInfinity;
-};
-/// From what the inputs in D are like: in evaluation, or whatever training passes may make of them.
+/// Of what feeds a site's affine map, where all that comes before the site has no parameters: whatever training passes
+/// may make of inputs in the box, and the largest norm for inputs of at most `norm` in evaluation.
 template <class T>
-MapInput bound_map_input(const Network<T>& network, std::size_t site, const Box& box, double norm, bool training);
+Box bound_input_in_training(const Network<T>& network, std::size_t site, const Box& box);
+template <class T>
+double bound_input_norm(const Network<T>& network, std::size_t site, double norm);
 
 /// Of each node: whether its outputs are never negative, whatever the parameters become and the data are.
 template <class T>

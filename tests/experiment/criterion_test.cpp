@@ -8,6 +8,7 @@
 
 #include "experiment/evaluation.hpp"
 #include "experiment/training_step.hpp"
+#include "support/central_differences.hpp"
 #include "support/naive.hpp"
 #include "support/specs.hpp"
 #include "util/random.hpp"
@@ -105,22 +106,7 @@ std::vector<Matrix<double>> respond(const Network<double>& network, const Matrix
 
 void check_gradients(Bench& bench) {
   const std::vector<Matrix<double>> analytic = bench.gradients();
-  constexpr double kStep = 1e-5;
-  double worst = 0.0;
-  for (std::size_t which = 0; which < analytic.size(); ++which)
-    for (Index element = 0; element < analytic[which].size(); ++element) {
-      double& value = bench.network.parameters()[which]->value.data()[element];
-      const double kept = value;
-      value = kept + kStep;
-      const double above = bench.loss();
-      value = kept - kStep;
-      const double below = bench.loss();
-      value = kept;
-      const double numeric = (above - below) / (2.0 * kStep);
-      const double size = std::max({std::abs(numeric), std::abs(analytic[which].data()[element]), 1e-3});
-      worst = std::max(worst, std::abs(numeric - analytic[which].data()[element]) / size);
-    }
-  CHECK(worst <= 1e-6);
+  CHECK(worst_relative_error(bench.network.parameters(), analytic, 1e-3, [&] { return bench.loss(); }) <= 1e-6);
 }
 
 }  // namespace

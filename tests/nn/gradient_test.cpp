@@ -5,6 +5,7 @@
 
 #include "nn/loss.hpp"
 #include "nn/network.hpp"
+#include "support/central_differences.hpp"
 #include "support/specs.hpp"
 #include "util/random.hpp"
 
@@ -82,28 +83,8 @@ struct Bench {
     return all;
   }
 
-  /// The largest |analytic − numeric| / max(|analytic|, |numeric|, 1e-4) over all parameters.
   double worst_relative_error() {
-    const std::vector<Matrix<double>> analytic_gradients = gradients();
-    const std::vector<Parameter<double>*> parameters = network.parameters();
-    double worst = 0.0;
-    for (std::size_t which = 0; which < parameters.size(); ++which) {
-      Parameter<double>* parameter = parameters[which];
-      for (Index element = 0; element < parameter->value.size(); ++element) {
-        double& value = parameter->value.data()[element];
-        const double kept = value;
-        value = kept + kStep;
-        const double above = mean_loss();
-        value = kept - kStep;
-        const double below = mean_loss();
-        value = kept;
-        const double numeric = (above - below) / (2.0 * kStep);
-        const double analytic = analytic_gradients[which].data()[element];
-        const double size = std::max({std::abs(numeric), std::abs(analytic), 1e-4});
-        worst = std::max(worst, std::abs(numeric - analytic) / size);
-      }
-    }
-    return worst;
+    return test::worst_relative_error(network.parameters(), gradients(), 1e-4, [&] { return mean_loss(); });
   }
 };
 

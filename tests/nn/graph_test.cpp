@@ -7,6 +7,7 @@
 #include <stdexcept>
 
 #include "nn/training_pass.hpp"
+#include "support/central_differences.hpp"
 #include "support/specs.hpp"
 #include "support/test_nodes.hpp"
 #include "util/random.hpp"
@@ -18,7 +19,6 @@ namespace {
 
 constexpr Index kFeatures = 4;
 constexpr Index kColumns = 70;  // two shards
-constexpr double kNudge = 1e-5;
 constexpr double kPenalty = 0.03;
 
 template <class T>
@@ -96,26 +96,10 @@ class GraphBench {
     return all;
   }
 
-  /// The largest |analytic − numeric| / max(|analytic|, |numeric|, 1e-4) over all parameters.
   double worst_relative_error() {
     const std::vector<Matrix<T>> analytic = gradients();
-    const std::vector<Parameter<T>*> parameters = network.parameters();
-    REQUIRE(analytic.size() == parameters.size());
-    double worst = 0.0;
-    for (std::size_t which = 0; which < parameters.size(); ++which)
-      for (Index element = 0; element < parameters[which]->value.size(); ++element) {
-        T& value = parameters[which]->value.data()[element];
-        const T kept = value;
-        value = kept + kNudge;
-        const double above = loss();
-        value = kept - kNudge;
-        const double below = loss();
-        value = kept;
-        const double numeric = (above - below) / (2.0 * kNudge);
-        const double exact = analytic[which].data()[element];
-        worst = std::max(worst, std::abs(numeric - exact) / std::max({std::abs(numeric), std::abs(exact), 1e-4}));
-      }
-    return worst;
+    REQUIRE(analytic.size() == network.parameters().size());
+    return test::worst_relative_error(network.parameters(), analytic, 1e-4, [&] { return loss(); });
   }
 
   Network<T> network;
