@@ -17,7 +17,7 @@ std::string state_of(const UnitCensus& unit, const UnitProbe& probe) {
   if (unit.dead) return "dead";
   if (probe.saturated) return "saturated";
   if (probe.dormant) return "dormant";
-  return probe.activation_rate < kRareRate ? "rare" : "alive";
+  return probe.sample_rate < kRareRate ? "rare" : "alive";
 }
 
 ProbeOptions probe_options(const ExperimentSpec& spec) {
@@ -240,7 +240,7 @@ CensusRecord DeathWatch<T>::census_record(std::size_t at, std::int64_t step, boo
   row.units = static_cast<std::int64_t>(layer.units.size());
   row.role = summary.role();
   row.samples = training_.dataset.train.count();
-  row.positions = 1;
+  row.positions = training_.unit_layer(at).positions();
   std::int64_t dead_at_start = 0;
   for (std::size_t unit = 0; unit < layer.units.size(); ++unit) {
     row.dead += layer.units[unit].dead ? 1 : 0;
@@ -311,6 +311,7 @@ std::vector<UnitRecord> DeathWatch<T>::unit_records(std::size_t at) const {
     if (final_probe_) {
       if (probe.margin != -std::numeric_limits<double>::infinity()) row.margin = probe.margin + 0.0;  // not -0
       row.activation_rate = probe.activation_rate;
+      if (training_.unit_layer(at).positions() > 1) row.sample_rate = probe.sample_rate;
       row.a_mean = probe.mean;
       row.slope = slope_of(at, unit);
     }
