@@ -130,42 +130,86 @@ RecordSpec to_record(const Resolved& json) {
   return record;
 }
 
-LayerSpec to_layer(const Resolved& json) {
-  LayerSpec layer;
-  layer.type = to_choice(node_table(), json, "type");
-  if (!entry_of(layer).affine) return layer;
-  layer.activation = to_choice(activation_table(), json.at("activation"));
-  const Resolved& init = json.at("init");
-  layer.init = {to_choice(weight_init_table(), init.at("weights")), to_choice(bias_init_table(), init.at("bias"))};
-  return layer;
-}
+/// The layers of a list of the config, with those that are nested in it.
+class LayerBinder {
+ public:
+  explicit LayerBinder(ConfigIssues& issues) : issues_(issues) {}
+
+  std::vector<LayerSpec> bind(const Resolved& list, const std::string& pointer) {
+    std::vector<LayerSpec> layers;
+    for (std::size_t index = 0; index < list.size(); ++index)
+      if (!append(list[index], index, pointer + "/" + std::to_string(index), pointer != kTop, layers)) break;
+    return layers;
+  }
+  static constexpr const char* kTop = "/network/layers";
+
+ private:
+  /// False where there are too many.
+  bool append(const Resolved& json, std::size_t index, const std::string& pointer, bool nested,
+              std::vector<LayerSpec>& layers) {
+    const auto repeat = json.at("repeat").get<std::size_t>();
+    LayerSpec row;
+    row.type = to_choice(node_table(), json, "type");
+    row.config_index = index;
+    row.pointer = pointer;
+    const NodeEntry& entry = entry_of(row);
+    if (entry.affine) {
+      const Resolved& init = json.at("init");
+      row.init = {to_choice(weight_init_table(), init.at("weights")), to_choice(bias_init_table(), init.at("bias"))};
+      const Choice norm = to_choice(norm_table(), json.at("norm"));
+      if (norm.name != "none") row.norm = {{"", norm, std::nullopt, std::nullopt, index, pointer + "/norm"}};
+    }
+    if (entry.affine || entry.takes_activation) {
+      row.activation = to_choice(activation_table(), json.at("activation"));
+      // What is added up, or has been, is no site of its own where nothing is done to it.
+      const bool adds = entry.is_block || (entry.affine && nested);
+      if (adds && row.activation->name == "identity") row.activation.reset();
+    }
+    const auto given = maybe<std::string>(json.at("name"));
+    for (std::size_t copy = 1; copy <= repeat; ++copy) {
+      if (++count_ > kMostLayers) {
+        issues_.push_back({pointer, "more than " + std::to_string(kMostLayers) + " layers", "fewer", ""});
+        return false;
+      }
+      std::string name = row.type.name + std::to_string(++numbers_[row.type.name]);
+      if (given) name = repeat == 1 ? *given : *given + "-" + std::to_string(copy);
+      if (!names_.insert(name).second)
+        issues_.push_back({pointer + "/name", "a second layer named \"" + name + "\"", "a name of its own", ""});
+      row.name = name;
+      if (entry.is_block) {
+        row.body = bind(json.at("layers"), pointer + "/layers");
+        row.shortcut =
+            json.at("shortcut").is_null() ? std::vector<LayerSpec>() : bind(json.at("shortcut"), pointer + "/shortcut");
+        for (std::vector<LayerSpec>* branch : {&row.body, &row.shortcut})
+          for (LayerSpec& layer : *branch) layer.config_index = index;
+      }
+      for (LayerSpec& norm : row.norm) norm.name = name;
+      layers.push_back(row);
+    }
+    return true;
+  }
+
+  ConfigIssues& issues_;
+  std::set<std::string> names_;
+  std::map<std::string, std::size_t> numbers_;  // of the layers of each type so far
+  std::size_t count_ = 0;
+};
 
 NetworkSpec to_network(const Resolved& json, ConfigIssues& issues) {
   NetworkSpec network;
-  std::set<std::string> names;
-  std::map<std::string, std::size_t> numbers;  // of the layers of each type so far
-  for (std::size_t index = 0; index < json.at("layers").size(); ++index) {
-    const Resolved& layer = json.at("layers")[index];
-    const std::string pointer = "/network/layers/" + std::to_string(index);
-    const auto repeat = layer.at("repeat").get<std::size_t>();
-    if (network.layers.size() + repeat > kMostLayers) {
-      issues.push_back({pointer, "more than " + std::to_string(kMostLayers) + " layers", "fewer", ""});
-      return network;
-    }
-    LayerSpec row = to_layer(layer);
-    row.config_index = index;
-    const auto given = maybe<std::string>(layer.at("name"));
-    for (std::size_t copy = 1; copy <= repeat; ++copy) {
-      std::string name = row.type.name + std::to_string(++numbers[row.type.name]);
-      if (given) name = repeat == 1 ? *given : *given + "-" + std::to_string(copy);
-      if (!names.insert(name).second)
-        issues.push_back({pointer + "/name", "a second layer named \"" + name + "\"", "a name of its own", ""});
-      row.name = name;
-      network.layers.push_back(row);
-    }
-  }
+  network.layers = LayerBinder(issues).bind(json.at("layers"), LayerBinder::kTop);
   if (const auto file = maybe<std::string>(json.at("init_from"))) network.init_from = at_home(*file);
   return network;
+}
+
+/// Each layer, those that are nested among them.
+template <class Visit>
+void each_layer(const std::vector<LayerSpec>& layers, Visit visit) {
+  for (const LayerSpec& layer : layers) {
+    visit(layer);
+    each_layer(layer.body, visit);
+    each_layer(layer.shortcut, visit);
+  }
 }
 
 /// Combinations that cannot be what was meant.
@@ -176,27 +220,29 @@ void check_combinations(const ExperimentSpec& spec, ConfigIssues& issues) {
     issues.push_back({"/train/optimizer/nesterov", "true", "false, or momentum > 0 and dampening 0", ""});
   if (spec.network.layers.empty()) return;
   const LayerSpec& last = spec.network.layers.back();
-  const std::string pointer = "/network/layers/" + std::to_string(last.config_index);
   if (!entry_of(last).affine) {
-    issues.push_back({pointer, "a " + last.type.name + " layer at the end", "a dense layer that gives the output", ""});
+    issues.push_back(
+        {last.pointer, "a " + last.type.name + " layer at the end", "a dense layer that gives the output", ""});
     return;
   }
+  if (!last.norm.empty())
+    issues.push_back({last.norm[0].pointer, "a norm in the layer that gives the output", "none", ""});
   if (spec.data.reconstruct && find_entry(loss_table(), spec.loss.name)->takes_classes)
     issues.push_back({"/loss", "\"" + spec.loss.name + "\"",
                       "mse, mae, huber or bce: with data.target \"input\" the targets are numbers, not classes", ""});
   for (const std::string& key : find_entry(source_table(), spec.data.source.name)->label_keys)
     if (!spec.data.reconstruct && spec.data.source.params.is_null(key))
       issues.push_back({"/data/" + key, "nothing", "the file with the labels; without any, data.target \"input\"", ""});
-  for (const LayerSpec& layer : spec.network.layers) {
-    if (!layer.activation) continue;
+  each_layer(spec.network.layers, [&](const LayerSpec& layer) {
+    if (!layer.activation) return;
     const Choice& phi = *layer.activation;
-    const std::string place = "/network/layers/" + std::to_string(layer.config_index);
+    const std::string& place = layer.pointer;
     if (&layer != &last && find_entry(activation_table(), phi.name)->coupled)
       issues.push_back({place + "/activation", "\"" + phi.name + "\" in a hidden layer",
                         "another activation: it is for the last layer, the output", ""});
     if (phi.name == "rrelu" && phi.params.number("lower") > phi.params.number("upper"))
       issues.push_back({place + "/activation/lower", "lower > upper", "lower ≤ upper", ""});
-    if (!layer.init) continue;
+    if (!layer.init) return;
     const auto check_bounds = [&](const Choice& init, const char* key) {
       if (init.name == "uniform" && init.params.number("low") > init.params.number("high"))
         issues.push_back({place + "/init/" + key + "/low", "low > high", "low ≤ high", ""});
@@ -206,7 +252,7 @@ void check_combinations(const ExperimentSpec& spec, ConfigIssues& issues) {
     if (layer.init->weights.name == "rai" && layer.init->bias.name != "auto")
       issues.push_back({place + "/init/bias", "\"" + layer.init->bias.name + "\"",
                         "auto: rai draws weights and biases together", ""});
-  }
+  });
 }
 
 }  // namespace

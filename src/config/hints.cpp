@@ -12,7 +12,7 @@ void hint_at_pairs(const ExperimentSpec& spec, std::vector<ConfigHint>& hints) {
   const LayerSpec& last = spec.network.layers.back();
   const std::string& phi = last.activation->name;
   const std::string& loss = spec.loss.name;
-  const std::string place = "/network/layers/" + std::to_string(last.config_index) + "/activation";
+  const std::string place = last.pointer + "/activation";
   const bool yields_probabilities = phi == "sigmoid" || phi == "softmax";
   if (takes_logits(spec.loss)) {
     const std::string own = loss == "bce" ? "sigmoid" : "softmax";

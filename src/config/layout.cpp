@@ -101,20 +101,35 @@ Field network_section() {
   const Field init =
       object("init", "Initial parameters",
              {choice("weights", "Initial weights", "name", weight_init_table(), "pytorch"), std::move(bias)});
-  LayoutNode layer;
-  layer.kind = LayoutNode::Kind::choice;
-  layer.discriminator = "type";
-  layer.fallback = "dense";
-  for (const NodeEntry& entry : node_table()) {
-    Option option{entry.name, entry.aliases, entry.doc, {name_leaf(name)}};
-    for (Field& setting : leaves(entry.params)) option.fields.push_back(std::move(setting));
-    if (entry.affine) option.fields.insert(option.fields.end(), {activation, init});
-    option.fields.push_back(leaf(repeat));
-    layer.options.push_back(std::move(option));
-  }
-  Field layers{"layers", "From the input to the output; the last one is dense and gives the network's output", {}};
-  layers.node.kind = LayoutNode::Kind::list;
-  layers.node.items = {std::move(layer)};
+  Field norm = choice("norm", "A layer that normalises z before φ gets it", "name", norm_table(), "none");
+  norm.node.false_shorthand = "none";
+  // What a residual block is made of has no residual blocks in it.
+  const auto layer_list = [&](const char* list_name, const char* doc, const std::vector<Field>& of_block) {
+    LayoutNode layer;
+    layer.kind = LayoutNode::Kind::choice;
+    layer.discriminator = "type";
+    layer.fallback = "dense";
+    for (const NodeEntry& entry : node_table()) {
+      if (entry.is_block && of_block.empty()) continue;
+      Option option{entry.name, entry.aliases, entry.doc, {name_leaf(name)}};
+      for (Field& setting : leaves(entry.params)) option.fields.push_back(std::move(setting));
+      if (entry.is_block) option.fields.insert(option.fields.end(), of_block.begin(), of_block.end());
+      if (entry.affine) option.fields.push_back(norm);
+      if (entry.affine || entry.takes_activation) option.fields.push_back(activation);
+      if (entry.affine) option.fields.push_back(init);
+      option.fields.push_back(leaf(repeat));
+      layer.options.push_back(std::move(option));
+    }
+    Field list{list_name, doc, {}};
+    list.node.kind = LayoutNode::Kind::list;
+    list.node.items = {std::move(layer)};
+    return list;
+  };
+  Field shortcut = layer_list("shortcut", "What the block's input goes through before it is added; null: nothing", {});
+  shortcut.node.may_be_null = true;
+  const std::vector<Field> of_block = {layer_list("layers", "The block's layers", {}), std::move(shortcut)};
+  Field layers = layer_list(
+      "layers", "From the input to the output; the last one is dense and gives the network's output", of_block);
   Field init_from = leaf(unset("init_from", ParamKind::text,
                                "a safetensors file with the initial parameters, named as in a PyTorch nn.Sequential "
                                "`layers`; null: they are drawn")

@@ -32,6 +32,7 @@ struct LayoutNode {
   bool is_name = false;  ///< leaf, text: it must be a name, see is_name()
   std::vector<Field> fields;
   std::vector<LayoutNode> items;
+  bool may_be_null = false;  ///< list: null stands for none, and is the default
   std::string discriminator;
   std::vector<Option> options;
   std::string fallback;           ///< the option meant where none is named; empty: one must be named

@@ -114,9 +114,10 @@ class Resolver {
   /// What stands for a field that the config does not have.
   Resolved absent(const Field& field, const std::string& pointer) {
     const LayoutNode& node = field.node;
-    const bool needed = node.kind == LayoutNode::Kind::leaf     ? node.param.required
-                        : node.kind == LayoutNode::Kind::choice ? node.fallback.empty()
-                                                                : node.kind == LayoutNode::Kind::list;
+    const bool needed = node.kind == LayoutNode::Kind::leaf ? node.param.required
+                        : node.kind == LayoutNode::Kind::choice
+                            ? node.fallback.empty()
+                            : node.kind == LayoutNode::Kind::list && !node.may_be_null;
     if (needed) {
       issues_.add([&] {
         return ConfigIssue{pointer, "nothing",
@@ -125,11 +126,13 @@ class Resolver {
       return nullptr;
     }
     if (node.kind == LayoutNode::Kind::leaf) return to_json(node.param.fallback);
+    if (node.kind == LayoutNode::Kind::list) return nullptr;
     return value(node, Raw::object(), pointer);
   }
 
   static std::string what(const LayoutNode& node) {
-    if (node.kind == LayoutNode::Kind::list) return "a list with at least one element";
+    if (node.kind == LayoutNode::Kind::list)
+      return std::string("a list with at least one element") + (node.may_be_null ? ", or null" : "");
     if (node.kind != LayoutNode::Kind::choice) return "an object";
     std::string text = "an object with \"" + node.discriminator + "\"";
     if (node.string_shorthand) text = "a name or " + text;
@@ -303,6 +306,7 @@ class Resolver {
   }
 
   Resolved list(const LayoutNode& node, const Raw& raw, const std::string& pointer) {
+    if (node.may_be_null && raw.is_null()) return nullptr;
     if (!raw.is_array() || raw.empty()) {
       issues_.add([&] {
         return ConfigIssue{pointer, raw.is_array() ? "an empty list" : describe(raw), what(node), ""};

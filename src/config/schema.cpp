@@ -71,7 +71,7 @@ bool is_required(const LayoutNode& node) {
     case LayoutNode::Kind::leaf:
       return node.param.required;
     case LayoutNode::Kind::list:
-      return true;
+      return !node.may_be_null;
     case LayoutNode::Kind::choice:
       return node.fallback.empty();
     case LayoutNode::Kind::object:
@@ -142,8 +142,10 @@ Schema schema_of(const LayoutNode& node) {
       return leaf_schema(node);
     case LayoutNode::Kind::object:
       return object_schema(node.fields);
-    case LayoutNode::Kind::list:
-      return {{"type", "array"}, {"minItems", 1}, {"items", schema_of(node.items[0])}};
+    case LayoutNode::Kind::list: {
+      Schema list = {{"type", "array"}, {"minItems", 1}, {"items", schema_of(node.items[0])}};
+      return node.may_be_null ? or_null(std::move(list)) : list;
+    }
     case LayoutNode::Kind::choice:
       return choice_schema(node);
   }

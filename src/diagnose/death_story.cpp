@@ -85,6 +85,8 @@ std::string when_and_why(const DeathStory& story) {
   }
   const bool own = story.cause == "own_weights" || story.cause == "own_bias";
   if (own) text += std::string(", pushed by their own ") + (story.cause == "own_weights" ? "weights" : "biases");
+  if (story.cause == "norm") text += ", pushed by the norm before them";
+  if (story.cause == "skip") text += ", because the shortcut of their block moved";
   if (story.cause == "upstream") text += ", because what feeds them moved";
   if (own && story.update_ratio && *story.update_ratio >= kNotableUpdate)
     text += " after updates of up to " + format_short(*story.update_ratio) + " × the parameters' size";

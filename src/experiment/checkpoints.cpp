@@ -43,6 +43,8 @@ void take_up(const Checkpoint& checkpoint, Training<T>& training, DeathWatch<T>*
     if (watch != nullptr) {
       Network<T> last = training.network;
       fill_matrices(checkpoint.tensors, kCensusPrefix, origin, last, values_of<Matrix<T>>(last));
+      fill_buffers(checkpoint.tensors, kCensusPrefix, origin, last);
+      last.parameters_changed();
       watch->load_census(file, last);
     }
     training.archive(file);
@@ -52,6 +54,7 @@ void take_up(const Checkpoint& checkpoint, Training<T>& training, DeathWatch<T>*
     throw DataError(origin + ": does not belong to this run, or is damaged: " + fault.what());
   }
   fill_matrices(checkpoint.tensors, "", origin, training.network, values_of<Matrix<T>>(training.network));
+  fill_buffers(checkpoint.tensors, "", origin, training.network);
   training.network.parameters_changed();
   for (std::size_t array = 0; array < training.optimizer.state().front().size(); ++array)
     fill_matrices(checkpoint.tensors, optimizer_prefix(array), origin, training.network,
@@ -94,7 +97,11 @@ void Checkpoints<T>::save() {
     append_matrices(checkpoint.tensors, prefix, training_.network, matrices);
   };
   append("", values);
-  if (watch_ != nullptr) append(kCensusPrefix, values_of<const Matrix<T>>(watch_->last_network()));
+  append_buffers(checkpoint.tensors, "", training_.network);
+  if (watch_ != nullptr) {
+    append(kCensusPrefix, values_of<const Matrix<T>>(watch_->last_network()));
+    append_buffers(checkpoint.tensors, kCensusPrefix, watch_->last_network());
+  }
   for (std::size_t array = 0; array < arrays; ++array)
     append(optimizer_prefix(array), arrays_of<const Matrix<T>>(training_.optimizer, array));
   save_(std::move(checkpoint));

@@ -220,6 +220,8 @@ void DeathWatch<T>::report_change(std::int64_t step, const LifeEvent& event) {
       row.own_weights = obituary->autopsy.own_weights;
       row.own_bias = obituary->autopsy.own_bias;
       row.upstream = obituary->autopsy.upstream;
+      if (obituary->autopsy.norm != 0.0) row.norm = obituary->autopsy.norm;
+      if (obituary->autopsy.skip != 0.0) row.skip = obituary->autopsy.skip;
       row.lr = update.lr;
       row.grad_norm = update.grad_norm;
       ++summary.causes[*row.cause];
@@ -305,6 +307,8 @@ std::vector<UnitRecord> DeathWatch<T>::unit_records(std::size_t at) const {
       row.own_weights = obituary->autopsy.own_weights;
       row.own_bias = obituary->autopsy.own_bias;
       row.upstream = obituary->autopsy.upstream;
+      if (obituary->autopsy.norm != 0.0) row.norm = obituary->autopsy.norm;
+      if (obituary->autopsy.skip != 0.0) row.skip = obituary->autopsy.skip;
       row.lr = obituary->lr;
       row.grad_norm = obituary->grad_norm;
     }

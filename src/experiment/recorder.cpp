@@ -104,11 +104,24 @@ void Recorder<T>::record(const StepView& step) {
 }
 
 template <class T>
+typename Recorder<T>::Owned Recorder<T>::owned(std::size_t at, std::initializer_list<ParameterRole> roles) const {
+  Owned all;
+  for (const std::size_t node : training_.owned[at])
+    for (const ParameterRole role : roles)
+      if (const Parameter<T>* parameter = training_.network.node(node).parameter(role)) {
+        all.sums += training_.step.result().of(node, role);
+        all.elements += parameter->value.size();
+      }
+  return all;
+}
+
+template <class T>
 LayerRecord Recorder<T>::layer_record(std::size_t at, const StepView& step) {
   const std::size_t layer = training_.network.sites()[at];
   const LayerStatistics seen = training_.step.statistics(layer);
-  const SweepSums& weights = training_.step.result().of(layer, ParameterRole::weight);
-  const SweepSums& biases = training_.step.result().of(layer, ParameterRole::bias);
+  // A norm's scale and shift count as weights and biases.
+  const Owned weights = owned(at, {ParameterRole::weight, ParameterRole::scale});
+  const Owned biases = owned(at, {ParameterRole::bias, ParameterRole::shift});
   LayerSummary& summary = training_.summary.layers[at];
   LayerRecord row;
   row.step = step.number;
@@ -127,19 +140,23 @@ LayerRecord Recorder<T>::layer_record(std::size_t at, const StepView& step) {
   row.a_rms = seen.a_rms;
   row.a_max = seen.a_max;
   row.delta_rms = seen.delta_rms;
-  const Parameter<T>* bias = training_.network.node(layer).parameter(ParameterRole::bias);
-  const Parameter<T>* weight = training_.network.node(layer).parameter(ParameterRole::weight);
-  row.grad_norm_w = std::sqrt(weights.gradient_square);
-  if (bias != nullptr) row.grad_norm_b = std::sqrt(biases.gradient_square);
-  row.grad_max = std::max(weights.gradient_max, biases.gradient_max);
-  row.weight_norm = std::sqrt(weights.value_square);
+  row.grad_norm_w = std::sqrt(weights.sums.gradient_square);
+  if (biases.elements > 0) row.grad_norm_b = std::sqrt(biases.sums.gradient_square);
+  row.grad_max = std::max(weights.sums.gradient_max, biases.sums.gradient_max);
+  row.weight_norm = std::sqrt(weights.sums.value_square);
   // Weights and biases: learned slopes are not counted.
-  const auto elements = static_cast<double>(weight->value.size() + (bias == nullptr ? Index{0} : bias->value.size()));
-  row.grad_mean = (weights.gradient_abs + biases.gradient_abs) / elements;
-  row.grad_zero_fraction = (weights.gradient_zeros + biases.gradient_zeros) / elements;
+  const auto elements = static_cast<double>(weights.elements + biases.elements);
+  row.grad_mean = (weights.sums.gradient_abs + biases.sums.gradient_abs) / elements;
+  row.grad_zero_fraction = (weights.sums.gradient_zeros + biases.sums.gradient_zeros) / elements;
   SweepSums all;
-  for (const SweepSums& one : training_.step.result().nodes[layer]) all += one;
+  for (const std::size_t node : training_.owned[at])
+    for (const SweepSums& one : training_.step.result().nodes[node]) all += one;
   row.update_ratio = step.updated ? std::sqrt(all.update_square / all.value_square) : 0.0;
+  if (weights.elements == 0)
+    for (const auto member : {&LayerRecord::grad_norm_w, &LayerRecord::grad_max, &LayerRecord::grad_mean,
+                              &LayerRecord::grad_zero_fraction, &LayerRecord::weight_norm})
+      mark_unmeasured(row, member);
+  if (training_.owned[at].empty()) mark_unmeasured(row, &LayerRecord::update_ratio);
   row.slope_mean = slope_means_[at];
   if (training_.spec.record.monitors) {
     const MonitorStatistics monitors = training_.step.monitor_statistics(layer);
@@ -155,8 +172,10 @@ LayerRecord Recorder<T>::layer_record(std::size_t at, const StepView& step) {
     row.dead_min = watch_->bounds()[at].dead_min;
     row.dead_max = watch_->bounds()[at].dead_max;
   }
-  if (!summary.grad_norm_first) summary.grad_norm_first = row.grad_norm_w;
-  summary.grad_norm_last = row.grad_norm_w;
+  if (weights.elements > 0) {
+    if (!summary.grad_norm_first) summary.grad_norm_first = row.grad_norm_w;
+    summary.grad_norm_last = row.grad_norm_w;
+  }
   return row;
 }
 

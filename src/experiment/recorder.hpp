@@ -1,6 +1,7 @@
 #pragma once
 // Writes steps.csv and layers.csv, and the event of a run that fails.
 
+#include <initializer_list>
 #include <optional>
 #include <vector>
 
@@ -27,6 +28,12 @@ class Recorder final : public Observer {
   void record(const StepView& step);
   [[nodiscard]] StepRecord step_record(const StepView& step) const;
   LayerRecord layer_record(std::size_t at, const StepView& step);
+  /// What a step showed of a site's parameters in these roles.
+  struct Owned {
+    SweepSums sums;
+    Index elements = 0;
+  };
+  [[nodiscard]] Owned owned(std::size_t at, std::initializer_list<ParameterRole> roles) const;
   /// Mean learned slopes, which the update that follows will change.
   void note_slopes();
 

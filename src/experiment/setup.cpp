@@ -46,21 +46,36 @@ bool inputs_are_probabilities(const Dataset& dataset) {
   return true;
 }
 
-std::string pointer_of(const LayerSpec& layer, const std::string& key) {
-  return "/network/layers/" + std::to_string(layer.config_index) + "/" + key;
+std::string pointer_of(const LayerSpec& layer, const std::string& key) { return layer.pointer + "/" + key; }
+
+std::string shape_words(const Shape& shape) {
+  return std::to_string(shape.channels) + " × " + std::to_string(shape.height) + " × " + std::to_string(shape.width);
+}
+
+/// Refuses the first layer that cannot stand on what comes before it: what comes after it has no shape.
+void refuse_misfits(const ExperimentSpec& spec, const Dataset& dataset) {
+  const std::vector<LayerPlace> places = place_layers(spec.network, dataset.shape());
+  const auto refuse = [&](const LayerSpec& layer, const NodeMisfit& misfit) {
+    ConfigIssues issues;
+    issues.push_back({pointer_of(layer, misfit.setting), misfit.found, misfit.expected, ""});
+    throw ConfigError(spec.origin, std::move(issues), spec.text);
+  };
+  for (const LayerPlace& place : places) {
+    if (place.entry->misfit != nullptr)
+      if (const auto misfit = place.entry->misfit(*place.layer, place.input)) refuse(*place.layer, *misfit);
+    if (place.inputs.size() < 2 || place.inputs[1] == kNetworkInput) continue;
+    const Shape& shortcut = places[place.inputs[1]].output;
+    if (shortcut != place.input)
+      refuse(*place.layer, {"layers", "an output of " + shape_words(place.input),
+                            shape_words(shortcut) + ", as the shortcut's: the two are added up"});
+  }
 }
 
 }  // namespace
 
 void check_against_data(const ExperimentSpec& spec, const Dataset& dataset) {
   ConfigIssues issues;
-  for (const LayerPlace& place : place_layers(spec.network, dataset.shape())) {
-    if (place.entry->misfit == nullptr) continue;
-    const std::optional<NodeMisfit> misfit = place.entry->misfit(*place.layer, place.input);
-    if (!misfit) continue;
-    issues.push_back({pointer_of(*place.layer, misfit->setting), misfit->found, misfit->expected, ""});
-    throw ConfigError(spec.origin, std::move(issues), spec.text);  // what comes after it has no shape
-  }
+  refuse_misfits(spec, dataset);
   const LayerSpec& last = spec.network.layers.back();
   const Index outputs = count_outputs(spec.network, dataset.shape());
   const LossEntry& loss = *find_entry(loss_table(), spec.loss.name);
@@ -145,10 +160,10 @@ std::uint64_t estimate_training_bytes(const ExperimentSpec& spec, const Shape& i
     bytes = saturating_sum(bytes, saturating_product(parameters, kArraysPerParameter * scalar + sizeof(double)));
     if (spec.record.checkpoint_every.kind != Cadence::Kind::off)
       bytes = saturating_sum(bytes, saturating_product(parameters, kCopiesInCheckpoint * scalar));
-    // With what a reordering keeps.
-    const auto outputs =
-        static_cast<std::uint64_t>(place.output.size() + (place.reorder == Reorder::nothing ? 0 : place.input.size()));
-    if (place.layer->activation) {
+    // An activation that is a node of its own has values of its own.
+    const bool has_own = place.activation != nullptr && !place.entry->affine && place.entry->make_float != nullptr;
+    const auto outputs = static_cast<std::uint64_t>(place.output.size()) * (has_own ? 2 : 1);
+    if (place.activation != nullptr) {
       const auto units = static_cast<std::uint64_t>(place.output.channels);
       bytes = saturating_sum(bytes,
                              saturating_product(saturating_product(units, probed), sizeof(double)));  // effective rank

@@ -47,17 +47,19 @@ std::vector<UnitLayer> layers_of(const NetworkSpec& network, const Shape& input)
   for (const LayerPlace& place : place_layers(network, input)) {
     covered = covered && place.entry->moment_divisor != nullptr;
     if (covered) kept *= place.entry->moment_divisor(*place.layer);
-    if (!place.layer->activation) continue;
+    if (place.activation == nullptr) continue;
     const LayerSpec& spec = *place.layer;
+    covered = covered && spec.init;
     UnitLayer layer;
     layer.name = spec.name;
-    layer.phi = &*spec.activation;
-    layer.activation = find_entry(activation_table(), spec.activation->name);
+    layer.phi = place.activation;
+    layer.activation = find_entry(activation_table(), place.activation->name);
     layer.units = place.output.channels;
-    layer.fan_in = place.entry->fan_in(spec, place.input);
-    layer.moments =
-        initial_moments(spec.init->weights, spec.init->bias,
-                        init_context(spec, layer.fan_in, place.entry->fan_out(spec, place.input), 0, layers.size()));
+    layer.fan_in = place.entry->fan_in == nullptr ? 0 : place.entry->fan_in(spec, place.input);
+    if (spec.init)
+      layer.moments =
+          initial_moments(spec.init->weights, spec.init->bias,
+                          init_context(spec, layer.fan_in, place.entry->fan_out(spec, place.input), 0, layers.size()));
     layer.kept = kept;
     layer.covered = covered;
     layers.push_back(layer);
@@ -198,6 +200,7 @@ void predict_layers(const ExperimentSpec& spec, const Dataset& dataset, const st
 
 /// Whether every hidden layer's activation is dead exactly for z ≤ 0 and its parameters are symmetric about 0.
 bool bounds_apply(const std::vector<UnitLayer>& layers) {
+  if (!layers.back().covered) return false;
   for (std::size_t at = 0; at + 1 < layers.size(); ++at) {
     const std::string& name = layers[at].activation->name;
     const bool relu_like = name == "relu" || (name == "leaky_relu" &&

@@ -13,6 +13,7 @@ Training<T>::Training(const ExperimentSpec& experiment, const Dataset& data, Thr
       pool(threads),
       plan(spec.train, dataset.train.count(), spec.seed),
       network(initial_network<T>(spec, dataset.shape(), spec.seed)),
+      owned(owned_nodes(network)),
       criterion(criterion_of(spec, dataset)),
       optimizer(spec.train.optimizer, {spec.train.clip_norm, spec.train.clip_value}, spec.train.penalty,
                 network.parameters()),

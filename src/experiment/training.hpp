@@ -46,6 +46,7 @@ struct Training {
   ThreadPool& pool;
   BatchPlan plan;
   Network<T> network;
+  std::vector<std::vector<std::size_t>> owned;  ///< of each site: the nodes whose parameters it owns (network.hpp)
   Criterion criterion;
   Optimizer<T> optimizer;
   Schedule schedule;

@@ -17,7 +17,6 @@ class ActivationNode final : public Node<T> {
   [[nodiscard]] std::unique_ptr<Node<T>> select(const std::vector<Index>& inputs,
                                                 const std::vector<Index>& outputs) const override;
   [[nodiscard]] const ActivationNode<T>* activation() const override { return this; }
-  [[nodiscard]] int modules() const override { return entry_->name == "identity" ? 0 : 1; }
   using Node<T>::parameter;
   [[nodiscard]] Parameter<T>* parameter(ParameterRole role) override;
   void parameters_changed() override;

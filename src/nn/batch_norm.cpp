@@ -53,6 +53,13 @@ void BatchNorm<T>::parameters_changed() {
 }
 
 template <class T>
+std::optional<typename Node<T>::Line> BatchNorm<T>::line(Index channel) const {
+  const double slope = static_cast<double>(scale_.value(channel, 0)) * static_cast<double>(inverse_[channel]);
+  return typename Node<T>::Line{
+      slope, static_cast<double>(shift_.value(channel, 0)) - slope * static_cast<double>(mean_.value(channel, 0))};
+}
+
+template <class T>
 void BatchNorm<T>::prepare(NodeState<T>& state, Index batch, Index shards) const {
   Node<T>::prepare(state, batch, shards);
   state.rooms.resize(static_cast<std::size_t>(shards));
@@ -177,7 +184,7 @@ void BatchNorm<T>::append_tiles(std::size_t node, std::vector<Tile>& tiles) cons
 template <class T>
 void BatchNorm<T>::learn_statistics(const NodeState<T>& state) {
   const double count = static_cast<double>(state.joined_samples * this->positions());
-  const double unbiased = count / (count - 1.0);
+  const double unbiased = count > 1.0 ? count / (count - 1.0) : 1.0;
   const auto move = [&](Matrix<T>& running, const Eigen::VectorXd& seen) {
     running = ((1.0 - momentum_) * running.template cast<double>() + momentum_ * seen).template cast<T>();
   };

@@ -30,7 +30,6 @@ class FusedNode final : public Node<T> {
   }
   [[nodiscard]] const ActivationNode<T>* activation() const override { return &phi_; }
   [[nodiscard]] const Affine<T>* affine() const override { return map_; }
-  [[nodiscard]] int modules() const override { return map_->modules() + phi_.modules(); }
   using Node<T>::parameter;
   [[nodiscard]] Parameter<T>* parameter(ParameterRole role) override {
     return role == ParameterRole::slope ? phi_.parameter(role) : map_->parameter(role);

@@ -11,7 +11,6 @@ class ChannelsLast final : public Node<T> {
  public:
   ChannelsLast(const std::string& name, const Shape& shape) : Node<T>(name, shape) {}
   [[nodiscard]] std::unique_ptr<Node<T>> clone() const override { return std::make_unique<ChannelsLast<T>>(*this); }
-  [[nodiscard]] int modules() const override { return 0; }
 
   void forward(NodeInputs<T> inputs, NodeState<T>& state, const Shard& shard, const Pass& pass) const override;
   void backward(NodeInputs<T> inputs, NodeState<T>& state, const Shard& shard, const Pass& pass,

@@ -5,7 +5,6 @@
 #include <utility>
 
 #include "nn/fused_node.hpp"
-#include "nn/layout_nodes.hpp"
 #include "nn/node_table.hpp"
 #include "nn/penalty.hpp"
 
@@ -52,19 +51,27 @@ template <class T>
 std::vector<GraphNode<T>> draw_nodes(const NetworkSpec& spec, const Shape& input, std::uint64_t seed) {
   std::vector<GraphNode<T>> nodes;
   NodeStreams streams{seed, 0, 0};
-  const auto append = [&](std::unique_ptr<Node<T>> node) {
-    const std::size_t below = nodes.empty() ? kNetworkInput : nodes.size() - 1;
-    nodes.push_back({std::move(node), {below}});
+  const auto append = [&](std::unique_ptr<Node<T>> node, const std::string& module, std::vector<std::size_t> inputs) {
+    if (!module.empty()) node->name_arrays(module);
+    nodes.push_back({std::move(node), std::move(inputs)});
+    return nodes.size() - 1;
   };
+  std::vector<std::size_t> node_of;  // of each place, the one that has its output
   for (const LayerPlace& place : place_layers(spec, input)) {
-    const std::string& name = place.layer->name;
-    if (place.reorder == Reorder::channels_last) append(std::make_unique<ChannelsLast<T>>(name, place.input));
-    if (place.reorder == Reorder::flatten) append(std::make_unique<Flatten<T>>(name, place.input));
-    append(place.entry->make<T>(*place.layer, place.node_input(), streams));
-    if (place.layer->activation)
-      append(std::make_unique<ActivationNode<T>>(name, *place.layer->activation, place.output, streams.map));
+    const LayerSpec& layer = *place.layer;
+    std::vector<std::size_t> inputs = place.inputs;
+    for (std::size_t& from : inputs)
+      if (from != kNetworkInput) from = node_of[from];
+    std::size_t at = inputs[0];
+    if (place.entry->make_float != nullptr)
+      at = append(place.entry->make<T>(layer, place.node_input(), streams), place.module, std::move(inputs));
+    if (place.activation != nullptr)
+      at = append(std::make_unique<ActivationNode<T>>(layer.name, *place.activation, place.output, streams.map),
+                  place.activation_module, {at});
+    node_of.push_back(at);
+    if (!place.is_own) continue;
     // Layers with weights are numbered on their own: taking dropout in or out leaves the initial weights as they were.
-    if (place.layer->init) ++streams.map;
+    if (layer.init) ++streams.map;
     ++streams.layer;
   }
   return nodes;
@@ -186,6 +193,22 @@ std::vector<ByRole<std::size_t>> parameter_places(const Network<T>& network) {
   return places;
 }
 
+template <class T>
+std::vector<std::vector<std::size_t>> owned_nodes(const Network<T>& network) {
+  std::vector<std::vector<std::size_t>> owned(network.sites().size());
+  std::vector<std::size_t> owner(network.depth(), owned.size());  // the first site that a node feeds, or is
+  for (std::size_t at = network.depth(); at-- > 0;) {
+    const std::vector<std::size_t>& sites = network.sites();
+    if (network.node(at).activation() != nullptr)
+      owner[at] = static_cast<std::size_t>(std::find(sites.begin(), sites.end(), at) - sites.begin());
+    else
+      for (const std::size_t reader : network.graph().readers_of(at)) owner[at] = std::min(owner[at], owner[reader]);
+  }
+  for (std::size_t at = 0; at < network.depth(); ++at)
+    if (owner[at] < owned.size() && network.node(at).has_parameters()) owned[owner[at]].push_back(at);
+  return owned;
+}
+
 std::vector<Shard> cut_into_shards(Index columns) {
   std::vector<Shard> shards;
   for (Index first = 0; first < columns; first += kShardColumns)
@@ -260,6 +283,8 @@ template class Network<float>;
 template class Network<double>;
 template std::vector<ByRole<std::size_t>> parameter_places(const Network<float>&);
 template std::vector<ByRole<std::size_t>> parameter_places(const Network<double>&);
+template std::vector<std::vector<std::size_t>> owned_nodes(const Network<float>&);
+template std::vector<std::vector<std::size_t>> owned_nodes(const Network<double>&);
 template class NetworkState<float>;
 template class NetworkState<double>;
 

@@ -21,7 +21,7 @@ struct GraphNode {
   std::vector<std::size_t> inputs;
 };
 
-/// The nodes of a config's layers, one reading the other, with their initial parameters.
+/// The nodes of a config's layers, with their initial parameters.
 template <class T>
 std::vector<GraphNode<T>> draw_nodes(const NetworkSpec& spec, const Shape& input, std::uint64_t seed);
 
@@ -87,6 +87,11 @@ class Network {
 inline constexpr std::size_t kNowhere = static_cast<std::size_t>(-1);
 template <class T>
 std::vector<ByRole<std::size_t>> parameter_places(const Network<T>& network);
+
+/// Of each site: the nodes whose parameters it owns, those since the sites before it. A node belongs to the first site
+/// that it feeds.
+template <class T>
+std::vector<std::vector<std::size_t>> owned_nodes(const Network<T>& network);
 
 /// How a batch of `columns` is cut into shards: a function of the batch alone, so that results do not depend on the
 /// number of threads.

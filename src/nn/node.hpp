@@ -132,8 +132,6 @@ class Node {
   [[nodiscard]] virtual const ActivationNode<T>* activation() const { return nullptr; }
   /// The affine map that it is, or starts with. nullptr if there is none.
   [[nodiscard]] virtual const Affine<T>* affine() const { return nullptr; }
-  /// How many modules of a PyTorch nn.Sequential it stands for (trace/weights.hpp).
-  [[nodiscard]] virtual int modules() const { return 1; }
   /// The parameter of this role, or nullptr where the node has none.
   [[nodiscard]] virtual Parameter<T>* parameter(ParameterRole role) {
     (void)role;
@@ -160,6 +158,28 @@ class Node {
   virtual void learn_statistics(const NodeState<T>& state) { (void)state; }
   /// What must be recomputed when parameters have changed, before forward. Not concurrent.
   virtual void parameters_changed() {}
+
+  /// Calls its arrays as those of this module: "layers.0" has layers.0.weight.
+  void name_arrays(const std::string& module) {
+    for (Parameter<T>* one : parameters()) {
+      const bool is_weight = one->role == ParameterRole::scale || one->role == ParameterRole::slope;
+      const bool is_bias = one->role == ParameterRole::shift;
+      one->name = module + "." + (is_weight ? "weight" : is_bias ? "bias" : std::string(parameter_name(one->role)));
+    }
+    for (Buffer<T>* one : buffers()) one->full_name = module + "." + std::string(one->name);
+  }
+
+  /// y = slope · x + offset of a channel, where that is what evaluation makes of a single input.
+  struct Line {
+    double slope = 1.0;
+    double offset = 0.0;
+  };
+  [[nodiscard]] virtual std::optional<Line> line(Index channel) const {
+    (void)channel;
+    return std::nullopt;
+  }
+  /// Whether it is the sum of its inputs.
+  [[nodiscard]] virtual bool adds_up() const { return false; }
 
   // What it computes.
 

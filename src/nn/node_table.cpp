@@ -1,10 +1,12 @@
 #include "nn/node_table.hpp"
 
+#include "nn/batch_norm.hpp"
 #include "nn/conv2d.hpp"
 #include "nn/dense.hpp"
 #include "nn/dropout.hpp"
 #include "nn/layout_nodes.hpp"
 #include "nn/pool.hpp"
+#include "nn/sum.hpp"
 #include "util/memory.hpp"
 
 namespace reluscope {
@@ -204,6 +206,87 @@ NodeEntry flatten_entry() {
   return entry;
 }
 
+Shape same_shape(const LayerSpec& /*layer*/, const Shape& input) { return input; }
+
+/// A slope for each channel, at most.
+std::uint64_t slopes_alone(const LayerSpec& layer, const Shape& input) {
+  return layer.activation ? static_cast<std::uint64_t>(input.channels) : 0;
+}
+
+template <class T>
+std::unique_ptr<Node<T>> make_channels_last(const LayerSpec& layer, const Shape& input,
+                                            const NodeStreams& /*streams*/) {
+  return std::make_unique<ChannelsLast<T>>(layer.name, input);
+}
+
+/// No layer of a config: what a layer that wants positions needs before it.
+const NodeEntry& channels_last_entry() {
+  static const NodeEntry entry = [] {
+    NodeEntry made;
+    made.name = "channels_last";
+    made.wants = Wants::positions;
+    made.output_shape = same_shape;
+    made.parameters = no_parameters;
+    made.make_float = make_channels_last<float>;
+    made.make_double = make_channels_last<double>;
+    return made;
+  }();
+  return entry;
+}
+
+template <class T>
+std::unique_ptr<Node<T>> make_sum(const LayerSpec& layer, const Shape& input, const NodeStreams& /*streams*/) {
+  return std::make_unique<Sum<T>>(layer.name, input);
+}
+
+NodeEntry residual_entry() {
+  NodeEntry entry;
+  entry.name = "residual";
+  entry.doc = "its layers' output plus its input, or what the shortcut's layers make of that (He et al. 2016)";
+  entry.takes_activation = true;
+  entry.is_block = true;
+  entry.wants = Wants::positions;
+  entry.output_shape = same_shape;
+  entry.parameters = slopes_alone;
+  entry.make_float = make_sum<float>;
+  entry.make_double = make_sum<double>;
+  return entry;
+}
+
+NodeEntry activation_entry() {
+  NodeEntry entry;
+  entry.name = "activation";
+  entry.doc = "a = φ(h): an activation that no layer's own map feeds";
+  entry.takes_activation = true;
+  entry.wants = Wants::positions;
+  entry.output_shape = same_shape;
+  entry.parameters = slopes_alone;
+  return entry;
+}
+
+template <class T>
+std::unique_ptr<Node<T>> make_batch_norm(const LayerSpec& layer, const Shape& input, const NodeStreams& /*streams*/) {
+  return std::make_unique<BatchNorm<T>>(layer.name, layer.type.params, input);
+}
+
+NodeEntry batch_norm_entry() {
+  NodeEntry entry;
+  entry.name = "batch_norm";
+  entry.doc = "each channel normalised over the batch and all positions (Ioffe & Szegedy 2015)";
+  entry.params = {number("eps", 1e-5, "added to the variance").above(0),
+                  number("momentum", 0.1, "how far running statistics move to a batch's").above(0).at_most(1),
+                  boolean("affine", true, "whether it learns a scale and a shift of each channel")};
+  entry.is_norm = true;
+  entry.wants = Wants::positions;
+  entry.output_shape = same_shape;
+  entry.parameters = [](const LayerSpec& /*layer*/, const Shape& input) {
+    return saturating_product(static_cast<std::uint64_t>(input.channels), 4);
+  };
+  entry.make_float = make_batch_norm<float>;
+  entry.make_double = make_batch_norm<double>;
+  return entry;
+}
+
 template <class T>
 std::unique_ptr<Node<T>> make_dropout(const LayerSpec& layer, const Shape& input, const NodeStreams& streams) {
   return std::make_unique<Dropout<T>>(layer.name, layer.type.params.number("p"), input,
@@ -226,31 +309,107 @@ NodeEntry dropout_entry() {
 }  // namespace
 
 std::span<const NodeEntry> node_table() {
-  static const std::vector<NodeEntry> table = {dense_entry(),    conv2d_entry(),          max_pool_entry(),
-                                               avg_pool_entry(), global_avg_pool_entry(), flatten_entry(),
-                                               dropout_entry()};
+  static const std::vector<NodeEntry> table = {
+      dense_entry(),    conv2d_entry(),          residual_entry(), batch_norm_entry(), max_pool_entry(),
+      avg_pool_entry(), global_avg_pool_entry(), flatten_entry(),  activation_entry(), dropout_entry()};
+  return table;
+}
+
+std::span<const Entry> norm_table() {
+  static const std::vector<Entry> table = [] {
+    std::vector<Entry> norms = {{"none", {}, {}, "z as it is"}};
+    for (const NodeEntry& entry : node_table())
+      if (entry.is_norm) norms.push_back(entry);
+    return norms;
+  }();
   return table;
 }
 
 const NodeEntry& entry_of(const LayerSpec& layer) { return *find_entry(node_table(), layer.type.name); }
 
-std::vector<LayerPlace> place_layers(const NetworkSpec& network, const Shape& input) {
-  std::vector<LayerPlace> places;
-  Shape shape = input;
-  // A vector is in any order that one likes.
-  bool data_order = true;
-  for (const LayerSpec& layer : network.layers) {
-    const NodeEntry& entry = entry_of(layer);
-    LayerPlace place{&layer, &entry, shape, shape};
-    if (entry.wants == Wants::positions && data_order && shape.positions() > 1) place.reorder = Reorder::channels_last;
-    if (entry.wants == Wants::vector && !data_order && shape.positions() > 1) place.reorder = Reorder::flatten;
-    data_order = data_order && entry.wants != Wants::positions;
-    place.data_order = data_order;
-    place.output = entry.output_shape(layer, shape);
-    shape = place.output;
-    places.push_back(place);
+namespace {
+
+/// Lines up the nodes of layers, those of residual blocks among them.
+class Planner {
+ public:
+  std::vector<LayerPlace> plan(const NetworkSpec& network, const Shape& input) {
+    follow(network.layers, {kNetworkInput, input, true}, "layers.");
+    return std::move(places_);
   }
-  return places;
+
+ private:
+  /// The place whose output is at hand, and what that is like.
+  struct Here {
+    std::size_t place;
+    Shape shape;
+    bool data_order;
+  };
+
+  Here follow(const std::vector<LayerSpec>& layers, Here here, const std::string& prefix) {
+    std::size_t modules = 0;
+    for (const LayerSpec& layer : layers) here = add(layer, here, prefix, modules);
+    return here;
+  }
+
+  Here add(const LayerSpec& layer, Here here, const std::string& prefix, std::size_t& modules) {
+    const auto next_module = [&] { return prefix + std::to_string(modules++); };
+    const NodeEntry& entry = entry_of(layer);
+    if (entry.wants == Wants::positions && here.data_order && here.shape.positions() > 1) {
+      here = append(place_of(layer, channels_last_entry(), here, false));
+    } else if (entry.wants == Wants::vector && !here.data_order && here.shape.positions() > 1) {
+      LayerPlace flatten = place_of(layer, *find_entry(node_table(), "flatten"), here, false);
+      flatten.module = next_module();
+      here = append(std::move(flatten));
+    }
+    LayerPlace place = place_of(layer, entry, here, true);
+    const Choice* phi = layer.activation ? &*layer.activation : nullptr;
+    if (entry.is_block) {
+      const std::string module = next_module();
+      const Here body = follow(layer.body, here, module + ".body.");
+      const Here shortcut = follow(layer.shortcut, here, module + ".shortcut.");
+      place = place_of(layer, entry, body, true);
+      place.inputs.push_back(shortcut.place);
+      place.activation = phi;
+      place.activation_module = module + ".activation";
+      return append(std::move(place));
+    }
+    if (entry.make_float != nullptr) place.module = next_module();
+    if (!layer.norm.empty()) {
+      here = append(std::move(place));
+      place = place_of(layer.norm[0], entry_of(layer.norm[0]), here, false);
+      place.module = next_module();
+    }
+    place.activation = phi;
+    if (phi != nullptr && phi->name != "identity") place.activation_module = next_module();
+    return append(std::move(place));
+  }
+
+  static LayerPlace place_of(const LayerSpec& layer, const NodeEntry& entry, const Here& here, bool is_own) {
+    LayerPlace place;
+    place.layer = &layer;
+    place.entry = &entry;
+    place.input = here.shape;
+    place.output = entry.output_shape(layer, here.shape);
+    place.inputs = {here.place};
+    place.is_own = is_own;
+    // One position is in any order, and a window may make more of it.
+    place.data_order = here.data_order && entry.wants != Wants::positions;
+    return place;
+  }
+
+  Here append(LayerPlace place) {
+    const Here here{places_.size(), place.output, place.data_order};
+    places_.push_back(std::move(place));
+    return here;
+  }
+
+  std::vector<LayerPlace> places_;
+};
+
+}  // namespace
+
+std::vector<LayerPlace> place_layers(const NetworkSpec& network, const Shape& input) {
+  return Planner().plan(network, input);
 }
 
 Index count_outputs(const NetworkSpec& network, const Shape& input) {

@@ -9,6 +9,7 @@
 #include <type_traits>
 #include <vector>
 
+#include "nn/graph.hpp"
 #include "nn/node.hpp"
 #include "nn/spec.hpp"
 
@@ -35,12 +36,12 @@ enum class Wants {
   positions,  ///< channels at positions, channels last
 };
 
-/// What must be done to the values first.
-enum class Reorder { nothing, channels_last, flatten };
-
 struct NodeEntry : Entry {
   /// z = W h + b, a row of W for each unit: takes `init` and `activation`, and can be the output.
   bool affine = false;
+  bool takes_activation = false;  ///< without being affine
+  bool is_block = false;          ///< made of layers
+  bool is_norm = false;           ///< can be the `norm` of an affine layer
   Wants wants = Wants::anything;
   /// The setting that says how many units there are; empty where that is not the layer's to say.
   std::string units_key;
@@ -60,6 +61,7 @@ struct NodeEntry : Entry {
   double (*moment_divisor)(const LayerSpec& layer) = nullptr;
   /// Whether narrow networks of it run in packs (network_pack.hpp).
   bool packs = false;
+  /// The node; nullptr where an activation is all that there is to it.
   std::unique_ptr<Node<float>> (*make_float)(const LayerSpec& layer, const Shape& input,
                                              const NodeStreams& streams) = nullptr;
   std::unique_ptr<Node<double>> (*make_double)(const LayerSpec& layer, const Shape& input,
@@ -75,25 +77,30 @@ struct NodeEntry : Entry {
   }
 };
 
-/// dense, conv2d, max_pool, avg_pool, global_avg_pool, flatten, dropout.
+/// dense, conv2d, residual, batch_norm, max_pool, avg_pool, global_avg_pool, flatten, activation, dropout.
 std::span<const NodeEntry> node_table();
 const NodeEntry& entry_of(const LayerSpec& layer);
+/// What the `norm` of an affine layer may be: none, and the entries that can be one.
+std::span<const Entry> norm_table();
 
-/// A layer among the others.
+/// A node to be: of a layer, of its norm, or one that a layer needs before it to get its input in the order that it
+/// wants.
 struct LayerPlace {
-  const LayerSpec* layer;
-  const NodeEntry* entry;
-  Shape input;
+  const LayerSpec* layer = nullptr;
+  const NodeEntry* entry = nullptr;
+  Shape input;  ///< as one layer sees it
   Shape output;
-  Reorder reorder = Reorder::nothing;
-  bool data_order = false;  ///< values are still as the data have them: a vector to the node
+  std::vector<std::size_t> inputs;     ///< places, or kNetworkInput
+  bool is_own = true;                  ///< the layer's own node
+  const Choice* activation = nullptr;  ///< that stands on it; nullptr: none
+  bool data_order = false;             ///< values are still as the data have them: a vector to the node
+  std::string module;                  ///< the PyTorch module that it is; empty: none
+  std::string activation_module;       ///< of the activation on it
 
-  /// What the node itself is fed, after the reordering.
-  [[nodiscard]] Shape node_input() const {
-    return data_order || reorder == Reorder::flatten ? Shape(input.size()) : input;
-  }
+  [[nodiscard]] Shape node_input() const { return data_order ? Shape(input.size()) : input; }
 };
-/// In the order of the spec, which must outlive it.
+/// In an order in which each comes after its inputs: a residual block's body, its shortcut, the sum of both. The spec
+/// must outlive it.
 std::vector<LayerPlace> place_layers(const NetworkSpec& network, const Shape& input);
 /// Of the last layer.
 Index count_outputs(const NetworkSpec& network, const Shape& input);

@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cstdint>
+#include <string>
 #include <string_view>
 
 #include "nn/matrix.hpp"
@@ -24,15 +25,17 @@ template <class T>
 struct Parameter {
   ParameterRole role = ParameterRole::weight;
   Matrix<T> value;
-  bool decays = true;  ///< whether weight_decay applies
+  bool decays = true;     ///< whether weight_decay applies
+  std::string name = {};  ///< in files: as in the state_dict of a PyTorch nn.Sequential (trace/weights.hpp)
 };
 
 /// An array that training changes without a gradient: a running statistic.
 template <class T>
 struct Buffer {
-  std::string_view name;  ///< as PyTorch has it
-  Matrix<T> value;        ///< a column
-  bool is_count = false;  ///< one whole number, which files have as an integer without dimensions
+  std::string_view name;       ///< as PyTorch has it
+  Matrix<T> value;             ///< a column
+  bool is_count = false;       ///< one whole number, which files have as an integer without dimensions
+  std::string full_name = {};  ///< in files, as Parameter::name
 };
 
 }  // namespace reluscope

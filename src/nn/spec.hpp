@@ -23,7 +23,11 @@ struct LayerSpec {
   Choice type;                       ///< from node_table(), with its settings
   std::optional<InitSpec> init;      ///< of a layer with weights
   std::optional<Choice> activation;  ///< from activation_table(), of a layer that ends in one: its outputs are units
-  std::size_t config_index = 0;      ///< place in the config's `network.layers`, for error messages
+  std::size_t config_index = 0;      ///< place in the config's `network.layers`, with all that is nested there
+  std::string pointer = {};          ///< where the config says it: a JSON Pointer
+  std::vector<LayerSpec> norm = {};  ///< none or one: what stands between its map and its activation
+  std::vector<LayerSpec> body = {};  ///< of a residual block: what is added to the shortcut
+  std::vector<LayerSpec> shortcut = {};  ///< empty: the block's input as it is
 
   [[nodiscard]] bool has_bias() const { return init && init->bias.name != "none"; }
 };

@@ -1,12 +1,16 @@
 #pragma once
 // The coroner: what pushed a unit out of its live region. For a sample x* that activated the unit at the last census,
-// the change of its pre-activation since then splits exactly:
-//   Δz(x*) = ΔW·h_old(x*)     own weights
-//          + Δb               own bias
-//          + W_new·Δh(x*)     upstream: what feeds the unit has moved
-// (add and subtract W_new·h_old), where h is what the unit sees at the position of x* at which it was farthest into its
-// live region. Where no affine map makes z, all of it is upstream. The term that pushed most in the
-// direction of the dead region is the cause.
+// and the position at which it was farthest into its live region then, the change of its pre-activation since splits
+// exactly. An affine map, with h what the position sees:
+//   Δz = ΔW·h_old     own weights
+//      + Δb           own bias
+//      + W_new·Δh     upstream: what feeds the unit has moved
+// (add and subtract W_new·h_old). A norm on it, z = s·y + t in evaluation, s and t of scale, shift and running
+// statistics:
+//   Δz = Δs·y_old + Δt     norm
+//      + s_new·Δy          which splits as above
+// A sum z = y + k of a residual block: Δk is the skip's, Δy splits as above. Of all else Δz is upstream. The term that
+// pushed most in the direction of the dead region is the cause.
 
 #include <span>
 #include <string_view>
@@ -27,15 +31,17 @@ struct Death {
 struct Autopsy {
   double own_weights = 0.0;
   double own_bias = 0.0;
+  double norm = 0.0;
+  double skip = 0.0;
   double upstream = 0.0;
   double z_before = 0.0;  ///< of the witness
   double z_now = 0.0;
   double rounding = 0.0;  ///< the terms add up to z_now − z_before within this
   template <class Archive>
   void archive(Archive& file) {
-    file(own_weights, own_bias, upstream, z_before, z_now, rounding);
+    file(own_weights, own_bias, norm, skip, upstream, z_before, z_now, rounding);
   }
-  /// own_weights, own_bias or upstream; empty if a term is no number.
+  /// own_weights, own_bias, norm, skip or upstream; empty if a term is no number.
   [[nodiscard]] std::string_view cause() const;
 };
 

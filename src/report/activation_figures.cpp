@@ -5,6 +5,7 @@
 #include <map>
 
 #include "nn/activation.hpp"
+#include "nn/node_table.hpp"
 #include "util/format.hpp"
 #include "util/statistics.hpp"
 
@@ -217,20 +218,22 @@ std::string death_note(const Bins& before, const Bins& after, const Choice& choi
   return note + ". Only what feeds it could bring it back.";
 }
 
-}  // namespace
+constexpr std::int64_t kMostLayers = 100'000;
 
-std::vector<Choice> layer_activations(const Json& config) {
-  std::vector<Choice> activations;
-  const Json::json_pointer place("/network/layers");
-  if (!config.is_object() || !config.contains(place) || !config[place].is_array()) return {};
-  constexpr std::int64_t kMostLayers = 100'000;
-  for (const Json& layer : config[place]) {
-    if (!layer.is_object() || layer.value("type", Json("dense")) != Json("dense")) continue;
+/// The activations of the sites among some layers (config/bind.cpp says which are); false where there is no saying.
+bool collect_activations(const Json& layers, bool nested, std::vector<Choice>& activations) {
+  if (!layers.is_array()) return false;
+  for (const Json& layer : layers) {
+    if (!layer.is_object()) continue;
+    const Json type = layer.value("type", Json("dense"));
+    const NodeEntry* node = type.is_string() ? find_entry(node_table(), type.get_ref<const std::string&>()) : nullptr;
+    if (node == nullptr) return false;
+    if (!node->affine && !node->takes_activation) continue;
     const Json given = layer.value("activation", Json("identity"));
     const Json name = given.is_object() ? given.value("name", Json()) : given;
     const ActivationEntry* entry =
         name.is_string() ? find_entry(activation_table(), name.get_ref<const std::string&>()) : nullptr;
-    if (entry == nullptr) return {};
+    if (entry == nullptr) return false;
     Choice choice{entry->name, ParamValues(entry->params)};
     for (const Param& param : entry->params)
       if (param.kind == ParamKind::number && given.is_object() && given.contains(param.name) &&
@@ -238,10 +241,27 @@ std::vector<Choice> layer_activations(const Json& config) {
         choice.params.set(param.name, given[param.name].get<double>());
     const Json repeat = layer.value("repeat", Json(1));
     const std::int64_t copies = repeat.is_number_integer() ? repeat.get<std::int64_t>() : 1;
-    for (std::int64_t copy = 0; copy < copies && std::ssize(activations) < kMostLayers; ++copy)
-      activations.push_back(choice);
+    const bool adds = node->is_block || (node->affine && nested);
+    for (std::int64_t copy = 0; copy < copies && std::ssize(activations) < kMostLayers; ++copy) {
+      if (node->is_block) {
+        // Not deeper: a block has no blocks in it.
+        if (nested || !collect_activations(layer.value("layers", Json::array()), true, activations)) return false;
+        const Json shortcut = layer.value("shortcut", Json());
+        if (!shortcut.is_null() && !collect_activations(shortcut, true, activations)) return false;
+      }
+      if (!(adds && entry->name == "identity")) activations.push_back(choice);
+    }
   }
-  return activations;
+  return true;
+}
+
+}  // namespace
+
+std::vector<Choice> layer_activations(const Json& config) {
+  std::vector<Choice> activations;
+  const Json::json_pointer place("/network/layers");
+  if (!config.is_object() || !config.contains(place)) return {};
+  return collect_activations(config[place], false, activations) ? activations : std::vector<Choice>();
 }
 
 std::vector<Figure> activation_figure(const RunTables& tables, const std::vector<Choice>& activations,

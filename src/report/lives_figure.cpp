@@ -27,6 +27,8 @@ constexpr std::array kCauses = {Cause{"born", 1, "born dead"},
                                 Cause{"inherited", 5, "dead in the weights of the file"},
                                 Cause{"own_weights", 0, "died by its own weights"},
                                 Cause{"own_bias", 4, "by its own bias"},
+                                Cause{"norm", 6, "by the norm before it"},
+                                Cause{"skip", 7, "because the shortcut moved"},
                                 Cause{"upstream", 2, "because what feeds it moved"},
                                 Cause{"", 3, "of an unknown cause"}};
 

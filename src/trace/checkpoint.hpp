@@ -13,7 +13,7 @@
 namespace reluscope {
 
 /// Goes up with every change of what the archived state holds.
-inline constexpr int kCheckpointVersion = 4;
+inline constexpr int kCheckpointVersion = 5;
 
 struct Checkpoint {
   std::int64_t step = 0;  ///< updates made

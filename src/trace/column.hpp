@@ -55,8 +55,10 @@ template <class R, class M>
 constexpr bool is_measured(const R& row, const Column<R, M>& column, std::uint64_t bit) {
   if constexpr (detail::kIsOptional<M>) {
     return (row.*column.member).has_value();
-  } else {
+  } else if constexpr (requires { row.unmeasured; }) {
     return (row.unmeasured & bit) == 0;
+  } else {
+    return true;
   }
 }
 /// The same of the column that shows this member.
@@ -68,6 +70,14 @@ constexpr bool is_measured(const R& row, M R::*member) {
       if (column.member == member) found = is_measured(row, column, bit);
   });
   return found;
+}
+/// Says that the row has nothing in the column that shows this member.
+template <class R, class M>
+constexpr void mark_unmeasured(R& row, M R::*member) {
+  for_each_column<R>([&](const auto& column, std::uint64_t bit) {
+    if constexpr (std::is_same_v<decltype(column.member), M R::*>)
+      if (column.member == member) row.unmeasured |= bit;
+  });
 }
 /// The member, or nothing where it was not measured.
 template <class R, class M>

@@ -26,6 +26,8 @@ struct EventRecord {
   std::optional<double> lr;
   std::optional<double> grad_norm;
   std::optional<std::string> detail;
+  std::optional<double> norm;
+  std::optional<double> skip;
 
   static constexpr auto columns() {
     return std::tuple{
@@ -37,13 +39,15 @@ struct EventRecord {
         Column{"after", &EventRecord::after, "died, revived: last step at which it was known to be as before"},
         Column{"by", &EventRecord::by, "died, revived: first step at which it was known to have changed"},
         Column{"dated", &EventRecord::dated, "exact: one update lies between the two; range: several"},
-        Column{"cause", &EventRecord::cause, "died: own_weights, own_bias, upstream"},
+        Column{"cause", &EventRecord::cause, "died: own_weights, own_bias, norm, skip, upstream"},
         Column{"own_weights", &EventRecord::own_weights, "died: ΔW·h of the witness since the last census"},
         Column{"own_bias", &EventRecord::own_bias, "died: Δb"},
         Column{"upstream", &EventRecord::upstream, "died: W·Δh"},
         Column{"lr", &EventRecord::lr, "died: learning rate of the update at step `after`"},
         Column{"grad_norm", &EventRecord::grad_norm, "died: norm of that step's gradient, over all parameters"},
         Column{"detail", &EventRecord::detail, "what was found"},
+        Column{"norm", &EventRecord::norm, "died: what the norm before φ moved by itself; empty without one"},
+        Column{"skip", &EventRecord::skip, "died: what the shortcut of its residual block moved; empty without one"},
     };
   }
 };

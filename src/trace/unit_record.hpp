@@ -40,6 +40,8 @@ struct UnitRecord {
   std::optional<double> sample_rate;
   std::optional<double> cover;
   std::optional<bool> within_rounding;
+  std::optional<double> norm;
+  std::optional<double> skip;
   std::uint64_t unmeasured = 0;
 
   static constexpr auto columns() {
@@ -56,11 +58,11 @@ struct UnitRecord {
         Column{"revivals", &UnitRecord::revivals, "changes from dead to alive"},
         Column{"cause", &UnitRecord::cause,
                "of the last death: born, inherited, or what pushed the pre-activation of the unit's witness most: "
-               "own_weights, own_bias, upstream"},
+               "own_weights, own_bias, norm, skip, upstream"},
         Column{"own_weights", &UnitRecord::own_weights,
                "ΔW·h of the witness, between the two censuses around the death"},
         Column{"own_bias", &UnitRecord::own_bias, "Δb"},
-        Column{"upstream", &UnitRecord::upstream, "W·Δh; the three add up to the witness's Δz"},
+        Column{"upstream", &UnitRecord::upstream, "W·Δh; the five add up to the witness's Δz"},
         Column{"died_after", &UnitRecord::died_after, "last step at which it was seen active before it died"},
         Column{"died_by", &UnitRecord::died_by,
                "first step at which it was known dead; died_after + 1: the exact step"},
@@ -90,6 +92,9 @@ struct UnitRecord {
                "1 if the margin is smaller than what rounding may do to it, so that other batches may say otherwise; "
                "empty "
                "in a run, where it does not depend on them"},
+        Column{"norm", &UnitRecord::norm,
+               "what the norm before φ moved by itself: scale, shift and running statistics; empty without one"},
+        Column{"skip", &UnitRecord::skip, "what the shortcut of its residual block moved; empty without one"},
     };
   }
 };

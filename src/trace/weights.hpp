@@ -1,8 +1,10 @@
 #pragma once
 // A network's parameters in and out of files (safetensors.hpp). Names and shapes are those of a PyTorch nn.Sequential
-// called `layers` that is built of Linear, activation and Dropout modules: layers.0.weight (out × in), layers.0.bias,
-// layers.1.weight (the slopes of a PReLU), layers.2.weight, … A layer whose activation is identity takes one place, any
-// other dense layer two.
+// called `layers` that is built of modules as the config has layers: layers.0.weight (out × in, or out × in × height ×
+// width), layers.0.bias, layers.1.weight (the slopes of a PReLU), layers.2.weight, … A layer takes one place, its norm
+// another, and its activation one more unless that is identity; so does the Flatten that a dense layer on channels at
+// positions needs. Those of a residual block stand in its Sequentials `body` and `shortcut`: layers.3.body.0.weight
+// (nn/node_table.hpp).
 
 #include <string>
 #include <vector>
@@ -23,7 +25,13 @@ template <class T>
 void fill_matrices(const Tensors& from, const std::string& prefix, const std::string& origin, const Network<T>& network,
                    const std::vector<Matrix<T>*>& matrices);
 
-/// The parameters of a network.
+/// The same of its buffers, the running statistics.
+template <class T>
+void append_buffers(Tensors& to, const std::string& prefix, const Network<T>& network);
+template <class T>
+void fill_buffers(const Tensors& from, const std::string& prefix, const std::string& origin, Network<T>& network);
+
+/// The parameters and buffers of a network.
 template <class T>
 Tensors export_weights(const Network<T>& network);
 /// Puts them into a network of the same shape. Throws DataError, as fill_matrices does, and for arrays that the network

@@ -21,13 +21,21 @@ struct HiddenLayer {
   const LayerSpec* spec;
   std::string pointer;  ///< "network.layers.0."
 };
+void collect_layers(const std::vector<LayerSpec>& layers, std::set<std::string>& seen,
+                    std::vector<HiddenLayer>& hidden) {
+  for (const LayerSpec& layer : layers) {
+    collect_layers(layer.body, seen, hidden);
+    collect_layers(layer.shortcut, seen, hidden);
+    if (!entry_of(layer).affine || !seen.insert(layer.pointer).second) continue;
+    std::string dotted = layer.pointer.substr(1) + "/";
+    std::replace(dotted.begin(), dotted.end(), '/', '.');
+    hidden.push_back({&layer, dotted});
+  }
+}
 std::vector<HiddenLayer> hidden_layers(const ExperimentSpec& spec) {
   std::vector<HiddenLayer> hidden;
-  std::set<std::size_t> seen = {spec.network.layers.back().config_index};
-  for (const LayerSpec& layer : spec.network.layers) {
-    if (!entry_of(layer).affine || !seen.insert(layer.config_index).second) continue;
-    hidden.push_back({&layer, "network.layers." + std::to_string(layer.config_index) + "."});
-  }
+  std::set<std::string> seen = {spec.network.layers.back().pointer};
+  collect_layers(spec.network.layers, seen, hidden);
   return hidden;
 }
 
@@ -56,7 +64,8 @@ bool changes_arrays(const std::string& one, const std::string& other) {
 /// Layers whose weights file does not fit it are left out.
 Changes to_activation(const ExperimentSpec& spec, const std::string& name) {
   return in_hidden_layers(spec, "activation", name, [&](const LayerSpec& layer) {
-    return layer.activation->name != name && !(spec.network.init_from && changes_arrays(layer.activation->name, name));
+    return layer.activation && layer.activation->name != name &&
+           !(spec.network.init_from && changes_arrays(layer.activation->name, name));
   });
 }
 

@@ -72,6 +72,7 @@ std::string table_of_answers() {
   }
   text += "\n" + rule + "\n";
   for (const NodeEntry& entry : node_table()) {
+    if (entry.make_float == nullptr) continue;  // an activation alone, see below
     LayerSpec layer{"layer", {entry.name, ParamValues(entry.params)}, std::nullopt, std::nullopt};
     for (const Param& param : entry.params)
       if (param.required) layer.type.params.set(param.name, std::int64_t{1});

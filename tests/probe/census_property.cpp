@@ -131,7 +131,7 @@ void run(const RandomExperiment& one, std::uint64_t seed, Tally& tally) {
     }
     if (due) {
       for (const Autopsy& autopsy : autopsies) {
-        const double total = autopsy.own_weights + autopsy.own_bias + autopsy.upstream;
+        const double total = autopsy.own_weights + autopsy.own_bias + autopsy.norm + autopsy.skip + autopsy.upstream;
         if (!std::isfinite(autopsy.rounding)) continue;  // a run on its way to infinity
         REQUIRE(std::abs(total - (autopsy.z_now - autopsy.z_before)) <= autopsy.rounding);
         ++tally.autopsies;

@@ -35,8 +35,9 @@ std::vector<LayerSpec> draw_image_layers(Rng& rng, const Shape& image, DrawActiv
     NetworkSpec so_far;
     so_far.layers = layers;
     so_far.layers.push_back(std::move(layer));
-    const LayerPlace place = place_layers(so_far, image).back();
-    if (place.entry->misfit == nullptr || !place.entry->misfit(*place.layer, place.input)) layers = so_far.layers;
+    for (const LayerPlace& place : place_layers(so_far, image))
+      if (place.entry->misfit != nullptr && place.entry->misfit(*place.layer, place.input)) return;
+    layers = so_far.layers;
   };
   const std::uint64_t blocks = 1 + rng.below(3);
   for (std::uint64_t block = 0; block < blocks; ++block) {
@@ -44,8 +45,28 @@ std::vector<LayerSpec> draw_image_layers(Rng& rng, const Shape& image, DrawActiv
     Settings settings = {{"stride", static_cast<std::int64_t>(1 + rng.below(2))},
                          {"padding", static_cast<std::int64_t>(rng.below(3))}};
     if (rng.uniform() < 0.3) settings = {{"padding", std::string("same")}};
-    try_layer(conv2d("c" + number, static_cast<Index>(1 + rng.below(9)), static_cast<Index>(1 + rng.below(4)), settings,
-                     draw_activation(), weights("he_normal"), draw_bias()));
+    const auto channels = static_cast<Index>(1 + rng.below(9));
+    LayerSpec map = conv2d("c" + number, channels, static_cast<Index>(1 + rng.below(4)), settings, draw_activation(),
+                           weights("he_normal"), draw_bias());
+    try_layer(rng.uniform() < 0.25 ? with_norm(map) : map);
+    if (rng.uniform() < 0.25) {
+      // Of the shape that there is, and with another number of channels by a shortcut of its own.
+      const bool widens = rng.uniform() < 0.5;
+      NetworkSpec so_far;
+      so_far.layers = layers;
+      const Index now = layers.empty() ? image.channels : place_layers(so_far, image).back().output.channels;
+      const Index then = widens ? static_cast<Index>(1 + rng.below(9)) : now;
+      const Settings same = {{"padding", std::string("same")}};
+      LayerSpec last = conv2d("b" + number, then, 3, same, activation("identity"), weights("he_normal"), draw_bias());
+      if (rng.uniform() < 0.5) last = with_norm(last);
+      std::vector<LayerSpec> shortcut;
+      if (then != now) shortcut = {bare(conv2d("k" + number, then, 1))};
+      try_layer(
+          residual("r" + number,
+                   {conv2d("a" + number, 1 + now / 2, 3, same, draw_activation(), weights("he_normal"), draw_bias()),
+                    bare(last)},
+                   shortcut, draw_activation()));
+    }
     if (rng.uniform() < 0.1) try_layer(dropout("drop-c" + number, 0.3));
     const std::uint64_t pooling = rng.below(4);
     const auto kernel = static_cast<std::int64_t>(1 + rng.below(3));

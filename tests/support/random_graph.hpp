@@ -22,6 +22,8 @@ Network<T> random_graph(const RandomExperiment& one, std::uint64_t seed) {
   Rng rng(seed, Purpose::generator, 79);
   const Shape input = one.dataset.shape();
   std::vector<GraphNode<T>> drawn = draw_nodes<T>(one.network, input, seed);
+  for (std::size_t at = 1; at < drawn.size(); ++at)
+    if (drawn[at].inputs != std::vector<std::size_t>{at - 1}) return Network<T>(std::move(drawn), input);
   std::vector<GraphNode<T>> nodes;
   const auto append = [&](std::unique_ptr<Node<T>> node, std::vector<std::size_t> inputs) {
     nodes.push_back({std::move(node), std::move(inputs)});
@@ -29,7 +31,7 @@ Network<T> random_graph(const RandomExperiment& one, std::uint64_t seed) {
   };
   std::size_t below = kNetworkInput;
   for (std::size_t at = 0; at < drawn.size(); ++at) {
-    if (drawn[at].node->affine() == nullptr || at + 2 >= drawn.size()) {
+    if (drawn[at].node->affine() == nullptr || at + 2 >= drawn.size() || !drawn[at + 1].node->activation()) {
       below = append(std::move(drawn[at].node), {below});
       continue;
     }

@@ -102,6 +102,23 @@ inline LayerSpec conv2d(const std::string& name, Index channels, Index kernel, c
   layer.type.params.set("kernel", std::int64_t{kernel});
   return layer;
 }
+/// The layer with a norm between its map and its activation.
+inline LayerSpec with_norm(LayerSpec layer, const Settings& settings = {}) {
+  layer.norm = {{layer.name, choose(norm_table(), "batch_norm", settings), std::nullopt, std::nullopt}};
+  return layer;
+}
+/// The layer without its activation, as a branch ends.
+inline LayerSpec bare(LayerSpec layer) {
+  layer.activation.reset();
+  return layer;
+}
+inline LayerSpec residual(const std::string& name, std::vector<LayerSpec> body, std::vector<LayerSpec> shortcut,
+                          const Choice& phi) {
+  LayerSpec layer{name, choose(node_table(), "residual"), std::nullopt, phi};
+  layer.body = std::move(body);
+  layer.shortcut = std::move(shortcut);
+  return layer;
+}
 /// max_pool or avg_pool.
 inline LayerSpec pool(const std::string& name, const std::string& type, Index kernel, const Settings& settings = {}) {
   LayerSpec layer{name, choose(node_table(), type, settings), std::nullopt, std::nullopt};

@@ -1,0 +1,168 @@
+#!/usr/bin/env python3
+"""Convolutions, norms, pools and residual blocks are PyTorch's: the same network from the same weights yields the same
+losses, gradients' effects and running statistics, step by step, with each of some optimisers; and its weights go to
+PyTorch and back.
+
+    test_torch_layers.py RELUSCOPE SOURCE_DIR      exits with 77 (skipped) where there is no PyTorch (python3-torch)
+"""
+
+import csv
+import gzip
+import json
+import os
+import pathlib
+import shutil
+import struct
+import subprocess
+import sys
+import tempfile
+import unittest
+
+try:
+    import torch
+except ImportError:
+    print("no PyTorch here", file=sys.stderr)
+    sys.exit(77)
+
+PROGRAM = os.path.abspath(sys.argv[1])
+sys.path.insert(0, os.path.join(sys.argv[2], "scripts"))
+import reluscope_network  # noqa: E402
+
+SIDE, CLASSES, SAMPLES, BATCH, STEPS = 9, 3, 36, 12, 3
+SHAPE = (1, SIDE, SIDE)
+NORM = {"norm": {"name": "batch_norm", "momentum": 0.3}}
+LAYERS = [
+    {"type": "conv2d", "channels": 6, "kernel": 3, "padding": "same", **NORM, "activation": "relu"},
+    {"type": "residual", "layers": [
+        {"type": "conv2d", "channels": 6, "kernel": 3, "padding": 1, "init": {"bias": False}, **NORM, "activation": "gelu"},
+        {"type": "conv2d", "channels": 6, "kernel": 3, "padding": 1, **NORM}], "activation": "relu"},
+    {"type": "max_pool", "kernel": 3, "stride": 2, "padding": 1},
+    {"type": "residual", "layers": [
+        {"type": "conv2d", "channels": 8, "kernel": 2, "stride": 2, "activation": {"name": "prelu", "weight_decay": True}},
+        {"type": "conv2d", "channels": 8, "kernel": 1}],
+     "shortcut": [{"type": "conv2d", "channels": 8, "kernel": 1, "stride": 2}, {"type": "avg_pool", "kernel": 2, "stride": 1}],
+     "activation": {"name": "prelu", "weight_decay": True}},
+    {"type": "batch_norm"}, {"type": "activation", "activation": "elu"},
+    {"type": "avg_pool", "kernel": 2, "stride": 1, "padding": 1, "count_include_pad": False},
+    {"units": 7, **NORM, "activation": "tanh"},
+    {"units": CLASSES},
+]
+LAYERS[3]["shortcut"] = [{"type": "conv2d", "channels": 8, "kernel": 2, "stride": 2}]
+OPTIMIZERS = {
+    "sgd": ({"name": "sgd", "lr": 0.05, "momentum": 0.9, "weight_decay": 0.01},
+            lambda p: torch.optim.SGD(p, lr=0.05, momentum=0.9, weight_decay=0.01)),
+    "adam": ({"name": "adam", "lr": 0.01}, lambda p: torch.optim.Adam(p, lr=0.01)),
+    "rmsprop": ({"name": "rmsprop", "lr": 0.003}, lambda p: torch.optim.RMSprop(p, lr=0.003)),
+}
+TYPES = {"F32": (torch.float32, "F32"), "F64": (torch.float64, "F64"), "I64": (torch.int64, "I64")}
+
+
+def read_safetensors(path):
+    data = path.read_bytes()
+    (length,) = struct.unpack_from("<Q", data)
+    arrays = {}
+    for name, entry in json.loads(data[8:8 + length]).items():
+        if name != "__metadata__":
+            begin, end = (8 + length + offset for offset in entry["data_offsets"])
+            arrays[name] = torch.frombuffer(bytearray(data[begin:end]),
+                                            dtype=TYPES[entry["dtype"]][0]).reshape(entry["shape"])
+    return arrays
+
+
+def write_safetensors(path, arrays):
+    names = {kind: name for kind, name in TYPES.values()}
+    header, data = {}, b""
+    for name, array in arrays.items():
+        packed = array.detach().contiguous().numpy().tobytes()
+        header[name] = {"dtype": names[array.dtype], "shape": list(array.shape),
+                        "data_offsets": [len(data), len(data) + len(packed)]}
+        data += packed
+    text = json.dumps(header).encode()
+    path.write_bytes(struct.pack("<Q", len(text)) + text + data)
+
+
+class Layers(unittest.TestCase):
+    def setUp(self):
+        self.place = pathlib.Path(tempfile.mkdtemp(prefix="reluscope-torch-"))
+        self.addCleanup(shutil.rmtree, self.place)
+        torch.manual_seed(5)
+        pixels = torch.randint(0, 256, (SAMPLES, SIDE, SIDE), dtype=torch.uint8)
+        labels = torch.arange(SAMPLES) % CLASSES
+        pixels[labels == 1, :4] //= 3
+        with gzip.open(self.place / "images.gz", "wb") as file:
+            file.write(struct.pack(">IIII", 0x803, SAMPLES, SIDE, SIDE) + pixels.numpy().tobytes())
+        with gzip.open(self.place / "labels.gz", "wb") as file:
+            file.write(struct.pack(">II", 0x801, SAMPLES) + bytes(labels.tolist()))
+        self.inputs = (pixels.double() / 255).unsqueeze(1)
+        self.labels = labels
+
+    def config(self, optimizer, **network):
+        return {"name": "layers", "precision": "float64",
+                "data": {"kind": "idx", "images": "images.gz", "labels": "labels.gz", "normalize": "unit",
+                         "test_fraction": 0.0},
+                "network": {"layers": LAYERS, **network}, "loss": "cross_entropy",
+                "train": {"steps": STEPS, "batch_size": BATCH, "shuffle": False, "optimizer": optimizer},
+                "record": {"every": 1}}
+
+    def run_it(self, config, name, *arguments):
+        (self.place / "c.json").write_text(json.dumps(config))
+        done = subprocess.run([PROGRAM, "run", "c.json", "-q", "--save-weights", "--out", name, *arguments],
+                              cwd=self.place, text=True, capture_output=True)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        return self.place / name
+
+    def network(self):
+        torch.manual_seed(6)
+        network = reluscope_network.build(LAYERS, SHAPE).double()
+        with torch.no_grad():
+            for name, array in network.state_dict().items():  # statistics that are far from 0 and 1
+                if name.endswith("running_mean"):
+                    array.uniform_(-1, 1)
+                elif name.endswith("running_var"):
+                    array.uniform_(0.3, 3)
+        return network
+
+    def test_training_is_that_of_pytorch(self):
+        for name, (optimizer, make) in OPTIMIZERS.items():
+            with self.subTest(optimizer=name):
+                network = self.network()
+                write_safetensors(self.place / "w.safetensors", network.state_dict())
+                run = self.run_it(self.config(optimizer, init_from="w.safetensors"), f"run-{name}")
+                network.train()
+                stepper = make(network.parameters())
+                losses = []
+                for step in range(STEPS):
+                    part = slice(step * BATCH, (step + 1) * BATCH)
+                    stepper.zero_grad()
+                    loss = torch.nn.functional.cross_entropy(network(self.inputs[part]), self.labels[part])
+                    loss.backward()
+                    stepper.step()
+                    losses.append(loss.item())
+                with open(run / "steps.csv", encoding="utf-8", newline="") as file:
+                    for row, loss in zip(csv.DictReader(file), losses):
+                        self.assertAlmostEqual(float(row["loss"]), loss, delta=1e-9)
+                arrays = read_safetensors(run / "weights.safetensors")
+                self.assertEqual(set(arrays), set(network.state_dict()))
+                for key, array in network.state_dict().items():
+                    torch.testing.assert_close(arrays[key], array.to(arrays[key].dtype), rtol=1e-6, atol=1e-8, msg=key)
+                network.eval()
+                with torch.no_grad():
+                    loss = torch.nn.functional.cross_entropy(network(self.inputs), self.labels).item()
+                self.assertAlmostEqual(json.loads((run / "summary.json").read_text())["train"]["loss"], loss, delta=1e-7)
+
+    def test_a_run_goes_on_as_if_it_had_not_stopped(self):
+        config = self.config(OPTIMIZERS["adam"][0])
+        config["train"]["steps"] = 8
+        whole = self.run_it(config, "whole")
+        config["record"]["checkpoint_every"] = 3
+        self.run_it(config, "part")
+        self.assertEqual(read_safetensors(whole / "weights.safetensors").keys(),
+                         read_safetensors(self.place / "part" / "weights.safetensors").keys())
+        for threads in (1, 2):
+            again = self.run_it(config, f"threads{threads}", "--threads", str(threads))
+            for table in ("steps.csv", "layers.csv", "units.csv", "weights.safetensors"):
+                self.assertEqual((again / table).read_bytes(), (whole / table).read_bytes(), table)
+
+
+if __name__ == "__main__":
+    unittest.main(argv=sys.argv[:1])
