@@ -135,18 +135,20 @@ class LayerBinder {
  public:
   explicit LayerBinder(ConfigIssues& issues) : issues_(issues) {}
 
-  std::vector<LayerSpec> bind(const Resolved& list, const std::string& pointer) {
+  /// `suffix`: of names that the config gives, in a block that comes more than once.
+  std::vector<LayerSpec> bind(const Resolved& list, const std::string& pointer, const std::string& suffix = "") {
     std::vector<LayerSpec> layers;
     for (std::size_t index = 0; index < list.size(); ++index)
-      if (!append(list[index], index, pointer + "/" + std::to_string(index), pointer != kTop, layers)) break;
+      if (!append(list[index], index, pointer + "/" + std::to_string(index), suffix, layers)) break;
     return layers;
   }
   static constexpr const char* kTop = "/network/layers";
 
  private:
   /// False where there are too many.
-  bool append(const Resolved& json, std::size_t index, const std::string& pointer, bool nested,
+  bool append(const Resolved& json, std::size_t index, const std::string& pointer, const std::string& suffix,
               std::vector<LayerSpec>& layers) {
+    const bool nested = pointer.find('/', std::string_view(kTop).size() + 1) != std::string::npos;
     const auto repeat = json.at("repeat").get<std::size_t>();
     LayerSpec row;
     row.type = to_choice(node_table(), json, "type");
@@ -172,14 +174,15 @@ class LayerBinder {
         return false;
       }
       std::string name = row.type.name + std::to_string(++numbers_[row.type.name]);
-      if (given) name = repeat == 1 ? *given : *given + "-" + std::to_string(copy);
+      const std::string number = suffix + (repeat == 1 ? "" : "-" + std::to_string(copy));
+      if (given) name = *given + number;
       if (!names_.insert(name).second)
         issues_.push_back({pointer + "/name", "a second layer named \"" + name + "\"", "a name of its own", ""});
       row.name = name;
       if (entry.is_block) {
-        row.body = bind(json.at("layers"), pointer + "/layers");
-        row.shortcut =
-            json.at("shortcut").is_null() ? std::vector<LayerSpec>() : bind(json.at("shortcut"), pointer + "/shortcut");
+        row.body = bind(json.at("layers"), pointer + "/layers", number);
+        row.shortcut.clear();
+        if (!json.at("shortcut").is_null()) row.shortcut = bind(json.at("shortcut"), pointer + "/shortcut", number);
         for (std::vector<LayerSpec>* branch : {&row.body, &row.shortcut})
           for (LayerSpec& layer : *branch) layer.config_index = index;
       }

@@ -7,12 +7,14 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 #include <set>
 #include <string>
 #include <vector>
 
 #include "config/layout.hpp"
 #include "config/resolve.hpp"
+#include "nn/node_table.hpp"
 
 using namespace reluscope;
 
@@ -69,10 +71,25 @@ Json json_of(const Choice& choice, const char* discriminator = "name") {
   return json;
 }
 
+Json json_of(const LayerSpec& layer);
+Json json_of(const std::vector<LayerSpec>& layers) {
+  Json list = Json::array();
+  for (const LayerSpec& layer : layers) list.push_back(json_of(layer));
+  return list;
+}
+
 Json json_of(const LayerSpec& layer) {
   Json json = json_of(layer.type, "type");
   json["name"] = layer.name;
-  if (layer.activation) json["activation"] = json_of(*layer.activation);
+  const NodeEntry& entry = *find_entry(node_table(), layer.type.name);
+  // None is what an identity that does nothing has become.
+  if (entry.affine || entry.takes_activation)
+    json["activation"] = layer.activation ? json_of(*layer.activation) : Json{{"name", "identity"}};
+  if (entry.affine) json["norm"] = layer.norm.empty() ? Json{{"name", "none"}} : json_of(layer.norm[0].type);
+  if (entry.is_block) {
+    json["layers"] = json_of(layer.body);
+    json["shortcut"] = json_of(layer.shortcut);
+  }
   if (layer.init) json["init"] = {{"weights", json_of(layer.init->weights)}, {"bias", json_of(layer.init->bias)}};
   return json;
 }
@@ -118,7 +135,7 @@ Json json_of(const ExperimentSpec& spec) {
   data["test_fraction"] = spec.data.test_fraction;
   Json network = {{"layers", Json::array()},
                   {"init_from", spec.network.init_from ? Json(spec.network.init_from->string()) : Json(nullptr)}};
-  for (const LayerSpec& layer : spec.network.layers) network["layers"].push_back(json_of(layer));
+  network["layers"] = json_of(spec.network.layers);
   Json diagnose = Json::object();
   for (const auto& [rule, values] : spec.thresholds) diagnose[rule] = json_of(values);
   return {{"name", spec.name},
@@ -130,6 +147,28 @@ Json json_of(const ExperimentSpec& spec) {
           {"train", json_of(spec.train)},
           {"record", json_of(spec.record)},
           {"diagnose", diagnose}};
+}
+
+/// Each layer as often as it says, with its name.
+Json expanded(const Json& list, const std::string& suffix, std::map<std::string, int>& numbers) {
+  Json layers = Json::array();
+  for (Json layer : list) {
+    const auto copies = layer["repeat"].get<int>();
+    layer.erase("repeat");
+    const Json given = layer["name"];
+    const auto type = layer["type"].get<std::string>();
+    for (int copy = 1; copy <= copies; ++copy) {
+      const std::string number = copies == 1 ? "" : "-" + std::to_string(copy);
+      const std::string automatic = type + std::to_string(++numbers[type]);
+      Json one = layer;
+      one["name"] = given.is_null() ? automatic : given.get<std::string>() + suffix + number;
+      for (const char* branch : {"layers", "shortcut"})
+        if (layer.contains(branch) && layer[branch].is_array())
+          one[branch] = expanded(layer[branch], suffix + number, numbers);
+      layers.push_back(one);
+    }
+  }
+  return layers;
 }
 
 /// What words and short forms of a resolved config stand for.
@@ -145,21 +184,8 @@ Json spelled_out(Json resolved) {
   replace("/record/probe_every", "step", 1);
   replace("/record/probe", "all", 0);
   replace("/record/evaluate_samples", "all", 0);
-  Json layers = Json::array();
-  for (Json layer : resolved["network"]["layers"]) {
-    const auto copies = layer["repeat"].get<int>();
-    layer.erase("repeat");
-    const Json name = layer["name"];
-    for (int copy = 1; copy <= copies; ++copy) {
-      const auto like = std::count_if(layers.begin(), layers.end(),
-                                      [&](const Json& other) { return other["type"] == layer["type"]; });
-      layer["name"] = name.is_null() ? layer["type"].get<std::string>() + std::to_string(like + 1)
-                      : copies == 1  ? name.get<std::string>()
-                                     : name.get<std::string>() + "-" + std::to_string(copy);
-      layers.push_back(layer);
-    }
-  }
-  resolved["network"]["layers"] = layers;
+  std::map<std::string, int> numbers;
+  resolved["network"]["layers"] = expanded(resolved["network"]["layers"], "", numbers);
   return resolved;
 }
 
@@ -186,6 +212,8 @@ std::vector<Json> values_for(const Param& param, int salt) {
       values = {flag == nullptr || !*flag, flag != nullptr && *flag};
       break;
     case ParamKind::integer: {
+      // Blocks are repeated, and what is in them: few of each.
+      if (param.name == "repeat") return {2, 3};
       const auto least = std::isfinite(param.min) ? static_cast<std::int64_t>(param.min) : 0;
       std::int64_t value = std::max(least, whole == nullptr ? 0 : *whole) + 1 + salt;
       if (std::isfinite(param.max)) value = std::min(value, static_cast<std::int64_t>(param.max));
@@ -240,6 +268,9 @@ class Filler {
       case LayoutNode::Kind::list: {
         Json list = Json::array();
         const LayoutNode& item = node.items[0];
+        // A list within a list has the same items: one of them in each round.
+        if (std::count(pointer.begin(), pointer.end(), '/') > 2)
+          return Json::array({fill_option(item, item.options[round_ % item.options.size()], pointer + "/0")});
         for (std::size_t at = 0; at <= item.options.size(); ++at)
           list.push_back(fill_option(item, item.options[at % item.options.size()], pointer + "/" + std::to_string(at)));
         return list;

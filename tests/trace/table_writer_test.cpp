@@ -47,7 +47,7 @@ TEST_CASE("the columns are those of schema version 1") {
   CHECK(csv_header<UnitRecord>() ==
         "layer,name,unit,state,born_dead,first_dead_step,last_change_step,deaths,revivals,cause,own_weights,own_bias,"
         "upstream,died_after,died_by,lr,grad_norm,margin,activation_rate,locked,locked_step,min_steps_to_revive,role,"
-        "inherited,a_mean,slope,sample_rate,cover,within_rounding\n");
+        "inherited,a_mean,slope,sample_rate,cover,within_rounding,norm,skip\n");
   CHECK(csv_header<EvaluationRecord>() == "step,epoch,train_loss,train_accuracy,test_loss,test_accuracy\n");
   CHECK(csv_header<HistogramRecord>() == "layer,name,unit,step,moment,low,high,count\n");
 }
