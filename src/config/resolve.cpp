@@ -144,6 +144,7 @@ class Resolver {
       issues_.add([&] { return ConfigIssue{pointer, describe(raw), expected_of(node, raw), advice(param, raw)}; });
       return nullptr;
     }
+    if (raw.is_null()) return nullptr;
     if (param.kind == ParamKind::number && raw.is_number()) return raw.get<double>();
     if (param.kind == ParamKind::text && raw.is_number_integer()) return raw.dump();
     if (param.kind == ParamKind::text && raw.is_array()) return list_text(raw);

@@ -67,6 +67,12 @@ TEST_CASE("defaults fill what is missing, in the order of the layout") {
         R"("guests":[{"who":"anyone","vegan":false}]})");
 }
 
+TEST_CASE("a list of integers stays one, and null stays null") {
+  CHECK(resolved(R"({"guests": [{}], "table": [1, 2, 9]})").find(R"("table":[1,2,9])") != std::string::npos);
+  CHECK(resolved(R"({"guests": [{}], "table": null})").find(R"("table":null)") != std::string::npos);
+  CHECK(issues_of(R"({"guests": [{}], "table": [1]})")[0].expected == "a list of 3 integers from 1 to 9, or null");
+}
+
 TEST_CASE("aliases, words in place of integers and both shorthands end in one form") {
   const std::string tail = R"(,"guests":[{"who":"anyone","vegan":false}]})";
   const auto spice = [&](const std::string& given) {
