@@ -37,7 +37,8 @@ struct JpegData {
 
   bool read_header(const unsigned char* bytes, std::size_t size);
   bool start(J_COLOR_SPACE colors);
-  bool read_rows(unsigned char* values, std::size_t row_bytes);
+  bool read_row(unsigned char* row);
+  bool finish();
 };
 
 [[noreturn]] void keep_fault(j_common_ptr codec) {
@@ -93,12 +94,14 @@ bool JpegData::start(J_COLOR_SPACE colors) {
   return true;
 }
 
-bool JpegData::read_rows(unsigned char* values, std::size_t row_bytes) {
+bool JpegData::read_row(unsigned char* row) {
   if (setjmp(back) != 0) return false;
-  while (codec.output_scanline < codec.output_height) {
-    JSAMPROW row = values + codec.output_scanline * row_bytes;
-    jpeg_read_scanlines(&codec, &row, 1);
-  }
+  jpeg_read_scanlines(&codec, &row, 1);
+  return true;
+}
+
+bool JpegData::finish() {
+  if (setjmp(back) != 0) return false;
   jpeg_finish_decompress(&codec);
   return true;
 }
@@ -129,8 +132,13 @@ class JpegReader {
     if (!data_.start(kept == JCS_GRAYSCALE ? JCS_GRAYSCALE : JCS_RGB)) fail();
     Picture picture{size_, data_.codec.output_components, {}};
     const std::size_t row_bytes = static_cast<std::size_t>(size_.width * picture.channels);
-    picture.values.resize(static_cast<std::size_t>(size_.height) * row_bytes);
-    if (!data_.read_rows(picture.values.data(), row_bytes)) fail();
+    // Row by row, so that only what the file really holds takes memory.
+    picture.values.reserve(static_cast<std::size_t>(size_.height) * row_bytes);
+    for (Index row = 0; row < size_.height; ++row) {
+      picture.values.resize(picture.values.size() + row_bytes);
+      if (!data_.read_row(picture.values.data() + picture.values.size() - row_bytes)) fail();
+    }
+    if (!data_.finish()) fail();
     return picture;
   }
 

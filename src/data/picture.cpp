@@ -108,7 +108,7 @@ void check_picture_size(const PictureFile& file, const PictureSize& size, std::u
   if (pixels > most_pixels)
     throw DataError(file.name + ": the header declares " + size_text(size) + ", more than the " +
                     std::to_string(most_pixels) + " that a picture may have");
-  // Decoded, and once more with other channels.
+  // Decoded, and once more: in passes, or with other channels.
   const std::uint64_t bytes = pixels * 2 * kColours;
   if (const std::uint64_t available = available_memory_bytes(); bytes > available)
     throw DataError(file.name + ": a picture of " + size_text(size) + " needs " + format_bytes(bytes) +

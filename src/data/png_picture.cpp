@@ -12,6 +12,7 @@
 
 #include <csetjmp>
 #include <cstring>
+#include <memory>
 #include <new>
 #endif
 
@@ -32,8 +33,12 @@ struct PngData {
   std::size_t left = 0;
   char fault[160] = {};
 
+  // Each returns false for a fault, which `fault` says then.
   bool read_header();
-  bool read_rows(png_bytepp rows);
+  bool transform();
+  bool read_row(png_bytep row);
+  bool read_passes(png_bytepp rows);
+  bool finish();
 };
 
 [[noreturn]] void keep_fault(png_structp png, png_const_charp message) {
@@ -64,22 +69,34 @@ bool PngData::read_header() {
   return true;
 }
 
-/// rows: height pointers to what a row takes after the transformations of `transform`.
-bool PngData::read_rows(png_bytepp rows) {
+/// The next row, of as many bytes as a row has after `transform`.
+bool PngData::read_row(png_bytep row) {
+  if (setjmp(png_jmpbuf(png)) != 0) return false;
+  png_read_row(png, row, nullptr);
+  return true;
+}
+
+/// All passes of an interlaced picture. rows: a pointer to each.
+bool PngData::read_passes(png_bytepp rows) {
   if (setjmp(png_jmpbuf(png)) != 0) return false;
   png_read_image(png, rows);
+  return true;
+}
+
+bool PngData::finish() {
+  if (setjmp(png_jmpbuf(png)) != 0) return false;
   png_read_end(png, nullptr);
   return true;
 }
 
-/// To 1 or 3 channels of 8 bits, without transparency. Returns false for a fault.
-bool transform(PngData& data) {
-  if (setjmp(png_jmpbuf(data.png)) != 0) return false;
-  png_set_expand(data.png);
-  png_set_scale_16(data.png);
-  png_set_strip_alpha(data.png);
-  png_set_interlace_handling(data.png);
-  png_read_update_info(data.png, data.info);
+/// To 1 or 3 channels of 8 bits, without transparency.
+bool PngData::transform() {
+  if (setjmp(png_jmpbuf(png)) != 0) return false;
+  png_set_expand(png);
+  png_set_scale_16(png);
+  png_set_strip_alpha(png);
+  png_set_interlace_handling(png);
+  png_read_update_info(png, info);
   return true;
 }
 
@@ -114,20 +131,40 @@ class PngReader {
   [[nodiscard]] const PictureSize& size() const { return size_; }
 
   Picture read() {
-    if (!transform(data_)) fail();
+    if (!data_.transform()) fail();
     Picture picture{size_, png_get_channels(data_.png, data_.info), {}};
     const std::size_t row_bytes = png_get_rowbytes(data_.png, data_.info);
     if (row_bytes != static_cast<std::size_t>(size_.width * picture.channels))
       fail_in_picture(file_, 0, "the rows have " + std::to_string(row_bytes) + " bytes");
-    picture.values.resize(static_cast<std::size_t>(size_.height) * row_bytes);
-    std::vector<png_bytep> rows;
-    for (Index row = 0; row < size_.height; ++row)
-      rows.push_back(picture.values.data() + static_cast<std::size_t>(row) * row_bytes);
-    if (!data_.read_rows(rows.data())) fail();
+    if (png_get_interlace_type(data_.png, data_.info) == PNG_INTERLACE_NONE) {
+      read_rows(picture, row_bytes);
+    } else {
+      read_passes(picture, row_bytes);
+    }
+    if (!data_.finish()) fail();
     return picture;
   }
 
  private:
+  // Memory is touched by what the file really holds, not by what its header says.
+
+  void read_rows(Picture& picture, std::size_t row_bytes) {
+    picture.values.reserve(static_cast<std::size_t>(size_.height) * row_bytes);
+    for (Index row = 0; row < size_.height; ++row) {
+      picture.values.resize(picture.values.size() + row_bytes);
+      if (!data_.read_row(picture.values.data() + picture.values.size() - row_bytes)) fail();
+    }
+  }
+
+  void read_passes(Picture& picture, std::size_t row_bytes) {
+    const std::size_t bytes = static_cast<std::size_t>(size_.height) * row_bytes;
+    const auto values = std::make_unique_for_overwrite<std::uint8_t[]>(bytes);
+    std::vector<png_bytep> rows;
+    for (std::size_t start = 0; start < bytes; start += row_bytes) rows.push_back(values.get() + start);
+    if (!data_.read_passes(rows.data())) fail();
+    picture.values.assign(values.get(), values.get() + bytes);
+  }
+
   [[noreturn]] void fail() const {
     fail_in_picture(file_, file_.bytes.size() - data_.left,
                     "the PNG data are damaged or cut off (" + std::string(data_.fault) + ")");
