@@ -105,9 +105,10 @@ void fail_in_picture(const PictureFile& file, std::uint64_t offset, const std::s
 void check_picture_size(const PictureFile& file, const PictureSize& size, std::uint64_t most_pixels) {
   const std::uint64_t pixels =
       saturating_product(static_cast<std::uint64_t>(size.height), static_cast<std::uint64_t>(size.width));
-  if (pixels > most_pixels)
+  if (pixels > most_pixels || size.height > kMostPixelsASide || size.width > kMostPixelsASide)
     throw DataError(file.name + ": the header declares " + size_text(size) + ", more than the " +
-                    std::to_string(most_pixels) + " that a picture may have");
+                    std::to_string(most_pixels) + ", and " + std::to_string(kMostPixelsASide) +
+                    " a side, that a picture may have");
   // Decoded, and once more: in passes, or with other channels.
   const std::uint64_t bytes = pixels * 2 * kColours;
   if (const std::uint64_t available = available_memory_bytes(); bytes > available)

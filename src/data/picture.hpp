@@ -34,6 +34,7 @@ struct PictureFile {
 
 /// What a picture may have at most. A file of some kilobytes can claim more pixels than any memory holds.
 inline constexpr std::uint64_t kMostPixels = std::uint64_t{1} << 26U;
+inline constexpr Index kMostPixelsASide = 65535;
 /// What the file of a picture may have at most.
 inline constexpr std::uint64_t kMostPictureBytes = std::uint64_t{256} << 20U;
 
@@ -63,7 +64,7 @@ void write_planes(const Picture& picture, std::uint8_t* out);
 
 /// What the readers of the formats share: "NAME: byte OFFSET: message".
 [[noreturn]] void fail_in_picture(const PictureFile& file, std::uint64_t offset, const std::string& message);
-/// Throws DataError for more than `most_pixels`, for more than there is memory for, and for none.
+/// Throws DataError for more than `most_pixels`, or kMostPixelsASide, and for more than there is memory for.
 void check_picture_size(const PictureFile& file, const PictureSize& size, std::uint64_t most_pixels);
 
 }  // namespace reluscope

@@ -154,9 +154,11 @@ TEST_CASE("what claims more pixels than a picture has, or than its bytes can hol
     const auto claiming = [](std::uint64_t height, std::uint64_t width) {
       return png_of(height, width, "", {PngColours::rgb});
     };
-    check_message(fault(claiming(100000, 100000)), {"a picture: ", "100000 × 100000 pixels", "more than the 67108864"});
+    check_message(fault(claiming(100000, 100000)),
+                  {"a picture: ", "100000 × 100000 pixels", "more than the 67108864, and 65535 a side, that"});
+    check_message(fault(claiming(65536, 1)), {"65536 × 1 pixels", "65535 a side"});
     check_message(fault(claiming(8000, 8000)), {"8000 × 8000 pixels (height × width), more than", "bytes can hold"});
-    check_message(fault(kGrey, 5), {"2 × 3 pixels", "more than the 5 that"});
+    check_message(fault(kGrey, 5), {"2 × 3 pixels", "more than the 5, and"});
     check_message(fault(claiming(0, 3)), {"a picture: byte ", "damaged"});
   }
   if (reads_jpeg()) {
