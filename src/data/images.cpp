@@ -1,9 +1,12 @@
 #include "data/images.hpp"
 
+#include <cstdint>
+#include <filesystem>
 #include <optional>
 #include <string>
 #include <utility>
 
+#include "data/elements.hpp"
 #include "data/picture.hpp"
 #include "data/picture_list.hpp"
 #include "data/targets.hpp"

@@ -3,7 +3,6 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
-#include <utility>
 
 #include "data/input_file.hpp"
 #include "data/picture_formats.hpp"

@@ -2,8 +2,12 @@
 
 #include <doctest/doctest.h>
 
-#include <numeric>
+#include <algorithm>
+#include <array>
+#include <cmath>
 #include <random>
+#include <string>
+#include <vector>
 
 #include "data/data_files.hpp"
 #include "data/picture_formats.hpp"
