@@ -18,7 +18,7 @@ def type_words(schema):
         return " or ".join(kind)
     if kind == "array":
         count = schema.get("maxItems")
-        return f"list of {count} numbers" if count else "list"
+        return f"list of {count} {schema['items']['type']}s" if count else "list"
     bounds = []
     for key, sign in (("minimum", "≥"), ("exclusiveMinimum", ">"), ("maximum", "≤"), ("exclusiveMaximum", "<")):
         if key in schema and schema[key] != 2**63 - 1:

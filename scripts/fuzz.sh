@@ -25,7 +25,7 @@ while (($# > 0)); do
     *) targets+=("$1"); shift ;;
   esac
 done
-((${#targets[@]} > 0)) || targets=(config idx csv table npy npz weights checkpoint traces)
+((${#targets[@]} > 0)) || targets=(config idx csv table npy npz png jpeg weights checkpoint traces)
 
 scripts/install_deps.sh fuzz
 cmake --preset fuzz --log-level=NOTICE >&2

@@ -10,9 +10,9 @@ set -euo pipefail
 
 # The one list. NAME:COMMAND is satisfied by the command too, wherever it comes from.
 run_packages=(cmake:cmake ninja-build:ninja g++:g++ libeigen3-dev libcli11-dev nlohmann-json3-dev libspdlog-dev
-              librandom123-dev libxxhash-dev zlib1g-dev libzip-dev libdnnl-dev gnuplot-nox:gnuplot)
+              librandom123-dev libxxhash-dev zlib1g-dev libzip-dev libpng-dev libjpeg62-turbo-dev libdnnl-dev gnuplot-nox:gnuplot)
 test_packages=(chromium:chromium doctest-dev clang-format:clang-format python3-jsonschema python3-matplotlib python3-numpy
-               strace:strace locales help2man:help2man dpkg-dev:dpkg-shlibdeps)
+               strace:strace dataset-fashion-mnist locales help2man:help2man dpkg-dev:dpkg-shlibdeps)
 # Not OpenBLAS with pthreads: its threads and PyTorch's own get in each other's way.
 bench_packages=(python3-torch libopenblas0-openmp)
 fuzz_packages=(clang:clang++ libclang-rt-dev)

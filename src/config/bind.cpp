@@ -74,10 +74,13 @@ DataSpec to_data(const Resolved& json) {
   data.source = to_choice(source_table(), json, "kind");
   data.base_directory = at_home(maybe<std::string>(json.at("directory")).value_or(""));
   const auto normalize = json.at("normalize").get<std::string>();
-  data.normalize = normalize == "unit"       ? Normalization::unit
-                   : normalize == "standard" ? Normalization::standard
-                   : normalize == "none"     ? Normalization::none
-                                             : Normalization::per_feature;
+  data.normalize = normalize == "unit"          ? Normalization::unit
+                   : normalize == "standard"    ? Normalization::standard
+                   : normalize == "per_feature" ? Normalization::per_feature
+                   : normalize == "per_channel" ? Normalization::per_channel
+                                                : Normalization::none;
+  if (const Resolved& shape = json.at("shape"); !shape.is_null())
+    data.shape = Shape(shape[0].get<Index>(), shape[1].get<Index>(), shape[2].get<Index>());
   data.scale_targets = json.at("normalize_targets") == "per_output";
   data.reconstruct = json.at("target") == "input";
   data.limit = maybe<std::int64_t>(json.at("limit"));

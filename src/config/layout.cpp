@@ -66,14 +66,25 @@ Field cadence(std::string name, ParamValue fallback, std::vector<std::string> wo
 }
 
 Field data_section() {
+  // Three of them can be multiplied.
+  constexpr double kMostOfAShape = 1e6;
   const std::vector<Field> common = {
       leaf(unset("directory", ParamKind::text,
                  "where the data files are; a relative path starts at the config file, and null means beside it")
                .path()),
+      leaf(unset("shape", ParamKind::numbers,
+                 "what a sample is like: channels, height, width, in this order (C × H × W: the last runs fastest); "
+                 "null: as the file has it (IDX and NPY arrays of 3 or 4 dimensions, images), else a plain vector")
+               .of_length(3)
+               .of_integers()
+               .at_least(1)
+               .at_most(kMostOfAShape)),
       leaf(text("normalize", "none",
                 "none; unit: to [0, 1] by one minimum and maximum (u8 images: /255); standard: one mean and standard "
-                "deviation; per_feature: one each. Statistics from the training part alone")
-               .one_of({"none", "unit", "standard", "per_feature"})),
+                "deviation; per_feature: one each; per_channel: one each for all positions of a channel, which is "
+                "per_feature "
+                "for data without positions. Statistics from the training part alone")
+               .one_of({"none", "unit", "standard", "per_feature", "per_channel"})),
       leaf(text("normalize_targets", "none",
                 "none; per_output: a regression's targets with mean 0 and standard deviation 1 (of the training part) "
                 "while it trains: steps.csv has the loss of those. train and test in summary.json are in the data's "

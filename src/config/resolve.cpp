@@ -73,7 +73,8 @@ std::string in_words(const Param& param, const std::string& range) {
       if (param.integer_too) text += param.list_too ? ", an integer, or a list of them" : " or an integer";
       break;
     case ParamKind::numbers:
-      text = "a list of " + (param.count == 0 ? std::string("numbers") : std::to_string(param.count) + " numbers");
+      text = "a list of " + (param.count == 0 ? "" : std::to_string(param.count) + " ") +
+             (param.whole ? "integers" : "numbers");
       break;
   }
   text += range;
@@ -146,9 +147,11 @@ class Resolver {
       issues_.add([&] { return ConfigIssue{pointer, describe(raw), expected_of(node, raw), advice(param, raw)}; });
       return nullptr;
     }
+    if (raw.is_null()) return nullptr;
     if (param.kind == ParamKind::number && raw.is_number()) return raw.get<double>();
     if (param.kind == ParamKind::text && raw.is_number_integer()) return raw.dump();
     if (param.kind == ParamKind::text && raw.is_array()) return list_text(raw);
+    if (param.kind == ParamKind::numbers && param.whole) return raw.get<std::vector<std::int64_t>>();
     if (param.kind == ParamKind::numbers) return raw.get<std::vector<double>>();
     return Resolved(raw);
   }
@@ -209,8 +212,10 @@ class Resolver {
         return param.allowed.empty() || is_word();
       case ParamKind::numbers:
         return raw.is_array() && (param.count == 0 ? !raw.empty() : raw.size() == param.count) &&
-               std::all_of(raw.begin(), raw.end(),
-                           [&](const Raw& one) { return one.is_number() && is_in_range(param, one.get<double>()); });
+               std::all_of(raw.begin(), raw.end(), [&](const Raw& one) {
+                 return (param.whole ? one.is_number_integer() : one.is_number()) &&
+                        is_in_range(param, one.get<double>());
+               });
     }
     return false;
   }

@@ -54,7 +54,7 @@ Schema leaf_schema(const LayoutNode& node) {
             {"anyOf", {schema, {{"type", "array"}, {"items", {{"type", {"string", "integer"}}}}, {"minItems", 1}}}}};
       break;
     case ParamKind::numbers: {
-      Schema item = {{"type", "number"}};
+      Schema item = {{"type", param.whole ? "integer" : "number"}};
       add_range(item, param);
       schema["type"] = "array";
       schema["items"] = item;

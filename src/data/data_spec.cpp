@@ -170,9 +170,13 @@ Dataset load_dataset(const DataSpec& spec, std::uint64_t seed) {
   dataset.feature_names = std::move(raw.feature_names);
   dataset.table = std::move(raw.table);
   dataset.image = raw.image;
+  if (spec.shape && spec.shape->size() == dataset.features()) dataset.image = spec.shape;
   if (spec.limit && *spec.limit < dataset.train.count()) truncate(dataset.train, static_cast<Index>(*spec.limit));
   if (raw.test) {
     dataset.test = std::move(*raw.test);
+    if (!spec.shape && raw.image && raw.test_image && raw.image != raw.test_image)
+      throw DataError("the test part's samples are " + shape_text(*raw.test_image) + ", those of the training part " +
+                      shape_text(*raw.image) + " (channels × height × width)");
     if (dataset.test.features_count() != dataset.features())
       throw DataError("the test part has " + std::to_string(dataset.test.features_count()) +
                       " features a sample, the training part " + std::to_string(dataset.features()));

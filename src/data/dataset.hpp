@@ -80,7 +80,7 @@ struct Dataset {
   Eigen::VectorXd target_shift;        ///< regression: training sees t' = (t − shift) · scale, one number an
   Eigen::VectorXd target_scale;        ///< output, from the training part; empty: t. `targets` hold t
 
-  std::optional<Shape> image;  ///< of a sample that has positions (an IDX file's images); empty: a vector
+  std::optional<Shape> image;  ///< of a sample that has positions, channel by channel; empty: a vector
 
   [[nodiscard]] Index features() const { return train.features_count(); }
   [[nodiscard]] Shape shape() const { return image.value_or(Shape(features())); }

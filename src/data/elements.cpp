@@ -183,4 +183,15 @@ std::string shape_text(std::span<const std::uint64_t> shape) {
   return text;
 }
 
+std::string shape_text(const Shape& shape) {
+  return std::to_string(shape.channels) + " × " + std::to_string(shape.height) + " × " + std::to_string(shape.width);
+}
+
+std::optional<Shape> image_shape(std::span<const std::uint64_t> shape) {
+  const auto extent = [&](std::size_t dimension) { return static_cast<Index>(shape[dimension]); };
+  if (shape.size() == 3) return Shape(1, extent(1), extent(2));
+  if (shape.size() == 4) return Shape(extent(1), extent(2), extent(3));
+  return std::nullopt;
+}
+
 }  // namespace reluscope

@@ -4,6 +4,7 @@
 #include <bit>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -56,5 +57,10 @@ std::uint64_t element_count(std::span<const std::uint64_t> shape, std::size_t fi
 
 /// "60000 × 28 × 28"
 std::string shape_text(std::span<const std::uint64_t> shape);
+std::string shape_text(const Shape& shape);
+
+/// What a sample is like, by the dimensions of all of them: samples × height × width, or samples × channels × height ×
+/// width. Others have no positions. The dimensions are those of an array that check_declared let pass.
+std::optional<Shape> image_shape(std::span<const std::uint64_t> shape);
 
 }  // namespace reluscope

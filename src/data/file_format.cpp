@@ -32,6 +32,10 @@ FileFormat format_of(const InputFile& file, std::string_view start, std::uint64_
   // UTF-16 too: who reads it says how to make UTF-8 of it.
   const bool is_utf16 = start.starts_with("\xFF\xFE") || start.starts_with("\xFE\xFF");
   if (is_utf16 || start.find('\0') == std::string_view::npos) return FileFormat::csv;
+  if (start.starts_with("\x89PNG") || start.starts_with("\xFF\xD8\xFF"))
+    throw DataError(file.name() +
+                    ": is a picture; pictures are samples by a config with data.kind=images, which takes " +
+                    "a folder with a folder for each class, or a list of them");
   throw DataError(file.name() + ": starts with " + in_quotes(start.substr(0, 8)) +
                   ": neither IDX, NPY, NPZ, CSV nor safetensors");
 }

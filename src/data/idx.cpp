@@ -150,11 +150,11 @@ RawData load_idx(const ParamValues& params, const SourceContext& context) {
   TargetColumns labels;
   std::optional<TargetColumns> test_labels;
   if (context.wants_labels) labels = train.read_targets();
-  if (const std::vector<std::uint64_t>& sizes = train.images.array.shape; sizes.size() == 3)
-    data.image = Shape(1, static_cast<Index>(sizes[1]), static_cast<Index>(sizes[2]));
+  data.image = image_shape(train.images.array.shape);
   data.train.features = read_images(std::move(train.images));
   if (test) {
     if (context.wants_labels) test_labels = test->read_targets();
+    data.test_image = image_shape(test->images.array.shape);
     data.test.emplace().features = read_images(std::move(test->images));
   }
   if (context.wants_labels)

@@ -11,7 +11,8 @@
 namespace reluscope {
 
 /// The `idx` kind: `images` and `labels` with or without `test_images` and `test_labels`, plain or gzip.
-/// Dimensions after the first are flattened. Classes are the different labels, sorted.
+/// Dimensions after the first are flattened, but 2 or 3 of them are the shape of a sample (image_shape). Classes are
+/// the different labels, sorted.
 SourceEntry idx_source();
 
 /// Any one IDX file, whatever its shape; values may be anything. Throws DataError for a malformed file.

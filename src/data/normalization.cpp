@@ -68,13 +68,18 @@ void set_unit(Dataset& dataset, const Matrix<Kept>& features) {
   }
 }
 
-void set_standard(Dataset& dataset, const FeatureMoments& features) {
-  // Every feature has the same number of values: variance = mean of the variances + variance of the means.
-  const double origin = features.mean[0];
-  const double mean = origin + (features.mean - origin).mean();
-  const double variance = features.variance.mean() + (features.mean - mean).square().mean();
-  require_finite_statistics(variance);
-  set_all(dataset, mean, scale_of(std::sqrt(variance)));
+/// One mean and standard deviation for every `together` features that follow each other.
+void set_grouped(Dataset& dataset, const FeatureMoments& features, Index together) {
+  for (Index first = 0; first < dataset.features(); first += together) {
+    // Every feature has the same number of values: variance = mean of the variances + variance of the means.
+    const auto means = features.mean.segment(first, together);
+    const double origin = means[0];
+    const double mean = origin + (means - origin).mean();
+    const double variance = features.variance.segment(first, together).mean() + (means - mean).square().mean();
+    require_finite_statistics(variance);
+    dataset.shift.segment(first, together).setConstant(mean);
+    dataset.scale.segment(first, together).setConstant(scale_of(std::sqrt(variance)));
+  }
 }
 
 void set_per_feature(Dataset& dataset, const FeatureMoments& features) {
@@ -93,7 +98,9 @@ void set_normalization(Dataset& dataset, Normalization kind) {
         if (kind == Normalization::unit) {
           set_unit(dataset, features);
         } else if (kind == Normalization::standard) {
-          set_standard(dataset, moments(features));
+          set_grouped(dataset, moments(features), dataset.features());
+        } else if (kind == Normalization::per_channel && dataset.shape().positions() > 1) {
+          set_grouped(dataset, moments(features), dataset.shape().positions());
         } else {
           set_per_feature(dataset, moments(features));
         }

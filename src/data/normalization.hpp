@@ -8,7 +8,8 @@ namespace reluscope {
 
 /// Sets `dataset.shift` and `dataset.scale` from the training part alone:
 ///   none: 0 and 1; unit: one minimum and maximum over all features to [0, 1], for u8 features x / 255;
-///   standard: one mean and population standard deviation over all; per_feature: one each.
+///   standard: one mean and population standard deviation over all; per_feature: one each; per_channel: one each for
+///   all positions of a channel of `dataset.shape()`.
 /// What does not vary keeps scale 1. Throws DataError where the values are too large for their statistics.
 void set_normalization(Dataset& dataset, Normalization kind);
 

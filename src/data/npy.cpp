@@ -64,9 +64,11 @@ RawData load_npy(const ParamValues& params, const SourceContext& context) {
   TargetColumns targets;
   std::optional<TargetColumns> test_targets;
   if (labelled) targets = read_npy_targets(std::move(*train.labels));
+  data.image = image_shape(train.features.header.shape);
   data.train.features = read_npy_array(std::move(train.features)).values;
   if (test) {
     if (labelled) test_targets = read_npy_targets(std::move(*test->labels));
+    data.test_image = image_shape(test->features.header.shape);
     data.test.emplace().features = read_npy_array(std::move(test->features)).values;
   }
   if (test_targets && test_targets->size() != targets.size())

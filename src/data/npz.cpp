@@ -102,6 +102,7 @@ RawData load_npz(const ParamValues& params, const SourceContext& context) {
       require_as_many(npz, features, labels);
       columns = read_npy_targets(std::move(labels));
     }
+    (&part == &data.train ? data.image : data.test_image) = image_shape(features.header.shape);
     part.features = read_npy_array(std::move(features)).values;
     return columns;
   };

@@ -1,5 +1,5 @@
 #pragma once
-// The table of data kinds: files (idx, csv, npy) and synthetic generators. A new one is one entry.
+// The table of data kinds: files (idx, csv, npy, npz, images) and synthetic generators. A new one is one entry.
 
 #include <cstdint>
 #include <filesystem>
@@ -23,7 +23,8 @@ struct RawData {
   std::vector<std::string> feature_names;  ///< where the file has names
   std::vector<Fill> fills;                 ///< of each feature, where some are missing (NaN); else empty
   TableFacts table;                        ///< of a table
-  std::optional<Shape> image;              ///< of a sample that has positions
+  std::optional<Shape> image;              ///< of a sample that has positions, as the training file has it
+  std::optional<Shape> test_image;         ///< the same of a separate test file, where its shape is its own
 };
 
 /// What a source may need besides its own parameters.

@@ -1,6 +1,7 @@
 #include "experiment/setup.hpp"
 
 #include <algorithm>
+#include <cmath>
 
 #include "config/config_error.hpp"
 #include "data/data_files.hpp"
@@ -71,9 +72,35 @@ void refuse_misfits(const ExperimentSpec& spec, const Dataset& dataset) {
   }
 }
 
+std::string in_brackets(const Shape& shape) {
+  return "[" + std::to_string(shape.channels) + ", " + std::to_string(shape.height) + ", " +
+         std::to_string(shape.width) + "]";
+}
+
+/// The shape that samples of so many features most likely have: a square, in colour or grey, else a vector.
+Shape likely_shape(Index features) {
+  for (const Index channels : {Index{1}, Index{3}}) {
+    const auto side = static_cast<Index>(std::llround(std::sqrt(static_cast<double>(features / channels))));
+    if (features % channels == 0 && side > 1 && side * side == features / channels) return {channels, side, side};
+  }
+  return {features};
+}
+
+void check_shape(const ExperimentSpec& spec, const Dataset& dataset) {
+  const Index features = dataset.features();
+  if (!spec.data.shape || spec.data.shape->size() == features) return;
+  const std::string found = in_brackets(*spec.data.shape) + ", " + std::to_string(spec.data.shape->size()) + " numbers";
+  const std::string needed = "channels, height and width whose product is " + std::to_string(features) +
+                             (features == 1 ? ", the one feature" : ", the features") + " of a sample";
+  const std::string help = "data.shape='" + in_brackets(dataset.image.value_or(likely_shape(features))) + "'" +
+                           (dataset.image ? ", as the file has it; null takes that" : "");
+  throw ConfigError(spec.origin, {{"/data/shape", found, needed, help}}, spec.text);
+}
+
 }  // namespace
 
 void check_against_data(const ExperimentSpec& spec, const Dataset& dataset) {
+  check_shape(spec, dataset);
   ConfigIssues issues;
   refuse_misfits(spec, dataset);
   const LayerSpec& last = spec.network.layers.back();

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <span>
 
+#include "data/elements.hpp"
 #include "data/filling.hpp"
 #include "data/sources.hpp"
 #include "experiment/features.hpp"
@@ -80,18 +81,35 @@ void add_scale(DataLines& lines, const ExperimentSpec& spec, const Dataset& data
                         "; data.normalize=per_feature brings each to mean 0 and standard deviation 1");
 }
 
+/// " (3 × 32 × 32)" of samples that have positions.
+std::string in_positions(const Dataset& dataset) {
+  return dataset.shape().positions() > 1 ? " (" + shape_text(dataset.shape()) + ")" : "";
+}
+
+/// Arrays of pictures come in two orders, and their shape alone does not say which.
+void add_order(DataLines& lines, const ExperimentSpec& spec, const Dataset& dataset) {
+  const Shape shape = dataset.shape();
+  const bool is_few = shape.width == 1 || shape.width == 3 || shape.width == 4;
+  if (spec.data.shape || !is_few || shape.channels <= 4 || shape.height <= 4) return;
+  lines.warnings.push_back("samples are taken for " + shape_text(shape) +
+                           " (channels × height × width): if their channels stand last in the file, "
+                           "numpy.moveaxis(x, -1, 1) puts them first; data.shape says that they do not");
+}
+
 }  // namespace
 
 DataLines data_lines(const ExperimentSpec& spec, const Dataset& dataset) {
   DataLines lines;
   lines.facts.push_back(spec.data.source.name + ": " + std::to_string(dataset.train.count()) + " training and " +
                         std::to_string(dataset.test.count()) + " test samples, " + std::to_string(dataset.features()) +
-                        " features" + (spec.data.reconstruct ? ", which are the targets too" : ""));
+                        " features" + in_positions(dataset) +
+                        (spec.data.reconstruct ? ", which are the targets too" : ""));
   const bool from_files = find_entry(source_table(), spec.data.source.name)->reads_files;
   if (!from_files) return lines;
   add_label(lines, dataset);
   add_columns(lines, dataset);
   add_scale(lines, spec, dataset);
+  add_order(lines, spec, dataset);
   if (!dataset.table.row_number.empty())
     lines.warnings.push_back("column " + dataset.table.row_number +
                              " counts the rows, and a network learns nothing from it that holds elsewhere: " +

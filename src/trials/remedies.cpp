@@ -166,7 +166,8 @@ Changes no_decay(const ExperimentSpec& spec, const PatientFacts& /*data*/) {
 
 Changes standardize(const ExperimentSpec& spec, const PatientFacts& /*data*/) {
   const Normalization now = spec.data.normalize;
-  return now == Normalization::per_feature ? Changes{} : Changes{"data.normalize=per_feature"};
+  const bool has_it = now == Normalization::per_feature || now == Normalization::per_channel;
+  return has_it ? Changes{} : Changes{"data.normalize=per_feature"};
 }
 
 Changes scale_targets(const ExperimentSpec& spec, const PatientFacts& data) {

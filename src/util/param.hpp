@@ -40,6 +40,7 @@ struct Param {
   bool max_exclusive = false;
   std::vector<std::string> allowed;  ///< text: the permitted words; empty permits any. Integer: words that it may be
   std::size_t count = 0;             ///< numbers: the exact length; 0 permits any
+  bool whole = false;                ///< numbers: integers alone
   bool integer_too = false;          ///< text: an integer stands for its digits
   bool is_path = false;              ///< text: of a file or directory; ~ at its start is the home directory
   bool list_too = false;             ///< text: a list of texts and integers stands for them with commas between
@@ -71,6 +72,10 @@ struct Param {
   }
   Param of_length(std::size_t length) && {
     count = length;
+    return std::move(*this);
+  }
+  Param of_integers() && {
+    whole = true;
     return std::move(*this);
   }
   Param or_integer() && {

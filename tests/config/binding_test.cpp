@@ -34,6 +34,8 @@ std::string word_of(Normalization normalization) {
       return "standard";
     case Normalization::per_feature:
       return "per_feature";
+    case Normalization::per_channel:
+      return "per_channel";
   }
   return "";
 }
@@ -128,6 +130,8 @@ Json json_of(const RecordSpec& record) {
 Json json_of(const ExperimentSpec& spec) {
   Json data = json_of(spec.data.source, "kind");
   data["directory"] = spec.data.base_directory.string();
+  const std::optional<Shape>& shape = spec.data.shape;
+  data["shape"] = shape ? Json{shape->channels, shape->height, shape->width} : Json(nullptr);
   data["normalize"] = word_of(spec.data.normalize);
   data["normalize_targets"] = spec.data.scale_targets ? "per_output" : "none";
   data["target"] = spec.data.reconstruct ? "input" : "labels";
@@ -229,10 +233,12 @@ std::vector<Json> values_for(const Param& param, int salt) {
       break;
     case ParamKind::numbers:
       for (int more = 0; more < 2; ++more) {
-        std::vector<double> list;
-        for (std::size_t at = 0; at < std::max<std::size_t>(param.count, 2); ++at)
-          list.push_back(number_within(param, 0.1, salt + more + 40 * static_cast<int>(at)));
-        values.emplace_back(list);
+        Json list = Json::array();
+        for (int at = 0; at < std::max(static_cast<int>(param.count), 2); ++at) {
+          const int mixed = salt + more + 40 * at;
+          list.push_back(param.whole ? Json(1 + mixed) : Json(number_within(param, 0.1, mixed)));
+        }
+        values.push_back(list);
       }
       break;
   }

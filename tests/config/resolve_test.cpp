@@ -37,8 +37,12 @@ LayoutNode kitchen() {
   Param heat = integer("heat", 5, "").at_least(1).one_of({"low", "high"});
   LayoutNode root;
   root.kind = LayoutNode::Kind::object;
-  root.fields = {leaf(heat), leaf(numbers("times", {1.0, 2.0}, "").of_length(2).above(0)),
-                 leaf(unset("note", ParamKind::text, "")), spice, guests};
+  root.fields = {leaf(heat),
+                 leaf(numbers("times", {1.0, 2.0}, "").of_length(2).above(0)),
+                 leaf(unset("table", ParamKind::numbers, "").of_length(3).of_integers().at_least(1).at_most(9)),
+                 leaf(unset("note", ParamKind::text, "")),
+                 spice,
+                 guests};
   return root;
 }
 
@@ -59,8 +63,14 @@ std::string resolved(const char* text) {
 
 TEST_CASE("defaults fill what is missing, in the order of the layout") {
   CHECK(resolved(R"({"guests": [{}]})") ==
-        R"({"heat":5,"times":[1.0,2.0],"note":null,"spice":{"name":"salt","grams":1.0},)"
+        R"({"heat":5,"times":[1.0,2.0],"table":null,"note":null,"spice":{"name":"salt","grams":1.0},)"
         R"("guests":[{"who":"anyone","vegan":false}]})");
+}
+
+TEST_CASE("a list of integers stays one, and null stays null") {
+  CHECK(resolved(R"({"guests": [{}], "table": [1, 2, 9]})").find(R"("table":[1,2,9])") != std::string::npos);
+  CHECK(resolved(R"({"guests": [{}], "table": null})").find(R"("table":null)") != std::string::npos);
+  CHECK(issues_of(R"({"guests": [{}], "table": [1]})")[0].expected == "a list of 3 integers from 1 to 9, or null");
 }
 
 TEST_CASE("aliases, words in place of integers and both shorthands end in one form") {
@@ -92,6 +102,10 @@ TEST_CASE("each kind of fault has its place") {
                {R"({"guests": [{}], "heat": null})", "/heat"},
                {R"({"guests": [{}], "times": [1]})", "/times"},
                {R"({"guests": [{}], "times": [1, 0]})", "/times"},
+               {R"({"guests": [{}], "table": [1, 2]})", "/table"},
+               {R"({"guests": [{}], "table": [1, 2, 2.5]})", "/table"},
+               {R"({"guests": [{}], "table": [1, 2, 2.0]})", "/table"},
+               {R"({"guests": [{}], "table": [1, 2, 10]})", "/table"},
                {R"({"guests": [{}, {"vegan": 1}]})", "/guests/1/vegan"},
                {R"({"guests": [{}], "spice": "saffron"})", "/spice/threads"},
                {R"({"guests": [{}], "spice": "curry"})", "/spice"},

@@ -34,7 +34,8 @@ DELETE = object()
 # (path, value): each is BASE with one change.
 GOOD = [
     ("seed", 9223372036854775807), ("name", "a-b_c.1"), ("precision", "float64"), ("data.normalize", "per_feature"),
-    ("data.limit", 10), ("data.test_fraction", 0), ("data", {"kind": "csv", "file": "x.csv"}),
+    ("data.shape", [1, 1, 2]), ("data.shape", None), ("data", {"kind": "images", "train": "x", "size": [8, 9]}),
+    ("data.normalize", "per_channel"), ("data.limit", 10), ("data.test_fraction", 0), ("data", {"kind": "csv", "file": "x.csv"}),
     ("data", {"kind": "csv", "file": "x.csv", "label_column": -1}),
     ("data", {"kind": "csv", "file": "x.csv", "label_column": "class"}),
     ("network.layers.0.activation", "swish"), ("network.layers.0.activation", "relu"),
@@ -49,6 +50,9 @@ BAD = [
     ("seed", -1), ("seed", 1.5), ("seed", "1"), ("seed", None), ("name", "../x"), ("name", ""), ("name", 3),
     ("precision", "half"), ("data", DELETE), ("data", "moons"), ("data", {}), ("data.kind", "mooons"),
     ("data.normalize", "unitt"), ("data.limit", 0), ("data.test_fraction", 1), ("data.extra", 1), ("data.noise", "x"),
+    ("data.shape", [1, 2]), ("data.shape", [1, 2, 1.5]), ("data.shape", [0, 1, 1]), ("data.shape", [1, 1, 1000001]),
+    ("data.shape", 2), ("data", {"kind": "images"}), ("data", {"kind": "images", "train": "x", "size": [8]}),
+    ("data", {"kind": "images", "train": "x", "channels": 4}),
     ("data", {"kind": "csv", "file": "x.csv", "label_column": 1.5}), ("data", {"kind": "csv", "file": 3}),
     ("network", DELETE), ("network", []), ("network.layers", []), ("network.layers", {}), ("network.layers.0", 3),
     ("network.layers.0.units", 0), ("network.layers.0.units", DELETE), ("network.layers.0.units", 1000001),

@@ -48,6 +48,9 @@ TEST_CASE("IDX images become one column of bytes a sample, labels become sorted 
   CHECK(data.train.labels == std::vector<std::int32_t>{1, 0, 1});
   CHECK_FALSE(data.test.has_value());
   CHECK(data.image == Shape(1, 2, 2));
+  CHECK(load_idx(idx_bytes<std::uint8_t>(0x08, {2, 3, 1, 2}, {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11}),
+                 idx_bytes<std::uint8_t>(0x08, {2}, {0, 1}))
+            .image == Shape(3, 1, 2));
   // A sample without rows and columns is a vector.
   CHECK_FALSE(load_idx(idx_bytes<std::uint8_t>(0x08, {2, 4}, {1, 2, 3, 4, 5, 6, 7, 8}),
                        idx_bytes<std::uint8_t>(0x08, {2}, {0, 1}))
@@ -183,6 +186,30 @@ TEST_CASE("the memory of IDX data is estimated from the headers alone") {
   CHECK(bytes < 1000 * 28 * 28 * 4 + 1000 * 20);
   directory.write("images", idx_header(0x0E, {0xFFFFFFFF, 0xFFFFFFFF, 0xFFFFFFFF}));
   CHECK(estimated_bytes("idx", kFiles, directory.path()) == std::numeric_limits<std::uint64_t>::max());
+}
+
+TEST_CASE("Fashion-MNIST loads as Debian has it, by MNIST's file names") {
+  const std::filesystem::path directory = "/usr/share/datasets/fashion-mnist";
+  if (!std::filesystem::exists(directory / "train-images-idx3-ubyte.gz")) {
+    MESSAGE("skipped: no Fashion-MNIST (Debian: dataset-fashion-mnist)");
+    return;
+  }
+  DataSpec spec;
+  spec.source = source_choice("idx", {{"images", text_value("train-images-idx3-ubyte.gz")},
+                                      {"labels", text_value("train-labels-idx1-ubyte.gz")},
+                                      {"test_images", text_value("t10k-images-idx3-ubyte.gz")},
+                                      {"test_labels", text_value("t10k-labels-idx1-ubyte.gz")}});
+  spec.base_directory = directory;
+  spec.normalize = Normalization::per_channel;
+  const Dataset fashion = load_dataset(spec, 1);
+  CHECK(fashion.train.count() == 60000);
+  CHECK(fashion.test.count() == 10000);
+  CHECK(fashion.image == Shape(1, 28, 28));
+  CHECK(fashion.outputs() == 10);
+  const std::vector<std::int32_t> first(fashion.train.labels.begin(), fashion.train.labels.begin() + 10);
+  CHECK(first == std::vector<std::int32_t>{9, 0, 0, 3, 0, 2, 7, 2, 5, 5});
+  CHECK(fashion.shift[0] / 255.0 == doctest::Approx(0.2860).epsilon(1e-3));
+  CHECK(1.0 / fashion.scale[783] / 255.0 == doctest::Approx(0.3530).epsilon(1e-3));
 }
 
 TEST_CASE("MNIST loads with its known labels, mean and deviation") {

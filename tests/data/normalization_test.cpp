@@ -93,9 +93,53 @@ TEST_CASE("per_feature gives every feature mean 0 and deviation 1, even far from
   }
 }
 
+TEST_CASE("per_channel gives all positions of a channel together mean 0 and deviation 1, with one shift and scale") {
+  for (const double offset : {0.0, 1e6}) {
+    Dataset dataset = with_features(random_values(12, 200, offset));
+    dataset.image = Shape(3, 2, 2);
+    const Matrix<double> values = normalized(dataset, Normalization::per_channel);
+    for (Index channel = 0; channel < 3; ++channel) {
+      const auto own = values.middleRows(4 * channel, 4);
+      CHECK(std::abs(own.mean()) < 1e-8);
+      CHECK((own.array() - own.mean()).square().mean() == doctest::Approx(1.0).epsilon(1e-8));
+      CHECK((dataset.shift.segment(4 * channel, 4).array() == dataset.shift[4 * channel]).all());
+      CHECK((dataset.scale.segment(4 * channel, 4).array() == dataset.scale[4 * channel]).all());
+    }
+    CHECK(dataset.shift[0] != dataset.shift[4]);
+  }
+}
+
+TEST_CASE("per_channel: data without positions have a channel a feature; one channel is all of them") {
+  Dataset features = with_features(random_values(6, 50, 3.0));
+  Dataset channels = with_features(random_values(6, 50, 3.0));
+  set_normalization(features, Normalization::per_feature);
+  set_normalization(channels, Normalization::per_channel);
+  CHECK(channels.shift == features.shift);
+  CHECK(channels.scale == features.scale);
+  channels.image = Shape(6, 1, 1);
+  set_normalization(channels, Normalization::per_channel);
+  CHECK(channels.shift == features.shift);
+  channels.image = Shape(1, 2, 3);
+  set_normalization(channels, Normalization::per_channel);
+  set_normalization(features, Normalization::standard);
+  CHECK(channels.shift == features.shift);
+  CHECK(channels.scale == features.scale);
+}
+
+TEST_CASE("a constant channel becomes exactly 0 and not NaN") {
+  Matrix<double> values = random_values(6, 1000, 0.0);
+  values.middleRows(2, 2).setConstant(0.1);
+  Dataset dataset = with_features(values);
+  dataset.image = Shape(3, 1, 2);
+  const Matrix<double> result = normalized(dataset, Normalization::per_channel);
+  CHECK(dataset.scale[2] == 1.0);
+  CHECK((result.middleRows(2, 2).array() == 0.0).all());
+  CHECK(result.allFinite());
+}
+
 TEST_CASE("bytes, float and double features with the same values get the same normalisation") {
   Matrix<double> values = random_values(4, 100, 100.0).cwiseAbs().cwiseMin(255.0).array().floor();
-  for (const Normalization kind : {Normalization::standard, Normalization::per_feature}) {
+  for (const Normalization kind : {Normalization::standard, Normalization::per_feature, Normalization::per_channel}) {
     Dataset wide = with_features(values);
     Dataset narrow = with_features(Matrix<float>(values.cast<float>()));
     Dataset bytes = with_features(as_bytes(values));
@@ -118,7 +162,8 @@ TEST_CASE("a constant feature becomes exactly 0 and not NaN") {
 }
 
 TEST_CASE("data that are constant as a whole stay finite under every normalisation") {
-  for (const Normalization kind : {Normalization::unit, Normalization::standard, Normalization::per_feature}) {
+  for (const Normalization kind :
+       {Normalization::unit, Normalization::standard, Normalization::per_feature, Normalization::per_channel}) {
     Dataset dataset = with_features(Matrix<double>(Matrix<double>::Constant(3, 77, 0.3)));
     CHECK((normalized(dataset, kind).array() == 0.0).all());
     Dataset tiny = with_features(Matrix<double>{{0.0, 5e-324}});
@@ -129,7 +174,8 @@ TEST_CASE("data that are constant as a whole stay finite under every normalisati
 }
 
 TEST_CASE("features whose spread is beyond every number are refused") {
-  for (const Normalization kind : {Normalization::unit, Normalization::standard, Normalization::per_feature}) {
+  for (const Normalization kind :
+       {Normalization::unit, Normalization::standard, Normalization::per_feature, Normalization::per_channel}) {
     Dataset dataset = with_features(Matrix<double>{{-1.7e308, 1.7e308}});
     check_message(data_error([&] { set_normalization(dataset, kind); }), {"too large to normalise"});
   }

@@ -54,6 +54,46 @@ TEST_CASE("NPY arrays become one column a sample, with sorted classes") {
   CHECK(as_double(packed.train) == as_double(data.train));
 }
 
+TEST_CASE("NPY arrays of 3 and 4 dimensions bring the shape of a sample, in either order of memory") {
+  std::vector<std::uint8_t> values(24);
+  std::iota(values.begin(), values.end(), std::uint8_t{0});
+  const std::string labels = npy_bytes<std::uint8_t>("|u1", "(2,)", {0, 1});
+  const auto load = [&](const std::string& shape, bool fortran = false) {
+    return load_npy(npy_bytes<std::uint8_t>("|u1", shape, values, fortran), labels);
+  };
+  CHECK(load("(2, 3, 4)").image == Shape(1, 3, 4));
+  const RawData four = load("(2, 3, 2, 2)");
+  CHECK(four.image == Shape(3, 2, 2));
+  // Channel by channel, each row by row, as the array lies in memory.
+  for (Index feature = 0; feature < 12; ++feature)
+    CHECK(as_double(four.train)(feature, 1) == static_cast<double>(12 + feature));
+  const RawData fortran = load("(2, 3, 2, 2)", true);
+  CHECK(fortran.image == Shape(3, 2, 2));
+  // a[s, c, y, x] lies at s + 2 (c + 3 (y + 2 x)); channel 2, row 0, column 1 of sample 1.
+  CHECK(as_double(fortran.train)(2 * 4 + 1, 1) == 1 + 2 * (2 + 3 * (0 + 2 * 1)));
+  CHECK_FALSE(load("(2, 12)").image.has_value());
+  CHECK_FALSE(load("(2, 3, 1, 2, 2)").image.has_value());
+}
+
+TEST_CASE("NPY: a test part of another shape is refused, unless data.shape says what a sample is like") {
+  const TempDirectory directory;
+  directory.write("x.npy", npy_bytes<std::uint8_t>("|u1", "(1, 2, 3)", {1, 2, 3, 4, 5, 6}));
+  directory.write("t.npy", npy_bytes<std::uint8_t>("|u1", "(1, 3, 2)", {1, 2, 3, 4, 5, 6}));
+  directory.write("y.npy", npy_bytes<std::uint8_t>("|u1", "(1,)", {0}));
+  DataSpec spec;
+  spec.source = source_choice("npy", {{"train", text_value("x.npy")},
+                                      {"train_labels", text_value("y.npy")},
+                                      {"test", text_value("t.npy")},
+                                      {"test_labels", text_value("y.npy")}});
+  spec.base_directory = directory.path();
+  check_message(data_error([&] { load_dataset(spec, 1); }), {"1 × 3 × 2", "training part 1 × 2 × 3"});
+  spec.shape = Shape(6, 1, 1);
+  CHECK(load_dataset(spec, 1).image == Shape(6, 1, 1));
+  spec.shape.reset();
+  directory.write("t.npy", npy_bytes<std::uint8_t>("|u1", "(1, 6)", {1, 2, 3, 4, 5, 6}));
+  CHECK(load_dataset(spec, 1).image == Shape(1, 2, 3));
+}
+
 TEST_CASE("more different labels than classes are possible are values, or a mistake") {
   std::vector<float> numbers(65537);
   std::iota(numbers.begin(), numbers.end(), 0.0F);

@@ -52,6 +52,18 @@ TEST_CASE("an archive's arrays are found by their usual names, or by those that 
   CHECK(named.train.count() == 2);
 }
 
+TEST_CASE("an archive's array of images brings the shape of a sample") {
+  if (!can_read()) return;
+  const std::string images = npy_bytes<std::uint8_t>("|u1", "(2, 3, 1, 2)", {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11});
+  const RawData data = load_npz(
+      zip_of({{"x_train.npy", images},
+              {"y_train.npy", labels()},
+              {"x_test.npy", npy_bytes<std::uint8_t>("|u1", "(2, 2, 3)", {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11})},
+              {"y_test.npy", labels()}}));
+  CHECK(data.image == Shape(3, 1, 2));
+  CHECK(data.test_image == Shape(1, 2, 3));
+}
+
 TEST_CASE("what an archive lacks is named, with what it has") {
   if (!can_read()) return;
   const std::string archive = zip_of({{"x.npy", features()}, {"kind.npy", labels()}, {"readme.txt", "text"}});

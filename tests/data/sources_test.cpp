@@ -50,6 +50,19 @@ TEST_CASE("the split is disjoint, complete, keeps the order and takes the labels
       CHECK(part->labels[sample] == (*numbers)[sample] % 3);
 }
 
+TEST_CASE("data.shape says what a sample is like; one of another size is passed over") {
+  const TempDirectory directory;
+  directory.write("four.csv", "1,2,3,4,a\n5,6,7,8,b\n");
+  DataSpec spec;
+  spec.source = source_choice("csv", {{"file", text_value("four.csv")}});
+  spec.base_directory = directory.path();
+  CHECK(load_dataset(spec, 1).shape() == Shape(4));
+  spec.shape = Shape(1, 2, 2);
+  CHECK(load_dataset(spec, 1).image == Shape(1, 2, 2));
+  spec.shape = Shape(3, 2, 2);
+  CHECK_FALSE(load_dataset(spec, 1).image.has_value());
+}
+
 TEST_CASE("the split takes the targets of a regression along") {
   const TempDirectory directory;
   DataSpec spec = numbered(directory, 50);

@@ -4,6 +4,7 @@
 
 Inputs found by fuzzing are not written anew: they lie beside the seeds, called by what they were.
 """
+import base64
 import gzip
 import io
 import json
@@ -14,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 import zipfile
+import zlib
 
 # The experiment of the target `checkpoint` (targets.cpp).
 SMALL = {"data": {"kind": "moons", "n_samples": 24},
@@ -21,6 +23,30 @@ SMALL = {"data": {"kind": "moons", "n_samples": 24},
                                 {"units": 3, "activation": "prelu"}, {"units": 2}]},
          "train": {"steps": 8, "batch_size": 8, "optimizer": {"name": "adam", "lr": 0.5}},
          "record": {"every": 1, "census": 2, "checkpoint_every": 5}}
+
+
+# Pictures of 3 × 4 and 8 × 16 pixels, as Pillow writes them: nothing that comes with Python does.
+JPEGS = {
+    "grey": (
+        "/9j/4AAQSkZJRgABAQAAAQABAAD/2wBDAAMCAgMCAgMDAwMEAwMEBQgFBQQEBQoHBwYIDAoMDAsKCwsNDhIQDQ4RDgsLEBYQERMU"
+        "FRUVDA8XGBYUGBIUFRT/wAALCAADAAQBAREA/8QAFAABAAAAAAAAAAAAAAAAAAAAB//EACAQAAEDBAIDAAAAAAAAAAAAAAMCBBEB"
+        "BQYHAAgUITH/2gAIAQEAAD8ASeknTzTuztRPLpkuENbk/DditkF8lwKB0CFVEwMiafVqrMT75//Z"),
+    "colour": (
+        "/9j/4AAQSkZJRgABAQAAAQABAAD/2wBDAAgGBgcGBQgHBwcJCQgKDBQNDAsLDBkSEw8UHRofHh0aHBwgJC4nICIsIxwcKDcpLDAx"
+        "NDQ0Hyc5PTgyPC4zNDL/2wBDAQkJCQwLDBgNDRgyIRwhMjIyMjIyMjIyMjIyMjIyMjIyMjIyMjIyMjIyMjIyMjIyMjIyMjIyMjIy"
+        "MjIyMjIyMjL/wAARCAAIABADASIAAhEBAxEB/8QAFQABAQAAAAAAAAAAAAAAAAAAAAX/xAAZEAABBQAAAAAAAAAAAAAAAAAABAYj"
+        "MaH/xAAVAQEBAAAAAAAAAAAAAAAAAAADBf/EABkRAAEFAAAAAAAAAAAAAAAAAAAEBQYhIv/aAAwDAQACEQMRAD8AkJmNUWFhMxqi"
+        "wAKVuKjVk+MuyqtH/9k="),
+    "progressive": (
+        "/9j/4AAQSkZJRgABAQAAAQABAAD/2wBDABALDA4MChAODQ4SERATGCgaGBYWGDEjJR0oOjM9PDkzODdASFxOQERXRTc4UG1RV19i"
+        "Z2hnPk1xeXBkeFxlZ2P/2wBDARESEhgVGC8aGi9jQjhCY2NjY2NjY2NjY2NjY2NjY2NjY2NjY2NjY2NjY2NjY2NjY2NjY2NjY2Nj"
+        "Y2NjY2NjY2P/wgARCAAIABADAREAAhEBAxEB/8QAFAABAAAAAAAAAAAAAAAAAAAAA//EABUBAQEAAAAAAAAAAAAAAAAAAAQF/9oA"
+        "DAMBAAIQAxAAAAEWGaXS/8QAFhAAAwAAAAAAAAAAAAAAAAAAAAED/9oACAEBAAEFAlAUD//EABURAQEAAAAAAAAAAAAAAAAAAAMA"
+        "/9oACAEDAQE/ATeN7//EABURAQEAAAAAAAAAAAAAAAAAAAMA/9oACAECAQE/AVWVb//EABQQAQAAAAAAAAAAAAAAAAAAABD/2gAI"
+        "AQEABj8CP//EABUQAQEAAAAAAAAAAAAAAAAAAABh/9oACAEBAAE/IYIP/9oADAMBAAIAAwAAABDr/8QAFREBAQAAAAAAAAAAAAAA"
+        "AAAAAGH/2gAIAQMBAT8Qss//xAAUEQEAAAAAAAAAAAAAAAAAAAAQ/9oACAECAQE/ED//xAAUEAEAAAAAAAAAAAAAAAAAAAAQ/9oA"
+        "CAEBAAE/ED7/2Q=="),
+}
 
 
 def idx(code, shape, data):
@@ -39,6 +65,16 @@ def archive(members, method=zipfile.ZIP_STORED):
 def npy(descr, shape, data, fortran=False, version=1):
     text = f"{{'descr': '{descr}', 'fortran_order': {fortran}, 'shape': {shape}, }}\n".encode()
     return b"\x93NUMPY" + bytes([version, 0]) + struct.pack("<H" if version == 1 else "<I", len(text)) + text + data
+
+
+def png(colours, depth, height, width, rows, chunks=(), interlaced=0):
+    """The rows stored, not deflated: the same bytes whatever zlib there is."""
+    def chunk(kind, content):
+        return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+
+    header = struct.pack(">IIBBBBB", width, height, depth, colours, 0, 0, interlaced)
+    return (b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + b"".join(chunk(*one) for one in chunks)
+            + chunk(b"IDAT", zlib.compress(rows, 0)) + chunk(b"IEND", b""))
 
 
 def tensors(header, data):
@@ -122,6 +158,17 @@ def main():
             "labels": b"\1" + npy("<i8", "(4,)", struct.pack("<4q", 0, 1, 0, 1)),
             "targets": b"\1" + npy("<f4", "(4, 2)", f4 + f4),
         },
+        "png": {
+            "grey": b"\x21" + png(0, 8, 2, 3, bytes([0, 1, 2, 3, 1, 50, 200, 255])),
+            "colours": b"\x36" + png(2, 8, 2, 1, bytes([0, 1, 2, 3, 2, 4, 5, 6])),
+            "wide": b"\0" + png(2, 16, 1, 1, bytes(range(7))),
+            "palette": b"\x11" + png(3, 2, 1, 3, bytes([0, 0x18]), [(b"PLTE", bytes(range(9))), (b"tRNS", b"\0\1")]),
+            "clear": b"\x10" + png(6, 8, 1, 2, bytes(range(9))),
+            "clear-grey": b"\1" + png(4, 16, 2, 1, bytes([0, 1, 2, 3, 4] * 2)),
+            "interlaced": b"\x43" + png(0, 8, 2, 2, bytes([0, 1, 0, 2, 0, 3, 4]), interlaced=1),
+            "bits": b"\x21" + png(0, 1, 2, 9, bytes([0, 0xAA, 0x80, 3, 0xFF, 0]), [(b"gAMA", b"\0\0\xb1\x8f")]),
+        },
+        "jpeg": {name: b"\x21" + base64.b64decode("".join(text)) for name, text in JPEGS.items()},
         "weights": {
             "run": files["weights.safetensors"],
             "two": tensors({"__metadata__": {"format": "pt"},

@@ -2,6 +2,7 @@
 
 #include <sys/mman.h>
 #include <unistd.h>
+#include <zlib.h>
 
 #include <cstdio>
 #include <cstdlib>
@@ -12,6 +13,7 @@
 #include "config/load.hpp"
 #include "config/own_config.hpp"
 #include "data/data_spec.hpp"
+#include "data/picture.hpp"
 #include "data/sources.hpp"
 #include "diagnose/diagnosis.hpp"
 #include "diagnose/findings_json.hpp"
@@ -84,6 +86,39 @@ std::string npy_of(const std::string& shape) {
 }
 
 Bytes bytes_of(std::string_view text) { return {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()}; }
+
+/// Puts the right CRC behind each chunk, which would stop nearly all changes.
+std::string with_checksums(std::string png) {
+  constexpr std::size_t kStart = 8;  // of the first chunk: 4 bytes length, 4 of type, the content, 4 of CRC
+  const auto byte = [&](std::size_t at) { return static_cast<std::size_t>(static_cast<unsigned char>(png[at])); };
+  for (std::size_t at = kStart; at + 12 <= png.size();) {
+    const std::size_t length = byte(at) << 24U | byte(at + 1) << 16U | byte(at + 2) << 8U | byte(at + 3);
+    if (length > png.size() - at - 12) break;
+    const auto crc = ::crc32(0, reinterpret_cast<const Bytef*>(png.data() + at + 4), static_cast<uInt>(length + 4));
+    for (std::size_t place = 0; place < 4; ++place)
+      png[at + 8 + length + place] = static_cast<char>(crc >> (24U - 8U * place) & 255U);
+    at += length + 12;
+  }
+  return png;
+}
+
+/// What becomes of a picture that is to be a sample.
+bool picture(unsigned choice, std::string bytes) {
+  // Fewer pixels than the tool takes: a progressive picture of many takes its time.
+  constexpr std::uint64_t kMostPixelsHere = std::uint64_t{1} << 18U;
+  const PictureFile file{"fuzz", std::move(bytes)};
+  return allow_user_errors([&] {
+    const PictureSize declared = picture_size(file, kMostPixelsHere);
+    const Picture whole = read_picture(file, kMostPixelsHere);
+    require(whole.size == declared, "another size than the header says");
+    require(whole.channels == 1 || whole.channels == 3, "neither grey nor colours");
+    const PictureSize size{static_cast<Index>(choice >> 1U & 7U) + 1, static_cast<Index>(choice >> 4U & 15U) + 1};
+    const Picture sample = resized(with_channels(whole, (choice & 1U) != 0 ? 1 : 3), size);
+    std::vector<std::uint8_t> planes(static_cast<std::size_t>(size.height * size.width * sample.channels));
+    require(sample.values.size() == planes.size(), "another size than was asked for");
+    write_planes(sample, planes.data());
+  });
+}
 
 /// Small, but with all that leaves something behind for later steps: census, Adam, a slope, dropout.
 const ExperimentSpec& small_experiment() {
@@ -199,6 +234,16 @@ bool npy(Bytes bytes) {
   const MemoryFile fixed(bytes_of(npy_of(labels ? "(4, 1)" : "(4,)")));
   return load(source(
       "npy", {{"file", text((labels ? fixed : given).path())}, {"labels", text((labels ? given : fixed).path())}}));
+}
+
+bool png(Bytes bytes) {
+  const unsigned choice = take_choice(bytes);
+  return picture(choice, with_checksums(std::string(as_text(bytes))));
+}
+
+bool jpeg(Bytes bytes) {
+  const unsigned choice = take_choice(bytes);
+  return picture(choice, std::string(as_text(bytes)));
 }
 
 bool weights(Bytes bytes) {

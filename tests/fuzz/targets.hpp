@@ -20,6 +20,8 @@ bool csv(Bytes bytes);
 bool table(Bytes bytes);
 bool npz(Bytes bytes);
 bool npy(Bytes bytes);
+bool png(Bytes bytes);
+bool jpeg(Bytes bytes);
 bool weights(Bytes bytes);
 bool checkpoint(Bytes bytes);
 bool traces(Bytes bytes);
@@ -28,10 +30,12 @@ struct Target {
   std::string_view name;  ///< also of its corpus and dictionary
   bool (*run)(Bytes bytes);
 };
-inline constexpr std::array kTargets = {
-    Target{"config", config}, Target{"idx", idx}, Target{"csv", csv},         Target{"table", table},
-    Target{"npz", npz},       Target{"npy", npy}, Target{"weights", weights}, Target{"checkpoint", checkpoint},
-    Target{"traces", traces}};
+inline constexpr std::array kTargets = {Target{"config", config},   Target{"idx", idx},
+                                        Target{"csv", csv},         Target{"table", table},
+                                        Target{"npz", npz},         Target{"npy", npy},
+                                        Target{"png", png},         Target{"jpeg", jpeg},
+                                        Target{"weights", weights}, Target{"checkpoint", checkpoint},
+                                        Target{"traces", traces}};
 
 /// A file that is nowhere but in memory, with these bytes.
 class MemoryFile {

@@ -872,6 +872,16 @@ def bomb(start, chunk, chunks, members=False):
     return b"\x1f\x8b\x08\0\0\0\0\0\0\xff" + first + block * chunks + deflate.flush() + end
 
 
+def png(height, width, rows, chunks=(), interlaced=0):
+    """A grey picture; `rows` with the byte of its filter before each."""
+    def chunk(kind, content):
+        return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+
+    header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, interlaced)
+    return (b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + b"".join(chunk(*one) for one in chunks)
+            + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b""))
+
+
 def archive(members):
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as made:
@@ -1011,6 +1021,86 @@ class Data(Hostile):
             self.read(kind)
             with self.case(kind):
                 self.refuse(RUN, says="both have to agree")
+
+    def test_pictures_that_lie_or_are_damaged_are_refused(self):
+        os.makedirs(self.path("p/a"))
+        os.makedirs(self.path("p/b"))
+        good = png(2, 3, bytes(range(8)))
+        self.write("p/a/1.png", good)
+        self.write("p/b/1.png", good)
+        self.write("c.json", config({"kind": "images", "train": "p", "channels": 1}))
+        first = self.start(RUN, may_write=("runs",))
+        shutil.rmtree(self.path("runs"), ignore_errors=True)
+        if b"this build reads no PNG" in first.err:
+            self.skipTest("this build reads no pictures")
+        self.assertEqual(first.code, 0, first.err)
+        for size in range(len(good)):
+            self.write("p/b/1.png", good[:size])
+            with self.case("cut off", size=size):
+                self.refuse(RUN, says="p/b/1.png:")
+        for place in range(len(good)):
+            damaged = bytearray(good)
+            damaged[place] ^= 0xFF
+            self.write("p/b/1.png", bytes(damaged))
+            with self.case("damaged", place=place):
+                self.survive(RUN, may_write=("runs",))
+                shutil.rmtree(self.path("runs"), ignore_errors=True)
+        jpeg = bytes.fromhex("ffd8ffe000104a46494600010100000100010000")  # the rest is not there
+        huge = b"\xff\xd8\xff\xc0\x00\x0b\x08\xff\xff\xff\xff\x01\x01\x11\x00\xff\xd9"
+        wide = b"\xff\xd8\xff\xc2\x00\x0b\x08\x1f\x00\x1f\x00\x01\x01\x11\x00"
+        for name, content in {"another format": b"GIF89a" + bytes(100), "text": b"1,2,3\n", "nothing": b"",
+                              "escapes": EVIL.encode(), "sizes that overflow": png(2**31 - 1, 2**31 - 1, b""),
+                              "a size of nothing": png(0, 0, b""), "a negative size": png(2**32 - 1, 1, b""),
+                              "a bomb that is none": png(8000, 8000, bytes(100)),
+                              "a bomb": png(2**15, 2**15, bytes(64 * MIB)),
+                              "more than is declared": png(2, 3, bytes(64 * MIB)) + bytes(9),
+                              "a bomb in passes": png(8000, 8000, bytes(8001 * 2000), interlaced=1),
+                              "a bomb of a profile": png(2, 4, bytes(10), [(b"iCCP", b"p\0\0" + zlib.compress(bytes(64 * MIB)))]),
+                              "a bomb of text": png(2, 4, bytes(10), [(b"zTXt", b"p\0\0" + zlib.compress(bytes(64 * MIB)))]),
+                              "only a start": jpeg, "sizes beyond all": huge, "progressive, and large": wide}.items():
+            self.write("p/b/1.png", content)
+            with self.case(name):
+                if name == "more than is declared":  # what follows a picture is passed over
+                    self.survive(RUN, may_write=("runs",))
+                    shutil.rmtree(self.path("runs"), ignore_errors=True)
+                else:
+                    self.refuse(RUN, says="p/b/1.png: ")
+
+    def test_folders_and_lists_of_pictures_that_make_no_sense_are_refused(self):
+        self.write("c.json", config({"kind": "images", "train": "p"}))
+        os.makedirs(self.path("p/a"))
+        with self.case("a class without pictures"):
+            self.refuse(RUN, says="p/a: ")
+        os.makedirs(self.path("p/a/1.png"))
+        with self.case("a folder that is called like a picture"):
+            self.refuse(RUN, says="p/a: ")
+        os.mkfifo(self.path("p/a/2.png"))
+        with self.case("a pipe that nobody writes to"):
+            self.refuse(RUN, says="p/a/2.png")
+        os.remove(self.path("p/a/2.png"))
+        os.symlink("2.png", self.path("p/a/2.png"))
+        with self.case("a link to itself"):
+            self.refuse(RUN, says="p/a/2.png")
+        os.remove(self.path("p/a/2.png"))
+        os.symlink("/dev/zero", self.path("p/a/2.png"))
+        with self.case("a device without an end"):
+            self.refuse(RUN, says="p/a/2.png", memory=ALL)
+        os.remove(self.path("p/a/2.png"))
+        os.makedirs(self.path("p/a/" + "/".join(["d"] * 900)))
+        os.symlink("..", self.path("p/a/up"))
+        with self.case("deep folders, and one that leads up"):
+            self.refuse(RUN, says="p/a: ")
+        os.makedirs(self.path(f"p/{EVIL}"))
+        with self.case("a class with escapes in its name"):
+            self.refuse(RUN, says="p/")
+        self.write("c.json", config({"kind": "images", "train": "list.csv"}))
+        for name, content in {"nothing": b"", "no label": b"a.png\n", "too many cells": b"a,b,c\n",
+                              "a quote without end": b'"a.png,1\n', "no such picture": b"a.png,1\n",
+                              "escapes": f"{EVIL},1\n".encode(), "a directory": b".,1\n",
+                              "a NUL": b"a\0.png,1\n", "itself": b"list.csv,1\n", "a picture": b"\x89PNG\r\n\x1a\n"}.items():
+            self.write("list.csv", content)
+            with self.case(name):
+                self.refuse(RUN)
 
     def test_archives_that_lie_or_are_damaged_are_refused(self):
         good = archive({"x.npy": FEATURES, "y.npy": CLASSES})

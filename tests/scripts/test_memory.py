@@ -17,6 +17,7 @@ import subprocess
 import sys
 import tempfile
 import unittest
+import zlib
 
 PROGRAM = os.path.abspath(sys.argv[1])
 
@@ -54,6 +55,7 @@ DEADLY = {"name": "rmsprop", "lr": 0.3, "momentum": 0.9, "centered": True}
 IDX_SAMPLES = 6_000_000
 NPY_SAMPLES = 6_000_000
 CSV_SAMPLES = 3_000_000
+PICTURES = 30_000
 CASES = {
     "many samples of a classification": experiment(moons(5_000_000), [hidden(3)]),
     "many samples of a regression": experiment({"kind": "abs", "n_samples": 7_000_000}, [hidden(3)]),
@@ -62,6 +64,7 @@ CASES = {
     "an idx file": experiment({"kind": "idx", "images": "images.idx", "labels": "labels.idx"}, [hidden(3)]),
     "an npy file": experiment({"kind": "npy", "file": "features.npy", "labels": "labels.npy"}, [hidden(3)]),
     "a csv file": experiment({"kind": "csv", "file": "data.csv"}, [hidden(3)]),
+    "pictures": experiment({"kind": "images", "train": "list.csv"}, [hidden(3)]),
     "a wide layer and few samples": experiment(moons(10), [hidden(100_000)], ADAM),
     "a wide layer that is dead": experiment(moons(200_000), [hidden(10_000, init={"bias": -1.0})]),
     "many parameters": experiment(moons(1000), [hidden(2000), hidden(2000)], ADAM),
@@ -90,6 +93,8 @@ class Memory(unittest.TestCase):
                               struct.pack("<2f", -1.5, 2.5) * (NPY_SAMPLES // 2)),
                              ("labels.npy", cls.npy_header("<i8", f"({NPY_SAMPLES},)"),
                               struct.pack("<2q", 0, 1) * (NPY_SAMPLES // 2)),
+                             ("grey.png", cls.png(48)),
+                             ("list.csv", b"grey.png,0\ngrey.png,1\n" * (PICTURES // 2)),
                              ("data.csv", b"-1.25,0\n2.75,1\n" * (CSV_SAMPLES // 2))):
             with open(os.path.join(cls.place, name), "wb") as file:
                 file.writelines(parts)
@@ -99,6 +104,15 @@ class Memory(unittest.TestCase):
     def npy_header(kind, shape):
         text = f"{{'descr': '{kind}', 'fortran_order': False, 'shape': {shape}, }}".ljust(117) + "\n"
         return b"\x93NUMPY\x01\x00" + struct.pack("<H", len(text)) + text.encode()
+
+    @staticmethod
+    def png(side):
+        def chunk(kind, content):
+            return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+
+        rows = (b"\0" + bytes(range(side))) * side
+        return (b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", side, side, 8, 0, 0, 0, 0)) +
+                chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b""))
 
     @classmethod
     def start(cls, config, limit=None):

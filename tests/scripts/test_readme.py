@@ -23,7 +23,8 @@ with tempfile.TemporaryDirectory() as directory:
     environment = dict(os.environ, PATH=f"{tools}:{os.environ['PATH']}")
     pipes = [line for line in lines if " | " in line]
     for line in lines + pipes[:1]:  # what a reader tries first also works a second time
-        if "/path/to" in line:  # data that does not ship
+        elsewhere = re.search(r"data\.directory=(/\S+)", line)
+        if elsewhere and not pathlib.Path(elsewhere[1]).exists():  # data that does not ship
             continue
         run = subprocess.run(["bash", "-c", "set -o pipefail\n" + line], cwd=directory, env=environment,
                              capture_output=True, text=True, check=False)
