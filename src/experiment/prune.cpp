@@ -7,6 +7,7 @@
 #include <numeric>
 
 #include "experiment/derived_name.hpp"
+#include "experiment/given_network.hpp"
 #include "experiment/initial_network.hpp"
 #include "experiment/resume.hpp"
 #include "experiment/setup.hpp"
@@ -179,9 +180,7 @@ PruneReport prune_network(const ExperimentSpec& spec, const std::filesystem::pat
   const Dataset dataset = load_dataset(spec.data, spec.seed);
   ThreadPool pool(threads);
   Network<T> network = initial_network<T>(spec, dataset.shape(), spec.seed);
-  const std::filesystem::path weights = run / RunDirectory::kWeights;
-  if (!has_own_file(weights))
-    throw DataError(weights.string() + ": there is no such file: make the run with --save-weights");
+  const std::filesystem::path weights = weights_of_run(run);
   import_weights(read_safetensors(weights), weights.string(), network);
   const Network<T> whole = network;
   std::vector<Index> units;

@@ -5,7 +5,7 @@
 // `step` is the number of updates made before the measurement: row 0 describes the initial parameters. An absent
 // optional means that the column does not apply there, or was not measured. `unmeasured` says the latter of the other
 // columns, a bit for each in their order: a run of ours measures them all, a table from elsewhere may not
-// (table_reader.hpp).
+// (table_reader.hpp), and the census of a checkpoint cannot.
 
 #include <array>
 #include <cstdint>
@@ -55,8 +55,10 @@ template <class R, class M>
 constexpr bool is_measured(const R& row, const Column<R, M>& column, std::uint64_t bit) {
   if constexpr (detail::kIsOptional<M>) {
     return (row.*column.member).has_value();
-  } else {
+  } else if constexpr (requires { row.unmeasured; }) {
     return (row.unmeasured & bit) == 0;
+  } else {
+    return true;
   }
 }
 /// The same of the column that shows this member.
@@ -68,6 +70,14 @@ constexpr bool is_measured(const R& row, M R::*member) {
       if (column.member == member) found = is_measured(row, column, bit);
   });
   return found;
+}
+/// Notes that the row has nothing in the column that shows this member.
+template <class R, class M>
+constexpr void set_unmeasured(R& row, M R::*member) {
+  for_each_column<R>([&](const auto& column, std::uint64_t bit) {
+    if constexpr (std::is_same_v<decltype(column.member), M R::*>)
+      if (column.member == member) row.unmeasured |= bit;
+  });
 }
 /// The member, or nothing where it was not measured.
 template <class R, class M>

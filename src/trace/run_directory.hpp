@@ -16,6 +16,9 @@
 
 namespace reluscope {
 
+/// What the manifest of `reluscope census` calls its maker.
+inline constexpr const char* kCensusTool = "reluscope_census";
+
 /// What is known of a run directory's lock: some process has it, none has, the directory has none (no run is being
 /// written there, which makes one first), or there is no telling.
 enum class LockState { held, free, absent, unknown };

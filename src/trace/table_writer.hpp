@@ -75,8 +75,10 @@ std::string csv_header() {
 
 template <class R>
 void append_csv_row(std::string& line, const R& record) {
-  std::apply([&](const auto&... column) { ((detail::append_csv(line, record.*column.member), line += ','), ...); },
-             R::columns());
+  for_each_column<R>([&](const auto& column, std::uint64_t bit) {
+    if (is_measured(record, column, bit)) detail::append_csv(line, record.*column.member);
+    line += ',';
+  });
   line.back() = '\n';
 }
 
@@ -93,13 +95,16 @@ template <class R>
 void append_json_row(std::string& line, const R& record) {
   std::string not_finite;
   char separator = '{';
-  const auto append = [&](const auto& column) {
+  for_each_column<R>([&](const auto& column, std::uint64_t bit) {
     line += separator;
     separator = ',';
     line.append("\"").append(column.name).append("\":");
-    detail::append_json(line, record.*column.member, column.name, not_finite);
-  };
-  std::apply([&append](const auto&... column) { (append(column), ...); }, R::columns());
+    if (is_measured(record, column, bit)) {
+      detail::append_json(line, record.*column.member, column.name, not_finite);
+    } else {
+      line += "null";
+    }
+  });
   if (!not_finite.empty()) line.append(",\"not_finite\":{").append(not_finite).append("}");
   line += "}\n";
 }

@@ -18,7 +18,7 @@ import unittest
 PROGRAM, SOURCE = os.path.abspath(sys.argv[1]), os.path.abspath(sys.argv[2])
 CODE = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 COMMANDS = ("run", "try", "validate", "schema", "init", "explain", "theory", "diagnose", "compare", "sweep", "merge", "prescribe",
-            "prune", "report", "watch", "capture", "export", "inspect", "curves", "completion")
+            "census", "prune", "report", "watch", "capture", "export", "inspect", "curves", "completion")
 
 
 def on_terminal(arguments, columns, place, **environment):
