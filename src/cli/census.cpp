@@ -69,12 +69,12 @@ int take_census(CensusOptions options) {
   if (other) inputs.push_back(*other->network.init_from);
   std::optional<CensusDirectory> directory;
   if (!options.out.empty()) directory.emplace(options.out, inputs);
-  say_whose_parameters(spec);
 
   Dataset dataset = load_for_census(spec, report.part);
   ThreadPool pool(job_count(options.threads));
   report.census = take_network_census(spec, dataset, report.part, pool);
   if (other) report.changes = changes_between(take_network_census(*other, dataset, report.part, pool), report.census);
+  say_whose_parameters(spec);
   if (directory) {
     facts.part = report.part;
     facts.compared_with = report.compared_with;

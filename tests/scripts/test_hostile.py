@@ -1675,7 +1675,7 @@ ODD_WORDS = ["", " ", "-", "--", "---", "-x", "--x", "--=", "--out", "--out=", "
              f"--{ESCAPES}", f"--threads={ESCAPES}", "a\nb", b"\xff", b"-\xff", b"--\xff\xfe", b"--threads=\xff",
              "x" * 100_000, "-" + "x" * 100_000, "--" + "x" * 100_000, "--threads=" + "9" * 100_000, "\u202e", "%s%n%n",
              "{}", "{0:9999}"]
-COMMANDS = ["run", "validate", "theory", "diagnose", "compare", "sweep", "merge", "prescribe", "prune", "report",
+COMMANDS = ["run", "validate", "theory", "diagnose", "compare", "sweep", "merge", "prescribe", "census", "prune", "report",
             "watch", "export", "curves", "init", "completion", "schema"]
 NUMBERS = ["", "-1", "0", "99999999999999999999", "nan", "9" * 100_000, ESCAPES, b"\xff"]
 
@@ -1705,7 +1705,7 @@ class Arguments(Hostile):
                               ["diagnose", ".", word], ["diagnose", ".", b"dying-units." + os.fsencode(word) + b"=1"],
                               ["diagnose", ".", b"dying-units.notice=" + os.fsencode(word)],
                               ["diagnose", ".", "--rules", word], ["export", ".", "--to", word],
-                              ["prune", ".", "--units", word]):
+                              ["prune", ".", "--units", word], ["census", ".", "--part", word]):
                 with self.case(word, arguments=ascii(arguments)[:100]):
                     self.refuse(arguments)
 
