@@ -13,9 +13,6 @@ namespace reluscope {
 
 namespace {
 
-constexpr const char* kSites = "sites.csv";
-constexpr const char* kCensus = "census.csv";
-constexpr const char* kUnits = "units.csv";
 constexpr const char* kChanges = "changes.csv";
 
 bool holds_census(const std::filesystem::path& directory) {
@@ -29,7 +26,8 @@ std::filesystem::path checked(const std::filesystem::path& directory, std::span<
   const std::string file = RunDirectory::find_file(directory);
   if (!file.empty() && !holds_census(directory))
     throw UsageError(out + " holds a run (" + file + "), whose files would be overwritten: choose another directory");
-  for (const char* name : {kSites, kCensus, kUnits, kChanges, RunDirectory::kSummary, RunDirectory::kManifest})
+  for (const char* name : {RunDirectory::kSites, RunDirectory::kCensus, RunDirectory::kUnits, kChanges,
+                           RunDirectory::kSummary, RunDirectory::kManifest})
     refuse_overwriting(out, directory / name, inputs);
   return directory;
 }
@@ -57,9 +55,9 @@ void CensusDirectory::write(const ExperimentSpec& spec, const Dataset& dataset, 
   std::error_code error;
   std::filesystem::remove(place / kChanges, error);
   if (error) throw IoError("cannot remove '" + (place / kChanges).string() + "': " + error.message());
-  write_file_atomically(place / kSites, csv_text(sites));
-  write_file_atomically(place / kCensus, csv_text(rows));
-  write_file_atomically(place / kUnits, csv_text(units));
+  write_file_atomically(place / RunDirectory::kSites, csv_text(sites));
+  write_file_atomically(place / RunDirectory::kCensus, csv_text(rows));
+  write_file_atomically(place / RunDirectory::kUnits, csv_text(units));
   if (!changes.empty()) write_file_atomically(place / kChanges, csv_text(changes));
   write_file_atomically(place / RunDirectory::kSummary, census_summary_json(spec, census, facts.part));
   facts.status = "done";

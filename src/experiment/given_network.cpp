@@ -17,14 +17,6 @@ namespace reluscope {
 
 namespace {
 
-ExperimentSpec spec_of_run(const std::filesystem::path& run, const std::vector<std::string>& overrides) {
-  const std::filesystem::path file = run / RunDirectory::kManifest;
-  if (!has_own_file(file))
-    throw DataError(run.string() + ": found a directory without " + RunDirectory::kManifest +
-                    ", expected that of a run, or a config");
-  return spec_of_manifest(read_json_object(file), file, overrides);
-}
-
 /// A run that is not at its end has a checkpoint.
 std::filesystem::path weights_at(const std::filesystem::path& place) {
   if (!has_directory(place)) return place;
@@ -66,6 +58,12 @@ void refuse_other_layers(const ExperimentSpec& spec, const ExperimentSpec& other
 
 }  // namespace
 
+ExperimentSpec spec_of_run(const std::filesystem::path& run, std::span<const std::string> overrides) {
+  const std::filesystem::path manifest = run / RunDirectory::kManifest;
+  if (!has_own_file(manifest)) throw DataError(run.string() + ": expected the directory of a run (no manifest.json)");
+  return spec_of_manifest(read_json_object(manifest), manifest, overrides);
+}
+
 std::filesystem::path weights_of_run(const std::filesystem::path& run) {
   const std::filesystem::path weights = run / RunDirectory::kWeights;
   if (has_own_file(weights)) return weights;
@@ -79,7 +77,7 @@ std::filesystem::path weights_of_run(const std::filesystem::path& run) {
 }
 
 ExperimentSpec with_weights(ExperimentSpec spec, const std::filesystem::path& place) {
-  if (has_directory(place)) refuse_other_layers(spec, spec_of_run(place, {}), place.string());
+  if (has_directory(place)) refuse_other_layers(spec, spec_of_run(place), place.string());
   spec.network.init_from = weights_at(place);
   return spec;
 }

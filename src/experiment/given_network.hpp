@@ -3,6 +3,7 @@
 // are.
 
 #include <filesystem>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -25,6 +26,9 @@ ExperimentSpec find_network(const NetworkWish& wish);
 /// The same experiment with other parameters. Throws DataError where `place` is the directory of a run whose layers
 /// are others.
 ExperimentSpec with_weights(ExperimentSpec spec, const std::filesystem::path& place);
+
+/// The experiment of the run in a directory, as its manifest has it, with changes. Throws DataError, ConfigError.
+ExperimentSpec spec_of_run(const std::filesystem::path& run, std::span<const std::string> overrides = {});
 
 /// The parameters that a run has come to at its end. Throws DataError where it did not save them, with the command that
 /// does.

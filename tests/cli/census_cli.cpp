@@ -235,7 +235,7 @@ TEST_CASE("what does not fit is refused in words, with exit code 2, and nothing 
       {"$R census", "CONFIG"},
       {"$R census run --part all", "--part"},
       {"$R census nothere.json", "nothere.json"},
-      {"$R census .", "found a directory without manifest.json, expected that of a run, or a config"},
+      {"$R census .", "expected the directory of a run (no manifest.json)"},
       {"$R census c.json --weights nothere.safetensors", "nothere.safetensors: cannot be read"},
       {"$R census c.json --weights broken.safetensors", "broken.safetensors"},
       {"$R census c.json network.layers.0.units=5 --weights run/weights.safetensors",

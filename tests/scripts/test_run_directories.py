@@ -325,6 +325,8 @@ class Inputs(Case):
                 ["prune", "whole", "-o", "to-the-run", "-q"],
                 ["prune", "whole", "-o", "of-network", "-q"],
                 ["prune", "of-network", "-o", ".", "-q"],
+                ["census", "whole", "-o", "whole", "-q"],
+                ["census", "whole", "-o", "to-the-run", "-q"],
                 *(["report", "whole", "-o", f"whole/{name}", "-q"] for name in RUN_FILES),
                 ["report", "of-network", "whole", "-o", "to-the-run/steps.csv", "-q"],
                 *(["compare", name, *vary, "-o", out]
@@ -357,6 +359,7 @@ class Inputs(Case):
         for command in (["run", "c.json", "-o", "new", "-q", "--trace", "steps=a", "--trace", "layers=b", "--trace",
                          "census=/dev/null", "--trace", "events=/dev/null"],
                         ["prune", "whole", "-q"], ["prune", "whole", "-q"], ["prune", "whole", "-o", "whole/other", "-q"],
+                        ["census", "whole", "-o", "whole/seen", "-q"], ["census", "whole", "-o", "whole/seen", "-q"],
                         ["export", "whole", "-q"], ["export", "whole", "-o", "whole", "-q"],
                         ["compare", "c.json", *COMPARE[2:]]):
             with self.subTest(command):
@@ -372,6 +375,7 @@ class Inputs(Case):
                         [*COMPARE, "--runs", ""], ["sweep", "sweep-of-lr.json", "-o", ""],
                         ["sweep", "sweep-of-lr.json", "--runs", ""], ["sweep", ""], ["merge", ""], ["merge", "shards", ""],
                         ["merge", "shards", "-o", ""], ["prune", ""], ["prune", "whole", "-o", ""], ["report", ""],
+                        ["census", ""], ["census", "whole", "-o", ""], ["census", "whole", "--weights", ""],
                         ["report", "whole", "-o", ""], ["export", ""], ["export", "whole", "-o", ""], ["watch", ""],
                         ["inspect", ""], ["init", ""], ["curves", "--plot", ""], ["curves", ""]):
             with self.subTest(command):

@@ -83,6 +83,7 @@ class Terminal(unittest.TestCase):
             self.assert_fits(["diagnose", "narrow"], columns)
             self.assertRegex(self.assert_fits(["watch", "narrow"], columns), r"done, step 269 of 270, loss ")
             self.assert_fits(["explain", "dying-units"], columns)
+            self.assert_fits(["census", self.dying], columns)
             birds = os.path.join(SOURCE, "data", "birds", "birds.csv")
             self.assert_fits(["inspect", birds], columns)
             self.assert_fits(["try", birds, "--label", "species", "train.epochs=3", "-o", f"birds{columns}"], columns)
