@@ -12,6 +12,7 @@
 #include "report/census_report.hpp"
 #include "report/terminal.hpp"
 #include "util/error.hpp"
+#include "util/input.hpp"
 #include "util/text_file.hpp"
 
 namespace reluscope {
@@ -35,7 +36,7 @@ Dataset load_for_census(const ExperimentSpec& spec, DataPart part) {
   Dataset dataset = load_dataset(spec.data, spec.seed);
   check_against_data(spec, dataset);
   const Samples& samples = part == DataPart::train ? dataset.train : dataset.test;
-  check_memory(spec, static_cast<std::uint64_t>(dataset.features()), static_cast<std::uint64_t>(samples.count()));
+  check_memory(spec, dataset.shape(), static_cast<std::uint64_t>(samples.count()));
   if (part == DataPart::test && dataset.test.count() == 0)
     throw UsageError("--part test: found data without test samples, expected some: data.test_fraction sets them apart");
   return dataset;
@@ -68,7 +69,7 @@ int take_census(CensusOptions options) {
   inputs.emplace_back(options.config);
   if (other) inputs.push_back(*other->network.init_from);
   std::optional<CensusDirectory> directory;
-  if (!options.out.empty()) directory.emplace(options.out, inputs);
+  if (!options.out.empty()) directory.emplace(options.out, has_directory(options.config) ? options.config : "", inputs);
 
   Dataset dataset = load_for_census(spec, report.part);
   ThreadPool pool(job_count(options.threads));

@@ -82,7 +82,7 @@ int write_theory(const TheoryOptions& options, bool quiet) {
   check_memory(spec);
   const Dataset dataset = load_dataset(spec.data, spec.seed);
   check_against_data(spec, dataset);
-  check_memory(spec, static_cast<std::uint64_t>(dataset.features()), static_cast<std::uint64_t>(dataset.train.count()));
+  check_memory(spec, dataset.shape(), static_cast<std::uint64_t>(dataset.train.count()));
   ThreadPool pool(job_count(options.threads));
   const Theory theory =
       options.samples > 0 ? predict_and_sample(spec, dataset, options.samples, pool) : predict(spec, dataset);

@@ -34,6 +34,7 @@ ParamValue to_value(const Param& param, const Resolved& json) {
     case ParamKind::boolean:
       return json.get<bool>();
     case ParamKind::integer:
+      if (json.is_string()) return json.get<std::string>();
       return json.get<std::int64_t>();
     case ParamKind::number:
       return json.get<double>();

@@ -21,7 +21,9 @@ bool holds_census(const std::filesystem::path& directory) {
          member_or(read_json_object(manifest), "tool", std::string()) == std::string(kCensusTool);
 }
 
-std::filesystem::path checked(const std::filesystem::path& directory, std::span<const std::filesystem::path> inputs) {
+std::filesystem::path checked(const std::filesystem::path& directory, const std::filesystem::path& run,
+                              std::span<const std::filesystem::path> inputs) {
+  refuse_links_within(run, directory);
   const std::string out = "--out " + directory.string();
   const std::string file = RunDirectory::find_file(directory);
   if (!file.empty() && !holds_census(directory))
@@ -34,9 +36,10 @@ std::filesystem::path checked(const std::filesystem::path& directory, std::span<
 
 }  // namespace
 
-CensusDirectory::CensusDirectory(const std::filesystem::path& directory, std::span<const std::filesystem::path> inputs)
-    : lock_(checked(directory, inputs)) {
-  checked(directory, inputs);  // somebody may have come between
+CensusDirectory::CensusDirectory(const std::filesystem::path& directory, const std::filesystem::path& run,
+                                 std::span<const std::filesystem::path> inputs)
+    : lock_(checked(directory, run, inputs)) {
+  checked(directory, run, inputs);  // somebody may have come between
 }
 
 void CensusDirectory::write(const ExperimentSpec& spec, const Dataset& dataset, const NetworkCensus& census,

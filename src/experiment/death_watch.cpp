@@ -213,8 +213,8 @@ template <class T>
 CensusRecord DeathWatch<T>::census_record(std::size_t at, std::int64_t step, bool probed) {
   const LayerCensus& layer = last_census_.layers[at];
   LayerSummary& summary = training_.summary.layers[at];
-  CensusRecord row = census_row(at, summary.name, summary.role(), training_.dataset.train.count(), layer,
-                                probed ? &last_probe_[at] : nullptr);
+  CensusRecord row =
+      census_row(site_of(at), training_.dataset.train.count(), layer, probed ? &last_probe_[at] : nullptr);
   row.step = step;
   row.epoch = training_.plan.epoch(step);
   std::int64_t dead_at_start = 0;
@@ -229,6 +229,12 @@ CensusRecord DeathWatch<T>::census_record(std::size_t at, std::int64_t step, boo
   summary.locked = row.locked;
   summary.peak_dead = std::max(summary.peak_dead.value_or(0), row.dead);
   return row;
+}
+
+template <class T>
+CountedSite DeathWatch<T>::site_of(std::size_t at) const {
+  const LayerSummary& layer = training_.summary.layers[at];
+  return {at, layer.name, layer.role(), training_.unit_layer(at).positions()};
 }
 
 template <class T>
@@ -251,8 +257,7 @@ std::vector<UnitRecord> DeathWatch<T>::unit_records(std::size_t at) const {
     const UnitLife& life = lives_.layers()[at][unit];
     const UnitCensus& seen = last_census_.layers[at].units[unit];
     const UnitProbe& probe = last_probe_[at].units[unit];
-    const LayerSummary& layer = training_.summary.layers[at];
-    UnitRecord row = unit_row(at, layer.name, layer.role(), unit, seen, probe);
+    UnitRecord row = unit_row(site_of(at), unit, seen, probe);
     row.born_dead = life.born_dead && !training_.from_file();
     row.inherited = life.born_dead && training_.from_file();
     row.first_dead_step = life.first_dead_step;
@@ -273,7 +278,7 @@ std::vector<UnitRecord> DeathWatch<T>::unit_records(std::size_t at) const {
       row.grad_norm = obituary->grad_norm;
     }
     if (final_probe_) {
-      note_whole_set(row, probe);
+      note_whole_set(row, probe, training_.unit_layer(at).positions());
       row.slope = learned_slope(training_.unit_layer(at), unit);
     }
     if (locked_steps_[at][unit]) {

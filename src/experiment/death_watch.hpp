@@ -91,6 +91,7 @@ class DeathWatch final : public Observer {
   std::vector<EventRecord> look_ahead(std::int64_t step);
   /// A birth, death or revival becomes an event, and is counted.
   void report_change(std::int64_t step, const LifeEvent& event);
+  [[nodiscard]] CountedSite site_of(std::size_t at) const;
   CensusRecord census_record(std::size_t at, std::int64_t step, bool probed);
   [[nodiscard]] std::vector<UnitRecord> unit_records(std::size_t at) const;
   [[nodiscard]] std::string event_name(LifeEvent::Kind kind) const;

@@ -34,11 +34,11 @@ bool is_not_finite(const UnitCensus& unit, const UnitProbe& probe) {
   return !unit.dead && (std::isnan(probe.margin) || !std::isfinite(probe.mean_abs));
 }
 
-UnitRecord given_unit(std::size_t at, const SiteRecord& site, std::size_t unit, const UnitCensus& census,
-                      const UnitProbe& probe, bool from_file) {
-  UnitRecord row = unit_row(at, site.name, site.role.value_or(Role::hidden), unit, census, probe);
+UnitRecord given_unit(const CountedSite& site, std::size_t unit, const UnitCensus& census, const UnitProbe& probe,
+                      bool from_file) {
+  UnitRecord row = unit_row(site, unit, census, probe);
   if (is_not_finite(census, probe)) row.state = "not_finite";
-  note_whole_set(row, probe);
+  note_whole_set(row, probe, site.positions);
   row.born_dead = census.dead && !from_file;
   row.inherited = census.dead && from_file;
   if (census.dead) {
@@ -50,11 +50,13 @@ UnitRecord given_unit(std::size_t at, const SiteRecord& site, std::size_t unit, 
   return row;
 }
 
-SiteCensus given_site(std::size_t at, const SiteRecord& site, Index samples, const LayerCensus& layer,
-                      const LayerProbe& probe, bool from_file) {
+SiteCensus given_site(const SiteRecord& site, Index samples, const LayerCensus& layer, const LayerProbe& probe,
+                      bool from_file) {
+  const CountedSite place = {static_cast<std::size_t>(site.layer - 1), site.name, site.role.value_or(Role::hidden),
+                             site.positions};
   SiteCensus found;
   found.site = site;
-  found.row = census_row(at, site.name, site.role.value_or(Role::hidden), samples, layer, &probe);
+  found.row = census_row(place, samples, layer, &probe);
   note_dead_at_start(found.row, found.row.dead, from_file);
   set_unmeasured(found.row, &CensusRecord::locked);
   set_unmeasured(found.row, &CensusRecord::died);
@@ -63,9 +65,9 @@ SiteCensus given_site(std::size_t at, const SiteRecord& site, Index samples, con
   found.a_mean = probe.mean();
   for (std::size_t unit = 0; unit < layer.units.size(); ++unit) {
     const UnitCensus& census = layer.units[unit];
-    found.units.push_back(given_unit(at, site, unit, census, probe.units[unit], from_file));
+    found.units.push_back(given_unit(place, unit, census, probe.units[unit], from_file));
     found.dead_on_domain.push_back(census.dead_on_domain);
-    found.rare += !census.dead && probe.units[unit].activation_rate < kRareRate ? 1 : 0;
+    found.rare += !census.dead && is_rare(probe.units[unit]) ? 1 : 0;
     *found.row.not_finite += is_not_finite(census, probe.units[unit]) ? 1 : 0;
   }
   return found;
@@ -89,7 +91,7 @@ NetworkCensus take(const ExperimentSpec& spec, const Dataset& dataset, ThreadPoo
   const std::vector<SiteRecord> sites = describe_sites(spec.network, dataset.shape());
   for (std::size_t at = 0; at < sites.size(); ++at) {
     found.sites.push_back(
-        given_site(at, sites[at], part.count(), census.layers[at], probed[at], spec.network.init_from.has_value()));
+        given_site(sites[at], part.count(), census.layers[at], probed[at], spec.network.init_from.has_value()));
     for (std::size_t unit = 0; unit < found.sites[at].units.size(); ++unit)
       found.sites[at].units[unit].slope = learned_slope(network.site(at), unit);
   }

@@ -165,6 +165,19 @@ std::string smaller_config(const ExperimentSpec& spec, const std::vector<std::ve
   return config.dump(2) + "\n";
 }
 
+/// Refuses networks with a layer that cannot do without some of its units.
+template <class T>
+void refuse_what_is_whole(const ExperimentSpec& spec, const Network<T>& network, const std::vector<Index>& units) {
+  std::vector<std::vector<Index>> all;
+  for (const Index count : units) {
+    all.emplace_back(static_cast<std::size_t>(count));
+    std::iota(all.back().begin(), all.back().end(), Index{0});
+  }
+  if (!network.select(all))
+    throw UserError(spec.origin + ": found a layer that cannot do without some of its units, expected dense layers",
+                    kBadUsage);
+}
+
 template <class T>
 PruneReport prune_network(const ExperimentSpec& spec, const std::filesystem::path& run, Prunable which,
                           const std::filesystem::path& out, int threads) {
@@ -176,6 +189,7 @@ PruneReport prune_network(const ExperimentSpec& spec, const std::filesystem::pat
   const Network<T> whole = network;
   std::vector<Index> units;
   for (const std::size_t index : network.sites()) units.push_back(network.node(index).units());
+  refuse_what_is_whole(spec, network, units);
   std::vector<std::vector<bool>> removable = read_units(run, units, which);
   const Ranges<T> ranges = measure_ranges(network, dataset, pool);
 
@@ -202,11 +216,7 @@ PruneReport prune_network(const ExperimentSpec& spec, const std::filesystem::pat
     }
     report.layers.push_back({network.site(layer).name(), units[layer], units[layer] - left});
   }
-  const std::optional<Network<T>> part = network.select(kept);
-  if (!part)
-    throw UserError(spec.origin + ": found a layer that cannot do without some of its units, expected dense layers",
-                    kBadUsage);
-  const Network<T>& smaller = *part;
+  const Network<T> smaller = *network.select(kept);
   report.parameters_before = count_parameters(whole);
   report.parameters_after = count_parameters(smaller);
   report.train = check_outputs(whole, smaller, dataset, dataset.train, pool);

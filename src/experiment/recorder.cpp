@@ -150,6 +150,7 @@ LayerRecord Recorder<T>::layer_record(std::size_t at, const StepView& step) {
   }
   row.role = summary.role();
   row.from_file = training_.from_file();
+  row.positions = training_.network.node(layer).positions();
   if (watch_ != nullptr) {
     row.dead_min = watch_->bounds()[at].dead_min;
     row.dead_max = watch_->bounds()[at].dead_max;

@@ -54,6 +54,13 @@ std::string pointer_of(const LayerSpec& layer, const std::string& key) {
 
 void check_against_data(const ExperimentSpec& spec, const Dataset& dataset) {
   ConfigIssues issues;
+  for (const LayerPlace& place : place_layers(spec.network, dataset.shape())) {
+    if (place.entry->misfit == nullptr) continue;
+    const std::optional<NodeMisfit> misfit = place.entry->misfit(*place.layer, place.input);
+    if (!misfit) continue;
+    issues.push_back({pointer_of(*place.layer, misfit->setting), misfit->found, misfit->expected, ""});
+    throw ConfigError(spec.origin, std::move(issues), spec.text);  // what comes after it has no shape
+  }
   const LayerSpec& last = spec.network.layers.back();
   const Index outputs = count_outputs(spec.network, dataset.shape());
   const LossEntry& loss = *find_entry(loss_table(), spec.loss.name);
@@ -116,7 +123,7 @@ void check_initial_weights(const ExperimentSpec& spec, const Dataset& dataset) {
   }
 }
 
-std::uint64_t estimate_training_bytes(const ExperimentSpec& spec, std::uint64_t features, std::uint64_t samples) {
+std::uint64_t estimate_training_bytes(const ExperimentSpec& spec, const Shape& input, std::uint64_t samples) {
   const std::uint64_t scalar = spec.precision == Precision::float32 ? 4 : 8;
   const auto batch = std::min(static_cast<std::uint64_t>(spec.train.batch_size), samples);
   const auto count = static_cast<Index>(samples);
@@ -129,29 +136,38 @@ std::uint64_t estimate_training_bytes(const ExperimentSpec& spec, std::uint64_t 
   const auto probe = static_cast<std::uint64_t>(spec.record.probe);
   const std::uint64_t probed = probe == 0 ? samples : std::min(probe, samples);
   const std::uint64_t bytes_of_levels = static_cast<std::uint64_t>(census_groups(count).count) * sizeof(float);
-  std::uint64_t bytes = saturating_sum(saturating_product(saturating_product(features, columns), scalar),
-                                       saturating_product(samples, kBytesPerSample));
-  for (const LayerPlace& place : place_layers(spec.network, static_cast<Index>(features))) {
+  std::uint64_t bytes =
+      saturating_sum(saturating_product(saturating_product(static_cast<std::uint64_t>(input.size()), columns), scalar),
+                     saturating_product(samples, kBytesPerSample));
+  for (const LayerPlace& place : place_layers(spec.network, input)) {
     const std::uint64_t parameters = place.entry->parameters(*place.layer, place.input);
     // The initial values are drawn in float64 first.
     bytes = saturating_sum(bytes, saturating_product(parameters, kArraysPerParameter * scalar + sizeof(double)));
     if (spec.record.checkpoint_every.kind != Cadence::Kind::off)
       bytes = saturating_sum(bytes, saturating_product(parameters, kCopiesInCheckpoint * scalar));
-    const auto outputs = static_cast<std::uint64_t>(place.output.size());
+    // With what a reordering keeps.
+    const auto outputs =
+        static_cast<std::uint64_t>(place.output.size() + (place.reorder == Reorder::nothing ? 0 : place.input.size()));
     if (place.layer->activation) {
       const auto units = static_cast<std::uint64_t>(place.output.channels);
-      bytes = saturating_sum(
-          bytes, saturating_product(saturating_product(outputs, probed), sizeof(double)));  // effective rank
+      bytes = saturating_sum(bytes,
+                             saturating_product(saturating_product(units, probed), sizeof(double)));  // effective rank
       bytes = saturating_sum(bytes, saturating_product(units, kBytesPerUnit + bytes_of_levels));
     }
     bytes = saturating_sum(bytes, saturating_product(outputs, values * scalar));
+    if (place.entry->room != nullptr)
+      bytes = saturating_sum(
+          bytes, saturating_product(place.entry->room(*place.layer, place.input),
+                                    scalar * (columns / static_cast<std::uint64_t>(kShardColumns) + kStates)));
   }
   return bytes;
 }
 
-void check_memory(const ExperimentSpec& spec, std::uint64_t features, std::uint64_t samples) {
+namespace {
+
+/// `training`: bytes besides the data.
+void refuse_too_much(const ExperimentSpec& spec, std::uint64_t training) {
   const std::uint64_t data_bytes = estimate_dataset_bytes(spec.data, spec.seed);
-  const std::uint64_t training = features == 0 ? 0 : estimate_training_bytes(spec, features, samples);
   const std::uint64_t needed = saturating_sum(data_bytes, training);
   const std::uint64_t available = available_memory_bytes();
   if (needed <= available) return;
@@ -162,11 +178,19 @@ void check_memory(const ExperimentSpec& spec, std::uint64_t features, std::uint6
                   kBadUsage);
 }
 
+}  // namespace
+
+void check_memory(const ExperimentSpec& spec) { refuse_too_much(spec, 0); }
+
+void check_memory(const ExperimentSpec& spec, const Shape& input, std::uint64_t samples) {
+  refuse_too_much(spec, estimate_training_bytes(spec, input, samples));
+}
+
 Dataset load_for_training(const ExperimentSpec& spec) {
   check_memory(spec);
   Dataset dataset = load_dataset(spec.data, spec.seed);
   check_against_data(spec, dataset);
-  check_memory(spec, static_cast<std::uint64_t>(dataset.features()), static_cast<std::uint64_t>(dataset.train.count()));
+  check_memory(spec, dataset.shape(), static_cast<std::uint64_t>(dataset.train.count()));
   check_initial_weights(spec, dataset);
   return dataset;
 }

@@ -24,11 +24,12 @@ void check_initial_weights(const ExperimentSpec& spec, const Dataset& dataset);
 Dataset load_for_training(const ExperimentSpec& spec);
 
 /// An upper estimate of the bytes that a run needs besides the data: parameters, gradients, optimiser state, the
-/// values of a batch and of a census. `features`: inputs of the network; `samples`: training samples. Saturates.
-std::uint64_t estimate_training_bytes(const ExperimentSpec& spec, std::uint64_t features, std::uint64_t samples);
+/// values of a batch and of a census. `input`: a sample; `samples`: in the training part. Saturates.
+std::uint64_t estimate_training_bytes(const ExperimentSpec& spec, const Shape& input, std::uint64_t samples);
 
-/// Refuses (UserError, exit code 2) a run that cannot fit into memory, with the figure. Before the data is loaded
-/// (features = samples = 0) it judges the data alone, by headers and file sizes; after it the whole run.
-void check_memory(const ExperimentSpec& spec, std::uint64_t features = 0, std::uint64_t samples = 0);
+/// Refuses (UserError, exit code 2) a run that cannot fit into memory, with the figure. Before the data is loaded it
+/// judges the data alone, by headers and file sizes; after it the whole run.
+void check_memory(const ExperimentSpec& spec);
+void check_memory(const ExperimentSpec& spec, const Shape& input, std::uint64_t samples);
 
 }  // namespace reluscope

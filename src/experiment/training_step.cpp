@@ -10,12 +10,10 @@ namespace reluscope {
 
 namespace {
 
-/// Three products with every parameter and sample: forward, ∂L/∂W, ∂L/∂input.
+/// Three products with every sample: forward, ∂L/∂W, ∂L/∂input.
 template <class T>
-double count_operations(Network<T>& network, Index batch) {
-  double parameters = 0.0;
-  for (const Parameter<T>* parameter : network.parameters()) parameters += static_cast<double>(parameter->value.size());
-  return 6.0 * parameters * static_cast<double>(batch);
+double count_operations(const Network<T>& network, Index batch) {
+  return 3.0 * network.operations() * static_cast<double>(batch);
 }
 
 }  // namespace
@@ -146,7 +144,10 @@ void TrainingStep<T>::apply(double lr, bool update) {
       tile_sums_[at] = sweep(tiles_[at], gradients_.data() + tile_offsets_[at]);
     });
   }
-  if (update) network_.parameters_changed();
+  if (update) {
+    for (std::size_t node = 0; node < network_.depth(); ++node) network_.node(node).learn_statistics(state_.node(node));
+    network_.parameters_changed();
+  }
   result_.total = SweepSums();
   for (auto& node : result_.nodes) node.fill(SweepSums());
   for (std::size_t at = 0; at < tiles_.size(); ++at) {
@@ -157,12 +158,13 @@ void TrainingStep<T>::apply(double lr, bool update) {
 
 template <class T>
 LayerStatistics TrainingStep<T>::statistics(std::size_t node) const {
-  return layer_statistics(state_.node(node), network_.node(node).units(), batch_, static_cast<Index>(shards_.size()));
+  return layer_statistics(state_.node(node), network_.node(node).output_shape(), batch_,
+                          static_cast<Index>(shards_.size()));
 }
 
 template <class T>
 MonitorStatistics TrainingStep<T>::monitor_statistics(std::size_t node) const {
-  return reluscope::monitor_statistics(state_.node(node), batch_);
+  return reluscope::monitor_statistics(state_.node(node), network_.node(node).units(), batch_);
 }
 
 template <class T>
@@ -171,7 +173,7 @@ std::optional<GradientNoise> TrainingStep<T>::noise() const {
   double batch = 0.0;
   for (std::size_t at = 0; at < network_.depth(); ++at) {
     const Node<T>& node = network_.node(at);
-    if (node.affine() == nullptr) {
+    if (node.affine() == nullptr || node.positions() > 1) {
       if (node.has_parameters()) return std::nullopt;
       continue;
     }

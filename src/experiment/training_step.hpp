@@ -58,7 +58,7 @@ class TrainingStep {
   /// The same for what the monitors of other tools count.
   [[nodiscard]] MonitorStatistics monitor_statistics(std::size_t node) const;
   /// Of the gradient of the last compute() and apply() with Measure::batch, over weights and biases. Nothing where a
-  /// node has parameters of another kind: a sample's own gradient in them is not known.
+  /// node has parameters of another kind, or used at several positions: a sample's own gradient in them is not known.
   [[nodiscard]] std::optional<GradientNoise> noise() const;
   /// The first place, in the order of computation, where a value is not finite. After a loss or a gradient that is not.
   [[nodiscard]] NonFinite find_non_finite() const;

@@ -10,7 +10,7 @@ std::string state_of(const UnitCensus& unit, const UnitProbe& probe) {
   if (unit.dead) return "dead";
   if (probe.saturated) return "saturated";
   if (probe.dormant) return "dormant";
-  return probe.activation_rate < kRareRate ? "rare" : "alive";
+  return is_rare(probe) ? "rare" : "alive";
 }
 
 }  // namespace
@@ -24,15 +24,14 @@ ProbeOptions probe_options(const ExperimentSpec& spec) {
   return options;
 }
 
-CensusRecord census_row(std::size_t at, const std::string& name, Role role, Index samples, const LayerCensus& census,
-                        const LayerProbe* probe) {
+CensusRecord census_row(const CountedSite& site, Index samples, const LayerCensus& census, const LayerProbe* probe) {
   CensusRecord row;
-  row.layer = static_cast<std::int64_t>(at) + 1;
-  row.name = name;
+  row.layer = static_cast<std::int64_t>(site.at) + 1;
+  row.name = site.name;
   row.units = static_cast<std::int64_t>(census.units.size());
-  row.role = role;
+  row.role = site.role;
   row.samples = samples;
-  row.positions = 1;
+  row.positions = site.positions;
   for (const UnitCensus& unit : census.units) {
     row.dead += unit.dead ? 1 : 0;
     row.dead_on_domain += unit.dead_on_domain ? 1 : 0;
@@ -46,20 +45,20 @@ CensusRecord census_row(std::size_t at, const std::string& name, Role role, Inde
   return row;
 }
 
-UnitRecord unit_row(std::size_t at, const std::string& name, Role role, std::size_t unit, const UnitCensus& census,
-                    const UnitProbe& probe) {
+UnitRecord unit_row(const CountedSite& site, std::size_t unit, const UnitCensus& census, const UnitProbe& probe) {
   UnitRecord row;
-  row.layer = static_cast<std::int64_t>(at) + 1;
-  row.name = name;
+  row.layer = static_cast<std::int64_t>(site.at) + 1;
+  row.name = site.name;
   row.unit = static_cast<std::int64_t>(unit);
   row.state = state_of(census, probe);
-  row.role = role;
+  row.role = site.role;
   return row;
 }
 
-void note_whole_set(UnitRecord& row, const UnitProbe& probe) {
+void note_whole_set(UnitRecord& row, const UnitProbe& probe, Index positions) {
   if (probe.margin != -std::numeric_limits<double>::infinity()) row.margin = probe.margin + 0.0;  // not -0
   row.activation_rate = probe.activation_rate;
+  if (positions > 1) row.sample_rate = probe.sample_rate;
   row.a_mean = probe.mean;
 }
 

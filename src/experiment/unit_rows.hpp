@@ -14,22 +14,28 @@
 
 namespace reluscope {
 
-/// Units that are active on fewer samples than this are rare (Dohare et al. 2024).
-inline constexpr double kRareRate = 0.01;
+/// Units that are active on less than 1 % of the samples are rare (Dohare et al. 2024).
+inline bool is_rare(const UnitProbe& probe) { return probe.sample_rate < 0.01; }
 
 /// What a run of this experiment looks at, and by which thresholds.
 ProbeOptions probe_options(const ExperimentSpec& spec);
 
-/// Of the layer with units that has this place among them (0 is layer 1 of the tables). Without a `probe` what needs a
-/// pass stays empty. `samples`: in the part of the data that the census is of.
-CensusRecord census_row(std::size_t at, const std::string& name, Role role, Index samples, const LayerCensus& census,
-                        const LayerProbe* probe);
+/// A layer with units.
+struct CountedSite {
+  std::size_t at = 0;  ///< its place among them: 0 is layer 1 of the tables
+  std::string name;
+  Role role = Role::hidden;
+  Index positions = 1;  ///< that a unit is applied at for one sample
+};
+
+/// Of a layer. Without a `probe` what needs a pass stays empty. `samples`: in the part of the data that the census is
+/// of.
+CensusRecord census_row(const CountedSite& site, Index samples, const LayerCensus& census, const LayerProbe* probe);
 
 /// Of one of its units: where it is, and its state.
-UnitRecord unit_row(std::size_t at, const std::string& name, Role role, std::size_t unit, const UnitCensus& census,
-                    const UnitProbe& probe);
+UnitRecord unit_row(const CountedSite& site, std::size_t unit, const UnitCensus& census, const UnitProbe& probe);
 /// Adds what a probe over all of the data knows of the unit.
-void note_whole_set(UnitRecord& row, const UnitProbe& probe);
+void note_whole_set(UnitRecord& row, const UnitProbe& probe, Index positions);
 
 /// Units dead at step 0 were born so in weights that were drawn, or inherited from a file: into whichever of the row's
 /// two members that is.

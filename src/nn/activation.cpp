@@ -22,7 +22,41 @@ void ActivitySums<T>::resize(Index units) {
 
 template <class T>
 void CensusSums<T>::resize(Index units) {
-  for (Vector<T>* sum : {&margin, &active, &steepest, &a_abs, &a_sum, &zeros}) sum->setZero(units);
+  for (Vector<T>* sum : {&margin, &active, &steepest, &a_abs, &a_sum, &zeros, &live_samples}) sum->setZero(units);
+}
+
+template <class T>
+void BatchSums<T>::add(const BatchSums& other) {
+  z_sum += other.z_sum;
+  z_square += other.z_square;
+  z_max = z_max.cwiseMax(other.z_max);
+  a_sum += other.a_sum;
+  a_square += other.a_square;
+  a_max = a_max.cwiseMax(other.a_max);
+  zeros += other.zeros;
+  active += other.active;
+}
+
+template <class T>
+void ActivitySums<T>::add(const ActivitySums& other, Index sample) {
+  for (Index unit = 0; unit < margin.size(); ++unit) {
+    if (!is_nearer(other.margin[unit], margin[unit])) continue;
+    margin[unit] = other.margin[unit];
+    column[unit] = static_cast<T>(sample);
+  }
+}
+
+template <class T>
+void CensusSums<T>::add(const CensusSums& sample) {
+  for (Index unit = 0; unit < margin.size(); ++unit) {
+    if (is_nearer(sample.margin[unit], margin[unit])) margin[unit] = sample.margin[unit];
+    if (!(sample.margin[unit] >= T(0))) live_samples[unit] += T(1);
+  }
+  active += sample.active;
+  steepest = steepest.cwiseMax(sample.steepest);
+  a_abs += sample.a_abs;
+  a_sum += sample.a_sum;
+  zeros += sample.zeros;
 }
 
 template struct BatchSums<float>;

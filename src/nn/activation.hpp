@@ -22,8 +22,15 @@
 
 namespace reluscope {
 
-/// Columns of a shard (network.hpp). Kernels take any number, and are made for so many.
+/// Samples of a shard (network.hpp). Kernels take any number of columns, and are made for so many.
 inline constexpr Index kShardColumns = 64;
+
+/// Whether a margin takes the place of the smallest one so far. A NaN wins and stays, so that its unit is never called
+/// dead. (Of blocks of units: SmallestMargin in activation_kernel.hpp.)
+template <class T>
+bool is_nearer(T margin, T smallest) {
+  return !(margin >= smallest) && smallest == smallest;  // NOLINT(misc-redundant-expression): false for a NaN
+}
 
 /// What a mini-batch shows of a layer's units: sums over the columns of one shard, one value per unit.
 template <class T>
@@ -34,6 +41,7 @@ struct BatchSums {
   Vector<T> zeros;   ///< how often a is exactly 0
   Vector<T> active;  ///< how often z is outside the dead region
   void resize(Index units);
+  void add(const BatchSums& other);
 };
 
 /// How near a layer's units came to their live region over the columns of one shard: the cheapest thing to know about
@@ -41,8 +49,10 @@ struct BatchSums {
 template <class T>
 struct ActivitySums {
   Vector<T> margin;  ///< smallest margin; −∞ for an activation that cannot die; NaN if a margin was one
-  Vector<T> column;  ///< the column that has it, counted in the batch
+  Vector<T> column;  ///< the sample that has it, counted in the batch
   void resize(Index units);
+  /// Takes over the margins that are smaller, as those of a sample.
+  void add(const ActivitySums& other, Index sample);
 };
 
 /// What a census sees of a layer's units over some columns, one value per unit.
@@ -54,7 +64,11 @@ struct CensusSums {
   Vector<T> a_abs;     ///< Σ |a|
   Vector<T> a_sum;     ///< Σ a
   Vector<T> zeros;     ///< how often a is exactly 0
+  /// Of a unit with several positions: samples with z outside the dead region at one of them.
+  Vector<T> live_samples;
   void resize(Index units);
+  /// `sample`: those of the positions of one sample.
+  void add(const CensusSums& sample);
 };
 
 /// Random slopes of rrelu: addressed by (seed, stream, column, unit), so that shards and threads do not matter.
@@ -69,7 +83,7 @@ template <class T>
 struct ForwardCall {
   Index units = 0;
   Index columns = 0;
-  Index first_column = 0;  ///< of the shard in the batch
+  Index first_column = 0;  ///< in the batch
   T* z = nullptr;          ///< in: W h; out: what backward needs
   T* a = nullptr;          ///< out: φ(W h + b)
   Index stride = 0;        ///< between columns of z and of a

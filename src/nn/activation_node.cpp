@@ -1,7 +1,9 @@
 #include "nn/activation_node.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
+#include <limits>
 
 namespace reluscope {
 
@@ -51,42 +53,111 @@ void ActivationNode<T>::parameters_changed() {
 }
 
 template <class T>
-void ActivationNode<T>::sweep(const T* bias, NodeState<T>& state, const Shard& shard, const Pass& pass) const {
-  ShardSums<T>& sums = state.shards[static_cast<std::size_t>(shard.index)];
+ForwardCall<T> ActivationNode<T>::forward_call(const T* bias, NodeState<T>& state, Index sample, Index position,
+                                               ShardSums<T>& sums, const Pass& pass) const {
   ForwardCall<T> call;
   call.units = this->units();
-  call.columns = shard.count;
-  call.first_column = shard.first;
-  call.z = state.saved.col(shard.first).data();
-  call.a = state.output.col(shard.first).data();
+  call.first_column = sample * this->positions() + position;
+  call.z = state.saved.col(sample).data() + position * this->units();
+  call.a = state.output.col(sample).data() + position * this->units();
   call.stride = this->units();
   call.bias = bias;
   call.slopes = unit_slopes_.data();
   call.random = {pass.seed, (pass.step << 16) + stream_, pass.training};
   if (pass.measure == Measure::activity || pass.measure == Measure::batch) call.activity = &sums.activity;
-  if (pass.measure == Measure::batch) {
-    call.batch = &sums.batch;
-    call.a_column_square = state.output_square.data() + shard.first;
-  } else if (pass.measure == Measure::census) {
-    call.census = &sums.census;
+  if (pass.measure == Measure::batch) call.batch = &sums.batch;
+  if (pass.measure == Measure::census) call.census = &sums.census;
+  return call;
+}
+
+template <class T>
+void ActivationNode<T>::sweep(const T* bias, NodeState<T>& state, const Shard& shard, const Pass& pass) const {
+  ShardSums<T>& sums = state.shards[static_cast<std::size_t>(shard.index)];
+  if (this->positions() > 1) {
+    sweep_positions(bias, state, shard, pass, sums);
+    return;
   }
+  ForwardCall<T> call = forward_call(bias, state, shard.first, 0, sums, pass);
+  call.columns = shard.count;
+  call.a_column_square = state.output_square.data() + shard.first;
   kernel_->forward(call);
+}
+
+/// Sample by sample, and some positions at a time: sums over many are taken of sums over few.
+template <class T>
+void ActivationNode<T>::sweep_positions(const T* bias, NodeState<T>& state, const Shard& shard, const Pass& pass,
+                                        ShardSums<T>& sums) const {
+  ShardSums<T>& some = state.rooms[static_cast<std::size_t>(shard.index)].sample;
+  if (pass.measure != Measure::nothing) sums.resize(this->units());
+  sums.activity.margin.setConstant(std::numeric_limits<T>::infinity());
+  sums.census.margin.setConstant(std::numeric_limits<T>::infinity());
+  std::array<T, kShardColumns> squares;
+  for (Index sample = shard.first; sample < shard.first + shard.count; ++sample) {
+    T square(0);
+    for (Index position = 0; position < this->positions(); position += kShardColumns) {
+      ForwardCall<T> call = forward_call(bias, state, sample, position, some, pass);
+      call.columns = std::min(kShardColumns, this->positions() - position);
+      call.go_on = position > 0;
+      call.a_column_square = squares.data();
+      kernel_->forward(call);
+      if (pass.measure == Measure::batch) square += Eigen::Map<const Vector<T>>(squares.data(), call.columns).sum();
+    }
+    if (pass.measure == Measure::activity || pass.measure == Measure::batch) sums.activity.add(some.activity, sample);
+    if (pass.measure == Measure::batch) sums.batch.add(some.batch);
+    if (pass.measure == Measure::batch) state.output_square[sample] = square;
+    if (pass.measure == Measure::census) sums.census.add(some.census);
+  }
 }
 
 template <class T>
 void ActivationNode<T>::sweep_back(NodeState<T>& state, const Shard& shard, const Pass& pass) const {
   ShardSums<T>& sums = state.shards[static_cast<std::size_t>(shard.index)];
+  const bool squares = pass.measure == Measure::batch;
+  if (this->positions() > 1) {
+    sweep_positions_back(state, shard, squares, sums);
+    return;
+  }
+  BackwardCall<T> call = backward_call(state, shard.first, 0, sums);
+  call.columns = shard.count;
+  if (squares) call.delta_column_square = state.delta_square.data() + shard.first;
+  kernel_->backward(call);
+}
+
+template <class T>
+BackwardCall<T> ActivationNode<T>::backward_call(NodeState<T>& state, Index sample, Index position,
+                                                 ShardSums<T>& sums) const {
   BackwardCall<T> call;
   call.units = this->units();
-  call.columns = shard.count;
-  call.saved = state.saved.col(shard.first).data();
-  call.delta = state.delta.col(shard.first).data();
+  call.saved = state.saved.col(sample).data() + position * this->units();
+  call.delta = state.delta.col(sample).data() + position * this->units();
   call.stride = this->units();
   call.delta_sum = sums.delta_sum.data();
   call.slopes = unit_slopes_.data();
   call.slope_sum = sums.slope_sum.data();
-  if (pass.measure == Measure::batch) call.delta_column_square = state.delta_square.data() + shard.first;
-  kernel_->backward(call);
+  return call;
+}
+
+template <class T>
+void ActivationNode<T>::sweep_positions_back(NodeState<T>& state, const Shard& shard, bool measures_squares,
+                                             ShardSums<T>& sums) const {
+  ShardSums<T>& some = state.rooms[static_cast<std::size_t>(shard.index)].sample;
+  sums.delta_sum.setZero();
+  sums.slope_sum.setZero();
+  std::array<T, kShardColumns> squares;
+  for (Index sample = shard.first; sample < shard.first + shard.count; ++sample) {
+    T square(0);
+    for (Index position = 0; position < this->positions(); position += kShardColumns) {
+      BackwardCall<T> call = backward_call(state, sample, position, some);
+      call.columns = std::min(kShardColumns, this->positions() - position);
+      call.go_on = position > 0;
+      if (measures_squares) call.delta_column_square = squares.data();
+      kernel_->backward(call);
+      if (measures_squares) square += Eigen::Map<const Vector<T>>(squares.data(), call.columns).sum();
+    }
+    sums.delta_sum += some.delta_sum;
+    sums.slope_sum += some.slope_sum;
+    if (measures_squares) state.delta_square[sample] = square;
+  }
 }
 
 template <class T>

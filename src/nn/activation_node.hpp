@@ -5,7 +5,8 @@
 
 namespace reluscope {
 
-/// a = φ(z), unit by unit (softmax: over them). For prelu it has the parameter slope (units, or 1).
+/// a = φ(z), unit by unit at each position (softmax: over the units). For prelu it has the parameter slope (units, or
+/// 1).
 template <class T>
 class ActivationNode final : public Node<T> {
  public:
@@ -16,6 +17,7 @@ class ActivationNode final : public Node<T> {
   [[nodiscard]] std::unique_ptr<Node<T>> select(const std::vector<Index>& inputs,
                                                 const std::vector<Index>& outputs) const override;
   [[nodiscard]] const ActivationNode<T>* activation() const override { return this; }
+  [[nodiscard]] int modules() const override { return entry_->name == "identity" ? 0 : 1; }
   using Node<T>::parameter;
   [[nodiscard]] Parameter<T>* parameter(ParameterRole role) override;
   void parameters_changed() override;
@@ -56,6 +58,14 @@ class ActivationNode final : public Node<T> {
   [[nodiscard]] bool is_silent_without_delta() const override { return true; }
 
  private:
+  void sweep_positions(const T* bias, NodeState<T>& state, const Shard& shard, const Pass& pass,
+                       ShardSums<T>& sums) const;
+  void sweep_positions_back(NodeState<T>& state, const Shard& shard, bool measures_squares, ShardSums<T>& sums) const;
+  /// From a position of a sample on; how many is left to say.
+  ForwardCall<T> forward_call(const T* bias, NodeState<T>& state, Index sample, Index position, ShardSums<T>& sums,
+                              const Pass& pass) const;
+  BackwardCall<T> backward_call(NodeState<T>& state, Index sample, Index position, ShardSums<T>& sums) const;
+
   const ActivationEntry* entry_;
   ActivationShape function_;
   std::shared_ptr<const ActivationKernel<T>> kernel_;

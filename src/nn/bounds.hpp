@@ -26,7 +26,7 @@ template <class T>
 inline constexpr double kRoundoff = 0.5 * static_cast<double>(std::numeric_limits<T>::epsilon());
 inline constexpr double kActivationSlack = 32.0;
 
-/// Smallest and largest value of each element.
+/// Smallest and largest value of each channel.
 struct Box {
   Eigen::VectorXd low;
   Eigen::VectorXd high;
@@ -47,7 +47,7 @@ struct PreActivationBox {
 /// What is known of a vector h(x) while parameters move, over all x in D.
 struct Drift {
   double norm = 0.0;        ///< ‖h(x)‖ before, at most
-  Eigen::VectorXd element;  ///< |Δh_j(x)|, at most; exactly 0 only where no bit of h_j can have changed
+  Eigen::VectorXd element;  ///< |Δh_j(x)| of each channel, at most; exactly 0 only where no bit can have changed
   static Drift unknown(Index size) { return {kInfinity, Eigen::VectorXd::Constant(size, kInfinity)}; }
 };
 

@@ -1,7 +1,10 @@
 #pragma once
 
+#include <memory>
+#include <utility>
+
 #include "nn/activation_node.hpp"
-#include "nn/dense.hpp"
+#include "nn/affine.hpp"
 
 namespace reluscope {
 
@@ -10,45 +13,50 @@ namespace reluscope {
 template <class T>
 class FusedNode final : public Node<T> {
  public:
-  FusedNode(Dense<T> map, ActivationNode<T> phi)
-      : Node<T>(map.name(), phi.output_shape()), map_(std::move(map)), phi_(std::move(phi)) {}
+  /// `map` must be an affine one.
+  FusedNode(std::unique_ptr<Node<T>> map, ActivationNode<T> phi)
+      : Node<T>(map->name(), phi.output_shape()), owned_(std::move(map)), phi_(std::move(phi)) {
+    map_ = static_cast<Affine<T>*>(owned_.get());
+  }
+  FusedNode(const FusedNode& other) : FusedNode(other.owned_->clone(), other.phi_) {}
 
   [[nodiscard]] std::unique_ptr<Node<T>> clone() const override { return std::make_unique<FusedNode<T>>(*this); }
   [[nodiscard]] std::unique_ptr<Node<T>> select(const std::vector<Index>& inputs,
                                                 const std::vector<Index>& outputs) const override {
-    const std::unique_ptr<Node<T>> map = map_.select(inputs, outputs);
+    std::unique_ptr<Node<T>> map = map_->select(inputs, outputs);
     const std::unique_ptr<Node<T>> phi = phi_.select(outputs, outputs);
     if (map == nullptr || phi == nullptr) return nullptr;
-    return std::make_unique<FusedNode<T>>(static_cast<const Dense<T>&>(*map),
-                                          static_cast<const ActivationNode<T>&>(*phi));
+    return std::make_unique<FusedNode<T>>(std::move(map), static_cast<const ActivationNode<T>&>(*phi));
   }
   [[nodiscard]] const ActivationNode<T>* activation() const override { return &phi_; }
-  [[nodiscard]] const Dense<T>* affine() const override { return &map_; }
+  [[nodiscard]] const Affine<T>* affine() const override { return map_; }
+  [[nodiscard]] int modules() const override { return map_->modules() + phi_.modules(); }
   using Node<T>::parameter;
   [[nodiscard]] Parameter<T>* parameter(ParameterRole role) override {
-    return role == ParameterRole::slope ? phi_.parameter(role) : map_.parameter(role);
+    return role == ParameterRole::slope ? phi_.parameter(role) : map_->parameter(role);
   }
   void parameters_changed() override { phi_.parameters_changed(); }
 
+  void prepare(NodeState<T>& state, Index batch, Index shards) const override { map_->prepare(state, batch, shards); }
   void forward(NodeInputs<T> inputs, NodeState<T>& state, const Shard& shard, const Pass& pass) const override {
-    map_.multiply(*inputs[0], state.saved, shard);
-    phi_.sweep(map_.bias_data(), state, shard, pass);
+    map_->multiply(*inputs[0], state, state.saved, shard);
+    phi_.sweep(map_->bias_data(), state, shard, pass);
   }
-  void backward(NodeInputs<T> /*inputs*/, NodeState<T>& state, const Shard& shard, const Pass& pass,
+  void backward(NodeInputs<T> inputs, NodeState<T>& state, const Shard& shard, const Pass& pass,
                 InputDeltas<T> input_deltas) const override {
     phi_.sweep_back(state, shard, pass);
-    if (input_deltas[0] != nullptr) map_.multiply_back(state.delta, *input_deltas[0], shard);
+    map_->pass_back(*inputs[0], state, input_deltas[0], shard);
   }
   void gradient(NodeInputs<T> inputs, const NodeState<T>& state, Index batch, Index shards, const Tile& tile,
                 T* out) const override {
     if (tile.role == ParameterRole::slope) {
       phi_.gradient(inputs, state, batch, shards, tile, out);
     } else {
-      map_.gradient(inputs, state, batch, shards, tile, out);
+      map_->gradient(inputs, state, batch, shards, tile, out);
     }
   }
   void append_tiles(std::size_t node, std::vector<Tile>& tiles) const override {
-    map_.append_tiles(node, tiles);
+    map_->append_tiles(node, tiles);
     phi_.append_tiles(node, tiles);
   }
 
@@ -59,7 +67,8 @@ class FusedNode final : public Node<T> {
   [[nodiscard]] bool is_silent_without_delta() const override { return true; }
 
  private:
-  Dense<T> map_;
+  std::unique_ptr<Node<T>> owned_;
+  Affine<T>* map_;  ///< the same
   ActivationNode<T> phi_;
 };
 

@@ -58,8 +58,8 @@ void pytorch_default(const ParamValues& /*params*/, const InitContext& context, 
 /// Saxe et al. 2014: Q of the QR decomposition of a normal matrix, its signs fixed so that it is Haar distributed.
 void orthogonal(const ParamValues& params, const InitContext& context, InitialParameters& out) {
   Rng rng = weight_stream(context);
-  const Index longer = std::max(context.fan_out, context.fan_in);
-  const Index shorter = std::min(context.fan_out, context.fan_in);
+  const Index longer = std::max(context.units(), context.fan_in);
+  const Index shorter = std::min(context.units(), context.fan_in);
   Matrix<double> normal(longer, shorter);
   for (Index row = 0; row < longer; ++row)
     for (Index column = 0; column < shorter; ++column) normal(row, column) = rng.normal();
@@ -67,7 +67,7 @@ void orthogonal(const ParamValues& params, const InitContext& context, InitialPa
   Matrix<double> q = qr.householderQ() * Matrix<double>::Identity(longer, shorter);
   for (Index column = 0; column < shorter; ++column)
     if (qr.matrixQR()(column, column) < 0) q.col(column) = -q.col(column);
-  out.weights = params.number("gain") * (context.fan_out >= context.fan_in ? q : Matrix<double>(q.transpose()));
+  out.weights = params.number("gain") * (context.units() >= context.fan_in ? q : Matrix<double>(q.transpose()));
 }
 
 /// Lu et al. 2019, section 4 (randomised asymmetric initialisation): each unit's weights and bias are normal, and one
@@ -75,7 +75,7 @@ void orthogonal(const ParamValues& params, const InitContext& context, InitialPa
 void randomized_asymmetric(const ParamValues& params, const InitContext& context, InitialParameters& out) {
   Rng rng = weight_stream(context);
   const double std = params.number("std") / std::sqrt(static_cast<double>(context.fan_in));
-  for (Index unit = 0; unit < context.fan_out; ++unit) {
+  for (Index unit = 0; unit < context.units(); ++unit) {
     for (Index input = 0; input < context.fan_in; ++input) out.weights(unit, input) = std * rng.normal();
     out.bias[unit] = std * rng.normal();
     const auto chosen = static_cast<Index>(rng.below(static_cast<std::uint64_t>(context.fan_in) + 1));
@@ -150,7 +150,7 @@ std::vector<WeightInitEntry> make_weight_table() {
       {{"orthogonal", {}, gain, "rows or columns orthonormal, times gain (Saxe et al. 2014)"},
        orthogonal,
        [](P p, C c) {
-         return centered(p.number("gain") / std::sqrt(static_cast<double>(std::max(c.fan_in, c.fan_out))));
+         return centered(p.number("gain") / std::sqrt(static_cast<double>(std::max(c.fan_in, c.units()))));
        }},
       {{"normal",
         {},
@@ -256,8 +256,8 @@ std::span<const BiasInitEntry> bias_init_table() {
 
 void draw_initial_parameters(const Choice& weight_init, const Choice& bias_init, const InitContext& context,
                              InitialParameters& drawn) {
-  drawn.weights.resize(context.fan_out, context.fan_in);
-  drawn.bias.setZero(context.fan_out);
+  drawn.weights.resize(context.units(), context.fan_in);
+  drawn.bias.setZero(context.units());
   find_entry(weight_init_table(), weight_init.name)->draw(weight_init.params, context, drawn);
   const BiasInitEntry* bias = find_entry(bias_init_table(), bias_init.name);
   if (bias->draw != nullptr) bias->draw(bias_init.params, context, drawn.bias);

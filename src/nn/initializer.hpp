@@ -14,15 +14,18 @@ namespace reluscope {
 struct InitContext {
   Index fan_in = 1;
   Index fan_out = 1;
+  Index kernel = 1;             ///< positions of a convolution's kernel: each unit counts so often in fan_out
   double negative_slope = 0.0;  ///< of the layer's activation: the a in He et al. 2015, eq. 14
   std::uint64_t seed = 0;
   std::uint64_t layer = 0;  ///< names the random streams
+
+  [[nodiscard]] Index units() const { return fan_out / kernel; }
 };
 
 /// What a layer starts from, in float64 whatever the run's precision.
 struct InitialParameters {
-  Matrix<double> weights;  ///< fan_out × fan_in
-  Vector<double> bias;     ///< fan_out
+  Matrix<double> weights;  ///< units × fan_in
+  Vector<double> bias;     ///< units
 };
 
 /// Mean and variance of one element of an initial array.
@@ -38,7 +41,7 @@ struct InitMoments {
 };
 
 struct WeightInitEntry : Entry {
-  /// Fills `weights` (already fan_out × fan_in) and `bias` (zero on entry) with what goes with them.
+  /// Fills `weights` (already units × fan_in) and `bias` (zero on entry) with what goes with them.
   void (*draw)(const ParamValues& params, const InitContext& context, InitialParameters& out) = nullptr;
   /// What `draw` draws from, with the bias that goes with it.
   InitMoments (*moments)(const ParamValues& params, const InitContext& context) = nullptr;

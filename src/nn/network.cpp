@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "nn/fused_node.hpp"
+#include "nn/layout_nodes.hpp"
 #include "nn/node_table.hpp"
 #include "nn/penalty.hpp"
 
@@ -34,8 +35,8 @@ std::vector<GraphNode<T>> fuse(std::vector<GraphNode<T>> nodes) {
     if (taken[at]) continue;
     GraphNode<T> one = std::move(nodes[at]);
     if (joined[at] != kNetworkInput) {
-      const GraphNode<T>& map = nodes[joined[at]];
-      one = {std::make_unique<FusedNode<T>>(*map.node->affine(), *one.node->activation()), map.inputs};
+      GraphNode<T>& map = nodes[joined[at]];
+      one = {std::make_unique<FusedNode<T>>(std::move(map.node), *one.node->activation()), map.inputs};
     }
     for (std::size_t& input : one.inputs)
       if (input < goes_to.size()) input = goes_to[input];
@@ -56,10 +57,12 @@ std::vector<GraphNode<T>> draw_nodes(const NetworkSpec& spec, const Shape& input
     nodes.push_back({std::move(node), {below}});
   };
   for (const LayerPlace& place : place_layers(spec, input)) {
-    append(place.entry->make<T>(*place.layer, place.input, streams));
+    const std::string& name = place.layer->name;
+    if (place.reorder == Reorder::channels_last) append(std::make_unique<ChannelsLast<T>>(name, place.input));
+    if (place.reorder == Reorder::flatten) append(std::make_unique<Flatten<T>>(name, place.input));
+    append(place.entry->make<T>(*place.layer, place.node_input(), streams));
     if (place.layer->activation)
-      append(
-          std::make_unique<ActivationNode<T>>(place.layer->name, *place.layer->activation, place.output, streams.map));
+      append(std::make_unique<ActivationNode<T>>(name, *place.layer->activation, place.output, streams.map));
     // Layers with weights are numbered on their own: taking dropout in or out leaves the initial weights as they were.
     if (place.layer->init) ++streams.map;
     ++streams.layer;
@@ -119,6 +122,9 @@ void Network<T>::copy_parameters(const Network& other) {
   const auto from = other.parameters();
   const auto to = parameters();
   for (std::size_t at = 0; at < to.size(); ++at) to[at]->value = from[at]->value;
+  const auto from_buffers = other.buffers();
+  const auto to_buffers = buffers();
+  for (std::size_t at = 0; at < to_buffers.size(); ++at) to_buffers[at]->value = from_buffers[at]->value;
   parameters_changed();
 }
 
@@ -136,6 +142,31 @@ std::vector<Parameter<T>*> Network<T>::parameters() {
   for (const auto& node : nodes_)
     for (Parameter<T>* parameter : node->parameters()) all.push_back(parameter);
   return all;
+}
+
+template <class T>
+std::vector<const Buffer<T>*> Network<T>::buffers() const {
+  std::vector<const Buffer<T>*> all;
+  for (const auto& node : nodes_)
+    for (const Buffer<T>* buffer : std::as_const(*node).buffers()) all.push_back(buffer);
+  return all;
+}
+
+template <class T>
+std::vector<Buffer<T>*> Network<T>::buffers() {
+  std::vector<Buffer<T>*> all;
+  for (const auto& node : nodes_)
+    for (Buffer<T>* buffer : node->buffers()) all.push_back(buffer);
+  return all;
+}
+
+template <class T>
+double Network<T>::operations() const {
+  double operations = 0.0;
+  for (const auto& node : nodes_)
+    for (const Parameter<T>* parameter : std::as_const(*node).parameters())
+      operations += 2.0 * static_cast<double>(parameter->value.size() * node->positions());
+  return operations;
 }
 
 template <class T>

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "nn/activation_node.hpp"
-#include "nn/dense.hpp"
+#include "nn/affine.hpp"
 #include "nn/graph.hpp"
 #include "nn/node.hpp"
 #include "nn/spec.hpp"
@@ -47,7 +47,7 @@ class Network {
   /// others must have an output of exactly 0 for what the part computes to be what the whole one computes. Nothing
   /// where the nodes up to there are no chain, or one of them cannot do without some of its units.
   [[nodiscard]] std::optional<Network> select(const std::vector<std::vector<Index>>& units) const;
-  /// Takes over the parameters of a network of the same shape.
+  /// Takes over the parameters and buffers of a network of the same shape.
   void copy_parameters(const Network& other);
 
   [[nodiscard]] const Shape& input_shape() const { return input_; }
@@ -65,6 +65,11 @@ class Network {
   /// All parameters, node by node, in the order of their roles.
   [[nodiscard]] std::vector<Parameter<T>*> parameters();
   [[nodiscard]] std::vector<const Parameter<T>*> parameters() const;
+  /// What training changes beside them, node by node.
+  [[nodiscard]] std::vector<Buffer<T>*> buffers();
+  [[nodiscard]] std::vector<const Buffer<T>*> buffers() const;
+  /// Of a sample's way through it: two for each parameter, at each position that it is used at.
+  [[nodiscard]] double operations() const;
   /// To be called after parameters were changed, before the next forward.
   void parameters_changed();
 

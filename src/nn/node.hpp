@@ -3,6 +3,11 @@
 // work on one shard at a time and shards never touch each other's columns, so that several threads can run them. Weight
 // gradients are computed afterwards over the whole batch, tile by tile.
 //
+// Values are size × batch. Within a sample they are channels last, so that the same memory, read as channels × (batch ·
+// positions), has a column for each position of each sample. What is known of them (bounds.hpp) is known by channel,
+// whatever the position. The network's own input is as the data have it: a vector of features, of images channels
+// first.
+//
 // A node answers questions about itself. Where a proof rests on the answer there is no default but *unknown*: nothing
 // is proved of a node that says nothing, and the census then looks at the samples.
 
@@ -49,6 +54,20 @@ struct ShardSums {
   CensusSums<T> census;
   Vector<T> delta_sum;  ///< Σ ∂L/∂z, sample losses not averaged
   Vector<T> slope_sum;  ///< Σ ∂L/∂slope
+  void resize(Index units);
+};
+
+/// What a node works with on a shard, sized once, so that a step allocates nothing.
+template <class T>
+struct ShardRoom {
+  Matrix<T> patches;         ///< what some positions of a convolution see, one a column
+  Matrix<T> patch_deltas;    ///< ∂L/∂patches
+  Matrix<T> weight_product;  ///< of those positions
+  Matrix<T> weight_sum;      ///< Σ ∂L/∂W over the shard
+  ShardSums<T> sample;       ///< of one sample's positions
+  // Of a batch norm, channel by channel.
+  Eigen::VectorXd channel_mean, channel_square;  ///< mean x and Σ (x − mean)²
+  Eigen::VectorXd delta_sum, delta_x_sum;        ///< Σ ∂L/∂y and Σ ∂L/∂y · x̂
 };
 
 /// A node's part of one batch: values handed in, so that the node itself stays constant during a pass.
@@ -60,6 +79,9 @@ struct NodeState {
   Vector<T> output_square;  ///< ‖output‖² of each column, with Measure::batch
   Vector<T> delta_square;   ///< ‖∂L/∂z‖² of each column, with Measure::batch
   std::vector<ShardSums<T>> shards;
+  std::vector<ShardRoom<T>> rooms;  ///< of each shard, of a node that needs any
+  Matrix<double> joined;            ///< of a barrier: what the whole batch says of each channel
+  Index joined_samples = 0;         ///< of that batch
 };
 
 /// Elements [begin, end) of a node's parameter, for one task of the gradient and update phase.
@@ -80,7 +102,7 @@ using InputDeltas = std::span<Matrix<T>* const>;
 template <class T>
 class ActivationNode;
 template <class T>
-class Dense;
+class Affine;
 
 template <class T>
 class Node {
@@ -101,14 +123,17 @@ class Node {
   [[nodiscard]] const Shape& output_shape() const { return output_; }
   [[nodiscard]] Index outputs() const { return output_.size(); }
   [[nodiscard]] Index units() const { return output_.channels; }
+  [[nodiscard]] Index positions() const { return output_.positions(); }
 
   // What it is made of.
 
   /// The activation that it ends in, or nullptr. A node that has one is a *site*, and its channels are units: what can
   /// die.
   [[nodiscard]] virtual const ActivationNode<T>* activation() const { return nullptr; }
-  /// The affine map that it is, or starts with: z = W h + b, a row of W for each unit. nullptr if there is none.
-  [[nodiscard]] virtual const Dense<T>* affine() const { return nullptr; }
+  /// The affine map that it is, or starts with. nullptr if there is none.
+  [[nodiscard]] virtual const Affine<T>* affine() const { return nullptr; }
+  /// How many modules of a PyTorch nn.Sequential it stands for (trace/weights.hpp).
+  [[nodiscard]] virtual int modules() const { return 1; }
   /// The parameter of this role, or nullptr where the node has none.
   [[nodiscard]] virtual Parameter<T>* parameter(ParameterRole role) {
     (void)role;
@@ -125,6 +150,14 @@ class Node {
       if (parameter(static_cast<ParameterRole>(role)) != nullptr) return true;
     return false;
   }
+  /// What training changes beside them, in the order of a PyTorch module's buffers.
+  [[nodiscard]] virtual std::vector<Buffer<T>*> buffers() { return {}; }
+  [[nodiscard]] std::vector<const Buffer<T>*> buffers() const {
+    const std::vector<Buffer<T>*> mine = const_cast<Node<T>*>(this)->buffers();
+    return {mine.begin(), mine.end()};
+  }
+  /// Takes over what a training pass over `state` has found out, after it.
+  virtual void learn_statistics(const NodeState<T>& state) { (void)state; }
   /// What must be recomputed when parameters have changed, before forward. Not concurrent.
   virtual void parameters_changed() {}
 
@@ -215,19 +248,26 @@ class Node {
 };
 
 template <class T>
+void ShardSums<T>::resize(Index units) {
+  activity.resize(units);
+  batch.resize(units);
+  census.resize(units);
+  delta_sum.setZero(units);
+  slope_sum.setZero(units);
+}
+
+template <class T>
 void Node<T>::prepare(NodeState<T>& state, Index batch, Index shards) const {
   // Room for whole groups of columns (gemm.hpp); those beyond the batch hold nothing.
   for (Matrix<T>* values : {&state.output, &state.saved, &state.delta}) values->setZero(outputs(), whole_groups(batch));
   state.output_square.setZero(batch);
   state.delta_square.setZero(batch);
   state.shards.resize(static_cast<std::size_t>(shards));
-  for (ShardSums<T>& sums : state.shards) {
-    sums.activity.resize(units());
-    sums.batch.resize(units());
-    sums.census.resize(units());
-    sums.delta_sum.setZero(units());
-    sums.slope_sum.setZero(units());
-  }
+  for (ShardSums<T>& sums : state.shards) sums.resize(units());
+  state.rooms.clear();
+  if (positions() == 1) return;
+  state.rooms.resize(state.shards.size());
+  for (ShardRoom<T>& room : state.rooms) room.sample.resize(units());
 }
 
 }  // namespace reluscope

@@ -1,7 +1,10 @@
 #include "nn/node_table.hpp"
 
+#include "nn/conv2d.hpp"
 #include "nn/dense.hpp"
 #include "nn/dropout.hpp"
+#include "nn/layout_nodes.hpp"
+#include "nn/pool.hpp"
 #include "util/memory.hpp"
 
 namespace reluscope {
@@ -22,6 +25,7 @@ NodeEntry dense_entry() {
   entry.doc = "a = φ(W h + b)";
   entry.params = {required("units", ParamKind::integer, "number of units (neurons)").at_least(1).at_most(1000000)};
   entry.affine = true;
+  entry.wants = Wants::vector;
   entry.units_key = "units";
   entry.output_shape = [](const LayerSpec& layer, const Shape& /*input*/) {
     return Shape(layer.type.params.integer("units"));
@@ -42,6 +46,164 @@ NodeEntry dense_entry() {
   return entry;
 }
 
+std::uint64_t no_parameters(const LayerSpec& /*layer*/, const Shape& /*input*/) { return 0; }
+
+/// What is wrong where a window does not fit into its input.
+std::optional<NodeMisfit> window_misfit(const Window& window, Index most_padding) {
+  const auto size = [](Index height, Index width) { return std::to_string(height) + " × " + std::to_string(width); };
+  const std::string input = size(window.rows.input, window.columns.input);
+  if (window.places() == 0)
+    return NodeMisfit{"kernel", std::to_string(window.rows.kernel),
+                      "at most the size of its input, " + input + ", with the padding"};
+  if (window.rows.low > most_padding)
+    return NodeMisfit{"padding", std::to_string(window.rows.low), "at most " + std::to_string(most_padding)};
+  return std::nullopt;
+}
+
+Param kernel_param(const char* doc) { return required("kernel", ParamKind::integer, doc).at_least(1).at_most(1000); }
+
+template <class T>
+std::unique_ptr<Node<T>> make_conv2d(const LayerSpec& layer, const Shape& input, const NodeStreams& streams) {
+  return std::make_unique<Conv2d<T>>(layer, input, streams.seed, streams.map);
+}
+
+NodeEntry conv2d_entry() {
+  NodeEntry entry;
+  entry.name = "conv2d";
+  entry.doc = "a = φ(W * h + b): each unit, a channel, looks at a window of all channels (LeCun et al. 1998)";
+  const Param padding =
+      integer("padding", 0, "zeros around the input, or \"same\": as many as keep its size (stride 1)")
+          .at_least(0)
+          .at_most(1000)
+          .one_of({"same"});
+  entry.params = {
+      required("channels", ParamKind::integer, "number of units (output channels)").at_least(1).at_most(1000000),
+      kernel_param("height and width of the window"),
+      integer("stride", 1, "step of the window").at_least(1).at_most(1000), padding};
+  entry.affine = true;
+  entry.wants = Wants::positions;
+  entry.units_key = "channels";
+  entry.output_shape = [](const LayerSpec& layer, const Shape& input) {
+    const Window window = Conv2d<float>::window_of(layer, input);
+    return Shape(layer.type.params.integer("channels"), window.rows.places(), window.columns.places());
+  };
+  entry.misfit = [](const LayerSpec& layer, const Shape& input) -> std::optional<NodeMisfit> {
+    const Index stride = layer.type.params.integer("stride");
+    if (layer.type.params.is_word("padding") && stride != 1)
+      return NodeMisfit{"padding", "\"same\" with stride " + std::to_string(stride),
+                        "a number: \"same\" is for stride 1"};
+    return window_misfit(Conv2d<float>::window_of(layer, input), 1000);
+  };
+  entry.fan_in = [](const LayerSpec& layer, const Shape& input) {
+    return input.channels * Conv2d<float>::window_of(layer, input).size();
+  };
+  entry.fan_out = [](const LayerSpec& layer, const Shape& input) {
+    return static_cast<Index>(layer.type.params.integer("channels")) * Conv2d<float>::window_of(layer, input).size();
+  };
+  entry.parameters = [](const LayerSpec& layer, const Shape& input) {
+    const auto fan_in = saturating_product(static_cast<std::uint64_t>(input.channels),
+                                           static_cast<std::uint64_t>(Conv2d<float>::window_of(layer, input).size()));
+    return saturating_product(saturating_sum(fan_in, 2),
+                              static_cast<std::uint64_t>(layer.type.params.integer("channels")));
+  };
+  entry.room = [](const LayerSpec& layer, const Shape& input) {
+    return conv2d_room(layer.type.params.integer("channels"),
+                       input.channels * Conv2d<float>::window_of(layer, input).size());
+  };
+  entry.make_float = make_conv2d<float>;
+  entry.make_double = make_conv2d<double>;
+  return entry;
+}
+
+/// What max_pool and avg_pool share.
+NodeEntry pool_entry(const char* name, const char* doc) {
+  NodeEntry entry;
+  entry.name = name;
+  entry.doc = doc;
+  entry.params = {
+      kernel_param("height and width of the window"),
+      unset("stride", ParamKind::integer, "step of the window; null: the kernel's size").at_least(1).at_most(1000),
+      integer("padding", 0, "positions around the input, at most half the kernel").at_least(0).at_most(1000)};
+  entry.wants = Wants::positions;
+  entry.output_shape = [](const LayerSpec& layer, const Shape& input) {
+    const Window window = pool_window(layer, input);
+    return Shape(input.channels, window.rows.places(), window.columns.places());
+  };
+  entry.misfit = [](const LayerSpec& layer, const Shape& input) {
+    return window_misfit(pool_window(layer, input), layer.type.params.integer("kernel") / 2);
+  };
+  entry.parameters = no_parameters;
+  return entry;
+}
+
+template <class T>
+std::unique_ptr<Node<T>> make_max_pool(const LayerSpec& layer, const Shape& input, const NodeStreams& /*streams*/) {
+  return std::make_unique<MaxPool<T>>(layer.name, pool_window(layer, input));
+}
+
+NodeEntry max_pool_entry() {
+  NodeEntry entry = pool_entry("max_pool", "the largest value that a window sees");
+  entry.make_float = make_max_pool<float>;
+  entry.make_double = make_max_pool<double>;
+  return entry;
+}
+
+template <class T>
+std::unique_ptr<Node<T>> make_avg_pool(const LayerSpec& layer, const Shape& input, const NodeStreams& /*streams*/) {
+  return std::make_unique<AveragePool<T>>(layer.name, pool_window(layer, input),
+                                          layer.type.params.flag("count_include_pad"));
+}
+
+NodeEntry avg_pool_entry() {
+  NodeEntry entry = pool_entry("avg_pool", "the mean of what a window sees");
+  entry.params.push_back(boolean("count_include_pad", true, "whether the padding counts as zeros"));
+  entry.make_float = make_avg_pool<float>;
+  entry.make_double = make_avg_pool<double>;
+  return entry;
+}
+
+/// All positions at once.
+Window whole_window(const Shape& input) {
+  Window window(input, 1, 1, 0, 0);
+  window.rows.kernel = input.height;
+  window.columns.kernel = input.width;
+  return window;
+}
+
+template <class T>
+std::unique_ptr<Node<T>> make_global_avg_pool(const LayerSpec& layer, const Shape& input,
+                                              const NodeStreams& /*streams*/) {
+  return std::make_unique<AveragePool<T>>(layer.name, whole_window(input), true);
+}
+
+NodeEntry global_avg_pool_entry() {
+  NodeEntry entry;
+  entry.name = "global_avg_pool";
+  entry.doc = "the mean of each channel over all positions (Lin et al. 2014, section 3.2)";
+  entry.wants = Wants::positions;
+  entry.output_shape = [](const LayerSpec& /*layer*/, const Shape& input) { return Shape(input.channels); };
+  entry.parameters = no_parameters;
+  entry.make_float = make_global_avg_pool<float>;
+  entry.make_double = make_global_avg_pool<double>;
+  return entry;
+}
+
+template <class T>
+std::unique_ptr<Node<T>> make_flatten(const LayerSpec& layer, const Shape& input, const NodeStreams& /*streams*/) {
+  return std::make_unique<Flatten<T>>(layer.name, input);
+}
+
+NodeEntry flatten_entry() {
+  NodeEntry entry;
+  entry.name = "flatten";
+  entry.doc = "a vector of all values, channel by channel; a dense layer does it by itself";
+  entry.make_float = make_flatten<float>;
+  entry.make_double = make_flatten<double>;
+  entry.output_shape = [](const LayerSpec& /*layer*/, const Shape& input) { return Shape(input.size()); };
+  entry.parameters = no_parameters;
+  return entry;
+}
+
 template <class T>
 std::unique_ptr<Node<T>> make_dropout(const LayerSpec& layer, const Shape& input, const NodeStreams& streams) {
   return std::make_unique<Dropout<T>>(layer.name, layer.type.params.number("p"), input,
@@ -54,7 +216,7 @@ NodeEntry dropout_entry() {
   entry.doc = "zeroes elements at random while training (Srivastava et al. 2014)";
   entry.params = {number("p", 0.5, "probability of zeroing").at_least(0).below(1)};
   entry.output_shape = [](const LayerSpec& /*layer*/, const Shape& input) { return input; };
-  entry.parameters = [](const LayerSpec& /*layer*/, const Shape& /*input*/) { return std::uint64_t{0}; };
+  entry.parameters = no_parameters;
   entry.moment_divisor = [](const LayerSpec& layer) { return 1.0 - layer.type.params.number("p"); };
   entry.make_float = make_dropout<float>;
   entry.make_double = make_dropout<double>;
@@ -64,7 +226,9 @@ NodeEntry dropout_entry() {
 }  // namespace
 
 std::span<const NodeEntry> node_table() {
-  static const std::vector<NodeEntry> table = {dense_entry(), dropout_entry()};
+  static const std::vector<NodeEntry> table = {dense_entry(),    conv2d_entry(),          max_pool_entry(),
+                                               avg_pool_entry(), global_avg_pool_entry(), flatten_entry(),
+                                               dropout_entry()};
   return table;
 }
 
@@ -73,11 +237,18 @@ const NodeEntry& entry_of(const LayerSpec& layer) { return *find_entry(node_tabl
 std::vector<LayerPlace> place_layers(const NetworkSpec& network, const Shape& input) {
   std::vector<LayerPlace> places;
   Shape shape = input;
+  // A vector is in any order that one likes.
+  bool data_order = true;
   for (const LayerSpec& layer : network.layers) {
     const NodeEntry& entry = entry_of(layer);
-    const Shape output = entry.output_shape(layer, shape);
-    places.push_back({&layer, &entry, shape, output});
-    shape = output;
+    LayerPlace place{&layer, &entry, shape, shape};
+    if (entry.wants == Wants::positions && data_order && shape.positions() > 1) place.reorder = Reorder::channels_last;
+    if (entry.wants == Wants::vector && !data_order && shape.positions() > 1) place.reorder = Reorder::flatten;
+    data_order = data_order && entry.wants != Wants::positions;
+    place.data_order = data_order;
+    place.output = entry.output_shape(layer, shape);
+    shape = place.output;
+    places.push_back(place);
   }
   return places;
 }

@@ -21,17 +21,39 @@ struct NodeStreams {
   std::uint64_t layer = 0;  ///< layers before it
 };
 
+/// A setting of a layer that cannot be.
+struct NodeMisfit {
+  std::string setting;
+  std::string found;
+  std::string expected;
+};
+
+/// What a node wants to be fed.
+enum class Wants {
+  anything,   ///< values in any order
+  vector,     ///< a vector, channel by channel
+  positions,  ///< channels at positions, channels last
+};
+
+/// What must be done to the values first.
+enum class Reorder { nothing, channels_last, flatten };
+
 struct NodeEntry : Entry {
   /// z = W h + b, a row of W for each unit: takes `init` and `activation`, and can be the output.
   bool affine = false;
+  Wants wants = Wants::anything;
   /// The setting that says how many units there are; empty where that is not the layer's to say.
   std::string units_key;
   Shape (*output_shape)(const LayerSpec& layer, const Shape& input) = nullptr;
+  /// What is wrong with such a layer on such an input, with what would be right, or nothing; nullptr: nothing ever is.
+  std::optional<NodeMisfit> (*misfit)(const LayerSpec& layer, const Shape& input) = nullptr;
   /// Of one unit; nullptr where there are no weights.
   Index (*fan_in)(const LayerSpec& layer, const Shape& input) = nullptr;
   Index (*fan_out)(const LayerSpec& layer, const Shape& input) = nullptr;
   /// How many parameters it has, at most, with those of its activation; UINT64_MAX where that overflows.
   std::uint64_t (*parameters)(const LayerSpec& layer, const Shape& input) = nullptr;
+  /// Values that it works with on each shard, besides the batch's; nullptr: none.
+  std::uint64_t (*room)(const LayerSpec& layer, const Shape& input) = nullptr;
   /// By what E[h²] and, backwards, E[δ²] are divided on the way through it, in mean-field theory
   /// (experiment/theory.hpp; an affine node's own moments are those of its initialiser). nullptr where the theory does
   /// not cover it.
@@ -53,7 +75,7 @@ struct NodeEntry : Entry {
   }
 };
 
-/// dense, dropout.
+/// dense, conv2d, max_pool, avg_pool, global_avg_pool, flatten, dropout.
 std::span<const NodeEntry> node_table();
 const NodeEntry& entry_of(const LayerSpec& layer);
 
@@ -63,6 +85,13 @@ struct LayerPlace {
   const NodeEntry* entry;
   Shape input;
   Shape output;
+  Reorder reorder = Reorder::nothing;
+  bool data_order = false;  ///< values are still as the data have them: a vector to the node
+
+  /// What the node itself is fed, after the reordering.
+  [[nodiscard]] Shape node_input() const {
+    return data_order || reorder == Reorder::flatten ? Shape(input.size()) : input;
+  }
 };
 /// In the order of the spec, which must outlive it.
 std::vector<LayerPlace> place_layers(const NetworkSpec& network, const Shape& input);

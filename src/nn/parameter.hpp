@@ -9,9 +9,10 @@
 namespace reluscope {
 
 /// What a parameter is to its layer.
-enum class ParameterRole : std::uint8_t { weight, bias, slope };
-inline constexpr std::size_t kParameterRoles = 3;
-inline constexpr std::array<std::string_view, kParameterRoles> kParameterNames = {"weight", "bias", "slope"};
+enum class ParameterRole : std::uint8_t { weight, bias, scale, shift, slope };
+inline constexpr std::size_t kParameterRoles = 5;
+inline constexpr std::array<std::string_view, kParameterRoles> kParameterNames = {"weight", "bias", "scale", "shift",
+                                                                                  "slope"};
 /// Something for each role.
 template <class V>
 using ByRole = std::array<V, kParameterRoles>;
@@ -24,6 +25,14 @@ struct Parameter {
   ParameterRole role = ParameterRole::weight;
   Matrix<T> value;
   bool decays = true;  ///< whether weight_decay applies
+};
+
+/// An array that training changes without a gradient: a running statistic.
+template <class T>
+struct Buffer {
+  std::string_view name;  ///< as PyTorch has it
+  Matrix<T> value;        ///< a column
+  bool is_count = false;  ///< one whole number, which files have as an integer without dimensions
 };
 
 }  // namespace reluscope

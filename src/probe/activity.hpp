@@ -8,13 +8,6 @@
 
 namespace reluscope {
 
-/// Whether a margin takes the place of the smallest one so far. A NaN wins and stays, so that its unit is never called
-/// dead. (Of blocks of units: SmallestMargin in activation_kernel.hpp.)
-template <class T>
-bool is_nearer(T margin, T smallest) {
-  return !(margin >= smallest) && smallest == smallest;  // NOLINT(misc-redundant-expression): false for a NaN
-}
-
 template <class T>
 struct LayerActivity {
   Vector<T> margin;  ///< smallest margin over the batch (activation.hpp); NaN if one was

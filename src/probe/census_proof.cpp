@@ -1,11 +1,12 @@
 #include "probe/census_proof.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <optional>
 #include <utility>
 
 #include "nn/activation_node.hpp"
-#include "nn/dense.hpp"
+#include "nn/affine.hpp"
 #include "probe/reach.hpp"
 
 namespace reluscope {
@@ -101,7 +102,8 @@ void prove_dead(const Network<T>& network, const Network<T>* last, const std::ve
     if (book.dead_is_zero)
       for (std::size_t unit = 0; unit < book.units.size(); ++unit)
         if (book.units[unit].dead && verdicts[unit].state == UnitState::dead) a_drift[static_cast<Index>(unit)] = 0.0;
-    draft.norm_drift[at] = a_drift.norm() * (1.0 + 1e-9);
+    // Each position may drift so.
+    draft.norm_drift[at] = a_drift.norm() * std::sqrt(static_cast<double>(network.site(at).positions())) * (1.0 + 1e-9);
     drift->pass_on(book.norm.highest(), std::move(a_drift));
   }
 }

@@ -27,15 +27,15 @@ double level_of(const NodeState<T>& state, std::size_t begin, std::size_t end, I
   return std::isnan(smallest) ? kInfinity : -static_cast<double>(smallest);
 }
 
-/// max ‖h(x)‖ over some columns, rounded up; `units` of the whole layer. ∞ if it is not finite.
+/// max ‖h(x)‖ over some columns, rounded up; `terms` of the whole layer's. ∞ if it is not finite.
 template <class T>
-double norm_of(const NodeState<T>& state, Index first, Index columns, std::size_t units) {
+double norm_of(const NodeState<T>& state, Index first, Index columns, Index terms) {
   const auto norm =
       static_cast<double>(std::sqrt(state.output.middleCols(first, columns).colwise().squaredNorm().maxCoeff()));
   const double slack =
-      1.0 + 2.0 * static_cast<double>(units + 8) * static_cast<double>(std::numeric_limits<T>::epsilon());
+      1.0 + 2.0 * static_cast<double>(terms + 8) * static_cast<double>(std::numeric_limits<T>::epsilon());
   const double level =
-      norm * slack + std::sqrt(static_cast<double>(std::numeric_limits<T>::min()) * static_cast<double>(units));
+      norm * slack + std::sqrt(static_cast<double>(std::numeric_limits<T>::min()) * static_cast<double>(terms));
   return std::isfinite(level) ? level : kInfinity;
 }
 
@@ -132,9 +132,11 @@ void CensusScan<T>::run_groups(const Network<T>& network, std::vector<std::size_
         if (levels.known()) levels.set(groups[index], level_of(state, begin, end, static_cast<Index>(row)));
       }
       if (!books[at].norm.known()) continue;
+      // Those that a part of the network leaves out are zeros of the whole one.
+      const Index terms = std::ssize(books[at].units) * network.site(at).positions();
       const Index first = shards[begin].first;
       const Index columns = shards[end - 1].first + shards[end - 1].count - first;
-      books[at].norm.set(groups[index], norm_of(state, first, columns, books[at].units.size()));
+      books[at].norm.set(groups[index], norm_of(state, first, columns, terms));
     }
   }
 }

@@ -15,21 +15,39 @@ namespace {
 /// Witnesses run at once.
 constexpr std::size_t kWitnessesAtOnce = 64;
 
-/// A unit of a site for one sample: what feeds it, and how it makes z of that. Where no affine map does, z is fed to
-/// it.
+/// A unit of a site for one sample: what feeds it at each position, a column, and how it makes z of that. Where no
+/// affine map does, z is fed to it.
 struct Fed {
-  Eigen::VectorXd input;
+  Eigen::MatrixXd inputs;
   Eigen::VectorXd weights;
   double bias = 0.0;
 };
 template <class T>
 Fed fed_of(const SampleRunner<T>& runner, const Network<T>& network, std::size_t site, Index unit, Index column) {
-  const auto input = runner.state().inputs_of(network.sites()[site])[0]->col(column);
-  const Dense<T>* map = network.site(site).affine();
-  if (map == nullptr)
-    return {Eigen::VectorXd::Constant(1, static_cast<double>(input[unit])), Eigen::VectorXd::Ones(1), 0.0};
-  return {input.template cast<double>(), map->weights().row(unit).template cast<double>(),
-          static_cast<double>(map->bias_of(unit))};
+  const Matrix<T>& input = *runner.state().inputs_of(network.sites()[site])[0];
+  const Node<T>& node = network.site(site);
+  const Affine<T>* map = node.affine();
+  if (map == nullptr) {
+    const Eigen::Map<const Matrix<T>> z(input.col(column).data(), node.units(), node.positions());
+    return {z.row(unit).template cast<double>(), Eigen::VectorXd::Ones(1), 0.0};
+  }
+  return {map->patches(input, column, 1).leftCols(node.positions()).template cast<double>(),
+          map->weights().row(unit).template cast<double>(), static_cast<double>(map->bias_of(unit))};
+}
+
+/// The position at which the unit was farthest into its live region.
+Index witness_position(const Fed& unit, const ActivationShape& function) {
+  if (unit.inputs.cols() == 1) return 0;
+  const Eigen::RowVectorXd z = (unit.weights.transpose() * unit.inputs).array() + unit.bias;
+  Index farthest = 0;
+  double least = kInfinity;
+  for (Index position = 0; position < z.size(); ++position) {
+    const double margin = std::max(function.dead_below - z[position], z[position] - function.dead_above);
+    if (!is_nearer(margin, least)) continue;
+    least = margin;
+    farthest = position;
+  }
+  return farthest;
 }
 
 }  // namespace
@@ -75,17 +93,20 @@ std::vector<Autopsy> examine(const Network<T>& before, const Network<T>& now, co
       const auto unit = static_cast<Index>(deaths[which].unit);
       const Fed old_unit = fed_of(old_runner, before, site, unit, column);
       const Fed new_unit = fed_of(new_runner, now, site, unit, column);
+      const Index position = witness_position(old_unit, before.site(site).activation()->function());
+      const Eigen::VectorXd old_input = old_unit.inputs.col(position);
+      const Eigen::VectorXd new_input = new_unit.inputs.col(position);
       Autopsy& autopsy = autopsies[which];
-      autopsy.own_weights = (new_unit.weights - old_unit.weights).dot(old_unit.input);
+      autopsy.own_weights = (new_unit.weights - old_unit.weights).dot(old_input);
       autopsy.own_bias = new_unit.bias - old_unit.bias;
-      autopsy.upstream = new_unit.weights.dot(new_unit.input - old_unit.input);
-      autopsy.z_before = old_unit.weights.dot(old_unit.input) + old_unit.bias;
-      autopsy.z_now = new_unit.weights.dot(new_unit.input) + new_unit.bias;
+      autopsy.upstream = new_unit.weights.dot(new_input - old_input);
+      autopsy.z_before = old_unit.weights.dot(old_input) + old_unit.bias;
+      autopsy.z_now = new_unit.weights.dot(new_input) + new_unit.bias;
       // Five sums of n products, each at most the largest of both weights with the largest of both inputs.
-      autopsy.rounding =
-          5.0 * static_cast<double>(old_unit.weights.size() + 4) * std::numeric_limits<double>::epsilon() *
-          ((old_unit.weights.norm() + new_unit.weights.norm()) * (old_unit.input.norm() + new_unit.input.norm()) +
-           std::abs(old_unit.bias) + std::abs(new_unit.bias));
+      autopsy.rounding = 5.0 * static_cast<double>(old_unit.weights.size() + 4) *
+                         std::numeric_limits<double>::epsilon() *
+                         ((old_unit.weights.norm() + new_unit.weights.norm()) * (old_input.norm() + new_input.norm()) +
+                          std::abs(old_unit.bias) + std::abs(new_unit.bias));
     }
   }
   return autopsies;

@@ -4,7 +4,8 @@
 //   Δz(x*) = ΔW·h_old(x*)     own weights
 //          + Δb               own bias
 //          + W_new·Δh(x*)     upstream: what feeds the unit has moved
-// (add and subtract W_new·h_old). Where no affine map makes z, all of it is upstream. The term that pushed most in the
+// (add and subtract W_new·h_old), where h is what the unit sees at the position of x* at which it was farthest into its
+// live region. Where no affine map makes z, all of it is upstream. The term that pushed most in the
 // direction of the dead region is the cause.
 
 #include <span>

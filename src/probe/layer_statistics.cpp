@@ -6,7 +6,8 @@
 namespace reluscope {
 
 template <class T>
-LayerStatistics layer_statistics(const NodeState<T>& state, Index units, Index batch, Index shards) {
+LayerStatistics layer_statistics(const NodeState<T>& state, const Shape& shape, Index batch, Index shards) {
+  const Index units = shape.channels;
   LayerStatistics result;
   result.units = units;
   double z_sum = 0.0;
@@ -29,7 +30,8 @@ LayerStatistics layer_statistics(const NodeState<T>& state, Index units, Index b
     }
     if (active == 0.0) ++result.batch_dead;
   }
-  const double count = static_cast<double>(units) * static_cast<double>(batch);
+  const double unit_samples = static_cast<double>(units) * static_cast<double>(batch);
+  const double count = unit_samples * static_cast<double>(shape.positions());
   result.zero_fraction = zeros / count;
   result.z_mean = z_sum / count;
   // Rounding may leave a constant layer a variance just below 0; NaN and inf stay what they are.
@@ -39,15 +41,16 @@ LayerStatistics layer_statistics(const NodeState<T>& state, Index units, Index b
   result.a_rms = std::sqrt(a_square / count);
   double delta_square = 0.0;
   for (Index column = 0; column < batch; ++column) delta_square += static_cast<double>(state.delta_square[column]);
-  result.delta_rms = std::sqrt(delta_square / count);
+  result.delta_rms = std::sqrt(delta_square / unit_samples);
   return result;
 }
 
 template <class T>
-MonitorStatistics monitor_statistics(const NodeState<T>& state, Index batch) {
-  const auto a = state.output.leftCols(batch).array();
+MonitorStatistics monitor_statistics(const NodeState<T>& state, Index units, Index batch) {
+  const Index columns = state.output.rows() / units * batch;
+  const auto a = Eigen::Map<const Matrix<T>>(state.output.data(), units, columns).array();
   MonitorStatistics result;
-  const auto samples = static_cast<double>(batch);
+  const auto samples = static_cast<double>(columns);
   Index tiny = 0;
   Index nonpositive = 0;
   for (Index unit = 0; unit < a.rows(); ++unit) {
@@ -94,10 +97,10 @@ void NoiseAverage::add(const GradientNoise& batch) {
   ++batches_;
 }
 
-template LayerStatistics layer_statistics(const NodeState<float>&, Index, Index, Index);
-template LayerStatistics layer_statistics(const NodeState<double>&, Index, Index, Index);
-template MonitorStatistics monitor_statistics(const NodeState<float>&, Index);
-template MonitorStatistics monitor_statistics(const NodeState<double>&, Index);
+template LayerStatistics layer_statistics(const NodeState<float>&, const Shape&, Index, Index);
+template LayerStatistics layer_statistics(const NodeState<double>&, const Shape&, Index, Index);
+template MonitorStatistics monitor_statistics(const NodeState<float>&, Index, Index);
+template MonitorStatistics monitor_statistics(const NodeState<double>&, Index, Index);
 template double sample_gradient_square_sum(const NodeState<float>&, const Vector<float>&, bool, Index);
 template double sample_gradient_square_sum(const NodeState<double>&, const Vector<double>&, bool, Index);
 

@@ -7,7 +7,8 @@
 
 namespace reluscope {
 
-/// Over the units of a layer and the samples of one batch. Pre-activations z and activations a = φ(z), while training.
+/// Over the units of a layer, its positions and the samples of one batch. Pre-activations z and activations a = φ(z),
+/// while training.
 struct LayerStatistics {
   Index units = 0;
   Index batch_dead = 0;        ///< units whose φ'(z) is exactly 0 for every sample of the batch
@@ -17,15 +18,18 @@ struct LayerStatistics {
   double z_max = 0.0;  ///< max |z|
   double a_mean = 0.0;
   double a_rms = 0.0;
-  double a_max = 0.0;      ///< max |a|
-  double delta_rms = 0.0;  ///< RMS of ∂L/∂z of each sample's own loss
+  double a_max = 0.0;  ///< max |a|
+  /// RMS, over units and samples, of ∂L/∂z of each sample's own loss. The positions of a unit are summed in square: the
+  /// more there are, the smaller is the gradient at each.
+  double delta_rms = 0.0;
 };
 
 /// From the sums that forward and backward left in `state` with Measure::batch.
 template <class T>
-LayerStatistics layer_statistics(const NodeState<T>& state, Index units, Index batch, Index shards);
+LayerStatistics layer_statistics(const NodeState<T>& state, const Shape& shape, Index batch, Index shards);
 
-/// What the monitors of other tools count, from the activations of one batch.
+/// What the monitors of other tools count, from the activations of one batch. A position of a sample is to them a
+/// sample.
 struct MonitorStatistics {
   Index batch_rare = 0;               ///< units with a ≠ 0 on less than 1 % of the samples (SageMaker Debugger)
   Index batch_faint = 0;              ///< units with |a| < 1e-5 on 95 % of them or more (TheDeepChecker)
@@ -34,7 +38,7 @@ struct MonitorStatistics {
 };
 /// A pass of its own over `state.output`: only for who asks.
 template <class T>
-MonitorStatistics monitor_statistics(const NodeState<T>& state, Index batch);
+MonitorStatistics monitor_statistics(const NodeState<T>& state, Index units, Index batch);
 
 /// Σ over the batch of the squared norm of a sample's own gradient in a dense layer's weights and biases:
 /// ‖δ hᵀ‖² + ‖δ‖² = ‖δ‖² (‖h‖² + 1) (Goodfellow 2015); without biases the 1 is not there. `input_square`: ‖h‖² of each

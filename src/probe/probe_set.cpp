@@ -22,6 +22,22 @@ std::int64_t LayerProbe::dormant() const {
 
 namespace {
 
+/// The mean of each unit over its positions: units × samples.
+template <class T>
+void average_positions(const Eigen::Ref<const Matrix<T>>& values, Eigen::Ref<Matrix<double>> means) {
+  const Index units = means.rows();
+  const Index positions = values.rows() / units;
+  if (positions == 1) {
+    means = values.template cast<double>();
+    return;
+  }
+  for (Index sample = 0; sample < values.cols(); ++sample)
+    means.col(sample) = Eigen::Map<const Matrix<T>>(values.col(sample).data(), units, positions)
+                            .template cast<double>()
+                            .rowwise()
+                            .mean();
+}
+
 double mean_of(const std::vector<UnitProbe>& units, double UnitProbe::*member) {
   double sum = 0.0;
   for (const UnitProbe& unit : units) sum += unit.*member;
@@ -34,10 +50,12 @@ double LayerProbe::mean() const { return mean_of(units, &UnitProbe::mean); }
 double LayerProbe::zero_rate() const { return mean_of(units, &UnitProbe::zero_rate); }
 
 template <class T>
-ProbeSet<T>::Totals::Totals(std::size_t units, bool may_saturate)
-    : saturates(may_saturate),
+ProbeSet<T>::Totals::Totals(std::size_t units, Index position_count, bool may_saturate)
+    : positions(static_cast<double>(position_count)),
+      saturates(may_saturate),
       margin(units, std::numeric_limits<double>::infinity()),
       active(units),
+      live_samples(units),
       steepest(units),
       a_abs(units),
       a_sum(units),
@@ -50,6 +68,7 @@ void ProbeSet<T>::Totals::add(const CensusSums<T>& sums) {
     const auto seen = static_cast<double>(sums.margin[at]);
     if (is_nearer(seen, margin[unit])) margin[unit] = seen;
     active[unit] += static_cast<double>(sums.active[at]);
+    live_samples[unit] += static_cast<double>(positions > 1.0 ? sums.live_samples[at] : sums.active[at]);
     steepest[unit] = std::max(steepest[unit], static_cast<double>(sums.steepest[at]));
     a_abs[unit] += static_cast<double>(sums.a_abs[at]);
     a_sum[unit] += static_cast<double>(sums.a_sum[at]);
@@ -76,7 +95,7 @@ template <class T>
 void ProbeSet<T>::start_all(const Network<T>& network) {
   totals_.clear();
   for (const std::size_t layer : network.sites())
-    totals_.emplace_back(static_cast<std::size_t>(network.node(layer).units()),
+    totals_.emplace_back(static_cast<std::size_t>(network.node(layer).units()), network.node(layer).positions(),
                          network.node(layer).activation()->function().saturates);
 }
 
@@ -100,13 +119,13 @@ std::vector<LayerProbe> ProbeSet<T>::measure(const Network<T>& network) {
   start_all(network);
   std::vector<Matrix<double>> activations;
   for (const std::size_t layer : network.sites())
-    activations.emplace_back(network.node(layer).outputs(), static_cast<Index>(samples_.size()));
+    activations.emplace_back(network.node(layer).units(), static_cast<Index>(samples_.size()));
   run_over(runner_, network, samples_, Measure::census, network.depth(), [&](std::size_t first) {
     add(network, runner_.state(), runner_.shards());
     for (std::size_t at = 0; at < activations.size(); ++at) {
       const auto columns = static_cast<Index>(runner_.samples().size());
-      activations[at].middleCols(static_cast<Index>(first), columns) =
-          runner_.state().node(network.sites()[at]).output.leftCols(columns).template cast<double>();
+      const Matrix<T>& output = runner_.state().node(network.sites()[at]).output;
+      average_positions<T>(output.leftCols(columns), activations[at].middleCols(static_cast<Index>(first), columns));
     }
   });
   std::vector<LayerProbe> layers = judge(static_cast<Index>(samples_.size()));
@@ -120,8 +139,8 @@ std::vector<LayerProbe> ProbeSet<T>::measure(const Network<T>& network) {
 template <class T>
 std::vector<LayerProbe> ProbeSet<T>::judge(Index samples) const {
   std::vector<LayerProbe> layers;
-  const auto count = static_cast<double>(samples);
   for (const Totals& sums : totals_) {
+    const double count = static_cast<double>(samples) * sums.positions;
     LayerProbe& layer = layers.emplace_back();
     layer.units.resize(sums.margin.size());
     double mean_abs = 0.0;
@@ -132,6 +151,7 @@ std::vector<LayerProbe> ProbeSet<T>::judge(Index samples) const {
       // What is dead is saturated too.
       seen.saturated = sums.steepest[unit] <= options_.saturation_epsilon && (sums.saturates || seen.margin >= 0.0);
       seen.activation_rate = sums.active[unit] / count;
+      seen.sample_rate = sums.live_samples[unit] / static_cast<double>(samples);
       seen.mean_abs = sums.a_abs[unit] / count;
       seen.mean = sums.a_sum[unit] / count;
       seen.zero_rate = sums.zeros[unit] / count;

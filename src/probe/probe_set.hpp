@@ -16,13 +16,14 @@ struct UnitProbe {
   bool saturated = false;
   bool dormant = false;
   double margin = 0.0;           ///< smallest margin (relu: −max z); −∞ if the activation cannot die
-  double activation_rate = 0.0;  ///< share of the samples with z outside the dead region
+  double activation_rate = 0.0;  ///< share of the samples, at all positions, with z outside the dead region
+  double sample_rate = 0.0;      ///< share of the samples with z outside the dead region at some position
   double mean_abs = 0.0;         ///< mean |a|
   double mean = 0.0;             ///< mean a: the unit's bias shift
-  double zero_rate = 0.0;        ///< share of the samples with a = 0
+  double zero_rate = 0.0;        ///< share of the samples, at all positions, with a = 0
   template <class Archive>
   void archive(Archive& file) {
-    file(saturated, dormant, margin, activation_rate, mean_abs, mean, zero_rate);
+    file(saturated, dormant, margin, activation_rate, sample_rate, mean_abs, mean, zero_rate);
   }
 };
 
@@ -65,9 +66,10 @@ class ProbeSet {
  private:
   /// Sums of one layer, in double.
   struct Totals {
+    double positions;
     bool saturates;  ///< a derivative near 0 is no leaky slope
-    std::vector<double> margin, active, steepest, a_abs, a_sum, zeros;
-    Totals(std::size_t units, bool may_saturate);
+    std::vector<double> margin, active, live_samples, steepest, a_abs, a_sum, zeros;
+    Totals(std::size_t units, Index position_count, bool may_saturate);
     void add(const CensusSums<T>& sums);
   };
   [[nodiscard]] std::vector<LayerProbe> judge(Index samples) const;
@@ -79,7 +81,8 @@ class ProbeSet {
   std::vector<Totals> totals_;  ///< of the pass at hand
 };
 
-/// exp of the entropy of the normalised singular values of `activations` (units × samples), Roy & Vetterli 2007,
+/// exp of the entropy of the normalised singular values of `activations` (units × samples, each unit averaged over its
+/// positions), Roy & Vetterli 2007,
 /// definition 1. 0 for a matrix of zeros.
 double effective_rank(const Matrix<double>& activations);
 

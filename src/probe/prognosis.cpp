@@ -4,7 +4,7 @@
 #include <cmath>
 
 #include "nn/activation_node.hpp"
-#include "nn/dense.hpp"
+#include "nn/affine.hpp"
 
 namespace reluscope {
 
@@ -71,7 +71,7 @@ std::optional<typename Prognosis<T>::Coasting> Prognosis<T>::coasting(std::size_
   const std::optional<double> weights = shrink(layer, ParameterRole::weight, rates);
   const std::optional<double> bias = shrink(layer, ParameterRole::bias, rates);
   if (!weights || !bias) return std::nullopt;
-  const Dense<T>& at = *network_.site(layer).affine();
+  const Affine<T>& at = *network_.site(layer).affine();
   const Matrix<T>& w = at.weights();
   Coasting result;
   result.shrink_weights = *weights;
@@ -93,7 +93,7 @@ template <class T>
 bool Prognosis<T>::stays_dead(std::size_t layer, Index unit, const Coasting& coasting, double margin, double norm,
                               double steps) const {
   if (coasting.still) return margin >= 0.0;
-  const Dense<T>& at = *network_.site(layer).affine();
+  const Affine<T>& at = *network_.site(layer).affine();
   const ActivationShape& shape = network_.site(layer).activation()->function();
   const auto bias = static_cast<double>(at.bias_of(unit));
   const double weights = at.weights().row(unit).template cast<double>().norm();
@@ -122,7 +122,7 @@ template <class T>
 bool Prognosis<T>::keeps_sign(std::size_t layer, Index unit, const RatesAhead& rates) const {
   const std::size_t from = network_.graph().inputs_of(network_.sites()[layer])[0];
   if (from == kNetworkInput || !never_negative_[from]) return false;
-  const Dense<T>& at = *network_.site(layer).affine();
+  const Affine<T>& at = *network_.site(layer).affine();
   const double dead_below = network_.site(layer).activation()->function().dead_below;
   const auto bias = static_cast<double>(at.bias_of(unit));
   if (!(bias <= dead_below)) return false;
@@ -176,10 +176,11 @@ const typename Prognosis<T>::InTraining& Prognosis<T>::bound_in_training(std::si
   std::optional<InTraining>& bound = in_training_[layer];
   if (!bound) {
     const DataExtent& extent = extent_.get();
+    const Affine<T>& map = *network_.site(layer).affine();
     const Box input = bound_input_in_training(network_, layer, extent.box);
-    const double norm = input.low.cwiseAbs().cwiseMax(input.high.cwiseAbs()).norm() * (1.0 + 1e-9);
-    bound = InTraining{network_.site(layer).affine()->bound_map(input).z, norm,
-                       bound_input_norm(network_, layer, extent.norm)};
+    const Box patch = map.patch_of(input);
+    const double norm = patch.low.cwiseAbs().cwiseMax(patch.high.cwiseAbs()).norm() * (1.0 + 1e-9);
+    bound = InTraining{map.bound_map(input).z, norm, bound_input_norm(network_, layer, extent.norm)};
   }
   return *bound;
 }

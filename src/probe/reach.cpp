@@ -4,7 +4,7 @@
 #include <utility>
 
 #include "nn/activation_node.hpp"
-#include "nn/dense.hpp"
+#include "nn/affine.hpp"
 
 namespace reluscope {
 
@@ -53,8 +53,8 @@ PreActivationBox BoxReach<T>::next() {
     const Node<T>& node = network_.node(at);
     const std::vector<const Box*> inputs = inputs_of(network_.graph(), at, input_, boxes_);
     if (node.activation() == nullptr) {
-      boxes_.push_back(node.bound(inputs).value_or(Box::unknown(node.outputs())));
-    } else if (const Dense<T>* map = node.affine()) {
+      boxes_.push_back(node.bound(inputs).value_or(Box::unknown(node.units())));
+    } else if (const Affine<T>* map = node.affine()) {
       return map->bound_map(*inputs[0]);
     } else {
       return {*inputs[0], std::vector<bool>(static_cast<std::size_t>(node.units()))};
@@ -66,7 +66,7 @@ template <class T>
 void BoxReach<T>::pass_on(const Box& z, const std::vector<std::size_t>& zero) {
   const Node<T>& site = network_.node(boxes_.size());
   const Box* input = &z;
-  Box box = site.activation()->bound(std::span(&input, 1)).value_or(Box::unknown(site.outputs()));
+  Box box = site.activation()->bound(std::span(&input, 1)).value_or(Box::unknown(site.units()));
   for (const std::size_t unit : zero) box.low[static_cast<Index>(unit)] = box.high[static_cast<Index>(unit)] = 0.0;
   boxes_.push_back(std::move(box));
 }
@@ -81,12 +81,12 @@ Eigen::VectorXd DriftReach<T>::next() {
     const std::size_t at = drifts_.size();
     const Node<T>& node = now_.node(at);
     const std::vector<const Drift*> inputs = inputs_of(now_.graph(), at, input_, drifts_);
-    const auto unknown = [&] { return Eigen::VectorXd::Constant(node.outputs(), kInfinity); };
+    const auto unknown = [&] { return Eigen::VectorXd::Constant(node.units(), kInfinity); };
     if (node.activation() == nullptr) {
       const std::vector<double> norms = norms_of(inputs);
       drifts_.push_back(
-          {node.norm(norms).value_or(kInfinity), node.drift(before_.node(at), inputs).value_or(unknown())});
-    } else if (const Dense<T>* map = node.affine()) {
+          {before_.node(at).norm(norms).value_or(kInfinity), node.drift(before_.node(at), inputs).value_or(unknown())});
+    } else if (const Affine<T>* map = node.affine()) {
       return map->drift(before_.node(at), inputs).value_or(unknown());
     } else {
       return inputs[0]->element;
@@ -100,12 +100,12 @@ Eigen::VectorXd DriftReach<T>::of_outputs(const Eigen::VectorXd& z_drift) const 
   const Node<T>& site = now_.node(at);
   const ActivationNode<T>& phi = *site.activation();
   const Node<T>& before = before_.node(at);
-  if (phi.entry().coupled) return Eigen::VectorXd::Constant(site.outputs(), kInfinity);
+  if (phi.entry().coupled) return Eigen::VectorXd::Constant(site.units(), kInfinity);
   const std::vector<const Drift*> inputs = inputs_of(now_.graph(), at, input_, drifts_);
   Eigen::VectorXd size;
   if (phi.entry().learned_slope || (z_drift.array() != 0.0).any())
     size = site.affine() != nullptr ? site.affine()->bound_size(inputs[0]->norm)
-                                    : Eigen::VectorXd::Constant(site.outputs(), inputs[0]->norm);
+                                    : Eigen::VectorXd::Constant(site.units(), inputs[0]->norm);
   return phi.drift_of(before, z_drift, size);
 }
 
@@ -117,8 +117,7 @@ Box bound_input_in_training(const Network<T>& network, std::size_t site, const B
   for (std::size_t at = 0; at < place; ++at) {
     if (!before[at]) continue;
     const Node<T>& node = network.node(at);
-    boxes[at] =
-        node.bound_in_training(inputs_of(network.graph(), at, box, boxes)).value_or(Box::unknown(node.outputs()));
+    boxes[at] = node.bound_in_training(inputs_of(network.graph(), at, box, boxes)).value_or(Box::unknown(node.units()));
   }
   return *inputs_of(network.graph(), place, box, boxes)[0];
 }

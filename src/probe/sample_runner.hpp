@@ -16,10 +16,7 @@ class SampleRunner {
  public:
   /// For networks shaped like this one and at most `columns` samples at once. Data set and pool must outlive it.
   SampleRunner(const Network<T>& network, const Dataset& dataset, ThreadPool& pool, Index columns)
-      : dataset_(dataset), pool_(pool), state_(network, columns) {
-    for (const Parameter<T>* parameter : network.parameters())
-      operations_ += 2.0 * static_cast<double>(parameter->value.size());
-  }
+      : dataset_(dataset), pool_(pool), state_(network, columns), operations_(network.operations()) {}
 
   /// Runs the samples through the first `nodes` nodes; their columns stand in the samples' order.
   void run(const Network<T>& network, std::span<const Index> samples, Measure measure, std::size_t nodes) {
@@ -57,8 +54,8 @@ class SampleRunner {
   const Dataset& dataset_;
   ThreadPool& pool_;
   NetworkState<T> state_;
-  double operations_ = 0.0;  ///< of one sample
-  Index cut_ = 0;            ///< columns that shards_ cuts
+  double operations_;  ///< of one sample
+  Index cut_ = 0;      ///< columns that shards_ cuts
   std::vector<Shard> shards_;
   std::span<const Index> samples_;
 };

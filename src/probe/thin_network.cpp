@@ -58,7 +58,7 @@ std::unique_ptr<ThinNetwork<T>> Thinner<T>::thin_out(const Network<T>& network, 
   std::vector<Index> kept_inputs(static_cast<std::size_t>(network.inputs()));
   std::iota(kept_inputs.begin(), kept_inputs.end(), Index{0});
   for (std::size_t at = 0; at < layers; ++at) {
-    const Dense<T>* map = network.site(at).affine();
+    const Affine<T>* map = network.site(at).affine();
     if (map == nullptr || !can_leave_out(map->units(), map->fan_in(), kept[at], kept_inputs)) return nullptr;
     kept_inputs = kept[at];
   }

@@ -53,21 +53,34 @@ std::vector<Index> spaced_samples(const Dataset& dataset, Index most) {
 
 Index columns_for(std::span<const Index> samples) { return std::min(kPassColumns, static_cast<Index>(samples.size())); }
 
-/// z of a site's units in `rows` for the runner's samples. In whole groups of columns, as in training, whose bits they
-/// therefore have.
-template <class T>
-Matrix<T> pre_activations(const SampleRunner<T>& runner, const Network<T>& network, std::size_t site,
-                          const std::vector<Index>& rows) {
+/// Positions of samples whose z is computed at once.
+constexpr Index kPositionsAtOnce = 4096;
+
+/// Calls visit(z) with z of a site's units in `rows` for the runner's samples, rows × positions of some samples.
+/// Computed in whole groups of columns, as in training, whose bits they therefore have.
+template <class T, class Visit>
+void visit_pre_activations(const SampleRunner<T>& runner, const Network<T>& network, std::size_t site,
+                           const std::vector<Index>& rows, Visit visit) {
   const std::size_t place = network.sites()[site];
-  const Index columns = whole_groups(static_cast<Index>(runner.samples().size()));
-  const auto input = runner.state().inputs_of(place)[0]->leftCols(columns);
-  const Dense<T>* map = network.node(place).affine();
-  if (map == nullptr) return input(rows, Eigen::all);
-  Matrix<T> z(std::ssize(rows), columns);
-  const Matrix<T> weights = map->weights()(rows, Eigen::all);
-  gemm<T>(Transposed::none, T(1), weights, input, z);
-  for (Index row = 0; row < z.rows(); ++row) z.row(row).array() += map->bias_of(rows[static_cast<std::size_t>(row)]);
-  return z;
+  const Node<T>& node = network.node(place);
+  const Matrix<T>& input = *runner.state().inputs_of(place)[0];
+  const auto samples = static_cast<Index>(runner.samples().size());
+  const Index at_once = std::max<Index>(1, kPositionsAtOnce / node.positions());
+  for (Index first = 0; first < samples; first += at_once) {
+    const Index count = std::min(at_once, samples - first);
+    const Index columns = count * node.positions();
+    const Affine<T>* map = node.affine();
+    if (map == nullptr) {
+      visit(Matrix<T>(Eigen::Map<const Matrix<T>>(input.col(first).data(), node.units(), columns)(rows, Eigen::all)));
+      continue;
+    }
+    const Matrix<T> patches = map->patches(input, first, count);
+    Matrix<T> z(std::ssize(rows), patches.cols());
+    const Matrix<T> weights = map->weights()(rows, Eigen::all);
+    gemm<T>(Transposed::none, T(1), weights, patches, z);
+    for (Index row = 0; row < z.rows(); ++row) z.row(row).array() += map->bias_of(rows[static_cast<std::size_t>(row)]);
+    visit(Matrix<T>(z.leftCols(columns)));
+  }
 }
 
 /// Calls visit(layer among those with units, z) for each pre-activation of the samples.
@@ -79,14 +92,14 @@ void visit_all(const Network<T>& network, const Dataset& dataset, std::span<cons
     for (std::size_t at = 0; at < network.sites().size(); ++at) {
       std::vector<Index> units(static_cast<std::size_t>(network.site(at).units()));
       std::iota(units.begin(), units.end(), Index{0});
-      const Matrix<T> z = pre_activations(runner, network, at, units);
-      for (Index column = 0; column < static_cast<Index>(runner.samples().size()); ++column)
-        for (Index unit = 0; unit < z.rows(); ++unit) visit(at, static_cast<double>(z(unit, column)));
+      visit_pre_activations(runner, network, at, units, [&](const Matrix<T>& z) {
+        for (const T value : z.reshaped()) visit(at, static_cast<double>(value));
+      });
     }
   });
 }
 
-/// z of each unit, sample by sample.
+/// z of each unit, sample by sample, position by position.
 template <class T>
 std::vector<std::vector<double>> trace(const Network<T>& network, const Dataset& dataset, std::span<const Death> deaths,
                                        std::span<const Index> samples, ThreadPool& pool) {
@@ -96,9 +109,10 @@ std::vector<std::vector<double>> trace(const Network<T>& network, const Dataset&
   SampleRunner<T> runner(network, dataset, pool, columns_for(samples));
   run_over(runner, network, samples, Measure::nothing, layers, [&](std::size_t /*first*/) {
     for (std::size_t at = 0; at < deaths.size(); ++at) {
-      const Matrix<T> z = pre_activations(runner, network, deaths[at].layer, {static_cast<Index>(deaths[at].unit)});
-      for (Index column = 0; column < static_cast<Index>(runner.samples().size()); ++column)
-        values[at].push_back(static_cast<double>(z(0, column)));
+      visit_pre_activations(runner, network, deaths[at].layer, {static_cast<Index>(deaths[at].unit)},
+                            [&](const Matrix<T>& z) {
+                              for (const T value : z.reshaped()) values[at].push_back(static_cast<double>(value));
+                            });
     }
   });
   return values;

@@ -26,13 +26,16 @@ std::vector<ParameterPlace> places(const Network<T>& network) {
     for (const Parameter<T>* parameter : layer.parameters()) {
       const bool slope = parameter->role == ParameterRole::slope;
       ParameterPlace& row = all.emplace_back();
-      row.name = "layers." + std::to_string(place + (slope ? 1 : 0)) +
+      // An activation is the last module of its node.
+      row.name = "layers." + std::to_string(place + (slope ? static_cast<std::size_t>(layer.modules()) - 1 : 0)) +
                  (slope ? ".weight" : "." + std::string(parameter_name(parameter->role)));
       row.shape = {parameter->value.rows()};
-      if (parameter->role == ParameterRole::weight) row.shape.push_back(parameter->value.cols());
+      if (parameter->role == ParameterRole::weight) {
+        const std::vector<Index> shape = layer.affine()->weight_shape();
+        row.shape.assign(shape.begin(), shape.end());
+      }
     }
-    const bool has_module = layer.activation() != nullptr && layer.activation()->entry().name != "identity";
-    place += has_module ? 2 : 1;
+    place += static_cast<std::size_t>(layer.modules());
   }
   return all;
 }

@@ -49,8 +49,7 @@ class Worker {
       dataset_name_ = name;
     }
     check_against_data(spec, *dataset_);
-    check_memory(spec, static_cast<std::uint64_t>(dataset_->features()),
-                 static_cast<std::uint64_t>(dataset_->train.count()));
+    check_memory(spec, dataset_->shape(), static_cast<std::uint64_t>(dataset_->train.count()));
   }
 
   JobReader reader_;

@@ -106,6 +106,8 @@ const std::vector<double>& ParamValues::numbers(std::string_view name) const {
 }
 bool ParamValues::is_null(std::string_view name) const { return std::holds_alternative<std::monostate>(at(name)); }
 
+bool ParamValues::is_word(std::string_view name) const { return std::holds_alternative<std::string>(at(name)); }
+
 std::optional<std::int64_t> ParamValues::maybe_integer(std::string_view name) const {
   return is_null(name) ? std::nullopt : std::optional(integer(name));
 }

@@ -38,7 +38,7 @@ struct Param {
   double max = std::numeric_limits<double>::infinity();
   bool min_exclusive = false;
   bool max_exclusive = false;
-  std::vector<std::string> allowed;  ///< text: the permitted words; empty permits any
+  std::vector<std::string> allowed;  ///< text: the permitted words; empty permits any. Integer: words that it may be
   std::size_t count = 0;             ///< numbers: the exact length; 0 permits any
   bool integer_too = false;          ///< text: an integer stands for its digits
   bool is_path = false;              ///< text: of a file or directory; ~ at its start is the home directory
@@ -131,6 +131,8 @@ class ParamValues {
   [[nodiscard]] const std::string& text(std::string_view name) const;
   [[nodiscard]] const std::vector<double>& numbers(std::string_view name) const;
   [[nodiscard]] bool is_null(std::string_view name) const;
+  /// Of an integer that may be a word.
+  [[nodiscard]] bool is_word(std::string_view name) const;
   [[nodiscard]] std::optional<std::int64_t> maybe_integer(std::string_view name) const;
   [[nodiscard]] std::optional<double> maybe_number(std::string_view name) const;
   [[nodiscard]] std::optional<std::string> maybe_text(std::string_view name) const;

@@ -8,9 +8,11 @@
 
 #include "config/load.hpp"
 #include "experiment/initial_network.hpp"
+#include "experiment/run.hpp"
 #include "experiment/setup.hpp"
 #include "probe/census.hpp"
 #include "support/command.hpp"
+#include "support/random_experiment.hpp"
 #include "trace/weights.hpp"
 
 using namespace reluscope;
@@ -89,6 +91,72 @@ TEST_CASE("the census of given parameters is that of brute force, with planted d
   check_equal(single.take(), single.brute<float>());
   Planted both(kPlants, "float64");
   check_equal(both.take(), both.brute<double>());
+}
+
+TEST_CASE("the census of what random runs have come to is their last one, to the last digit, convolutions included") {
+  const test::Workplace place;
+  std::int64_t compared = 0;
+  std::int64_t dead = 0;
+  std::int64_t with_positions = 0;
+  for (std::uint64_t seed = 0; seed < 60; ++seed) {
+    CAPTURE(seed);
+    test::RandomExperiment one = test::draw_experiment(seed);
+    const bool classify = one.dataset.task == Task::classification;
+    ExperimentSpec spec = parse_experiment(
+        R"({"data": {"kind": "moons"}, "network": {"layers": [{"units": 2}]}, "train": {"steps": 12}})", "test", ".");
+    spec.seed = seed;
+    spec.precision = seed % 2 == 0 ? Precision::float32 : Precision::float64;
+    spec.network = one.network;
+    spec.loss = test::loss(classify ? "cross_entropy" : "mse");
+    spec.train.optimizer = one.optimizer;
+    spec.train.optimizer.params.set("lr", one.lr);
+    spec.train.batch_size = one.batch;
+    spec.train.penalty = one.penalty;
+    spec.record.probe = seed % 3 == 0 ? 0 : 20;
+    RecordMemory records;
+    Tensors weights;
+    RunControl control;
+    control.weights = &weights;
+    ThreadPool pool(1);
+    const RunSummary summary = run_experiment(spec, one.dataset, records, pool, control);
+    if (summary.failed) continue;
+    write_safetensors(place.path() / "w.safetensors", weights);
+    spec.network.init_from = place.path() / "w.safetensors";
+    const NetworkCensus census = take_network_census(spec, one.dataset, DataPart::train, pool);
+    CHECK(census.collapsed == summary.collapsed);
+    CHECK(census.evaluation.loss == summary.train->loss);
+    const std::size_t layers = census.sites.size();
+    auto unit = records.unit_rows.begin();
+    for (std::size_t at = 0; at < layers; ++at) {
+      CAPTURE(at);
+      const CensusRecord& last = records.census_rows[records.census_rows.size() - layers + at];
+      const CensusRecord& found = census.sites[at].row;
+      CHECK(found.layer == last.layer);
+      CHECK(found.units == last.units);
+      CHECK(found.dead == last.dead);
+      CHECK(found.dead_on_domain == last.dead_on_domain);
+      CHECK(found.saturated == last.saturated);
+      CHECK(found.dormant == last.dormant);
+      CHECK(found.effective_rank == last.effective_rank);
+      CHECK(found.samples == last.samples);
+      CHECK(found.positions == last.positions);
+      for (const UnitRecord& row : census.sites[at].units) {
+        CHECK(row.state == unit->state);
+        CHECK(row.margin == unit->margin);
+        CHECK(row.activation_rate == unit->activation_rate);
+        CHECK(row.sample_rate == unit->sample_rate);
+        CHECK(row.a_mean == unit->a_mean);
+        CHECK(row.slope == unit->slope);
+        ++unit;
+        ++compared;
+        with_positions += row.sample_rate ? 1 : 0;
+      }
+      dead += found.dead;
+    }
+  }
+  CHECK(compared > 1000);  // or it shows little
+  CHECK(dead > 100);
+  CHECK(with_positions > 50);
 }
 
 TEST_CASE("what is planted is found, what rests on training is left empty") {

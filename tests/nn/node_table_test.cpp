@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <string>
 
+#include "nn/layout_nodes.hpp"
 #include "nn/network.hpp"
 #include "support/specs.hpp"
 #include "util/text_file.hpp"
@@ -72,10 +73,13 @@ std::string table_of_answers() {
   text += "\n" + rule + "\n";
   for (const NodeEntry& entry : node_table()) {
     LayerSpec layer{"layer", {entry.name, ParamValues(entry.params)}, std::nullopt, std::nullopt};
+    for (const Param& param : entry.params)
+      if (param.required) layer.type.params.set(param.name, std::int64_t{1});
     if (!entry.units_key.empty()) layer.type.params.set(entry.units_key, std::int64_t{3});
     if (entry.affine) layer.init = InitSpec{weights("he_normal"), biases("zeros")};
     text += row(entry.name, *entry.make<float>(layer, 3, {}));
   }
+  text += row("order of values", ChannelsLast<float>("layer", 3));
   for (const char* name : {"relu", "tanh", "rrelu", "softmax"})
     text += row(std::string("activation, ") + name, ActivationNode<float>("phi", activation(name), 3, 0));
   return text;

@@ -25,7 +25,7 @@ constexpr std::int64_t kManySteps = 800;
 /// What all experiments together have shown, so that a test that shows nothing fails.
 struct Tally {
   std::int64_t experiments = 0, graphs = 0, mute_deaths = 0, dead = 0, deaths = 0, revivals = 0, bounds = 0, tight = 0,
-               autopsies = 0;
+               autopsies = 0, image_deaths = 0;
   std::array<std::int64_t, 4> locks{};
   std::array<std::int64_t, kDeviceNames.size()> settled{};
   std::int64_t evaluated = 0, brute = 0;
@@ -48,7 +48,7 @@ void run(const RandomExperiment& one, std::uint64_t seed, Tally& tally) {
   ThreadPool pool(static_cast<int>(1 + rng.below(2)));
   // A third are graphs.
   const bool is_graph = seed % 3 == 2;
-  Network<T> network = is_graph ? random_graph<T>(one, seed) : Network<T>(one.network, one.dataset.features(), seed);
+  Network<T> network = is_graph ? random_graph<T>(one, seed) : Network<T>(one.network, one.dataset.shape(), seed);
   const std::vector<bool> on_mute = stands_on_mute(network);
   const std::string loss_name = one.dataset.task == Task::classification ? "cross_entropy" : "mse";
   const Choice chosen = loss(loss_name);
@@ -104,6 +104,7 @@ void run(const RandomExperiment& one, std::uint64_t seed, Tally& tally) {
           REQUIRE(seen.dead_on_domain == units[unit].dead_on_domain);
           if (seen.dead) REQUIRE(seen.margin <= units[unit].margin);
           if (seen.dead) ++tally.dead;
+          if (seen.dead && network.site(layer).positions() > 1) ++tally.image_deaths;
           if (seen.dead && on_mute[layer]) {  // nothing is known of what feeds it
             REQUIRE_FALSE(seen.dead_on_domain);
             REQUIRE(seen.device == Device::scan);
@@ -164,7 +165,8 @@ void hold_experiments(std::int64_t first, std::int64_t end) {
     }
   }
   MESSAGE(tally.experiments << " experiments, " << tally.graphs << " graphs, " << tally.mute_deaths
-                            << " dead behind mute nodes: " << tally.dead << " dead at censuses, " << tally.deaths
+                            << " dead behind mute nodes, " << tally.image_deaths
+                            << " of several positions: " << tally.dead << " dead at censuses, " << tally.deaths
                             << " deaths, " << tally.revivals << " revivals, " << tally.autopsies << " autopsies; "
                             << tally.bounds << " bounds, " << tally.tight << " of them tight; " << tally.evaluated
                             << " of " << tally.brute << " samples run");
@@ -174,6 +176,7 @@ void hold_experiments(std::int64_t first, std::int64_t end) {
     MESSAGE(std::string(lock_name(lock)) << ": " << tally.locks[static_cast<std::size_t>(lock)]);
   // The corpus must be able to show what it is held against.
   CHECK(tally.mute_deaths > tally.graphs);
+  CHECK(tally.image_deaths > 5 * tally.experiments);
   CHECK(tally.deaths > 5 * tally.experiments);
   CHECK(tally.revivals > 5 * tally.experiments);
   CHECK(tally.tight > tally.bounds / 4);

@@ -175,13 +175,13 @@ TEST_CASE("what other tools' monitors count: each limit with a unit on either si
     // Each on its own as well: no two mistakes make up for each other.
     NodeState<double> alone;
     alone.output = state.output.row(static_cast<Index>(at));
-    const MonitorStatistics seen = monitor_statistics(alone, kBatch);
+    const MonitorStatistics seen = monitor_statistics(alone, 1, kBatch);
     CAPTURE(unit.count);
     CAPTURE(unit.value);
     CHECK(seen.batch_rare == (unit.rare ? 1 : 0));
     CHECK(seen.batch_faint == (unit.faint ? 1 : 0));
   }
-  const MonitorStatistics seen = monitor_statistics(state, kBatch);
+  const MonitorStatistics seen = monitor_statistics(state, state.output.rows(), kBatch);
   const auto count = static_cast<double>(kBatch) * static_cast<double>(units.size());
   CHECK(seen.batch_rare == rare);
   CHECK(seen.batch_faint == faint);

@@ -220,6 +220,18 @@ class Links(Case):
             self.attack(self.built("whole"), [f"{home}/{file}" for file in files], command, out, "-q",
                         check=self.expect([], self.expect_replaced))
 
+    def test_a_census_stays_inside_the_run_and_its_own_directory(self):
+        def counted():
+            whole = self.built("whole")()
+            must("census", whole, "-o", whole / "seen", "--compare", whole, "-q")
+            return whole
+
+        command = ["census", self.place / "run", "-o", self.place / "run" / "seen", "--compare", self.place / "run", "-q"]
+        self.attack(self.built("whole"), ["seen"], *command, check=self.expect(["seen"]))
+        tables = [f"seen/{name}.csv" for name in ("census", "units", "sites", "changes")]
+        self.attack(counted, [*tables, "seen/summary.json"], *command, check=self.expect([], self.expect_replaced))
+        self.attack(counted, ["seen/.lock", "seen/manifest.json"], *command)
+
     def test_a_sweep_and_its_runs_stay_inside(self):
         def expect_merged(name, directory):
             self.assertEqual((directory / name).read_bytes(), (HOME / "swept" / "results.csv").read_bytes())

@@ -20,8 +20,50 @@ struct RandomExperiment {
   Index threads = 1;
 };
 
+/// Images of 1 × 1 to 14 × 14 with 1 to 3 channels.
+inline Shape draw_shape(Rng& rng) {
+  const auto side = [&] { return static_cast<Index>(std::pow(14.99, rng.uniform())); };
+  return {static_cast<Index>(1 + rng.below(3)), side(), side()};
+}
+
+/// Convolutions and pools for images of this shape, which each fit into what comes before.
+template <class DrawActivation, class DrawBias>
+std::vector<LayerSpec> draw_image_layers(Rng& rng, const Shape& image, DrawActivation draw_activation,
+                                         DrawBias draw_bias) {
+  std::vector<LayerSpec> layers;
+  const auto try_layer = [&](LayerSpec layer) {
+    NetworkSpec so_far;
+    so_far.layers = layers;
+    so_far.layers.push_back(std::move(layer));
+    const LayerPlace place = place_layers(so_far, image).back();
+    if (place.entry->misfit == nullptr || !place.entry->misfit(*place.layer, place.input)) layers = so_far.layers;
+  };
+  const std::uint64_t blocks = 1 + rng.below(3);
+  for (std::uint64_t block = 0; block < blocks; ++block) {
+    const std::string number = std::to_string(block);
+    Settings settings = {{"stride", static_cast<std::int64_t>(1 + rng.below(2))},
+                         {"padding", static_cast<std::int64_t>(rng.below(3))}};
+    if (rng.uniform() < 0.3) settings = {{"padding", std::string("same")}};
+    try_layer(conv2d("c" + number, static_cast<Index>(1 + rng.below(9)), static_cast<Index>(1 + rng.below(4)), settings,
+                     draw_activation(), weights("he_normal"), draw_bias()));
+    if (rng.uniform() < 0.1) try_layer(dropout("drop-c" + number, 0.3));
+    const std::uint64_t pooling = rng.below(4);
+    const auto kernel = static_cast<std::int64_t>(1 + rng.below(3));
+    const Settings around = {
+        {"stride", static_cast<std::int64_t>(1 + rng.below(3))},
+        {"padding", static_cast<std::int64_t>(rng.below(static_cast<std::uint64_t>(kernel / 2 + 1)))}};
+    if (pooling == 0) try_layer(pool("max" + number, "max_pool", kernel, around));
+    LayerSpec mean = pool("avg" + number, "avg_pool", kernel, around);
+    mean.type.params.set("count_include_pad", rng.uniform() < 0.5);
+    if (pooling == 1) try_layer(mean);
+  }
+  if (rng.uniform() < 0.3) try_layer(plain("all", "global_avg_pool"));
+  if (rng.uniform() < 0.3) try_layer(plain("flat", "flatten"));
+  return layers;
+}
+
 /// Depth 1 to 6 hidden layers of 1 to 64 units; every activation and output, optimiser, dropout, decay, penalty,
-/// clipping; with and without biases; rates, biases
+/// clipping; with and without biases; convolutions and pools before it in a third of all; rates, biases
 /// and data from tame to absurd, with repeated and constant samples.
 inline RandomExperiment draw_experiment(std::uint64_t seed) {
   Rng rng(seed, Purpose::generator, 77);
@@ -29,8 +71,12 @@ inline RandomExperiment draw_experiment(std::uint64_t seed) {
   const auto log_uniform = [&](double low, double high) { return low * std::pow(high / low, rng.uniform()); };
   RandomExperiment one;
 
-  const auto features = static_cast<Index>(log_uniform(1.0, 30.0));
-  const auto samples = static_cast<Index>(log_uniform(1.0, 400.0));
+  Rng image_rng(seed, Purpose::generator, 80);
+  const bool images = image_rng.uniform() < 0.3;
+  const Shape image = draw_shape(image_rng);
+  const auto some_features = static_cast<Index>(log_uniform(1.0, 30.0));
+  const Index features = images ? image.size() : some_features;
+  const auto samples = static_cast<Index>(log_uniform(1.0, images ? 100.0 : 400.0));
   Matrix<double> points(features, samples);
   const double scale = chance(0.2) ? log_uniform(1e-3, 1e3) : 1.0;
   const double offset = chance(0.3) ? rng.uniform(-3.0, 3.0) : 0.0;
@@ -52,8 +98,12 @@ inline RandomExperiment draw_experiment(std::uint64_t seed) {
     if (name == "prelu" && chance(0.3)) return activation(name, {{"init", 0.0}});
     return activation(name);
   };
-  const std::uint64_t depth = 1 + rng.below(6);
+  const std::uint64_t depth = 1 + rng.below(images ? 2 : 6);
   const bool sick_bias = chance(0.4);
+  if (images)
+    one.network.layers = draw_image_layers(image_rng, image, draw_activation, [&] {
+      return sick_bias ? biases("normal", {{"mean", rng.uniform(-4.0, 0.5)}, {"std", 1.0}}) : biases("zeros");
+    });
   for (std::uint64_t layer = 0; layer < depth; ++layer) {
     if (chance(0.08)) { one.network.layers.push_back(dropout("drop" + std::to_string(layer), rng.uniform(0.05, 0.7))); }
     const auto units = static_cast<Index>(log_uniform(1.0, 64.99));
@@ -77,6 +127,7 @@ inline RandomExperiment draw_experiment(std::uint64_t seed) {
     for (double& value : targets.reshaped()) value = rng.normal();
     one.dataset = regression_of(points, targets);
   }
+  if (images) one.dataset.image = image;
 
   const auto rules = optimizer_table();
   const std::string rule = rules[rng.below(rules.size())].name;
@@ -107,7 +158,8 @@ inline RandomExperiment draw_experiment(std::uint64_t seed) {
   if (chance(0.2)) one.penalty.l2_weights = log_uniform(1e-4, 0.1);
   if (chance(0.15)) one.penalty.l1_activations = log_uniform(1e-4, 0.3);
   for (const LayerSpec& layer : one.network.layers) {
-    one.random_layers = one.random_layers || !layer.activation || layer.activation->name == "rrelu";
+    one.random_layers =
+        one.random_layers || layer.type.name == "dropout" || (layer.activation && layer.activation->name == "rrelu");
   }
   return one;
 }

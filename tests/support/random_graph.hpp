@@ -20,7 +20,7 @@ std::unique_ptr<Node<T>> other_map(const Node<T>& map) {
 template <class T>
 Network<T> random_graph(const RandomExperiment& one, std::uint64_t seed) {
   Rng rng(seed, Purpose::generator, 79);
-  const Shape input(one.dataset.features());
+  const Shape input = one.dataset.shape();
   std::vector<GraphNode<T>> drawn = draw_nodes<T>(one.network, input, seed);
   std::vector<GraphNode<T>> nodes;
   const auto append = [&](std::unique_ptr<Node<T>> node, std::vector<std::size_t> inputs) {

@@ -93,6 +93,25 @@ inline LayerSpec dense(const std::string& name, Index units, Choice phi = activa
   return {name, choose(node_table(), "dense", {{"units", std::int64_t{units}}}),
           InitSpec{std::move(weight_init), std::move(bias_init)}, std::move(phi)};
 }
+inline LayerSpec conv2d(const std::string& name, Index channels, Index kernel, const Settings& settings = {},
+                        Choice phi = activation("identity"), Choice weight_init = weights("he_normal"),
+                        Choice bias_init = biases("normal")) {
+  LayerSpec layer = dense(name, 1, std::move(phi), std::move(weight_init), std::move(bias_init));
+  layer.type = choose(node_table(), "conv2d", settings);
+  layer.type.params.set("channels", std::int64_t{channels});
+  layer.type.params.set("kernel", std::int64_t{kernel});
+  return layer;
+}
+/// max_pool or avg_pool.
+inline LayerSpec pool(const std::string& name, const std::string& type, Index kernel, const Settings& settings = {}) {
+  LayerSpec layer{name, choose(node_table(), type, settings), std::nullopt, std::nullopt};
+  layer.type.params.set("kernel", std::int64_t{kernel});
+  return layer;
+}
+/// A layer without settings.
+inline LayerSpec plain(const std::string& name, const std::string& type) {
+  return {name, choose(node_table(), type), std::nullopt, std::nullopt};
+}
 inline LayerSpec dropout(const std::string& name, double p) {
   return {name, choose(node_table(), "dropout", {{"p", p}}), std::nullopt, std::nullopt};
 }

@@ -1,0 +1,209 @@
+#include "nn/affine.hpp"
+
+#include "nn/gemm.hpp"
+
+namespace reluscope {
+
+namespace {
+
+template <class T>
+Eigen::VectorXd row_norms(const Matrix<T>& weights) {
+  Eigen::Array<T, Eigen::Dynamic, 1> squares = Eigen::Array<T, Eigen::Dynamic, 1>::Zero(weights.rows());
+  for (Index input = 0; input < weights.cols(); ++input) squares += weights.col(input).array().square();
+  Eigen::VectorXd norms(weights.rows());
+  for (Index unit = 0; unit < norms.size(); ++unit) norms[unit] = norm_from<T>(squares[unit], weights.cols());
+  return norms;
+}
+
+/// Σ_j |w_uj| d_j for each unit.
+template <class T>
+Eigen::VectorXd weighted_sum(const Matrix<T>& weights, const Eigen::VectorXd& elements) {
+  Eigen::Array<T, Eigen::Dynamic, 1> sums = Eigen::Array<T, Eigen::Dynamic, 1>::Zero(weights.rows());
+  bool any = false;
+  for (Index input = 0; input < weights.cols(); ++input) {
+    if (elements[input] == 0.0) continue;
+    any = true;
+    sums += weights.col(input).array().abs() * not_below<T>(elements[input]);
+  }
+  Eigen::VectorXd result = sums.template cast<double>().matrix() * (1.0 + relative_slack<T>(weights.cols()));
+  if (any) result.array() += tiny<T>(weights.cols());
+  return result;
+}
+
+/// ‖Δw_u‖ of each unit, at most; 0 only where no weight has changed.
+template <class T>
+Eigen::VectorXd row_motion(const Matrix<T>& from, const Matrix<T>& to) {
+  using Array = Eigen::Array<T, Eigen::Dynamic, 1>;
+  Array squares = Array::Zero(to.rows());
+  Array largest = squares;
+  for (Index input = 0; input < to.cols(); ++input) {
+    const auto difference = (to.col(input) - from.col(input)).array();
+    squares += difference.square();
+    largest = largest.max(difference.abs());
+  }
+  Eigen::VectorXd motion(to.rows());
+  for (Index unit = 0; unit < to.rows(); ++unit) {
+    // A NaN in the sum must not be taken for "did not move".
+    const bool still = largest[unit] == T(0) && squares[unit] == T(0);
+    motion[unit] = still ? 0.0 : norm_from<T>(squares[unit], to.cols());
+  }
+  return motion;
+}
+
+}  // namespace
+
+InitContext init_context(const LayerSpec& layer, Index fan_in, Index fan_out, std::uint64_t seed, std::uint64_t stream,
+                         Index kernel) {
+  InitContext context;
+  context.fan_in = fan_in;
+  context.fan_out = fan_out;
+  context.kernel = kernel;
+  if (layer.activation)
+    context.negative_slope =
+        find_entry(activation_table(), layer.activation->name)->negative_slope(layer.activation->params);
+  context.seed = seed;
+  context.layer = stream;
+  return context;
+}
+
+template <class T>
+Affine<T>::Affine(const LayerSpec& layer, const Shape& output, const InitContext& context)
+    : Node<T>(layer.name, output), has_bias_(layer.has_bias()) {
+  InitialParameters initial;
+  draw_initial_parameters(layer.init->weights, layer.init->bias, context, initial);
+  weight_ = {ParameterRole::weight, initial.weights.template cast<T>(), true};
+  bias_ = {ParameterRole::bias, initial.bias.template cast<T>(), true};
+}
+
+template <class T>
+void Affine<T>::keep(const std::vector<Index>& columns, const std::vector<Index>& units) {
+  weight_.value = Matrix<T>(weight_.value(units, columns));
+  bias_.value = Matrix<T>(bias_.value(units, Eigen::all));
+}
+
+template <class T>
+Parameter<T>* Affine<T>::parameter(ParameterRole role) {
+  if (role == ParameterRole::weight) return &weight_;
+  return role == ParameterRole::bias && has_bias_ ? &bias_ : nullptr;
+}
+
+template <class T>
+void Affine<T>::forward(NodeInputs<T> inputs, NodeState<T>& state, const Shard& shard, const Pass& pass) const {
+  multiply(*inputs[0], state, state.output, shard);
+  if (has_bias_) {
+    const Index positions = this->output_shape().positions();
+    Eigen::Map<Matrix<T>> z(state.output.col(shard.first).data(), this->units(), shard.count * positions);
+    z.colwise() += bias_.value.col(0);
+  }
+  if (pass.measure == Measure::batch)
+    state.output_square.segment(shard.first, shard.count) =
+        state.output.middleCols(shard.first, shard.count).colwise().squaredNorm().transpose();
+}
+
+template <class T>
+void Affine<T>::backward(NodeInputs<T> inputs, NodeState<T>& state, const Shard& shard, const Pass& pass,
+                         InputDeltas<T> input_deltas) const {
+  const auto delta = state.delta.middleCols(shard.first, shard.count);
+  const Index positions = this->output_shape().positions();
+  const Eigen::Map<const Matrix<T>> by_unit(state.delta.col(shard.first).data(), this->units(),
+                                            shard.count * positions);
+  state.shards[static_cast<std::size_t>(shard.index)].delta_sum = by_unit.rowwise().sum();
+  if (pass.measure == Measure::batch)
+    state.delta_square.segment(shard.first, shard.count) = delta.colwise().squaredNorm().transpose();
+  pass_back(*inputs[0], state, input_deltas[0], shard);
+}
+
+template <class T>
+void Affine<T>::bias_gradient(const NodeState<T>& state, Index batch, Index shards, T* out) const {
+  Eigen::Map<Vector<T>> gradient(out, this->units());
+  gradient.setZero();
+  for (Index shard = 0; shard < shards; ++shard) gradient += state.shards[static_cast<std::size_t>(shard)].delta_sum;
+  gradient *= T(1) / static_cast<T>(batch);
+}
+
+template <class T>
+void Affine<T>::append_bias_tile(std::size_t node, std::vector<Tile>& tiles) const {
+  if (has_bias_) tiles.push_back({node, ParameterRole::bias, 0, this->units()});
+}
+
+template <class T>
+PreActivationBox Affine<T>::bound_map(const Box& whole_input) const {
+  const Box input = patch_of(whole_input);
+  const Matrix<T>& weights = weight_.value;
+  using Array = Eigen::Array<T, Eigen::Dynamic, 1>;
+  Array low = Array::Zero(weights.rows());
+  Array high = low;
+  Array size = low;
+  Array raised = low;
+  for (Index at = 0; at < weights.cols(); ++at) {
+    const T from = not_above<T>(input.low[at]);
+    const T to = not_below<T>(input.high[at]);
+    if (from == T(0) && to == T(0)) continue;
+    const auto w = weights.col(at).array();
+    // One of the two products is the smaller one, by w's sign.
+    low += (w * from).min(w * to);
+    high += (w * from).max(w * to);
+    raised += (w * from).max(w * to).max(T(0));
+    size += w.abs() * std::max(std::abs(from), std::abs(to));
+  }
+  PreActivationBox bounds;
+  bounds.z.low.resize(weights.rows());
+  bounds.z.high.resize(weights.rows());
+  bounds.at_most_bias.resize(static_cast<std::size_t>(weights.rows()));
+  for (Index unit = 0; unit < weights.rows(); ++unit) {
+    const auto b = static_cast<double>(bias_of(unit));
+    const double slack = relative_slack<T>(weights.cols()) * (std::abs(b) + static_cast<double>(size[unit])) * 1.001 +
+                         tiny<T>(weights.cols());
+    bounds.z.low[unit] = b + static_cast<double>(low[unit]) - slack;
+    bounds.z.high[unit] = b + static_cast<double>(high[unit]) + slack;
+    const bool at_most_bias = raised[unit] == T(0) && std::isfinite(size[unit]);
+    bounds.at_most_bias[static_cast<std::size_t>(unit)] = at_most_bias;
+    if (at_most_bias) bounds.z.high[unit] = std::min(bounds.z.high[unit], b);
+  }
+  return bounds;
+}
+
+/// Where the parameters moved by Δw_u and Δb to the present ones,
+///   Δz = Δw·h_before + w_now·Δh + Δb  ⟹  |Δz| ≤ ‖Δw‖‖h_before‖ + Σ_j |w_now,j||Δh_j| + |Δb|  (Cauchy–Schwarz), plus
+/// the slack of both computed values. Exactly 0 for a unit whose parameters and inputs stayed bit for bit the same: the
+/// same numbers give the same result.
+template <class T>
+std::optional<Eigen::VectorXd> Affine<T>::drift(const Node<T>& before, std::span<const Drift* const> inputs) const {
+  const Affine<T>& old = *before.affine();
+  const Drift input = {inputs[0]->norm, patch_of(inputs[0]->element)};
+  const Matrix<T>& weights = weight_.value;
+  const Eigen::VectorXd moved_weights = row_motion(old.weight_.value, weights);
+  const Eigen::VectorXd moved_bias =
+      (bias_.value.template cast<double>() - old.bias_.value.template cast<double>()).cwiseAbs().col(0) *
+      (1.0 + 4.0 * kRoundoff<double>);
+  const bool input_still = (input.element.array() == 0.0).all();
+  const Eigen::VectorXd from_input =
+      input_still ? Eigen::VectorXd(Eigen::VectorXd::Zero(weights.rows())) : weighted_sum<T>(weights, input.element);
+  Eigen::VectorXd norms;
+  Eigen::VectorXd drift(weights.rows());
+  for (Index unit = 0; unit < weights.rows(); ++unit) {
+    if (input_still && moved_weights[unit] == 0.0 && moved_bias[unit] == 0.0) {
+      drift[unit] = 0.0;
+      continue;
+    }
+    if (norms.size() == 0) norms = row_norms<T>(weights);
+    // Of both computed values: Σ|w_j h_j| ≤ ‖w‖‖h‖ before, and now with w and h as far off as they may be.
+    const double size_before = (norms[unit] + moved_weights[unit]) * input.norm + moved_bias[unit];
+    const double size = 2.0 * (size_before + std::abs(static_cast<double>(bias_of(unit)))) + from_input[unit];
+    const double slack = relative_slack<T>(weights.cols()) * size + 2.0 * tiny<T>(weights.cols());
+    const double moved = moved_weights[unit] == 0.0 ? 0.0 : moved_weights[unit] * input.norm;
+    const double bound = (moved + from_input[unit] + moved_bias[unit] + slack) * (1.0 + 1e-12);
+    drift[unit] = std::isfinite(bound) ? bound : kInfinity;
+  }
+  return drift;
+}
+
+template <class T>
+Eigen::VectorXd Affine<T>::bound_size(double input_norm) const {
+  return row_norms<T>(weight_.value) * input_norm + bias_.value.template cast<double>().cwiseAbs().col(0);
+}
+
+template class Affine<float>;
+template class Affine<double>;
+
+}  // namespace reluscope

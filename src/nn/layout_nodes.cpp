@@ -1,0 +1,95 @@
+#include "nn/layout_nodes.hpp"
+
+namespace reluscope {
+
+namespace {
+
+/// Each column of `from`, read as rows × columns, the other way round into that of `to`.
+template <class T>
+void transpose_samples(const Matrix<T>& from, Matrix<T>& to, Index rows, const Shard& shard) {
+  const Index columns = from.rows() / rows;
+  for (Index sample = shard.first; sample < shard.first + shard.count; ++sample)
+    Eigen::Map<Matrix<T>>(to.col(sample).data(), columns, rows) =
+        Eigen::Map<const Matrix<T>>(from.col(sample).data(), rows, columns).transpose();
+}
+
+template <class T>
+void square_columns(NodeState<T>& state, const Shard& shard, const Pass& pass) {
+  if (pass.measure != Measure::batch) return;
+  state.output_square.segment(shard.first, shard.count) =
+      state.output.middleCols(shard.first, shard.count).colwise().squaredNorm().transpose();
+}
+
+/// `values` of each channel, for every position: channel by channel.
+Eigen::VectorXd spread(const Eigen::VectorXd& values, Index positions) {
+  Eigen::VectorXd all(values.size() * positions);
+  for (Index channel = 0; channel < values.size(); ++channel)
+    all.segment(channel * positions, positions).setConstant(values[channel]);
+  return all;
+}
+
+}  // namespace
+
+template <class T>
+void ChannelsLast<T>::forward(NodeInputs<T> inputs, NodeState<T>& state, const Shard& shard, const Pass& pass) const {
+  transpose_samples(*inputs[0], state.output, this->positions(), shard);
+  square_columns(state, shard, pass);
+}
+
+template <class T>
+void ChannelsLast<T>::backward(NodeInputs<T> /*inputs*/, NodeState<T>& state, const Shard& shard, const Pass& /*pass*/,
+                               InputDeltas<T> input_deltas) const {
+  if (input_deltas[0] != nullptr) transpose_samples(state.delta, *input_deltas[0], this->units(), shard);
+}
+
+template <class T>
+std::optional<Box> ChannelsLast<T>::bound(std::span<const Box* const> inputs) const {
+  const Index positions = this->positions();
+  Box box = Box::unknown(this->units());
+  for (Index channel = 0; channel < this->units(); ++channel) {
+    // An end that is infinite where an input is not finite (probe/extent.hpp) stays so.
+    box.low[channel] = inputs[0]->low.segment(channel * positions, positions).minCoeff();
+    box.high[channel] = inputs[0]->high.segment(channel * positions, positions).maxCoeff();
+  }
+  return box;
+}
+
+template <class T>
+std::optional<Eigen::VectorXd> ChannelsLast<T>::drift(const Node<T>& /*before*/,
+                                                      std::span<const Drift* const> inputs) const {
+  const Index positions = this->positions();
+  Eigen::VectorXd largest(this->units());
+  for (Index channel = 0; channel < this->units(); ++channel)
+    largest[channel] = inputs[0]->element.segment(channel * positions, positions).maxCoeff();
+  return largest;
+}
+
+template <class T>
+void Flatten<T>::forward(NodeInputs<T> inputs, NodeState<T>& state, const Shard& shard, const Pass& pass) const {
+  transpose_samples(*inputs[0], state.output, input_.channels, shard);
+  square_columns(state, shard, pass);
+}
+
+template <class T>
+void Flatten<T>::backward(NodeInputs<T> /*inputs*/, NodeState<T>& state, const Shard& shard, const Pass& /*pass*/,
+                          InputDeltas<T> input_deltas) const {
+  if (input_deltas[0] != nullptr) transpose_samples(state.delta, *input_deltas[0], input_.positions(), shard);
+}
+
+template <class T>
+std::optional<Box> Flatten<T>::bound(std::span<const Box* const> inputs) const {
+  return Box{spread(inputs[0]->low, input_.positions()), spread(inputs[0]->high, input_.positions())};
+}
+
+template <class T>
+std::optional<Eigen::VectorXd> Flatten<T>::drift(const Node<T>& /*before*/,
+                                                 std::span<const Drift* const> inputs) const {
+  return spread(inputs[0]->element, input_.positions());
+}
+
+template class ChannelsLast<float>;
+template class ChannelsLast<double>;
+template class Flatten<float>;
+template class Flatten<double>;
+
+}  // namespace reluscope

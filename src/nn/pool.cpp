@@ -1,0 +1,169 @@
+#include "nn/pool.hpp"
+
+#include <cmath>
+
+namespace reluscope {
+
+namespace {
+
+/// Calls visit(sample, place) for each place of the window in each sample of the shard.
+template <class Visit>
+void each_place(const Window& window, const Shard& shard, Visit visit) {
+  for (Index sample = shard.first; sample < shard.first + shard.count; ++sample)
+    for (Index place = 0; place < window.places(); ++place) visit(sample, place);
+}
+
+template <class T>
+void square_outputs(NodeState<T>& state, const Shard& shard, const Pass& pass) {
+  if (pass.measure != Measure::batch) return;
+  state.output_square.segment(shard.first, shard.count) =
+      state.output.middleCols(shard.first, shard.count).colwise().squaredNorm().transpose();
+}
+
+}  // namespace
+
+Window pool_window(const LayerSpec& layer, const Shape& input) {
+  const ParamValues& params = layer.type.params;
+  const Index kernel = params.integer("kernel");
+  const Index padding = params.integer("padding");
+  return {input, kernel, params.maybe_integer("stride").value_or(kernel), padding, padding};
+}
+
+/// `saved` keeps which place in the window it was.
+template <class T>
+void MaxPool<T>::forward(NodeInputs<T> inputs, NodeState<T>& state, const Shard& shard, const Pass& pass) const {
+  const Index channels = window_.channels;
+  each_place(window_, shard, [&](Index sample, Index place) {
+    const T* from = inputs[0]->col(sample).data();
+    T* largest = state.output.col(sample).data() + place * channels;
+    T* where = state.saved.col(sample).data() + place * channels;
+    bool first = true;
+    window_.look(place, [&](Index position, Index in_window) {
+      const T* values = from + position * channels;
+      const T here = static_cast<T>(in_window);
+      for (Index channel = 0; channel < channels; ++channel) {
+        const T value = values[channel];
+        const bool take = first || value > largest[channel] || value != value;
+        largest[channel] = take ? value : largest[channel];
+        where[channel] = take ? here : where[channel];
+      }
+      first = false;
+    });
+  });
+  square_outputs(state, shard, pass);
+}
+
+template <class T>
+void MaxPool<T>::backward(NodeInputs<T> /*inputs*/, NodeState<T>& state, const Shard& shard, const Pass& /*pass*/,
+                          InputDeltas<T> input_deltas) const {
+  if (input_deltas[0] == nullptr) return;
+  const Index channels = window_.channels;
+  input_deltas[0]->middleCols(shard.first, shard.count).setZero();
+  each_place(window_, shard, [&](Index sample, Index place) {
+    T* to = input_deltas[0]->col(sample).data();
+    const T* delta = state.delta.col(sample).data() + place * channels;
+    const T* where = state.saved.col(sample).data() + place * channels;
+    window_.look(place, [&](Index position, Index in_window) {
+      T* values = to + position * channels;
+      const T here = static_cast<T>(in_window);
+      for (Index channel = 0; channel < channels; ++channel)
+        values[channel] += where[channel] == here ? delta[channel] : T(0);
+    });
+  });
+}
+
+/// A value is the largest of so many windows, at most.
+template <class T>
+std::optional<double> MaxPool<T>::norm(std::span<const double> inputs) const {
+  return inputs[0] * std::sqrt(static_cast<double>(window_.overlap())) * (1.0 + 1e-12);
+}
+
+template <class T>
+T AveragePool<T>::divisor(Index place) const {
+  Index seen = window_.size();
+  if (!counts_padding_ && window_.pads()) {
+    seen = 0;
+    window_.look(place, [&](Index /*position*/, Index /*in_window*/) { ++seen; });
+  }
+  return static_cast<T>(seen);
+}
+
+template <class T>
+void AveragePool<T>::forward(NodeInputs<T> inputs, NodeState<T>& state, const Shard& shard, const Pass& pass) const {
+  const Index channels = window_.channels;
+  each_place(window_, shard, [&](Index sample, Index place) {
+    const T* from = inputs[0]->col(sample).data();
+    Eigen::Map<Vector<T>> mean(state.output.col(sample).data() + place * channels, channels);
+    mean.setZero();
+    window_.look(place, [&](Index position, Index /*in_window*/) {
+      mean += Eigen::Map<const Vector<T>>(from + position * channels, channels);
+    });
+    mean /= divisor(place);
+  });
+  square_outputs(state, shard, pass);
+}
+
+template <class T>
+void AveragePool<T>::backward(NodeInputs<T> /*inputs*/, NodeState<T>& state, const Shard& shard, const Pass& /*pass*/,
+                              InputDeltas<T> input_deltas) const {
+  if (input_deltas[0] == nullptr) return;
+  const Index channels = window_.channels;
+  input_deltas[0]->middleCols(shard.first, shard.count).setZero();
+  each_place(window_, shard, [&](Index sample, Index place) {
+    T* to = input_deltas[0]->col(sample).data();
+    const Eigen::Map<const Vector<T>> delta(state.delta.col(sample).data() + place * channels, channels);
+    const T share = T(1) / divisor(place);
+    window_.look(place, [&](Index position, Index /*in_window*/) {
+      Eigen::Map<Vector<T>>(to + position * channels, channels) += share * delta;
+    });
+  });
+}
+
+/// The mean lies between the ends, but for what the sum and the division round; padded zeros are values too.
+template <class T>
+std::optional<Box> AveragePool<T>::bound(std::span<const Box* const> inputs) const {
+  Box box = *inputs[0];
+  for (Index channel = 0; channel < box.low.size(); ++channel) {
+    double& low = box.low[channel];
+    double& high = box.high[channel];
+    if (window_.pads()) {
+      low = std::min(low, 0.0);
+      high = std::max(high, 0.0);
+    }
+    const double slack =
+        relative_slack<T>(window_.size()) * std::max(std::abs(low), std::abs(high)) + tiny<T>(window_.size());
+    // Sums of what is not negative are not, and those of zeros are 0.
+    if (low != 0.0) low = low > 0.0 ? std::max(0.0, low - slack) : low - slack;
+    if (high != 0.0) high = high < 0.0 ? std::min(0.0, high + slack) : high + slack;
+  }
+  return box;
+}
+
+/// The mean moves by no more than what it is of, and both computed ones are off by the rounding of a sum of so many
+/// terms, of at most the input's norm.
+template <class T>
+std::optional<Eigen::VectorXd> AveragePool<T>::drift(const Node<T>& /*before*/,
+                                                     std::span<const Drift* const> inputs) const {
+  Eigen::VectorXd drift = inputs[0]->element;
+  for (double& moved : drift) {
+    if (moved == 0.0) continue;
+    const double size = 2.0 * inputs[0]->norm + moved;
+    const double bound = moved + relative_slack<T>(window_.size()) * size + 2.0 * tiny<T>(window_.size());
+    moved = std::isfinite(bound) ? bound * (1.0 + 1e-12) : kInfinity;
+  }
+  return drift;
+}
+
+/// ‖mean‖² ≤ Σ_places Σ_seen h²/n, by Jensen's inequality, and a value is seen from so many places.
+template <class T>
+std::optional<double> AveragePool<T>::norm(std::span<const double> inputs) const {
+  return inputs[0] * std::sqrt(static_cast<double>(window_.overlap())) * (1.0 + relative_slack<T>(window_.size())) +
+         tiny<T>(window_.size()) * std::sqrt(static_cast<double>(this->outputs()));
+}
+
+template class MaxPool<float>;
+template class MaxPool<double>;
+template class AveragePool<float>;
+template class AveragePool<double>;
+
+}  // namespace reluscope

@@ -1,0 +1,71 @@
+#pragma once
+// What is taken of the positions that a window sees, channel by channel.
+
+#include "nn/node.hpp"
+#include "nn/spec.hpp"
+#include "nn/window.hpp"
+
+namespace reluscope {
+
+/// The window of a layer of type max_pool or avg_pool.
+Window pool_window(const LayerSpec& layer, const Shape& input);
+
+/// The largest value, as PyTorch's MaxPool2d: what is padded never is it, a NaN always. Of equal ones the first.
+template <class T>
+class MaxPool final : public Node<T> {
+ public:
+  MaxPool(const std::string& name, const Window& window)
+      : Node<T>(name, {window.channels, window.rows.places(), window.columns.places()}), window_(window) {}
+  [[nodiscard]] std::unique_ptr<Node<T>> clone() const override { return std::make_unique<MaxPool<T>>(*this); }
+
+  void forward(NodeInputs<T> inputs, NodeState<T>& state, const Shard& shard, const Pass& pass) const override;
+  void backward(NodeInputs<T> inputs, NodeState<T>& state, const Shard& shard, const Pass& pass,
+                InputDeltas<T> input_deltas) const override;
+
+  [[nodiscard]] bool same_in_training() const override { return true; }
+  [[nodiscard]] std::optional<Box> bound(std::span<const Box* const> inputs) const override { return *inputs[0]; }
+  /// The largest of some numbers moves by no more than one of them does.
+  [[nodiscard]] std::optional<Eigen::VectorXd> drift(const Node<T>& /*before*/,
+                                                     std::span<const Drift* const> inputs) const override {
+    return inputs[0]->element;
+  }
+  [[nodiscard]] std::optional<double> norm(std::span<const double> inputs) const override;
+  [[nodiscard]] bool never_negative(bool inputs_never_negative) const override { return inputs_never_negative; }
+  [[nodiscard]] bool is_silent_without_delta() const override { return true; }
+
+ private:
+  Window window_;
+};
+
+/// The mean, as PyTorch's AvgPool2d. Over all positions: nn.AdaptiveAvgPool2d(1).
+template <class T>
+class AveragePool final : public Node<T> {
+ public:
+  /// `counts_padding`: what is padded counts as zeros; otherwise the mean is over what the window sees.
+  AveragePool(const std::string& name, const Window& window, bool counts_padding)
+      : Node<T>(name, {window.channels, window.rows.places(), window.columns.places()}),
+        window_(window),
+        counts_padding_(counts_padding) {}
+  [[nodiscard]] std::unique_ptr<Node<T>> clone() const override { return std::make_unique<AveragePool<T>>(*this); }
+
+  void forward(NodeInputs<T> inputs, NodeState<T>& state, const Shard& shard, const Pass& pass) const override;
+  void backward(NodeInputs<T> inputs, NodeState<T>& state, const Shard& shard, const Pass& pass,
+                InputDeltas<T> input_deltas) const override;
+
+  [[nodiscard]] bool same_in_training() const override { return true; }
+  [[nodiscard]] std::optional<Box> bound(std::span<const Box* const> inputs) const override;
+  [[nodiscard]] std::optional<Eigen::VectorXd> drift(const Node<T>& before,
+                                                     std::span<const Drift* const> inputs) const override;
+  [[nodiscard]] std::optional<double> norm(std::span<const double> inputs) const override;
+  [[nodiscard]] bool never_negative(bool inputs_never_negative) const override { return inputs_never_negative; }
+  [[nodiscard]] bool is_silent_without_delta() const override { return true; }
+
+ private:
+  /// What the values of a place are divided by.
+  [[nodiscard]] T divisor(Index place) const;
+
+  Window window_;
+  bool counts_padding_;
+};
+
+}  // namespace reluscope
