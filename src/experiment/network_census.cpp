@@ -45,8 +45,8 @@ UnitRecord given_unit(const CountedSite& site, std::size_t unit, const UnitCensu
     row.first_dead_step = 0;
     row.cause = from_file ? "inherited" : "born";
   }
-  set_unmeasured(row, &UnitRecord::deaths);
-  set_unmeasured(row, &UnitRecord::revivals);
+  mark_unmeasured(row, &UnitRecord::deaths);
+  mark_unmeasured(row, &UnitRecord::revivals);
   return row;
 }
 
@@ -58,9 +58,9 @@ SiteCensus given_site(const SiteRecord& site, Index samples, const LayerCensus& 
   found.site = site;
   found.row = census_row(place, samples, layer, &probe);
   note_dead_at_start(found.row, found.row.dead, from_file);
-  set_unmeasured(found.row, &CensusRecord::locked);
-  set_unmeasured(found.row, &CensusRecord::died);
-  set_unmeasured(found.row, &CensusRecord::revived);
+  mark_unmeasured(found.row, &CensusRecord::locked);
+  mark_unmeasured(found.row, &CensusRecord::died);
+  mark_unmeasured(found.row, &CensusRecord::revived);
   found.row.not_finite = 0;
   found.a_mean = probe.mean();
   for (std::size_t unit = 0; unit < layer.units.size(); ++unit) {

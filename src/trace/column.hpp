@@ -71,9 +71,9 @@ constexpr bool is_measured(const R& row, M R::*member) {
   });
   return found;
 }
-/// Notes that the row has nothing in the column that shows this member.
+/// Says that the row has nothing in the column that shows this member.
 template <class R, class M>
-constexpr void set_unmeasured(R& row, M R::*member) {
+constexpr void mark_unmeasured(R& row, M R::*member) {
   for_each_column<R>([&](const auto& column, std::uint64_t bit) {
     if constexpr (std::is_same_v<decltype(column.member), M R::*>)
       if (column.member == member) row.unmeasured |= bit;

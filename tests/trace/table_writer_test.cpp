@@ -65,7 +65,7 @@ TEST_CASE("what was not measured is an empty cell, and null in JSON, whatever it
   row.layer = 1;
   row.name = "one";
   row.locked = 7;
-  set_unmeasured(row, &CensusRecord::locked);
+  mark_unmeasured(row, &CensusRecord::locked);
   CHECK_FALSE(is_measured(row, &CensusRecord::locked));
   CHECK(is_measured(row, &CensusRecord::died));
   std::string line;
