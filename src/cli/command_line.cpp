@@ -222,6 +222,7 @@ int run_command_line(int argc, const char* const* argv) {
     add_sweep(line);
     add_merge(line);
     add_prescribe(line);
+    add_census(line);
     add_prune(line);
     add_report(line);
     add_watch(line);

@@ -52,6 +52,7 @@ void add_compare(CommandLine& line);
 void add_sweep(CommandLine& line);
 void add_merge(CommandLine& line);
 void add_prescribe(CommandLine& line);
+void add_census(CommandLine& line);
 void add_prune(CommandLine& line);
 void add_report(CommandLine& line);
 void add_watch(CommandLine& line);

@@ -7,6 +7,7 @@
 #include "cli/commands.hpp"
 #include "diagnose/rules.hpp"
 #include "report/terminal.hpp"
+#include "trace/change_record.hpp"
 #include "trace/records.hpp"
 #include "trials/remedies.hpp"
 #include "trials/trial_record.hpp"
@@ -43,6 +44,7 @@ std::vector<ColumnPage> all_columns() {
   add_columns<EventRecord>("events", pages);
   add_columns<FeatureRecord>("features", pages);
   add_columns<SiteRecord>("sites", pages);
+  add_columns<ChangeRecord>("changes", pages);
   add_columns<TheoryRecord>("theory", pages);
   add_columns<EvaluationRecord>("evaluation", pages);
   add_columns<HistogramRecord>("histograms", pages);

@@ -97,7 +97,7 @@ struct Heading {
 };
 constexpr std::array kHeadings = {
     Heading{"Run", {"try", "init", "validate", "run", "watch", "schema", "capture"}},
-    Heading{"Understand", {"diagnose", "explain", "report", "inspect", "theory", "curves"}},
+    Heading{"Understand", {"diagnose", "explain", "report", "census", "inspect", "theory", "curves"}},
     Heading{"Decide", {"compare", "prescribe", "prune", "sweep", "merge"}},
     Heading{"Share", {"export", "completion"}},
 };

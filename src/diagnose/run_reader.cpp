@@ -74,7 +74,7 @@ void note_origin(const std::filesystem::path& directory, RunTables& run) {
   try {
     const nlohmann::ordered_json document = read_json_object(manifest);
     run.captured = is_capture(document);
-    if (run.captured) run.loss = loss_of(document);
+    if (run.captured) run.loss = loss_of(document.contains("experiment") ? document["experiment"] : document);
     if (!document.contains("config")) return;
     const std::int64_t layers = count_layers(document["config"]);
     if (layers < 1) return;
@@ -162,7 +162,8 @@ void read_lone_table(const std::filesystem::path& path, RunTables& run) {
 }  // namespace
 
 bool is_capture(const nlohmann::ordered_json& manifest) {
-  return member_or(manifest, "tool", std::string()) == "reluscope_capture";
+  const auto tool = member_or(manifest, "tool", std::string());
+  return tool == "reluscope_capture" || tool == kCensusTool;
 }
 
 RunTables read_run(const std::filesystem::path& path) {

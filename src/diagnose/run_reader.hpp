@@ -13,7 +13,8 @@ namespace reluscope {
 /// Throws DataError for what cannot be read, and where there is nothing to diagnose.
 RunTables read_run(const std::filesystem::path& path);
 
-/// Whether the manifest is one that scripts/reluscope_capture.py wrote.
+/// Whether the manifest is of tables of ours that are no run's: scripts/reluscope_capture.py wrote it, or `reluscope
+/// census`.
 bool is_capture(const nlohmann::ordered_json& manifest);
 
 }  // namespace reluscope

@@ -61,7 +61,8 @@ struct RunTables {
   TableRows<HistogramRecord> histograms;
   /// No manifest of ours stands beside the files that they were read from.
   bool from_elsewhere = false;
-  /// Its tables are those of scripts/reluscope_capture.py: manifest and summary say what ours do, but for the config.
+  /// Its tables are those of scripts/reluscope_capture.py, or of `reluscope census`: manifest and summary say what
+  /// those of a run do, but for the config.
   bool captured = false;
   /// The number of the output layer, where the manifest says it. `output_layers` (layers.hpp) is who to ask.
   std::optional<std::int64_t> output_layer;

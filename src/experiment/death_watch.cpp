@@ -2,32 +2,13 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 
+#include "experiment/unit_rows.hpp"
 #include "probe/reach.hpp"
 
 namespace reluscope {
 
 namespace {
-
-/// Units that are active on fewer samples than this are rare (Dohare et al. 2024).
-constexpr double kRareRate = 0.01;
-
-std::string state_of(const UnitCensus& unit, const UnitProbe& probe) {
-  if (unit.dead) return "dead";
-  if (probe.saturated) return "saturated";
-  if (probe.dormant) return "dormant";
-  return probe.sample_rate < kRareRate ? "rare" : "alive";
-}
-
-ProbeOptions probe_options(const ExperimentSpec& spec) {
-  ProbeOptions options;
-  options.saturation_epsilon = spec.record.saturation_epsilon;
-  options.dormant_tau = spec.record.dormant_tau;
-  options.samples = spec.record.probe;
-  options.seed = spec.seed;
-  return options;
-}
 
 /// Whether a unit of the first layer that no sample of a batch activates is left exactly as it was.
 template <class T>
@@ -234,35 +215,28 @@ template <class T>
 CensusRecord DeathWatch<T>::census_record(std::size_t at, std::int64_t step, bool probed) {
   const LayerCensus& layer = last_census_.layers[at];
   LayerSummary& summary = training_.summary.layers[at];
-  CensusRecord row;
+  CensusRecord row =
+      census_row(site_of(at), training_.dataset.train.count(), layer, probed ? &last_probe_[at] : nullptr);
   row.step = step;
   row.epoch = training_.plan.epoch(step);
-  row.layer = static_cast<std::int64_t>(at) + 1;
-  row.name = summary.name;
-  row.units = static_cast<std::int64_t>(layer.units.size());
-  row.role = summary.role();
-  row.samples = training_.dataset.train.count();
-  row.positions = training_.unit_layer(at).positions();
   std::int64_t dead_at_start = 0;
   for (std::size_t unit = 0; unit < layer.units.size(); ++unit) {
-    row.dead += layer.units[unit].dead ? 1 : 0;
-    row.dead_on_domain += layer.units[unit].dead_on_domain ? 1 : 0;
     row.locked += prognosis_.locks()[at][unit] != Lock::none ? 1 : 0;
     dead_at_start += lives_.layers()[at][unit].born_dead ? 1 : 0;
   }
-  note_dead_at_start(row, dead_at_start);
-  row.dead_fraction = static_cast<double>(row.dead) / static_cast<double>(row.units);
-  if (probed) {
-    row.saturated = last_probe_[at].saturated();
-    row.dormant = last_probe_[at].dormant();
-    row.effective_rank = last_probe_[at].effective_rank;
-    summary.saturated = row.saturated;
-  }
+  note_dead_at_start(row, dead_at_start, training_.from_file());
+  if (probed) summary.saturated = row.saturated;
   summary.dead = row.dead;
-  note_dead_at_start(summary, dead_at_start);
+  note_dead_at_start(summary, dead_at_start, training_.from_file());
   summary.locked = row.locked;
   summary.peak_dead = std::max(summary.peak_dead.value_or(0), row.dead);
   return row;
+}
+
+template <class T>
+CountedSite DeathWatch<T>::site_of(std::size_t at) const {
+  const LayerSummary& layer = training_.summary.layers[at];
+  return {at, layer.name, layer.role(), training_.unit_layer(at).positions()};
 }
 
 template <class T>
@@ -285,12 +259,7 @@ std::vector<UnitRecord> DeathWatch<T>::unit_records(std::size_t at) const {
     const UnitLife& life = lives_.layers()[at][unit];
     const UnitCensus& seen = last_census_.layers[at].units[unit];
     const UnitProbe& probe = last_probe_[at].units[unit];
-    UnitRecord row;
-    row.layer = static_cast<std::int64_t>(at) + 1;
-    row.name = training_.summary.layers[at].name;
-    row.unit = static_cast<std::int64_t>(unit);
-    row.state = state_of(seen, probe);
-    row.role = training_.summary.layers[at].role();
+    UnitRecord row = unit_row(site_of(at), unit, seen, probe);
     row.born_dead = life.born_dead && !training_.from_file();
     row.inherited = life.born_dead && training_.from_file();
     row.first_dead_step = life.first_dead_step;
@@ -313,11 +282,8 @@ std::vector<UnitRecord> DeathWatch<T>::unit_records(std::size_t at) const {
       row.grad_norm = obituary->grad_norm;
     }
     if (final_probe_) {
-      if (probe.margin != -std::numeric_limits<double>::infinity()) row.margin = probe.margin + 0.0;  // not -0
-      row.activation_rate = probe.activation_rate;
-      if (training_.unit_layer(at).positions() > 1) row.sample_rate = probe.sample_rate;
-      row.a_mean = probe.mean;
-      row.slope = slope_of(at, unit);
+      note_whole_set(row, probe, training_.unit_layer(at).positions());
+      row.slope = learned_slope(training_.unit_layer(at), unit);
     }
     if (locked_steps_[at][unit]) {
       row.locked = std::string(lock_name(prognosis_.locks()[at][unit]));
@@ -329,13 +295,6 @@ std::vector<UnitRecord> DeathWatch<T>::unit_records(std::size_t at) const {
     rows.push_back(row);
   }
   return rows;
-}
-
-template <class T>
-std::optional<double> DeathWatch<T>::slope_of(std::size_t at, std::size_t unit) const {
-  const Parameter<T>* slope = training_.unit_layer(at).parameter(ParameterRole::slope);
-  if (slope == nullptr) return std::nullopt;
-  return static_cast<double>(slope->value(slope->value.size() == 1 ? 0 : static_cast<Index>(unit), 0));
 }
 
 template class DeathWatch<float>;

@@ -12,6 +12,7 @@
 #include "experiment/evaluation.hpp"
 #include "experiment/loop.hpp"
 #include "experiment/pictures.hpp"
+#include "experiment/unit_rows.hpp"
 #include "probe/coroner.hpp"
 #include "probe/exact_census.hpp"
 #include "probe/lifecycle.hpp"
@@ -90,17 +91,10 @@ class DeathWatch final : public Observer {
   std::vector<EventRecord> look_ahead(std::int64_t step);
   /// A birth, death or revival becomes an event, and is counted.
   void report_change(std::int64_t step, const LifeEvent& event);
+  [[nodiscard]] CountedSite site_of(std::size_t at) const;
   CensusRecord census_record(std::size_t at, std::int64_t step, bool probed);
   [[nodiscard]] std::vector<UnitRecord> unit_records(std::size_t at) const;
   [[nodiscard]] std::string event_name(LifeEvent::Kind kind) const;
-  /// Into whichever of `row`'s two members it belongs.
-  template <class Row>
-  void note_dead_at_start(Row& row, std::int64_t count) const {
-    row.born_dead = training_.from_file() ? 0 : count;
-    row.inherited = training_.from_file() ? count : 0;
-  }
-  /// What the unit has learned its slope to be, where it learns one.
-  [[nodiscard]] std::optional<double> slope_of(std::size_t at, std::size_t unit) const;
 
   Training<T>& training_;
   RecordSink& sink_;
@@ -146,7 +140,7 @@ void DeathWatch<T>::archive(Archive& file) {
     std::optional<std::int64_t> dead_at_start = training_.from_file() ? layer.inherited : layer.born_dead;
     file(layer.dead, dead_at_start, layer.saturated, layer.peak_dead, layer.locked, layer.deaths, layer.revivals,
          layer.causes);
-    if (dead_at_start) note_dead_at_start(layer, *dead_at_start);
+    if (dead_at_start) note_dead_at_start(layer, *dead_at_start, training_.from_file());
   }
   file(last_census_.collapsed, summary.collapsed);
   file.sized(bounds_, units.size());

@@ -11,6 +11,7 @@
 #include "experiment/features.hpp"
 #include "experiment/sites.hpp"
 #include "experiment/theory.hpp"
+#include "experiment/verdict.hpp"
 #include "nn/gemm.hpp"
 #include "nn/loss.hpp"
 #include "trace/column.hpp"
@@ -128,24 +129,33 @@ Json data_section(const ExperimentSpec& spec, const Dataset& dataset) {
 
 std::string dump(const Json& document) { return document.dump(2, ' ', false, Json::error_handler_t::replace) + "\n"; }
 
-}  // namespace
+Json manifest_head(const char* tool, const std::string& status, const ExperimentSpec& spec) {
+  return {{"tool", tool},
+          {"version", RELUSCOPE_VERSION},
+          {"schema_version", kSchemaVersion},
+          {"status", status},
+          {"name", spec.name},
+          {"seed", spec.seed},
+          {"config_file", spec.origin},
+          {"config_directory", std::filesystem::absolute(spec.directory).lexically_normal().string()}};
+}
 
-std::string manifest_json(const ExperimentSpec& spec, const Dataset& dataset, const ManifestFacts& facts) {
-  Json document;
-  document["tool"] = "reluscope";
-  document["version"] = RELUSCOPE_VERSION;
-  document["schema_version"] = kSchemaVersion;
-  document["status"] = facts.status;
-  document["name"] = spec.name;
-  document["seed"] = spec.seed;
-  document["config_file"] = spec.origin;
-  document["config_directory"] = std::filesystem::absolute(spec.directory).lexically_normal().string();
-  document["config"] = Json::parse(spec.resolved_json);
+/// Of which data it was made, by which build, where and when.
+void note_making(Json& document, const ExperimentSpec& spec, const Dataset& dataset, int threads,
+                 const std::string& started) {
   document["data"] = data_section(spec, dataset);
   document["build"] = {{"compiler", RELUSCOPE_COMPILER}, {"flags", RELUSCOPE_FLAGS}, {"gemm", gemm_text(spec)}};
   document["host"] = host_name();
-  document["threads"] = facts.threads;
-  document["started"] = facts.started;
+  document["threads"] = threads;
+  document["started"] = started;
+}
+
+}  // namespace
+
+std::string manifest_json(const ExperimentSpec& spec, const Dataset& dataset, const ManifestFacts& facts) {
+  Json document = manifest_head("reluscope", facts.status, spec);
+  document["config"] = Json::parse(spec.resolved_json);
+  note_making(document, spec, dataset, facts.threads, facts.started);
   document["resumed_at_steps"] = facts.resumed;
   document["save_weights"] = facts.save_weights;
   document["timings"] = {
@@ -153,6 +163,32 @@ std::string manifest_json(const ExperimentSpec& spec, const Dataset& dataset, co
       {"train_seconds", facts.train_seconds},
       {"steps_per_second",
        facts.train_seconds > 0.0 ? Json(static_cast<double>(facts.steps) / facts.train_seconds) : Json(nullptr)}};
+  return dump(document);
+}
+
+std::string census_manifest_json(const ExperimentSpec& spec, const Dataset& dataset, const CensusFacts& facts) {
+  const auto text_or_null = [](const std::string& text) { return text.empty() ? Json(nullptr) : Json(text); };
+  Json document = manifest_head(kCensusTool, facts.status, spec);
+  document["part"] = part_name(facts.part);
+  document["weights"] = spec.network.init_from ? Json(spec.network.init_from->string()) : Json(nullptr);
+  document["compared_with"] = text_or_null(facts.compared_with);
+  // Not `config`: what has one is a run, which could be gone on with.
+  document["experiment"] = Json::parse(spec.resolved_json);
+  note_making(document, spec, dataset, facts.threads, facts.started);
+  return dump(document);
+}
+
+std::string census_summary_json(const ExperimentSpec& spec, const NetworkCensus& census, DataPart part) {
+  Json document;
+  document["schema_version"] = kSchemaVersion;
+  document["name"] = spec.name;
+  document["seed"] = spec.seed;
+  document["status"] = "done";
+  document["verdict"] = census_verdict(census, part);
+  document["train"] = nullptr;
+  document["test"] = nullptr;
+  document[std::string(part_name(part))] = evaluation(census.evaluation, spec.train.penalty);
+  document["collapsed"] = census.collapsed;
   return dump(document);
 }
 

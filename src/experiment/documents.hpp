@@ -7,6 +7,7 @@
 #include "config/spec.hpp"
 #include "data/dataset.hpp"
 #include "diagnose/run_tables.hpp"
+#include "experiment/network_census.hpp"
 #include "experiment/run.hpp"
 #include "trace/checkpoint.hpp"
 #include "trace/run_directory.hpp"
@@ -26,6 +27,18 @@ struct ManifestFacts {
 };
 
 std::string manifest_json(const ExperimentSpec& spec, const Dataset& dataset, const ManifestFacts& facts);
+
+/// The same of a census of given parameters.
+struct CensusFacts {
+  std::string status = "running";  ///< running, done
+  DataPart part = DataPart::train;
+  std::string compared_with;  ///< whose parameters; empty: nobody's
+  int threads = 1;
+  std::string started;  ///< ISO 8601, UTC
+};
+std::string census_manifest_json(const ExperimentSpec& spec, const Dataset& dataset, const CensusFacts& facts);
+/// What a run's summary says, as far as a census knows it.
+std::string census_summary_json(const ExperimentSpec& spec, const NetworkCensus& census, DataPart part);
 
 /// What is known before the first step: features.csv, sites.csv and theory.csv. Throws IoError.
 void write_start(const RunDirectory& directory, const ExperimentSpec& spec, const Dataset& dataset);

@@ -7,8 +7,8 @@
 #include <numeric>
 
 #include "experiment/derived_name.hpp"
+#include "experiment/given_network.hpp"
 #include "experiment/initial_network.hpp"
-#include "experiment/resume.hpp"
 #include "experiment/setup.hpp"
 #include "nn/node_table.hpp"
 #include "trace/run_directory.hpp"
@@ -16,7 +16,6 @@
 #include "trace/weights.hpp"
 #include "util/error.hpp"
 #include "util/input.hpp"
-#include "util/json_file.hpp"
 #include "util/output_place.hpp"
 #include "util/text_file.hpp"
 #include "util/thread_pool.hpp"
@@ -32,17 +31,10 @@ constexpr const char* kNetworkFile = "network.json";
 /// Samples that are computed at a time.
 constexpr Index kColumns = 256;
 
-/// The config of a run, as its manifest has it, with its paths as the run saw them.
-ExperimentSpec read_spec(const std::filesystem::path& run) {
-  const std::filesystem::path path = run / "manifest.json";
-  if (!has_own_file(path)) throw DataError(run.string() + ": expected the directory of a run (no manifest.json)");
-  return spec_of_manifest(read_json_object(path), path);
-}
-
 /// Units to leave out, per layer with units.
 std::vector<std::vector<bool>> read_units(const std::filesystem::path& run, const std::vector<Index>& units,
                                           Prunable which) {
-  const std::filesystem::path path = run / "units.csv";
+  const std::filesystem::path path = run / RunDirectory::kUnits;
   std::vector<std::vector<bool>> out;
   for (const Index count : units) out.emplace_back(static_cast<std::size_t>(count), false);
   const std::vector<UnitRecord> rows = read_table<UnitRecord>(path, TablePlace::run_directory).rows;
@@ -192,9 +184,7 @@ PruneReport prune_network(const ExperimentSpec& spec, const std::filesystem::pat
   const Dataset dataset = load_dataset(spec.data, spec.seed);
   ThreadPool pool(threads);
   Network<T> network = initial_network<T>(spec, dataset.shape(), spec.seed);
-  const std::filesystem::path weights = run / RunDirectory::kWeights;
-  if (!has_own_file(weights))
-    throw DataError(weights.string() + ": there is no such file: make the run with --save-weights");
+  const std::filesystem::path weights = weights_of_run(run);
   import_weights(read_safetensors(weights), weights.string(), network);
   const Network<T> whole = network;
   std::vector<Index> units;
@@ -253,7 +243,7 @@ void check_output(const ExperimentSpec& spec, const std::filesystem::path& out) 
 }  // namespace
 
 PruneReport prune(const std::filesystem::path& run, Prunable which, const std::filesystem::path& out, int threads) {
-  ExperimentSpec spec = read_spec(run);
+  ExperimentSpec spec = spec_of_run(run);
   check_output(spec, out);
   spec.network.init_from.reset();  // the run's own weights are what counts
   return spec.precision == Precision::float32 ? prune_network<float>(spec, run, which, out, threads)

@@ -46,12 +46,13 @@ bool is_interrupted(const std::filesystem::path& directory) {
   }
 }
 
-ExperimentSpec spec_of_manifest(const nlohmann::ordered_json& manifest, const std::filesystem::path& manifest_file) {
+ExperimentSpec spec_of_manifest(const nlohmann::ordered_json& manifest, const std::filesystem::path& manifest_file,
+                                std::span<const std::string> overrides) {
   const auto config = manifest.find("config");
   if (config == manifest.end() || !config->is_object())
     throw DataError(manifest_file.string() + ": not the manifest of a run: it has no config");
   return parse_experiment(config->dump(), member_or<std::string>(manifest, "config_file", manifest_file.string()),
-                          member_or<std::string>(manifest, "config_directory", "."), {}, TextOf::program);
+                          member_or<std::string>(manifest, "config_directory", "."), overrides, TextOf::program);
 }
 
 Resumption find_resumption(const std::filesystem::path& directory, std::optional<ExperimentSpec> given) {

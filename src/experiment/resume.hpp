@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -22,9 +23,10 @@ struct Resumption {
   bool save_weights = false;             ///< the same: whether the trained parameters are wanted
 };
 
-/// The experiment of a run, as its manifest has it. Throws DataError for a manifest that is none, ConfigError for a
-/// config that is none.
-ExperimentSpec spec_of_manifest(const nlohmann::ordered_json& manifest, const std::filesystem::path& manifest_file);
+/// The experiment of a run, as its manifest has it, with changes (KEY=VALUE). Throws DataError for a manifest that is
+/// none, ConfigError for a config that is none.
+ExperimentSpec spec_of_manifest(const nlohmann::ordered_json& manifest, const std::filesystem::path& manifest_file,
+                                std::span<const std::string> overrides = {});
 
 /// `directory` must be locked. `given`: the experiment as the user has it; without it the manifest says what it is.
 /// Throws DataError: no manifest and nothing given, a manifest that is none, an experiment that is not the manifest's

@@ -54,4 +54,28 @@ std::string verdict(const RunSummary& summary) {
   return "No dead unit among " + std::to_string(units) + " hidden units.";
 }
 
+std::string census_verdict(const NetworkCensus& census, DataPart part) {
+  const std::string where = part == DataPart::train ? " on the whole training set" : " on the whole test set";
+  std::int64_t units = 0;
+  std::int64_t dead = 0;
+  std::int64_t on_domain = 0;
+  const CensusRecord* worst = nullptr;
+  for (const SiteCensus& site : census.sites) {
+    if (site.site.role == Role::output) continue;
+    const CensusRecord& row = site.row;
+    if (row.dead == row.units)
+      return "Layer '" + row.name + "' is wholly dead" + where + ": the output is the same for every sample.";
+    units += row.units;
+    dead += row.dead;
+    on_domain += row.dead_on_domain;
+    if (worst == nullptr || row.dead_fraction > worst->dead_fraction) worst = &row;
+  }
+  if (worst == nullptr) return "No hidden units to look at.";
+  if (census.collapsed) return "Collapsed: the output is the same for every sample.";
+  if (dead == 0) return "No dead unit among " + std::to_string(units) + " hidden units" + where + ".";
+  return share_text(dead, units) + " hidden units are dead" + where + ", " + std::to_string(on_domain) +
+         " of them for every input in its range; worst is layer '" + worst->name + "' with " +
+         share_text(worst->dead, worst->units) + ".";
+}
+
 }  // namespace reluscope

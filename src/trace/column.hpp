@@ -5,7 +5,7 @@
 // `step` is the number of updates made before the measurement: row 0 describes the initial parameters. An absent
 // optional means that the column does not apply there, or was not measured. `unmeasured` says the latter of the other
 // columns, a bit for each in their order: a run of ours measures them all, a table from elsewhere may not
-// (table_reader.hpp).
+// (table_reader.hpp), and the census of a checkpoint cannot.
 
 #include <array>
 #include <cstdint>

@@ -22,14 +22,11 @@ namespace {
 constexpr const char* kLock = ".lock";
 constexpr const char* kSteps = "steps.csv";
 constexpr const char* kLayers = "layers.csv";
-constexpr const char* kCensus = "census.csv";
-constexpr const char* kUnits = "units.csv";
 constexpr const char* kEvents = "events.jsonl";
 constexpr const char* kEvaluation = "evaluation.csv";
 constexpr const char* kHistograms = "histograms.csv";
 constexpr const char* kTheory = "theory.csv";
 constexpr const char* kFeatures = "features.csv";
-constexpr const char* kSites = "sites.csv";
 
 constexpr std::array kFiles = {RunDirectory::kManifest,
                                RunDirectory::kCheckpoint,
@@ -37,14 +34,14 @@ constexpr std::array kFiles = {RunDirectory::kManifest,
                                RunDirectory::kWeights,
                                kSteps,
                                kLayers,
-                               kCensus,
-                               kUnits,
+                               RunDirectory::kCensus,
+                               RunDirectory::kUnits,
                                kEvents,
                                kEvaluation,
                                kHistograms,
                                kTheory,
                                kFeatures,
-                               kSites};
+                               RunDirectory::kSites};
 
 /// How often a directory is made that another process keeps taking away.
 constexpr int kAttempts = 10;

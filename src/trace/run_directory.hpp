@@ -16,6 +16,9 @@
 
 namespace reluscope {
 
+/// What the manifest of `reluscope census` calls its maker.
+inline constexpr const char* kCensusTool = "reluscope_census";
+
 /// What is known of a run directory's lock: some process has it, none has, the directory has none (no run is being
 /// written there, which makes one first), or there is no telling.
 enum class LockState { held, free, absent, unknown };
@@ -56,6 +59,9 @@ class RunDirectory final : public RecordSink {
   static constexpr const char* kSummary = "summary.json";
   static constexpr const char* kWeights = "weights.safetensors";
   static constexpr const char* kCheckpoint = "checkpoint.safetensors";
+  static constexpr const char* kCensus = "census.csv";
+  static constexpr const char* kUnits = "units.csv";
+  static constexpr const char* kSites = "sites.csv";
 
   /// Throws IoError where the directory holds files of a run, and says how to get around that.
   static void refuse_existing(const std::filesystem::path& directory);

@@ -1439,7 +1439,9 @@ class Resumption(Hostile):
 
 READERS = {"diagnose": ["diagnose", "run"], "report": ["report", "run", "-o", "page.html", "-q"],
            "export": ["export", "run", "-o", "events", "-q"], "prune": ["prune", "run", "-o", "smaller", "-q"]}
-OUTPUTS = ("page.html", "events", "smaller")
+# And what reads no table.
+ASKED = {**READERS, "census": ["census", "run", "-o", "seen", "-q"]}
+OUTPUTS = ("page.html", "events", "smaller", "seen")
 JOIN = ["export", "run", "--to", "csv", "-o", "joined.csv", "-q"]
 GARBAGE = {
     "bytes": bytes(range(256)) * 10,
@@ -1511,7 +1513,7 @@ class Records(Hostile):
         self.write(f"run/{name}", content)
         for reader in readers:
             with self.case(name, reader=reader):
-                self.refuse(READERS[reader], code=code)
+                self.refuse(ASKED[reader], code=code)
 
     def survive_by(self, readers, name, content):
         self.write(f"run/{name}", content)
@@ -1522,7 +1524,7 @@ class Records(Hostile):
                     shutil.rmtree(self.path(output), ignore_errors=True)
 
     def test_good_records_are_read(self):
-        for reader, arguments in READERS.items():
+        for reader, arguments in ASKED.items():
             with self.case(reader):
                 ended = self.start(arguments, may_write=OUTPUTS)
                 self.assertEqual(ended.code, 0, ended.err)
@@ -1577,12 +1579,13 @@ class Records(Hostile):
 
     def test_what_is_no_regular_file_is_refused_in_a_run(self):
         """A run may come from a stranger, with a pipe in it that waits or a device that never ends."""
-        readers = {**READERS, "watch": ["watch", "run"], "resume": ["run", "--resume", "run", "-q"], "join": JOIN}
+        readers = {**ASKED, "watch": ["watch", "run"], "resume": ["run", "--resume", "run", "-q"], "join": JOIN}
         tables = ("steps.csv", "layers.csv", "census.csv", "units.csv")
         reads = {"diagnose": (*tables, "theory.csv", "features.csv", "sites.csv", "manifest.json", "summary.json"),
                  "export": (*tables, "theory.csv", "features.csv", "sites.csv"), "join": ("steps.csv", "manifest.json"),
                  "report": (*tables, "theory.csv", "features.csv", "sites.csv", "manifest.json", "summary.json", "events.jsonl"),
-                 "prune": ("manifest.json", "units.csv", "weights.safetensors"), "watch": (*tables, "manifest.json"),
+                 "prune": ("manifest.json", "units.csv", "weights.safetensors"),
+                 "census": ("manifest.json", "weights.safetensors"), "watch": (*tables, "manifest.json"),
                  "resume": ("manifest.json", "summary.json", "checkpoint.safetensors")}
         for kind, put in (("a pipe", os.mkfifo), ("a device", lambda path: os.symlink("/dev/zero", path)),
                           ("a directory", os.mkdir), ("a link to nowhere", lambda path: os.symlink("nowhere", path))):
@@ -1627,7 +1630,7 @@ class Records(Hostile):
     def test_garbage_in_the_documents_is_refused(self):
         for name, content in DOCUMENTS.items():
             with self.case(name):
-                self.refuse_by(("diagnose", "report", "prune"), "manifest.json", content)
+                self.refuse_by(("diagnose", "report", "prune", "census"), "manifest.json", content)
             self.restore()
             with self.case(name):
                 self.survive_by(("report",), "summary.json", content)
@@ -1637,12 +1640,12 @@ class Records(Hostile):
         for name, content in ODD_MANIFESTS.items():
             with self.case(name):
                 self.survive_by(("diagnose", "report"), "manifest.json", content)
-                self.refuse_by(("prune",), "manifest.json", content)
+                self.refuse_by(("prune", "census"), "manifest.json", content)
 
-    def test_weights_that_lie_are_not_pruned(self):
+    def test_weights_that_lie_are_not_pruned_or_counted(self):
         for name, content in BAD_WEIGHTS.items():
             with self.case(name):
-                self.refuse_by(("prune",), "weights.safetensors", content)
+                self.refuse_by(("prune", "census"), "weights.safetensors", content)
 
     def test_where_there_is_no_run_there_is_nothing_to_read(self):
         os.mkdir(self.path("empty"))
@@ -1728,7 +1731,7 @@ class Terminal(Hostile):
                         ["export", "run", "-o", "events"], ["prune", "run"], ["run", "--resume", "run"]):
             self.check(command, codes=(0, 1, 2))
         self.change_manifest(config={EVIL: EVIL})
-        for command in (["prune", "run"], ["run", "--resume", "run"]):
+        for command in (["prune", "run"], ["census", "run"], ["run", "--resume", "run"]):
             self.check(command, codes=(2,))
 
     def test_paths(self):
@@ -1742,6 +1745,7 @@ class Terminal(Hostile):
                 file.write(b"1,2," + EVIL.replace("\r", "").encode() + b"\n3,4,b\n")
             for command in (["diagnose", name], ["watch", name], ["report", name, "-o", name + b".html"],
                             ["export", name, "-o", name + b".events"], ["prune", name, "-o", name + b".pruned"],
+                            ["census", name, "-o", name + b".seen"],
                             ["run", name + b".json", "-o", name + b".run"], ["run", "--resume", name],
                             ["validate", name + b".json"], ["theory", name + b".json"], ["inspect", name + b".csv"],
                             ["inspect", name + b"/weights.safetensors"], ["init", name + b".new"],
@@ -1765,7 +1769,7 @@ ODD_WORDS = ["", " ", "-", "--", "---", "-x", "--x", "--=", "--out", "--out=", "
              f"--{ESCAPES}", f"--threads={ESCAPES}", "a\nb", b"\xff", b"-\xff", b"--\xff\xfe", b"--threads=\xff",
              "x" * 100_000, "-" + "x" * 100_000, "--" + "x" * 100_000, "--threads=" + "9" * 100_000, "\u202e", "%s%n%n",
              "{}", "{0:9999}"]
-COMMANDS = ["run", "validate", "theory", "diagnose", "compare", "sweep", "merge", "prescribe", "prune", "report",
+COMMANDS = ["run", "validate", "theory", "diagnose", "compare", "sweep", "merge", "prescribe", "census", "prune", "report",
             "watch", "export", "curves", "init", "completion", "schema"]
 NUMBERS = ["", "-1", "0", "99999999999999999999", "nan", "9" * 100_000, ESCAPES, b"\xff"]
 
@@ -1795,7 +1799,7 @@ class Arguments(Hostile):
                               ["diagnose", ".", word], ["diagnose", ".", b"dying-units." + os.fsencode(word) + b"=1"],
                               ["diagnose", ".", b"dying-units.notice=" + os.fsencode(word)],
                               ["diagnose", ".", "--rules", word], ["export", ".", "--to", word],
-                              ["prune", ".", "--units", word]):
+                              ["prune", ".", "--units", word], ["census", ".", "--part", word]):
                 with self.case(word, arguments=ascii(arguments)[:100]):
                     self.refuse(arguments)
 

@@ -220,6 +220,18 @@ class Links(Case):
             self.attack(self.built("whole"), [f"{home}/{file}" for file in files], command, out, "-q",
                         check=self.expect([], self.expect_replaced))
 
+    def test_a_census_stays_inside_the_run_and_its_own_directory(self):
+        def counted():
+            whole = self.built("whole")()
+            must("census", whole, "-o", whole / "seen", "--compare", whole, "-q")
+            return whole
+
+        command = ["census", self.place / "run", "-o", self.place / "run" / "seen", "--compare", self.place / "run", "-q"]
+        self.attack(self.built("whole"), ["seen"], *command, check=self.expect(["seen"]))
+        tables = [f"seen/{name}.csv" for name in ("census", "units", "sites", "changes")]
+        self.attack(counted, [*tables, "seen/summary.json"], *command, check=self.expect([], self.expect_replaced))
+        self.attack(counted, ["seen/.lock", "seen/manifest.json"], *command)
+
     def test_a_sweep_and_its_runs_stay_inside(self):
         def expect_merged(name, directory):
             self.assertEqual((directory / name).read_bytes(), (HOME / "swept" / "results.csv").read_bytes())
@@ -325,6 +337,8 @@ class Inputs(Case):
                 ["prune", "whole", "-o", "to-the-run", "-q"],
                 ["prune", "whole", "-o", "of-network", "-q"],
                 ["prune", "of-network", "-o", ".", "-q"],
+                ["census", "whole", "-o", "whole", "-q"],
+                ["census", "whole", "-o", "to-the-run", "-q"],
                 *(["report", "whole", "-o", f"whole/{name}", "-q"] for name in RUN_FILES),
                 ["report", "of-network", "whole", "-o", "to-the-run/steps.csv", "-q"],
                 *(["compare", name, *vary, "-o", out]
@@ -357,6 +371,7 @@ class Inputs(Case):
         for command in (["run", "c.json", "-o", "new", "-q", "--trace", "steps=a", "--trace", "layers=b", "--trace",
                          "census=/dev/null", "--trace", "events=/dev/null"],
                         ["prune", "whole", "-q"], ["prune", "whole", "-q"], ["prune", "whole", "-o", "whole/other", "-q"],
+                        ["census", "whole", "-o", "whole/seen", "-q"], ["census", "whole", "-o", "whole/seen", "-q"],
                         ["export", "whole", "-q"], ["export", "whole", "-o", "whole", "-q"],
                         ["compare", "c.json", *COMPARE[2:]]):
             with self.subTest(command):
@@ -372,6 +387,7 @@ class Inputs(Case):
                         [*COMPARE, "--runs", ""], ["sweep", "sweep-of-lr.json", "-o", ""],
                         ["sweep", "sweep-of-lr.json", "--runs", ""], ["sweep", ""], ["merge", ""], ["merge", "shards", ""],
                         ["merge", "shards", "-o", ""], ["prune", ""], ["prune", "whole", "-o", ""], ["report", ""],
+                        ["census", ""], ["census", "whole", "-o", ""], ["census", "whole", "--weights", ""],
                         ["report", "whole", "-o", ""], ["export", ""], ["export", "whole", "-o", ""], ["watch", ""],
                         ["inspect", ""], ["init", ""], ["curves", "--plot", ""], ["curves", ""]):
             with self.subTest(command):

@@ -18,7 +18,7 @@ import unittest
 PROGRAM, SOURCE = os.path.abspath(sys.argv[1]), os.path.abspath(sys.argv[2])
 CODE = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 COMMANDS = ("run", "try", "validate", "schema", "init", "explain", "theory", "diagnose", "compare", "sweep", "merge", "prescribe",
-            "prune", "report", "watch", "capture", "export", "inspect", "curves", "completion")
+            "census", "prune", "report", "watch", "capture", "export", "inspect", "curves", "completion")
 
 
 def on_terminal(arguments, columns, place, **environment):
@@ -83,6 +83,7 @@ class Terminal(unittest.TestCase):
             self.assert_fits(["diagnose", "narrow"], columns)
             self.assertRegex(self.assert_fits(["watch", "narrow"], columns), r"done, step 269 of 270, loss ")
             self.assert_fits(["explain", "dying-units"], columns)
+            self.assert_fits(["census", self.dying], columns)
             birds = os.path.join(SOURCE, "data", "birds", "birds.csv")
             self.assert_fits(["inspect", birds], columns)
             self.assert_fits(["try", birds, "--label", "species", "train.epochs=3", "-o", f"birds{columns}"], columns)

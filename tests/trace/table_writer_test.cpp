@@ -8,6 +8,7 @@
 #include <limits>
 #include <nlohmann/json.hpp>
 
+#include "trace/change_record.hpp"
 #include "trace/run_directory.hpp"
 #include "util/error.hpp"
 
@@ -48,6 +49,7 @@ TEST_CASE("the columns are those of schema version 1") {
         "layer,name,unit,state,born_dead,first_dead_step,last_change_step,deaths,revivals,cause,own_weights,own_bias,"
         "upstream,died_after,died_by,lr,grad_norm,margin,activation_rate,locked,locked_step,min_steps_to_revive,role,"
         "inherited,a_mean,slope,sample_rate,cover,within_rounding,norm,skip\n");
+  CHECK(csv_header<ChangeRecord>() == "layer,name,unit,change,before,after,margin_before,margin_after\n");
   CHECK(csv_header<EvaluationRecord>() == "step,epoch,train_loss,train_accuracy,test_loss,test_accuracy\n");
   CHECK(csv_header<HistogramRecord>() == "layer,name,unit,step,moment,low,high,count\n");
 }
@@ -56,6 +58,23 @@ TEST_CASE("in CSV an absent cell is empty and what is not finite has its name") 
   std::string line;
   append_csv_row(line, broken_step());
   CHECK(line == "3,0,nan,,1e+05,inf,,0,0,,,\n");
+}
+
+TEST_CASE("what was not measured is an empty cell, and null in JSON, whatever its type") {
+  CensusRecord row;
+  row.layer = 1;
+  row.name = "one";
+  row.locked = 7;
+  mark_unmeasured(row, &CensusRecord::locked);
+  CHECK_FALSE(is_measured(row, &CensusRecord::locked));
+  CHECK(is_measured(row, &CensusRecord::died));
+  std::string line;
+  append_csv_row(line, row);
+  CHECK(line == "0,0,1,one,0,0,0,0,,,,0,0,0,,,0,,,,\n");
+  line.clear();
+  append_json_row(line, row);
+  CHECK(nlohmann::json::parse(line)["locked"].is_null());
+  CHECK(nlohmann::json::parse(line)["died"] == 0);
 }
 
 TEST_CASE("in JSON what is not finite is null and named, and every line is valid JSON") {
