@@ -12,11 +12,13 @@ BatchPlan::BatchPlan(const TrainSpec& train, Index samples, std::uint64_t seed)
     : order_(static_cast<std::size_t>(samples)),
       seed_(seed),
       batch_size_(std::min<Index>(train.batch_size, samples)),
+      smallest_batch_(batch_size_),
       shuffle_(train.shuffle) {
   std::iota(order_.begin(), order_.end(), Index(0));
   const Index full = samples / batch_size_;
   const bool short_batch = samples % batch_size_ != 0 && !train.drop_last;
   steps_per_epoch_ = full + (short_batch ? 1 : 0);
+  if (short_batch) smallest_batch_ = samples % batch_size_;
   total_steps_ = train.steps.value_or(train.epochs * steps_per_epoch_);
 }
 

@@ -19,6 +19,7 @@ class BatchPlan {
   [[nodiscard]] std::int64_t total_steps() const { return total_steps_; }
   [[nodiscard]] std::int64_t epoch(std::int64_t step) const { return step / steps_per_epoch_; }
   [[nodiscard]] Index largest_batch() const { return batch_size_; }
+  [[nodiscard]] Index smallest_batch() const { return smallest_batch_; }
   /// Indices into the training part. Valid until the next call.
   std::span<const Index> batch(std::int64_t step);
 
@@ -29,6 +30,7 @@ class BatchPlan {
   std::int64_t steps_per_epoch_ = 1;
   std::int64_t total_steps_ = 0;
   Index batch_size_;
+  Index smallest_batch_;
   bool shuffle_;
 };
 

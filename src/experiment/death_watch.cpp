@@ -37,7 +37,12 @@ DeathWatch<T>::DeathWatch(Training<T>& training, RecordSink& sink, const WatchOp
                   : make_exact_census(training.network, training.dataset, extent_, training.pool, training.spec.seed)),
       probe_(training.network, training.dataset, probe_options(training.spec), training.pool),
       prognosis_(training.network, training.optimizer, training.spec.train.penalty, extent_),
-      lives_(unseen_units_stand_still(training)) {}
+      lives_(unseen_units_stand_still(training)) {
+  for (std::size_t at = 0; at < training.network.sites().size(); ++at) {
+    const bool may_differ = at >= training.step.activity().exact_layers;
+    live_batches_.emplace_back(may_differ ? static_cast<std::size_t>(training.unit_layer(at).units()) : 0);
+  }
+}
 
 template <class T>
 void DeathWatch<T>::load_census(ArchiveReader& file, const Network<T>& last) {
@@ -61,13 +66,23 @@ void DeathWatch<T>::computed(const StepView& step) {
     bounds_.assign(last_census_.layers.size(), {});
     for (std::size_t at = 0; at < bounds_.size(); ++at)
       bounds_[at].dead_min = bounds_[at].dead_max = last_census_.layers[at].dead();
+    for (std::vector<std::int64_t>& live : live_batches_) std::fill(live.begin(), live.end(), 0);
+    note_live_units(batch);
     return;
   }
+  note_live_units(batch);
   census_->observe(batch);
   lives_.observe(step.number, batch);
   if (!step.is_recorded()) return;
   bounds_ = census_->bounds(training_.network, batch);
   lives_.observe(step.number, bounds_);
+}
+
+template <class T>
+void DeathWatch<T>::note_live_units(const BatchActivity<T>& batch) {
+  for (std::size_t at = 0; at < live_batches_.size(); ++at)
+    for (std::size_t unit = 0; unit < live_batches_[at].size(); ++unit)
+      live_batches_[at][unit] += batch.layers[at].active(unit) ? 1 : 0;
 }
 
 template <class T>
@@ -225,6 +240,8 @@ CensusRecord DeathWatch<T>::census_record(std::size_t at, std::int64_t step, boo
     dead_at_start += lives_.layers()[at][unit].born_dead ? 1 : 0;
   }
   note_dead_at_start(row, dead_at_start, training_.from_file());
+  if (step > 0 && !live_batches_[at].empty())
+    row.silent = std::count(live_batches_[at].begin(), live_batches_[at].end(), 0);
   if (probed) summary.saturated = row.saturated;
   summary.dead = row.dead;
   note_dead_at_start(summary, dead_at_start, training_.from_file());

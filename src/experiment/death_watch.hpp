@@ -91,6 +91,8 @@ class DeathWatch final : public Observer {
   std::vector<EventRecord> look_ahead(std::int64_t step);
   /// A birth, death or revival becomes an event, and is counted.
   void report_change(std::int64_t step, const LifeEvent& event);
+  /// Counts the batches that a unit gets a gradient from, where a batch may say other than evaluation.
+  void note_live_units(const BatchActivity<T>& batch);
   [[nodiscard]] CountedSite site_of(std::size_t at) const;
   CensusRecord census_record(std::size_t at, std::int64_t step, bool probed);
   [[nodiscard]] std::vector<UnitRecord> unit_records(std::size_t at) const;
@@ -112,6 +114,8 @@ class DeathWatch final : public Observer {
   std::vector<DeadBounds> bounds_;
   std::vector<std::vector<std::optional<Obituary>>> obituaries_;
   std::vector<std::vector<std::optional<std::int64_t>>> locked_steps_;
+  /// Since the last census; empty for a site at which training passes compute what evaluation does.
+  std::vector<std::vector<std::int64_t>> live_batches_;
   std::vector<Update> updates_;     ///< since the last census
   std::int64_t first_update_ = 0;   ///< step of the last census
   std::int64_t steps_between_ = 0;  ///< the last two censuses
@@ -144,6 +148,7 @@ void DeathWatch<T>::archive(Archive& file) {
   }
   file(last_census_.collapsed, summary.collapsed);
   file.sized(bounds_, units.size());
+  for (std::vector<std::int64_t>& live : live_batches_) file.sized(live, live.size());
   file.within(first_update_, 0, summary.steps);
   file.within(steps_between_, 0, summary.steps);
   pictures_.archive(file);

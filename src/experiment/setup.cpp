@@ -6,6 +6,7 @@
 #include "config/config_error.hpp"
 #include "data/data_files.hpp"
 #include "data/input_file.hpp"
+#include "experiment/batches.hpp"
 #include "experiment/initial_network.hpp"
 #include "nn/loss.hpp"
 #include "nn/node_table.hpp"
@@ -51,6 +52,26 @@ std::string pointer_of(const LayerSpec& layer, const std::string& key) { return 
 
 std::string shape_words(const Shape& shape) {
   return std::to_string(shape.channels) + " × " + std::to_string(shape.height) + " × " + std::to_string(shape.width);
+}
+
+/// Refuses a batch of one value where a norm needs its variance.
+void refuse_single_values(const ExperimentSpec& spec, const Dataset& dataset) {
+  const BatchPlan plan(spec.train, dataset.train.count(), spec.seed);
+  if (plan.smallest_batch() > 1) return;
+  for (const LayerPlace& place : place_layers(spec.network, dataset.shape())) {
+    if (!place.entry->is_norm || place.input.positions() > 1) continue;
+    ConfigIssues issues;
+    const bool is_rest = spec.train.batch_size > 1 && dataset.train.count() > 1;
+    issues.push_back(
+        is_rest
+            ? ConfigIssue{"/train/drop_last", "false, and a last batch of one sample",
+                          "true, or another batch_size: " + place.layer->name +
+                              " normalises by the variance of a batch",
+                          ""}
+            : ConfigIssue{"/train/batch_size", std::to_string(plan.smallest_batch()),
+                          "2 or more samples: " + place.layer->name + " normalises by the variance of a batch", ""});
+    throw ConfigError(spec.origin, std::move(issues), spec.text);
+  }
 }
 
 /// Refuses the first layer that cannot stand on what comes before it: what comes after it has no shape.
@@ -103,6 +124,7 @@ void check_against_data(const ExperimentSpec& spec, const Dataset& dataset) {
   check_shape(spec, dataset);
   ConfigIssues issues;
   refuse_misfits(spec, dataset);
+  refuse_single_values(spec, dataset);
   const LayerSpec& last = spec.network.layers.back();
   const Index outputs = count_outputs(spec.network, dataset.shape());
   const LossEntry& loss = *find_entry(loss_table(), spec.loss.name);

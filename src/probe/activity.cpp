@@ -15,6 +15,7 @@ BatchActivity<T>::BatchActivity(const Network<T>& network, bool training) {
     if (training && !node.same_in_training()) exact = false;
   }
   exact_outputs_ = exact;
+  seen_layers = layers.size();
 }
 
 template <class T>
@@ -25,7 +26,7 @@ void BatchActivity<T>::collect(const Network<T>& network, const NetworkState<T>&
   if (exact_outputs_ && exact_layers == layers.size())
     for (std::size_t column = 1; column < samples.size() && !outputs_differ; ++column)
       outputs_differ = (state.output().col(static_cast<Index>(column)).array() != state.output().col(0).array()).any();
-  for (std::size_t at = 0; at < exact_layers; ++at) {
+  for (std::size_t at = 0; at < seen_layers; ++at) {
     const NodeState<T>& layer = state.node(network.sites()[at]);
     LayerActivity<T>& seen = layers[at];
     seen.margin = layer.shards.front().activity.margin;

@@ -24,6 +24,8 @@ struct BatchActivity {
   /// In the first so many of them the pass computed what evaluation computes, to the last bit: they come before any
   /// dropout and not after a random activation. What the others show says nothing about evaluation.
   std::size_t exact_layers = 0;
+  /// The pass has run through so many of them.
+  std::size_t seen_layers = 0;
   /// Two samples had different outputs, in evaluation. False if that is not known.
   bool outputs_differ = false;
 

@@ -19,7 +19,7 @@ void CensusPass<T>::run(const Network<T>& network, std::span<const Index> sample
                         CensusDraft& draft) {
   runner_.run(network, samples, Measure::activity, network.sites()[layers - 1] + 1);
   draft.samples += static_cast<std::int64_t>(samples.size());
-  seen_.exact_layers = layers;
+  seen_.exact_layers = seen_.seen_layers = layers;
   seen_.collect(network, runner_.state(), runner_.shards(), samples);
   for (std::size_t at = 0; at < layers; ++at)
     for (std::size_t row = 0; row < units_[at].size(); ++row) {

@@ -6,6 +6,7 @@
 #include <map>
 #include <tuple>
 
+#include "config/config_error.hpp"
 #include "config/load.hpp"
 #include "experiment/run.hpp"
 #include "experiment/setup.hpp"
@@ -176,4 +177,46 @@ TEST_CASE("what needs the probe is measured when it is due, and at the end over 
     empty += due ? 0 : 1;
   }
   CHECK(empty > 0);
+}
+
+TEST_CASE("where batches may say other than evaluation, the census counts the units that got no gradient") {
+  // Behind dropout a bias far below 0 silences all units; behind a norm none can be silent that is centred on 0.
+  const auto rows = [](const std::vector<std::string>& overrides) {
+    Lives lives;
+    run(dying(overrides), lives);
+    return lives.records.census_rows;
+  };
+  const auto check = [](const std::vector<CensusRecord>& census, std::int64_t layer,
+                        const std::optional<std::int64_t>& silent) {
+    for (const CensusRecord& row : census)
+      if (row.layer == layer) CHECK(row.silent == (row.step == 0 ? std::nullopt : silent));
+  };
+  const std::vector<CensusRecord> dropped = rows(
+      {R"(network.layers=[{"type": "dropout", "p": 0.3}, {"units": 8, "activation": "relu", "init": {"bias": -100.0}},
+               {"units": 2}])",
+       "train.optimizer.lr=0.01"});
+  check(dropped, 1, 8);
+  check(dropped, 2, 0);  // what cannot die is never silent
+  const std::vector<CensusRecord> normed =
+      rows({R"(network.layers=[{"units": 8, "activation": "relu", "norm": "batch_norm"}, {"units": 2}])",
+            "train.optimizer.lr=0.01"});
+  check(normed, 1, 0);
+  const std::vector<CensusRecord> plain = rows({});
+  check(plain, 1, std::nullopt);
+}
+
+TEST_CASE("a batch of one sample is refused where a norm needs its variance") {
+  const auto pointer_of = [](const std::vector<std::string>& overrides) -> std::string {
+    std::vector<std::string> all = {R"(network.layers=[{"units": 4, "norm": "batch_norm"}, {"units": 2}])"};
+    all.insert(all.end(), overrides.begin(), overrides.end());
+    const ExperimentSpec spec = dying(all);
+    try {
+      load_for_training(spec);
+    } catch (const ConfigError& error) { return error.issues()[0].pointer; }
+    return "";
+  };
+  CHECK(pointer_of({}).empty());
+  CHECK(pointer_of({"train.batch_size=239"}) == "/train/drop_last");  // of 240
+  CHECK(pointer_of({"train.batch_size=239", "train.drop_last=true"}).empty());
+  CHECK(pointer_of({"train.batch_size=1"}) == "/train/batch_size");
 }

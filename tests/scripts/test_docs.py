@@ -1,4 +1,4 @@
-"""What the pages say works: every command of docs/your-own-table.md, images.md, faq.md, recipes.md, exit-codes.md and
+"""What the pages say works: every command of docs/your-own-table.md, images.md, layers.md, faq.md, recipes.md, exit-codes.md and
 census.md is run.
 
   test_docs.py RELUSCOPE SOURCE_DIR
@@ -18,7 +18,7 @@ import sys
 import tempfile
 
 PROGRAM, SOURCE = pathlib.Path(sys.argv[1]).resolve(), pathlib.Path(sys.argv[2]).resolve()
-PAGES = ("your-own-table.md", "images.md", "faq.md", "recipes.md", "exit-codes.md", "census.md")
+PAGES = ("your-own-table.md", "images.md", "layers.md", "faq.md", "recipes.md", "exit-codes.md", "census.md")
 # Of the lines with figures that a page shows of an output, how many have to be in it.
 SHARE = 0.8
 # A block without its end would hang the test.
