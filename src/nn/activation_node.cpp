@@ -65,8 +65,13 @@ ForwardCall<T> ActivationNode<T>::forward_call(const T* bias, NodeState<T>& stat
   call.slopes = unit_slopes_.data();
   call.random = {pass.seed, (pass.step << 16) + stream_, pass.training};
   if (pass.measure == Measure::activity || pass.measure == Measure::batch) call.activity = &sums.activity;
-  if (pass.measure == Measure::batch) call.batch = &sums.batch;
-  if (pass.measure == Measure::census) call.census = &sums.census;
+  if (pass.measure == Measure::batch) {
+    if (sums.batch.z_sum.size() == 0) sums.batch.resize(this->units());
+    call.batch = &sums.batch;
+  } else if (pass.measure == Measure::census) {
+    if (sums.census.margin.size() == 0) sums.census.resize(this->units());
+    call.census = &sums.census;
+  }
   return call;
 }
 
@@ -88,9 +93,13 @@ template <class T>
 void ActivationNode<T>::sweep_positions(const T* bias, NodeState<T>& state, const Shard& shard, const Pass& pass,
                                         ShardSums<T>& sums) const {
   ShardSums<T>& some = state.rooms[static_cast<std::size_t>(shard.index)].sample;
-  if (pass.measure != Measure::nothing) sums.resize(this->units());
+  sums.activity.resize(this->units());
   sums.activity.margin.setConstant(std::numeric_limits<T>::infinity());
-  sums.census.margin.setConstant(std::numeric_limits<T>::infinity());
+  if (pass.measure == Measure::batch) sums.batch.resize(this->units());
+  if (pass.measure == Measure::census) {
+    sums.census.resize(this->units());
+    sums.census.margin.setConstant(std::numeric_limits<T>::infinity());
+  }
   std::array<T, kShardColumns> squares;
   for (Index sample = shard.first; sample < shard.first + shard.count; ++sample) {
     T square(0);

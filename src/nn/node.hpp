@@ -54,6 +54,7 @@ struct ShardSums {
   CensusSums<T> census;
   Vector<T> delta_sum;  ///< Σ ∂L/∂z, sample losses not averaged
   Vector<T> slope_sum;  ///< Σ ∂L/∂slope
+  /// Those of `batch` and `census` are sized by who first measures them: most states never do.
   void resize(Index units);
 };
 
@@ -270,8 +271,6 @@ class Node {
 template <class T>
 void ShardSums<T>::resize(Index units) {
   activity.resize(units);
-  batch.resize(units);
-  census.resize(units);
   delta_sum.setZero(units);
   slope_sum.setZero(units);
 }
