@@ -1,6 +1,7 @@
 #include "nn/affine.hpp"
 
 #include "nn/gemm.hpp"
+#include "nn/output_squares.hpp"
 
 namespace reluscope {
 
@@ -95,9 +96,7 @@ void Affine<T>::forward(NodeInputs<T> inputs, NodeState<T>& state, const Shard& 
     Eigen::Map<Matrix<T>> z(state.output.col(shard.first).data(), this->units(), shard.count * positions);
     z.colwise() += bias_.value.col(0);
   }
-  if (pass.measure == Measure::batch)
-    state.output_square.segment(shard.first, shard.count) =
-        state.output.middleCols(shard.first, shard.count).colwise().squaredNorm().transpose();
+  measure_output_squares(state, shard, pass);
 }
 
 template <class T>

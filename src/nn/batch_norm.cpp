@@ -2,6 +2,8 @@
 
 #include <cmath>
 
+#include "nn/output_squares.hpp"
+
 namespace reluscope {
 
 namespace {
@@ -126,9 +128,7 @@ void BatchNorm<T>::forward(NodeInputs<T> inputs, NodeState<T>& state, const Shar
     normalised.col(column) = (x.col(column) - mean).cwiseProduct(inverse);
     y.col(column) = scale_.value.col(0).cwiseProduct(normalised.col(column)) + shift_.value.col(0);
   }
-  if (pass.measure == Measure::batch)
-    state.output_square.segment(shard.first, shard.count) =
-        state.output.middleCols(shard.first, shard.count).colwise().squaredNorm().transpose();
+  measure_output_squares(state, shard, pass);
 }
 
 template <class T>

@@ -1,5 +1,6 @@
 #include "nn/dropout.hpp"
 
+#include "nn/output_squares.hpp"
 #include "util/random.hpp"
 
 namespace reluscope {
@@ -14,8 +15,7 @@ void Dropout<T>::forward(NodeInputs<T> inputs, NodeState<T>& state, const Shard&
   } else {
     output = input.middleCols(shard.first, shard.count);
   }
-  if (pass.measure == Measure::batch)
-    state.output_square.segment(shard.first, shard.count) = output.colwise().squaredNorm().transpose();
+  measure_output_squares(state, shard, pass);
 }
 
 template <class T>

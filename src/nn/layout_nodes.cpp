@@ -1,5 +1,7 @@
 #include "nn/layout_nodes.hpp"
 
+#include "nn/output_squares.hpp"
+
 namespace reluscope {
 
 namespace {
@@ -11,13 +13,6 @@ void transpose_samples(const Matrix<T>& from, Matrix<T>& to, Index rows, const S
   for (Index sample = shard.first; sample < shard.first + shard.count; ++sample)
     Eigen::Map<Matrix<T>>(to.col(sample).data(), columns, rows) =
         Eigen::Map<const Matrix<T>>(from.col(sample).data(), rows, columns).transpose();
-}
-
-template <class T>
-void square_columns(NodeState<T>& state, const Shard& shard, const Pass& pass) {
-  if (pass.measure != Measure::batch) return;
-  state.output_square.segment(shard.first, shard.count) =
-      state.output.middleCols(shard.first, shard.count).colwise().squaredNorm().transpose();
 }
 
 /// `values` of each channel, for every position: channel by channel.
@@ -33,7 +28,7 @@ Eigen::VectorXd spread(const Eigen::VectorXd& values, Index positions) {
 template <class T>
 void ChannelsLast<T>::forward(NodeInputs<T> inputs, NodeState<T>& state, const Shard& shard, const Pass& pass) const {
   transpose_samples(*inputs[0], state.output, this->positions(), shard);
-  square_columns(state, shard, pass);
+  measure_output_squares(state, shard, pass);
 }
 
 template <class T>
@@ -67,7 +62,7 @@ std::optional<Eigen::VectorXd> ChannelsLast<T>::drift(const Node<T>& /*before*/,
 template <class T>
 void Flatten<T>::forward(NodeInputs<T> inputs, NodeState<T>& state, const Shard& shard, const Pass& pass) const {
   transpose_samples(*inputs[0], state.output, input_.channels, shard);
-  square_columns(state, shard, pass);
+  measure_output_squares(state, shard, pass);
 }
 
 template <class T>

@@ -2,6 +2,8 @@
 
 #include <cmath>
 
+#include "nn/output_squares.hpp"
+
 namespace reluscope {
 
 namespace {
@@ -11,13 +13,6 @@ template <class Visit>
 void each_place(const Window& window, const Shard& shard, Visit visit) {
   for (Index sample = shard.first; sample < shard.first + shard.count; ++sample)
     for (Index place = 0; place < window.places(); ++place) visit(sample, place);
-}
-
-template <class T>
-void square_outputs(NodeState<T>& state, const Shard& shard, const Pass& pass) {
-  if (pass.measure != Measure::batch) return;
-  state.output_square.segment(shard.first, shard.count) =
-      state.output.middleCols(shard.first, shard.count).colwise().squaredNorm().transpose();
 }
 
 }  // namespace
@@ -50,7 +45,7 @@ void MaxPool<T>::forward(NodeInputs<T> inputs, NodeState<T>& state, const Shard&
       first = false;
     });
   });
-  square_outputs(state, shard, pass);
+  measure_output_squares(state, shard, pass);
 }
 
 template <class T>
@@ -100,7 +95,7 @@ void AveragePool<T>::forward(NodeInputs<T> inputs, NodeState<T>& state, const Sh
     });
     mean /= divisor(place);
   });
-  square_outputs(state, shard, pass);
+  measure_output_squares(state, shard, pass);
 }
 
 template <class T>

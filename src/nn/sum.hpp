@@ -4,6 +4,7 @@
 #include <string>
 
 #include "nn/node.hpp"
+#include "nn/output_squares.hpp"
 
 namespace reluscope {
 
@@ -18,8 +19,7 @@ class Sum final : public Node<T> {
     auto output = state.output.middleCols(shard.first, shard.count);
     output = inputs[0]->middleCols(shard.first, shard.count);
     for (const Matrix<T>* input : inputs.subspan(1)) output += input->middleCols(shard.first, shard.count);
-    if (pass.measure == Measure::batch)
-      state.output_square.segment(shard.first, shard.count) = output.colwise().squaredNorm().transpose();
+    measure_output_squares(state, shard, pass);
   }
   void backward(NodeInputs<T> /*inputs*/, NodeState<T>& state, const Shard& shard, const Pass& /*pass*/,
                 InputDeltas<T> input_deltas) const override {

@@ -18,8 +18,7 @@ class Mute final : public Node<T> {
     const auto x = inputs[0]->middleCols(shard.first, shard.count).array();
     auto output = state.output.middleCols(shard.first, shard.count);
     output = (x + x / (T(1) + x.square())).matrix();
-    if (pass.measure == Measure::batch)
-      state.output_square.segment(shard.first, shard.count) = output.colwise().squaredNorm().transpose();
+    measure_output_squares(state, shard, pass);
   }
   void backward(NodeInputs<T> inputs, NodeState<T>& state, const Shard& shard, const Pass& /*pass*/,
                 InputDeltas<T> input_deltas) const override {
@@ -53,8 +52,7 @@ class Centre final : public Node<T> {
     auto output = state.output.middleCols(shard.first, shard.count);
     output = inputs[0]->middleCols(shard.first, shard.count);
     if (pass.training) output.colwise() -= at(state, 0).delta_sum;
-    if (pass.measure == Measure::batch)
-      state.output_square.segment(shard.first, shard.count) = output.colwise().squaredNorm().transpose();
+    measure_output_squares(state, shard, pass);
   }
   void collect_backward(NodeInputs<T> /*inputs*/, NodeState<T>& state, const Shard& shard) const override {
     at(state, shard.index).slope_sum = state.delta.middleCols(shard.first, shard.count).rowwise().sum();
