@@ -85,8 +85,8 @@ void refuse_misfits(const ExperimentSpec& spec, const Dataset& dataset) {
   for (const LayerPlace& place : places) {
     if (place.entry->misfit != nullptr)
       if (const auto misfit = place.entry->misfit(*place.layer, place.input)) refuse(*place.layer, *misfit);
-    if (place.inputs.size() < 2 || place.inputs[1] == kNetworkInput) continue;
-    const Shape& shortcut = places[place.inputs[1]].output;
+    if (place.inputs.size() < 2) continue;
+    const Shape shortcut = place.inputs[1] == kNetworkInput ? dataset.shape() : places[place.inputs[1]].output;
     if (shortcut != place.input)
       refuse(*place.layer, {"layers", "an output of " + shape_words(place.input),
                             shape_words(shortcut) + ", as the shortcut's: the two are added up"});

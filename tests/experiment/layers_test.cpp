@@ -58,6 +58,22 @@ TEST_CASE("layers that cannot stand where they are are refused at their place in
         "/network/layers/0/layers/0/kernel");
 }
 
+TEST_CASE("a block that stands on the data is held to their shape") {
+  const auto pointer = [](const std::string& units) -> std::string {
+    const ExperimentSpec spec = parse_experiment(
+        R"({"data": {"kind": "blobs", "n_features": 16, "centers": 2}, "network": {"layers": [
+          {"type": "residual", "layers": [{"units": )" +
+            units + R"(}]}, {"units": 2}]}})",
+        "test", ".", {});
+    try {
+      load_for_training(spec);
+    } catch (const ConfigError& error) { return error.issues()[0].pointer; }
+    return "";
+  };
+  CHECK(pointer("16").empty());
+  CHECK(pointer("5") == "/network/layers/0/layers");
+}
+
 TEST_CASE("sites say what feeds them, and from where") {
   const std::vector<SiteRecord> sites = describe_sites(experiment(kBlock).network, Shape(1, 4, 4));
   REQUIRE(sites.size() == 7);
