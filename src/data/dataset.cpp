@@ -20,7 +20,7 @@ constexpr std::size_t kCacheLine = 64;
 /// One block of features for every sample of the batch. Kept is the type in memory, T the type of the network.
 template <class T, class Kept>
 void gather_block(const Dataset& dataset, const Matrix<Kept>& features, std::span<const Index> samples, Index first,
-                  Index count, Eigen::Ref<Matrix<T>>& out) {
+                  Index count, View<T>& out) {
   // double features are normalised in double even for a float network: a large offset (a timestamp, say) would
   // otherwise eat the digits that matter.
   using Real = std::conditional_t<std::is_same_v<Kept, double>, double, T>;
@@ -128,7 +128,7 @@ bool is_one_hot(const Dataset& dataset) {
 }
 
 template <class T>
-void gather(const Dataset& dataset, const Samples& part, std::span<const Index> samples, Eigen::Ref<Matrix<T>> out) {
+void gather(const Dataset& dataset, const Samples& part, std::span<const Index> samples, View<T> out) {
   const Index features = part.features_count();
   assert(out.rows() == features && out.cols() == static_cast<Index>(samples.size()));
   assert(dataset.shift.size() == features && dataset.scale.size() == features);
@@ -140,7 +140,7 @@ void gather(const Dataset& dataset, const Samples& part, std::span<const Index> 
       part.features);
 }
 
-template void gather<float>(const Dataset&, const Samples&, std::span<const Index>, Eigen::Ref<Matrix<float>>);
-template void gather<double>(const Dataset&, const Samples&, std::span<const Index>, Eigen::Ref<Matrix<double>>);
+template void gather<float>(const Dataset&, const Samples&, std::span<const Index>, View<float>);
+template void gather<double>(const Dataset&, const Samples&, std::span<const Index>, View<double>);
 
 }  // namespace reluscope

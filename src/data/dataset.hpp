@@ -98,6 +98,6 @@ bool is_one_hot(const Dataset& dataset);
 /// Writes the normalised features of `samples` (indices into `part`), in that order, as the columns of `out`
 /// (features × samples.size()). T is float or double; computed in T, for double features in double. Allocates nothing.
 template <class T>
-void gather(const Dataset& dataset, const Samples& part, std::span<const Index> samples, Eigen::Ref<Matrix<T>> out);
+void gather(const Dataset& dataset, const Samples& part, std::span<const Index> samples, View<T> out);
 
 }  // namespace reluscope

@@ -8,11 +8,6 @@
 
 namespace reluscope {
 
-template <class T>
-using ConstView = Eigen::Ref<const Matrix<T>, 0, Eigen::OuterStride<>>;
-template <class T>
-using View = Eigen::Ref<Matrix<T>, 0, Eigen::OuterStride<>>;
-
 enum class Transposed { none, left, right };
 
 /// A *forward product* (Transposed::none) of so many columns, or a multiple of it, has columns that do not depend on

@@ -36,7 +36,7 @@ void add_weight_penalty(const Penalty& penalty, const T* weights, Index count, T
 }
 
 template <class T>
-void add_activation_penalty(double l1, const Eigen::Ref<const Matrix<T>>& activations, Eigen::Ref<Matrix<T>> delta) {
+void add_activation_penalty(double l1, const ConstView<T>& activations, View<T> delta) {
   const T size_of_step = static_cast<T>(l1);
   for (Index column = 0; column < delta.cols(); ++column)
     for (Index first = 0; first < delta.rows(); first += kLanes<T>) {
@@ -51,7 +51,7 @@ template WeightSums sum_weights(const float*, Index);
 template WeightSums sum_weights(const double*, Index);
 template void add_weight_penalty(const Penalty&, const float*, Index, float*);
 template void add_weight_penalty(const Penalty&, const double*, Index, double*);
-template void add_activation_penalty(double, const Eigen::Ref<const Matrix<float>>&, Eigen::Ref<Matrix<float>>);
-template void add_activation_penalty(double, const Eigen::Ref<const Matrix<double>>&, Eigen::Ref<Matrix<double>>);
+template void add_activation_penalty(double, const ConstView<float>&, View<float>);
+template void add_activation_penalty(double, const ConstView<double>&, View<double>);
 
 }  // namespace reluscope

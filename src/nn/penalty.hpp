@@ -30,6 +30,6 @@ void add_weight_penalty(const Penalty& penalty, const T* weights, Index count, T
 
 /// delta += l1 sign(a): the penalty on a sample's activations, which are 0 where a relu is dead.
 template <class T>
-void add_activation_penalty(double l1, const Eigen::Ref<const Matrix<T>>& activations, Eigen::Ref<Matrix<T>> delta);
+void add_activation_penalty(double l1, const ConstView<T>& activations, View<T> delta);
 
 }  // namespace reluscope
