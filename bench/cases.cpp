@@ -1,6 +1,7 @@
 #include "cases.hpp"
 
 #include <algorithm>
+#include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include "config/load.hpp"
@@ -53,6 +54,7 @@ Dataset sum_of_magnitudes(Index features, Index count) {
 }  // namespace
 
 std::string net_text(const Options& options) {
+  if (!options.config.empty()) return std::filesystem::path(options.config).stem();
   std::string text;
   for (const Index width : options.net) text += (text.empty() ? "" : ",") + std::to_string(width);
   return text;
@@ -60,6 +62,14 @@ std::string net_text(const Options& options) {
 
 ExperimentSpec make_experiment(const Options& options, std::int64_t steps, std::int64_t record_every) {
   using Json = nlohmann::ordered_json;
+  if (!options.config.empty()) {
+    std::vector<std::string> overrides = options.overrides;
+    overrides.push_back("train.steps=" + std::to_string(steps));
+    overrides.push_back("train.batch_size=" + std::to_string(options.batch));
+    overrides.push_back("record.every=" + std::to_string(record_every));
+    overrides.push_back("record.census=off");
+    return load_experiment(options.config, overrides);
+  }
   const bool images = options.net.front() == 784;
   Json config;
   config["name"] = "bench";
@@ -89,6 +99,7 @@ ExperimentSpec make_experiment(const Options& options, std::int64_t steps, std::
 }
 
 Dataset make_data(const Options& options) {
+  if (!options.config.empty()) return load_dataset(make_experiment(options, 1, 1).data, 0);
   if (options.net.front() != 784) return sum_of_magnitudes(options.net.front(), options.points);
   if (options.data.empty()) return stand_in_for_mnist();
   return load_dataset(make_experiment(options, 1, 1).data, 0);

@@ -31,8 +31,10 @@ int main(int argc, char** argv) {
   add("pack", "Studies of many narrow networks", bench::measure_packs);
   add("census", "A run with censuses", bench::measure_census);
   CLI::App* census = app.get_subcommand("census");
-  census->add_option("--config", options.config, "The experiment")->required();
-  census->add_option("KEY=VALUE", options.overrides, "Changes to it");
+  for (CLI::App* command : {census, app.get_subcommand("step")}) {
+    command->add_option("--config", options.config, "The experiment")->required(command == census);
+    command->add_option("KEY=VALUE", options.overrides, "Changes to it");
+  }
   census->add_flag("--brute", options.brute, "Every census is a pass over all samples");
   try {
     app.parse(argc, argv);

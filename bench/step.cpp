@@ -42,7 +42,7 @@ class TimedSink final : public RecordSink {
   std::int64_t chunk_;
 };
 
-/// Progress is reported this often in a run; chunks are made of whole reports.
+/// Progress is reported this often in a run, or after each step of a shorter one; chunks are made of whole reports.
 constexpr std::int64_t kReports = 500;
 constexpr std::int64_t kChunks = 10;
 
@@ -65,9 +65,10 @@ void measure_steps(const Options& options) {
   const Dataset data = make_data(options);
   ThreadPool pool(options.threads);
   constexpr int kTurns = 5;
-  const double guess = median(run_once(options, data, pool, kReports / 5, true));
+  const double guess = median(run_once(options, data, pool, 3 * kChunks, true));
   const auto wanted = static_cast<std::int64_t>(options.seconds / (2.0 * kTurns) / guess);
-  const std::int64_t steps = std::max<std::int64_t>(wanted / kReports, 1) * kReports;
+  const std::int64_t whole = wanted < kReports ? kChunks : kReports;
+  const std::int64_t steps = std::max<std::int64_t>(wanted / whole, 1) * whole;
   std::vector<double> times[2];
   std::vector<double> ratios;
   for (int turn = 0; turn < kTurns; ++turn) {

@@ -67,12 +67,12 @@ class PartPass {
         criterion_(criterion),
         pool_(pool),
         observer_(observer),
-        chunk_(std::min<Index>(512, largest)),
+        chunk_(std::min(network.pass_columns(), largest)),
         samples_(static_cast<std::size_t>(chunk_)),
-        state_(network, chunk_),
+        state_(network, chunk_, Way::forward),
         batch_(in_units_of_data(criterion.targets), network.outputs(), chunk_),
         losses_(chunk_),
-        activation_sums_(cut_into_shards(chunk_).size()) {
+        activation_sums_(network.cut(chunk_).size()) {
     if (criterion.targets.scaling.any()) outputs_.resize(network.outputs(), chunk_);
   }
 
@@ -91,7 +91,7 @@ class PartPass {
     for (Index at = 0; at < columns; ++at) samples_[static_cast<std::size_t>(at)] = (first_ + at) * every_;
     Pass pass;
     if (observer_) pass.measure = Measure::census;
-    const std::vector<Shard> shards = cut_into_shards(columns);
+    const std::vector<Shard> shards = network_.cut(columns);
     pool_.for_each(static_cast<std::int64_t>(shards.size()), [&](std::int64_t index) {
       compute(shards[static_cast<std::size_t>(index)], static_cast<std::size_t>(index), pass);
     });

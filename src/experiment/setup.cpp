@@ -191,12 +191,19 @@ std::uint64_t estimate_training_bytes(const ExperimentSpec& spec, const Shape& i
   const std::uint64_t scalar = spec.precision == Precision::float32 ? 4 : 8;
   const auto batch = std::min(static_cast<std::uint64_t>(spec.train.batch_size), samples);
   const auto count = static_cast<Index>(samples);
+  std::uint64_t values_of_sample = 0;
+  Index most_values = 0;
+  for (const LayerPlace& place : place_layers(spec.network, input)) {
+    values_of_sample = saturating_sum(values_of_sample, static_cast<std::uint64_t>(place.output.size()));
+    if (place.output.positions() > 1) most_values = std::max(most_values, place.output.size());
+  }
+  const Index at_once = pass_columns(values_of_sample);
+  const auto shard = static_cast<std::uint64_t>(shard_columns(most_values));
   // The batch, the census, its look at a part of the network, the probe, evaluations on the way and at the end,
   // autopsies.
-  const std::uint64_t columns = batch + 2 * static_cast<std::uint64_t>(census_columns(count)) +
-                                3 * static_cast<std::uint64_t>(std::min(kPassColumns, count)) + kAutopsyColumns;
-  const std::uint64_t values =
-      columns * kValuesPerUnit + (columns / static_cast<std::uint64_t>(kShardColumns) + kStates) * kSumsPerUnit;
+  const std::uint64_t columns = batch + 2 * static_cast<std::uint64_t>(census_columns(count, at_once)) +
+                                3 * static_cast<std::uint64_t>(std::min(at_once, count)) + kAutopsyColumns;
+  const std::uint64_t values = columns * kValuesPerUnit + (columns / shard + kStates) * kSumsPerUnit;
   const auto probe = static_cast<std::uint64_t>(spec.record.probe);
   const std::uint64_t probed = probe == 0 ? samples : std::min(probe, samples);
   const std::uint64_t bytes_of_levels = static_cast<std::uint64_t>(census_groups(count).count) * sizeof(float);
@@ -220,9 +227,8 @@ std::uint64_t estimate_training_bytes(const ExperimentSpec& spec, const Shape& i
     }
     bytes = saturating_sum(bytes, saturating_product(outputs, values * scalar));
     if (place.entry->room != nullptr)
-      bytes = saturating_sum(
-          bytes, saturating_product(place.entry->room(*place.layer, place.input),
-                                    scalar * (columns / static_cast<std::uint64_t>(kShardColumns) + kStates)));
+      bytes = saturating_sum(bytes, saturating_product(place.entry->room(*place.layer, place.input),
+                                                       scalar * (columns / shard + kStates)));
   }
   return bytes;
 }

@@ -33,7 +33,7 @@ TrainingStep<T>::TrainingStep(Network<T>& network, const Dataset& dataset, const
       input_square_(largest_batch),
       activity_(network, true),
       places_(parameter_places(network)),
-      full_shards_(cut_into_shards(largest_batch)) {
+      full_shards_(network.cut(largest_batch)) {
   correct_.resize(full_shards_.size());
   activation_sum_.resize(full_shards_.size());
   result_.nodes.resize(network.depth());
@@ -59,7 +59,7 @@ void TrainingStep<T>::compute(std::span<const Index> samples, const Pass& pass) 
     shards_ = full_shards_;
   } else {
     if (short_shards_.empty() || short_shards_.back().first + short_shards_.back().count != batch_)
-      short_shards_ = cut_into_shards(batch_);
+      short_shards_ = network_.cut(batch_);
     shards_ = short_shards_;
   }
   const double l1_activations = criterion_.penalty.l1_activations;

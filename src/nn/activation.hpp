@@ -83,10 +83,11 @@ template <class T>
 struct ForwardCall {
   Index units = 0;
   Index columns = 0;
-  Index first_column = 0;  ///< in the batch
-  T* z = nullptr;          ///< in: W h; out: what backward needs
-  T* a = nullptr;          ///< out: φ(W h + b)
-  Index stride = 0;        ///< between columns of z and of a
+  Index first_column = 0;     ///< in the batch
+  const T* source = nullptr;  ///< W h, where it is not in z
+  T* z = nullptr;             ///< in: W h; out: what backward needs
+  T* a = nullptr;             ///< out: φ(W h + b)
+  Index stride = 0;           ///< between columns of z and of a
   const T* bias = nullptr;
   const T* slopes = nullptr;  ///< prelu: one slope per unit
   RandomSlopes random;

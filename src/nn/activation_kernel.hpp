@@ -308,9 +308,10 @@ class FusedKernel final : public ActivationKernel<T> {
     Lanes lanes;
     if (call.go_on) lanes.resume(call, unit, count);
     Block<T> number = fill_block(static_cast<T>(call.first_column));
+    const T* const source = call.source != nullptr ? call.source : call.z;
     for (Index column = 0; column < call.columns; ++column, ++at.column, number += T(1)) {
       const Index offset = column * call.stride + unit;
-      const Block<T> z = load_block(call.z + offset, count) + bias;
+      const Block<T> z = load_block(source + offset, count) + bias;
       const Response<T> response = phi_(at, z);
       if constexpr (Lanes::kKeepsSaved) store_block<T>(Phi::kLearnedSlope ? z : response.d, call.z + offset, count);
       store_block<T>(response.a, call.a + offset, count);

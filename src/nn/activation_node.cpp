@@ -53,11 +53,13 @@ void ActivationNode<T>::parameters_changed() {
 }
 
 template <class T>
-ForwardCall<T> ActivationNode<T>::forward_call(const T* bias, NodeState<T>& state, Index sample, Index position,
-                                               ShardSums<T>& sums, const Pass& pass) const {
+ForwardCall<T> ActivationNode<T>::forward_call(const Matrix<T>& source, const T* bias, NodeState<T>& state,
+                                               Index sample, Index position, ShardSums<T>& sums,
+                                               const Pass& pass) const {
   ForwardCall<T> call;
   call.units = this->units();
   call.first_column = sample * this->positions() + position;
+  call.source = source.col(sample).data() + position * this->units();
   call.z = state.saved.col(sample).data() + position * this->units();
   call.a = state.output.col(sample).data() + position * this->units();
   call.stride = this->units();
@@ -76,13 +78,14 @@ ForwardCall<T> ActivationNode<T>::forward_call(const T* bias, NodeState<T>& stat
 }
 
 template <class T>
-void ActivationNode<T>::sweep(const T* bias, NodeState<T>& state, const Shard& shard, const Pass& pass) const {
+void ActivationNode<T>::sweep(const Matrix<T>& source, const T* bias, NodeState<T>& state, const Shard& shard,
+                              const Pass& pass) const {
   ShardSums<T>& sums = state.shards[static_cast<std::size_t>(shard.index)];
   if (this->positions() > 1) {
-    sweep_positions(bias, state, shard, pass, sums);
+    sweep_positions(source, bias, state, shard, pass, sums);
     return;
   }
-  ForwardCall<T> call = forward_call(bias, state, shard.first, 0, sums, pass);
+  ForwardCall<T> call = forward_call(source, bias, state, shard.first, 0, sums, pass);
   call.columns = shard.count;
   call.a_column_square = state.output_square.data() + shard.first;
   kernel_->forward(call);
@@ -90,8 +93,8 @@ void ActivationNode<T>::sweep(const T* bias, NodeState<T>& state, const Shard& s
 
 /// Sample by sample, and some positions at a time: sums over many are taken of sums over few.
 template <class T>
-void ActivationNode<T>::sweep_positions(const T* bias, NodeState<T>& state, const Shard& shard, const Pass& pass,
-                                        ShardSums<T>& sums) const {
+void ActivationNode<T>::sweep_positions(const Matrix<T>& source, const T* bias, NodeState<T>& state, const Shard& shard,
+                                        const Pass& pass, ShardSums<T>& sums) const {
   ShardSums<T>& some = state.rooms[static_cast<std::size_t>(shard.index)].sample;
   sums.activity.resize(this->units());
   sums.activity.margin.setConstant(std::numeric_limits<T>::infinity());
@@ -104,7 +107,7 @@ void ActivationNode<T>::sweep_positions(const T* bias, NodeState<T>& state, cons
   for (Index sample = shard.first; sample < shard.first + shard.count; ++sample) {
     T square(0);
     for (Index position = 0; position < this->positions(); position += kShardColumns) {
-      ForwardCall<T> call = forward_call(bias, state, sample, position, some, pass);
+      ForwardCall<T> call = forward_call(source, bias, state, sample, position, some, pass);
       call.columns = std::min(kShardColumns, this->positions() - position);
       call.go_on = position > 0;
       call.a_column_square = squares.data();
@@ -171,8 +174,7 @@ void ActivationNode<T>::sweep_positions_back(NodeState<T>& state, const Shard& s
 
 template <class T>
 void ActivationNode<T>::forward(NodeInputs<T> inputs, NodeState<T>& state, const Shard& shard, const Pass& pass) const {
-  state.saved.middleCols(shard.first, shard.count) = inputs[0]->middleCols(shard.first, shard.count);
-  sweep(no_bias_.data(), state, shard, pass);
+  sweep(*inputs[0], no_bias_.data(), state, shard, pass);
 }
 
 template <class T>

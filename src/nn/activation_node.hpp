@@ -37,9 +37,9 @@ class ActivationNode final : public Node<T> {
   void gradient(NodeInputs<T> inputs, const NodeState<T>& state, Index batch, Index shards, const Tile& tile,
                 T* out) const override;
   void append_tiles(std::size_t node, std::vector<Tile>& tiles) const override;
-  /// The shard's columns of state.saved hold z − bias; a = φ(z) goes to state.output, and what backward needs takes the
-  /// place of z.
-  void sweep(const T* bias, NodeState<T>& state, const Shard& shard, const Pass& pass) const;
+  /// The shard's columns of `source`, which may be state.saved, hold z − bias; a = φ(z) goes to state.output, and what
+  /// backward needs to state.saved.
+  void sweep(const Matrix<T>& source, const T* bias, NodeState<T>& state, const Shard& shard, const Pass& pass) const;
   /// ∂L/∂a in the shard's columns of state.delta becomes ∂L/∂z.
   void sweep_back(NodeState<T>& state, const Shard& shard, const Pass& pass) const;
 
@@ -57,12 +57,12 @@ class ActivationNode final : public Node<T> {
   [[nodiscard]] bool is_silent_without_delta() const override { return true; }
 
  private:
-  void sweep_positions(const T* bias, NodeState<T>& state, const Shard& shard, const Pass& pass,
-                       ShardSums<T>& sums) const;
+  void sweep_positions(const Matrix<T>& source, const T* bias, NodeState<T>& state, const Shard& shard,
+                       const Pass& pass, ShardSums<T>& sums) const;
   void sweep_positions_back(NodeState<T>& state, const Shard& shard, bool measures_squares, ShardSums<T>& sums) const;
   /// From a position of a sample on; how many is left to say.
-  ForwardCall<T> forward_call(const T* bias, NodeState<T>& state, Index sample, Index position, ShardSums<T>& sums,
-                              const Pass& pass) const;
+  ForwardCall<T> forward_call(const Matrix<T>& source, const T* bias, NodeState<T>& state, Index sample, Index position,
+                              ShardSums<T>& sums, const Pass& pass) const;
   BackwardCall<T> backward_call(NodeState<T>& state, Index sample, Index position, ShardSums<T>& sums) const;
 
   const ActivationEntry* entry_;

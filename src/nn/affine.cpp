@@ -92,9 +92,11 @@ template <class T>
 void Affine<T>::forward(NodeInputs<T> inputs, NodeState<T>& state, const Shard& shard, const Pass& pass) const {
   multiply(*inputs[0], state, state.output, shard);
   if (has_bias_) {
-    const Index positions = this->output_shape().positions();
-    Eigen::Map<Matrix<T>> z(state.output.col(shard.first).data(), this->units(), shard.count * positions);
-    z.colwise() += bias_.value.col(0);
+    const Index units = this->units();
+    const T* __restrict bias = bias_.value.data();
+    T* __restrict z = state.output.col(shard.first).data();
+    for (Index first = 0; first < shard.count * this->outputs(); first += units)
+      for (Index unit = 0; unit < units; ++unit) z[first + unit] += bias[unit];
   }
   measure_output_squares(state, shard, pass);
 }
@@ -103,10 +105,13 @@ template <class T>
 void Affine<T>::backward(NodeInputs<T> inputs, NodeState<T>& state, const Shard& shard, const Pass& pass,
                          InputDeltas<T> input_deltas) const {
   const auto delta = state.delta.middleCols(shard.first, shard.count);
-  const Index positions = this->output_shape().positions();
-  const Eigen::Map<const Matrix<T>> by_unit(state.delta.col(shard.first).data(), this->units(),
-                                            shard.count * positions);
-  state.shards[static_cast<std::size_t>(shard.index)].delta_sum = by_unit.rowwise().sum();
+  Vector<T>& sums = state.shards[static_cast<std::size_t>(shard.index)].delta_sum;
+  sums.setZero();
+  const Index units = this->units();
+  T* __restrict sum = sums.data();
+  const T* __restrict deltas = state.delta.col(shard.first).data();
+  for (Index first = 0; first < shard.count * this->outputs(); first += units)
+    for (Index unit = 0; unit < units; ++unit) sum[unit] += deltas[first + unit];
   if (pass.measure == Measure::batch)
     state.delta_square.segment(shard.first, shard.count) = delta.colwise().squaredNorm().transpose();
   pass_back(*inputs[0], state, input_deltas[0], shard);

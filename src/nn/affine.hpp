@@ -45,6 +45,10 @@ class Affine : public Node<T> {
                          const Shard& shard) const = 0;
   /// Sizes the room that the map needs for so many shards, beside what Node::prepare() gives.
   virtual void prepare_room(NodeState<T>& state, Index shards) const { (void)state, (void)shards; }
+  /// W·h of these units at the positions of the samples [first, first + count), with the bits of multiply(): rows ×
+  /// (count · positions).
+  [[nodiscard]] virtual Matrix<T> multiply_rows(const Matrix<T>& input, Index first, Index count,
+                                                const std::vector<Index>& rows) const = 0;
   /// What the positions of the samples [first, first + count) see: fan-in × (count · positions), and columns of 0 up to
   /// a whole group (gemm.hpp).
   [[nodiscard]] virtual Matrix<T> patches(const Matrix<T>& input, Index first, Index count) const = 0;

@@ -8,22 +8,23 @@ namespace reluscope {
 
 namespace {
 
-/// The shard's columns as channels × (samples · positions).
-template <class Values>
-auto by_channel(Values& values, const Shape& shape, const Shard& shard) {
-  using Scalar = std::remove_pointer_t<decltype(values.data())>;
-  using Plain = std::conditional_t<std::is_const_v<Scalar>, const Matrix<std::remove_const_t<Scalar>>, Matrix<Scalar>>;
-  return Eigen::Map<Plain>(values.col(shard.first).data(), shape.channels, shard.count * shape.positions());
-}
+/// Columns that are summed up in T, before they count in float64.
+constexpr Index kAtOnce = 256;
 
-/// Σ over the columns, of a few hundred at a time in T.
-template <class Values>
-Eigen::VectorXd row_sums(const Values& values) {
-  constexpr Index kAtOnce = 256;
-  Eigen::VectorXd sums = Eigen::VectorXd::Zero(values.rows());
-  for (Index first = 0; first < values.cols(); first += kAtOnce)
-    sums += values.middleCols(first, std::min(kAtOnce, values.cols() - first)).rowwise().sum().template cast<double>();
-  return sums;
+/// Two sums over the columns, channel by channel. add(column, first, second) adds a column's terms to those of some.
+template <class T, class Add>
+void sum_columns(Index columns, Vector<T>& first_of_some, Vector<T>& second_of_some, Eigen::VectorXd& first,
+                 Eigen::VectorXd& second, Add add) {
+  first.setZero();
+  second.setZero();
+  for (Index from = 0; from < columns; from += kAtOnce) {
+    first_of_some.setZero();
+    second_of_some.setZero();
+    for (Index column = from; column < std::min(from + kAtOnce, columns); ++column)
+      add(column, first_of_some.data(), second_of_some.data());
+    first += first_of_some.template cast<double>();
+    second += second_of_some.template cast<double>();
+  }
 }
 
 }  // namespace
@@ -68,35 +69,53 @@ void BatchNorm<T>::prepare(NodeState<T>& state, Index batch, Index shards) const
   for (ShardRoom<T>& room : state.rooms) {
     room.channel_mean.setZero(this->units());
     room.channel_square.setZero(this->units());
+    room.channel_value.setZero(this->units());
+    room.channel_some.setZero(this->units());
+    room.channel_more.setZero(this->units());
+    room.delta_sum.setZero(this->units());
+    room.delta_x_sum.setZero(this->units());
   }
   state.joined.setZero(this->units(), kJoined);
 }
 
-/// The shard's mean and Σ (x − mean)².
+/// The shard's mean and Σ (x − mean)²: of the mean as it rounds first, then corrected (Chan, Golub & LeVeque 1983,
+/// eq. 1.7).
 template <class T>
 void BatchNorm<T>::collect(NodeInputs<T> inputs, NodeState<T>& state, const Shard& shard) const {
   ShardRoom<T>& room = state.rooms[static_cast<std::size_t>(shard.index)];
-  const auto x = by_channel(*inputs[0], this->output_shape(), shard);
-  room.channel_mean = row_sums(x) / static_cast<double>(x.cols());
-  const Vector<T> mean = room.channel_mean.template cast<T>();
-  room.channel_square = row_sums((x.colwise() - mean).cwiseAbs2());
-  // Of the mean as it was taken off.
-  room.channel_mean = mean.template cast<double>();
-  const Eigen::VectorXd rest = row_sums(x.colwise() - mean) / static_cast<double>(x.cols());
-  room.channel_mean += rest;
-  room.channel_square -= static_cast<double>(x.cols()) * rest.cwiseAbs2();
+  const Index channels = this->units();
+  const Index columns = shard.count * this->positions();
+  const T* const x = inputs[0]->col(shard.first).data();
+  sum_columns(columns, room.channel_some, room.channel_more, room.channel_mean, room.channel_square,
+              [&](Index column, T* __restrict sum, T* /*none*/) {
+                const T* __restrict values = x + column * channels;
+                for (Index channel = 0; channel < channels; ++channel) sum[channel] += values[channel];
+              });
+  room.channel_value = (room.channel_mean / static_cast<double>(columns)).template cast<T>();
+  const T* __restrict mean = room.channel_value.data();
+  sum_columns(columns, room.channel_some, room.channel_more, room.channel_mean, room.channel_square,
+              [&](Index column, T* __restrict sum, T* __restrict square) {
+                const T* __restrict values = x + column * channels;
+                for (Index channel = 0; channel < channels; ++channel) {
+                  const T apart = values[channel] - mean[channel];
+                  sum[channel] += apart;
+                  square[channel] += apart * apart;
+                }
+              });
+  room.channel_count = static_cast<double>(columns);
+  room.channel_square.array() -= room.channel_mean.array().square() / static_cast<double>(columns);
+  room.channel_mean = room.channel_mean / static_cast<double>(columns) + room.channel_value.template cast<double>();
 }
 
 /// Chan, Golub & LeVeque 1983, eq. 1.5, shard by shard.
 template <class T>
 void BatchNorm<T>::join(NodeState<T>& state, Index batch, Index shards) const {
-  const auto positions = static_cast<double>(this->positions());
   Eigen::VectorXd mean = state.rooms[0].channel_mean;
   Eigen::VectorXd square = state.rooms[0].channel_square;
-  double count = static_cast<double>(std::min(kShardColumns, batch)) * positions;
+  double count = state.rooms[0].channel_count;
   for (Index shard = 1; shard < shards; ++shard) {
     const ShardRoom<T>& room = state.rooms[static_cast<std::size_t>(shard)];
-    const double more = static_cast<double>(std::min(kShardColumns, batch - shard * kShardColumns)) * positions;
+    const double more = room.channel_count;
     const Eigen::VectorXd apart = room.channel_mean - mean;
     const double all = count + more;
     mean += apart * (more / all);
@@ -114,30 +133,50 @@ void BatchNorm<T>::join(NodeState<T>& state, Index batch, Index shards) const {
 
 template <class T>
 void BatchNorm<T>::forward(NodeInputs<T> inputs, NodeState<T>& state, const Shard& shard, const Pass& pass) const {
-  const auto x = by_channel(*inputs[0], this->output_shape(), shard);
-  auto y = by_channel(state.output, this->output_shape(), shard);
-  auto normalised = by_channel(state.saved, this->output_shape(), shard);
-  Vector<T> mean = mean_.value.col(0);
-  Vector<T> inverse = inverse_;
+  ShardRoom<T>& room = state.rooms[static_cast<std::size_t>(shard.index)];
+  const Index channels = this->units();
+  const Index columns = shard.count * this->positions();
+  room.channel_some = mean_.value.col(0);
+  room.channel_more = inverse_;
   if (pass.training) {
-    mean = state.joined.col(kMean).template cast<T>();
-    inverse = state.joined.col(kInverse).template cast<T>();
+    room.channel_some = state.joined.col(kMean).template cast<T>();
+    room.channel_more = state.joined.col(kInverse).template cast<T>();
   }
-  // Column by column and in this order of operations: evaluate() has the same.
-  for (Index column = 0; column < x.cols(); ++column) {
-    normalised.col(column) = (x.col(column) - mean).cwiseProduct(inverse);
-    y.col(column) = scale_.value.col(0).cwiseProduct(normalised.col(column)) + shift_.value.col(0);
-  }
+  const T* __restrict mean = room.channel_some.data();
+  const T* __restrict inverse = room.channel_more.data();
+  const T* __restrict scale = scale_.value.data();
+  const T* __restrict shift = shift_.value.data();
+  const T* __restrict x = inputs[0]->col(shard.first).data();
+  T* __restrict normalised = state.saved.col(shard.first).data();
+  T* __restrict y = state.output.col(shard.first).data();
+  // Both in the order of operations that evaluate() has.
+  for (Index first = 0; first < columns * channels && pass.training; first += channels)
+    for (Index channel = 0; channel < channels; ++channel) {
+      const T value = (x[first + channel] - mean[channel]) * inverse[channel];
+      normalised[first + channel] = value;
+      y[first + channel] = scale[channel] * value + shift[channel];
+    }
+  for (Index first = 0; first < columns * channels && !pass.training; first += channels)
+    for (Index channel = 0; channel < channels; ++channel)
+      y[first + channel] = scale[channel] * ((x[first + channel] - mean[channel]) * inverse[channel]) + shift[channel];
   measure_output_squares(state, shard, pass);
 }
 
 template <class T>
 void BatchNorm<T>::collect_backward(NodeInputs<T> /*inputs*/, NodeState<T>& state, const Shard& shard) const {
   ShardRoom<T>& room = state.rooms[static_cast<std::size_t>(shard.index)];
-  const auto delta = by_channel(state.delta, this->output_shape(), shard);
-  const auto normalised = by_channel(state.saved, this->output_shape(), shard);
-  room.delta_sum = row_sums(delta);
-  room.delta_x_sum = row_sums(delta.cwiseProduct(normalised));
+  const Index channels = this->units();
+  const T* const deltas = state.delta.col(shard.first).data();
+  const T* const normalised = state.saved.col(shard.first).data();
+  sum_columns(shard.count * this->positions(), room.channel_some, room.channel_more, room.delta_sum, room.delta_x_sum,
+              [&](Index column, T* __restrict sum, T* __restrict x_sum) {
+                const T* __restrict delta = deltas + column * channels;
+                const T* __restrict x = normalised + column * channels;
+                for (Index channel = 0; channel < channels; ++channel) {
+                  sum[channel] += delta[channel];
+                  x_sum[channel] += delta[channel] * x[channel];
+                }
+              });
 }
 
 template <class T>
@@ -155,16 +194,24 @@ template <class T>
 void BatchNorm<T>::backward(NodeInputs<T> /*inputs*/, NodeState<T>& state, const Shard& shard, const Pass& /*pass*/,
                             InputDeltas<T> input_deltas) const {
   if (input_deltas[0] == nullptr) return;
-  const auto delta = by_channel(state.delta, this->output_shape(), shard);
-  const auto normalised = by_channel(state.saved, this->output_shape(), shard);
-  auto back = by_channel(*input_deltas[0], this->output_shape(), shard);
+  ShardRoom<T>& room = state.rooms[static_cast<std::size_t>(shard.index)];
+  const Index channels = this->units();
+  const Index columns = shard.count * this->positions();
   const double count = static_cast<double>(state.joined_samples * this->positions());
-  const Vector<T> mean_delta = (state.joined.col(kDelta) / count).template cast<T>();
-  const Vector<T> mean_delta_x = (state.joined.col(kDeltaX) / count).template cast<T>();
-  const Vector<T> factor = state.joined.col(kInverse).template cast<T>().cwiseProduct(scale_.value.col(0));
-  for (Index column = 0; column < delta.cols(); ++column)
-    back.col(column) =
-        (delta.col(column) - mean_delta - normalised.col(column).cwiseProduct(mean_delta_x)).cwiseProduct(factor);
+  room.channel_some = (state.joined.col(kDelta) / count).template cast<T>();
+  room.channel_more = (state.joined.col(kDeltaX) / count).template cast<T>();
+  room.channel_value = state.joined.col(kInverse).template cast<T>().cwiseProduct(scale_.value.col(0));
+  const T* __restrict mean_delta = room.channel_some.data();
+  const T* __restrict mean_delta_x = room.channel_more.data();
+  const T* __restrict factor = room.channel_value.data();
+  const T* __restrict delta = state.delta.col(shard.first).data();
+  const T* __restrict normalised = state.saved.col(shard.first).data();
+  T* __restrict back = input_deltas[0]->col(shard.first).data();
+  for (Index first = 0; first < columns * channels; first += channels)
+    for (Index channel = 0; channel < channels; ++channel)
+      back[first + channel] =
+          (delta[first + channel] - mean_delta[channel] - normalised[first + channel] * mean_delta_x[channel]) *
+          factor[channel];
 }
 
 template <class T>

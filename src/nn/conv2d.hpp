@@ -1,7 +1,7 @@
 #pragma once
 
 #include "nn/affine.hpp"
-#include "nn/window.hpp"
+#include "nn/convolution.hpp"
 
 namespace reluscope {
 
@@ -12,6 +12,7 @@ class Conv2d final : public Affine<T> {
  public:
   /// Draws the initial parameters from the streams named (seed, stream).
   Conv2d(const LayerSpec& layer, const Shape& input, std::uint64_t seed, std::uint64_t stream);
+  Conv2d(const Conv2d& other) : Affine<T>(other), window_(other.window_), products_(other.products_->clone()) {}
   /// The window of a layer of type conv2d.
   static Window window_of(const LayerSpec& layer, const Shape& input);
 
@@ -19,6 +20,7 @@ class Conv2d final : public Affine<T> {
   [[nodiscard]] std::vector<Index> weight_shape() const override {
     return {this->units(), window_.channels, window_.rows.kernel, window_.columns.kernel};
   }
+  void parameters_changed() override { products_->weights_changed(); }
   void prepare_room(NodeState<T>& state, Index shards) const override;
   void gradient(NodeInputs<T> inputs, const NodeState<T>& state, Index batch, Index shards, const Tile& tile,
                 T* out) const override;
@@ -26,20 +28,16 @@ class Conv2d final : public Affine<T> {
   void multiply(const Matrix<T>& input, NodeState<T>& state, Matrix<T>& z, const Shard& shard) const override;
   void pass_back(const Matrix<T>& input, NodeState<T>& state, Matrix<T>* input_delta,
                  const Shard& shard) const override;
+  [[nodiscard]] Matrix<T> multiply_rows(const Matrix<T>& input, Index first, Index count,
+                                        const std::vector<Index>& rows) const override;
   [[nodiscard]] Matrix<T> patches(const Matrix<T>& input, Index first, Index count) const override;
 
   [[nodiscard]] Box patch_of(const Box& input) const override;
   [[nodiscard]] Eigen::VectorXd patch_of(const Eigen::VectorXd& drift) const override;
 
  private:
-  void prepare_way_back(ShardRoom<T>& room) const;
-  void cut_out(const T* samples, Index first, Index count, T* out) const;
-  void put_back(const T* deltas, Index first, Index count, T* samples) const;
-
   Window window_;
+  std::unique_ptr<Convolution<T>> products_;
 };
-
-/// Values that a convolution keeps for each shard, besides its part of the batch; saturates.
-std::uint64_t conv2d_room(Index units, Index fan_in);
 
 }  // namespace reluscope

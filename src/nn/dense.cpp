@@ -58,6 +58,17 @@ void Dense<T>::append_tiles(std::size_t node, std::vector<Tile>& tiles) const {
 }
 
 template <class T>
+Matrix<T> Dense<T>::multiply_rows(const Matrix<T>& input, Index first, Index count,
+                                  const std::vector<Index>& rows) const {
+  const Matrix<T> seen = patches(input, first, count);
+  const Matrix<T> weights = this->weights()(rows, Eigen::all);
+  Matrix<T> z(std::ssize(rows), seen.cols());
+  gemm<T>(Transposed::none, T(1), weights, seen, z);
+  z.conservativeResize(Eigen::NoChange, count);
+  return z;
+}
+
+template <class T>
 Matrix<T> Dense<T>::patches(const Matrix<T>& input, Index first, Index count) const {
   Matrix<T> columns = Matrix<T>::Zero(input.rows(), whole_groups(count));
   columns.leftCols(count) = input.middleCols(first, count);

@@ -20,6 +20,8 @@ class Dense final : public Affine<T> {
   void multiply(const Matrix<T>& input, NodeState<T>& state, Matrix<T>& z, const Shard& shard) const override;
   void pass_back(const Matrix<T>& input, NodeState<T>& state, Matrix<T>* input_delta,
                  const Shard& shard) const override;
+  [[nodiscard]] Matrix<T> multiply_rows(const Matrix<T>& input, Index first, Index count,
+                                        const std::vector<Index>& rows) const override;
   [[nodiscard]] Matrix<T> patches(const Matrix<T>& input, Index first, Index count) const override;
 };
 

@@ -34,12 +34,15 @@ class FusedNode final : public Node<T> {
   [[nodiscard]] Parameter<T>* parameter(ParameterRole role) override {
     return role == ParameterRole::slope ? phi_.parameter(role) : map_->parameter(role);
   }
-  void parameters_changed() override { phi_.parameters_changed(); }
+  void parameters_changed() override {
+    map_->parameters_changed();
+    phi_.parameters_changed();
+  }
 
   void prepare(NodeState<T>& state, Index batch, Index shards) const override { map_->prepare(state, batch, shards); }
   void forward(NodeInputs<T> inputs, NodeState<T>& state, const Shard& shard, const Pass& pass) const override {
     map_->multiply(*inputs[0], state, state.saved, shard);
-    phi_.sweep(map_->bias_data(), state, shard, pass);
+    phi_.sweep(state.saved, map_->bias_data(), state, shard, pass);
   }
   void backward(NodeInputs<T> inputs, NodeState<T>& state, const Shard& shard, const Pass& pass,
                 InputDeltas<T> input_deltas) const override {

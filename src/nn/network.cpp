@@ -176,6 +176,35 @@ double Network<T>::operations() const {
   return operations;
 }
 
+Index shard_columns(Index most_values) {
+  constexpr Index kShardValues = Index{1} << 17;  // 512 KiB of float32
+  constexpr Index kFewest = kShardColumns / 8;
+  Index columns = kShardColumns;
+  while (columns > kFewest && columns * most_values > kShardValues) columns /= 2;
+  return columns;
+}
+
+template <class T>
+Index Network<T>::shard_columns() const {
+  Index most = 0;
+  for (const auto& node : nodes_)
+    if (node->positions() > 1) most = std::max(most, node->outputs());
+  return reluscope::shard_columns(most);
+}
+
+Index pass_columns(std::uint64_t values_of_sample) {
+  constexpr std::uint64_t kPassValues = std::uint64_t{1} << 24;  // 64 MiB of float32
+  const auto shards = static_cast<Index>(kPassValues / std::max<std::uint64_t>(values_of_sample, 1) / kShardColumns);
+  return std::clamp(shards * kShardColumns, kShardColumns, kPassColumns);
+}
+
+template <class T>
+Index Network<T>::pass_columns() const {
+  std::uint64_t values = 0;
+  for (const auto& node : nodes_) values += static_cast<std::uint64_t>(node->outputs());
+  return reluscope::pass_columns(values);
+}
+
 template <class T>
 void Network<T>::parameters_changed() {
   for (const auto& node : nodes_) node->parameters_changed();
@@ -209,22 +238,26 @@ std::vector<std::vector<std::size_t>> owned_nodes(const Network<T>& network) {
   return owned;
 }
 
-std::vector<Shard> cut_into_shards(Index columns) {
+std::vector<Shard> cut_into_shards(Index columns, Index shard_columns) {
   std::vector<Shard> shards;
-  for (Index first = 0; first < columns; first += kShardColumns)
-    shards.push_back({static_cast<Index>(shards.size()), first, std::min(kShardColumns, columns - first)});
+  for (Index first = 0; first < columns; first += shard_columns)
+    shards.push_back({static_cast<Index>(shards.size()), first, std::min(shard_columns, columns - first)});
   return shards;
 }
 
 template <class T>
-NetworkState<T>::NetworkState(const Network<T>& network, Index batch)
+NetworkState<T>::NetworkState(const Network<T>& network, Index batch, Way way)
     : input_(Matrix<T>::Zero(network.inputs(), whole_groups(batch))),
       nodes_(network.depth()),
       inputs_(network.depth()),
       deltas_(network.depth()),
       added_(network.depth()) {
-  const auto shards = static_cast<Index>(cut_into_shards(batch).size());
-  for (std::size_t at = 0; at < nodes_.size(); ++at) network.node(at).prepare(nodes_[at], batch, shards);
+  const auto shards = static_cast<Index>(network.cut(batch).size());
+  for (std::size_t at = 0; at < nodes_.size(); ++at) {
+    network.node(at).prepare(nodes_[at], batch, shards);
+    if (way == Way::both || at + 1 == nodes_.size())
+      nodes_[at].delta.setZero(network.node(at).outputs(), whole_groups(batch));
+  }
   // Backward runs from the last node down: who comes first writes an input's delta, the others add to it.
   std::vector<bool> written(nodes_.size());
   for (std::size_t at = nodes_.size(); at-- > 0;) {

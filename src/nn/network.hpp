@@ -32,6 +32,9 @@ struct Stage {
   std::size_t end = 0;
 };
 
+/// How a batch of `columns` is cut into shards: not by the number of threads, so that results do not depend on it.
+std::vector<Shard> cut_into_shards(Index columns, Index shard_columns = kShardColumns);
+
 template <class T>
 class Network {
  public:
@@ -70,6 +73,13 @@ class Network {
   [[nodiscard]] std::vector<const Buffer<T>*> buffers() const;
   /// Of a sample's way through it: two for each parameter, at each position that it is used at.
   [[nodiscard]] double operations() const;
+  /// Samples of a shard: kShardColumns, or a half, a quarter or an eighth of it where a node yields so many values of
+  /// each sample that they would have left the cache when the next node reads them.
+  [[nodiscard]] Index shard_columns() const;
+  [[nodiscard]] std::vector<Shard> cut(Index columns) const { return cut_into_shards(columns, shard_columns()); }
+  /// Samples of one piece of a pass over many: several shards, so that threads have something to share, and fewer where
+  /// a sample has so many values that their memory is what takes the time.
+  [[nodiscard]] Index pass_columns() const;
   /// To be called after parameters were changed, before the next forward.
   void parameters_changed();
 
@@ -93,16 +103,22 @@ std::vector<ByRole<std::size_t>> parameter_places(const Network<T>& network);
 template <class T>
 std::vector<std::vector<std::size_t>> owned_nodes(const Network<T>& network);
 
-/// How a batch of `columns` is cut into shards: a function of the batch alone, so that results do not depend on the
-/// number of threads.
-std::vector<Shard> cut_into_shards(Index columns);
+/// Network::shard_columns(), from the most values that a node with positions yields of a sample.
+Index shard_columns(Index most_values);
+
+/// What Network::pass_columns() is at most, and for so many values of all nodes together.
+inline constexpr Index kPassColumns = 512;
+Index pass_columns(std::uint64_t values_of_sample);
+
+/// Whether a state is for forward passes alone, and has no room for deltas but those of the output.
+enum class Way { forward, both };
 
 /// The values of one batch in a network: one state per node, and the input.
 template <class T>
 class NetworkState {
  public:
   /// Room for batches of up to `batch` columns.
-  NetworkState(const Network<T>& network, Index batch);
+  NetworkState(const Network<T>& network, Index batch, Way way = Way::both);
   NetworkState(const NetworkState&) = delete;
   NetworkState& operator=(const NetworkState&) = delete;
 

@@ -58,6 +58,11 @@ struct ShardSums {
   void resize(Index units);
 };
 
+/// What a back end of convolution.hpp keeps for a shard.
+struct ConvolutionRoom {
+  virtual ~ConvolutionRoom() = default;
+};
+
 /// What a node works with on a shard, sized once, so that a step allocates nothing.
 template <class T>
 struct ShardRoom {
@@ -65,9 +70,12 @@ struct ShardRoom {
   Matrix<T> patch_deltas;    ///< ∂L/∂patches
   Matrix<T> weight_product;  ///< of those positions
   Matrix<T> weight_sum;      ///< Σ ∂L/∂W over the shard
-  ShardSums<T> sample;       ///< of one sample's positions
+  std::unique_ptr<ConvolutionRoom> convolution;
+  ShardSums<T> sample;  ///< of one sample's positions
   // Of a batch norm, channel by channel.
+  Vector<T> channel_value, channel_some, channel_more;
   Eigen::VectorXd channel_mean, channel_square;  ///< mean x and Σ (x − mean)²
+  double channel_count = 0.0;                    ///< of how many x
   Eigen::VectorXd delta_sum, delta_x_sum;        ///< Σ ∂L/∂y and Σ ∂L/∂y · x̂
 };
 
@@ -184,7 +192,7 @@ class Node {
 
   // What it computes.
 
-  /// Sizes `state` for batches of up to `batch` columns in `shards` shards.
+  /// Sizes `state` for batches of up to `batch` columns in `shards` shards, but for `delta`.
   virtual void prepare(NodeState<T>& state, Index batch, Index shards) const;
   /// Fills the shard's columns of state.output, in evaluation each from its own column of the inputs alone, to the last
   /// bit.
@@ -278,7 +286,7 @@ void ShardSums<T>::resize(Index units) {
 template <class T>
 void Node<T>::prepare(NodeState<T>& state, Index batch, Index shards) const {
   // Room for whole groups of columns (gemm.hpp); those beyond the batch hold nothing.
-  for (Matrix<T>* values : {&state.output, &state.saved, &state.delta}) values->setZero(outputs(), whole_groups(batch));
+  for (Matrix<T>* values : {&state.output, &state.saved}) values->setZero(outputs(), whole_groups(batch));
   state.output_square.setZero(batch);
   state.delta_square.setZero(batch);
   state.shards.resize(static_cast<std::size_t>(shards));

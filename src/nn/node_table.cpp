@@ -109,8 +109,8 @@ NodeEntry conv2d_entry() {
                               static_cast<std::uint64_t>(layer.type.params.integer("channels")));
   };
   entry.room = [](const LayerSpec& layer, const Shape& input) {
-    return conv2d_room(layer.type.params.integer("channels"),
-                       input.channels * Conv2d<float>::window_of(layer, input).size());
+    return convolution_room(layer.type.params.integer("channels"),
+                            input.channels * Conv2d<float>::window_of(layer, input).size());
   };
   entry.make_float = make_conv2d<float>;
   entry.make_double = make_conv2d<double>;

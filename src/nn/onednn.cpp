@@ -58,6 +58,12 @@ class Library {
     about.instruction_set = name_of(isa());
   }
 
+  [[nodiscard]] void* symbol(const char* name) const {
+    void* const found = dlsym(handle_, name);
+    if (found == nullptr) refuse();
+    return found;
+  }
+
   OneDnn about;
   decltype(&dnnl_sgemm) product = nullptr;
   void (*set_threads)(int) = nullptr;
@@ -65,8 +71,7 @@ class Library {
  private:
   template <class Function>
   void find(Function& function, const char* name) {
-    function = reinterpret_cast<Function>(dlsym(handle_, name));
-    if (function == nullptr) refuse();
+    function = reinterpret_cast<Function>(symbol(name));
   }
 
   [[noreturn]] static void refuse() {
@@ -88,13 +93,18 @@ const Library& library() {
 
 const OneDnn& onednn() { return library().about; }
 
+void* onednn_symbol(const char* name) { return library().symbol(name); }
+
+void onednn_on_one_thread() {
+  // Its own default is each thread's to set.
+  thread_local const bool alone = (library().set_threads(1), true);
+  (void)alone;
+}
+
 void onednn_product(Transposed transposed, float scale, const ConstView<float>& a, const ConstView<float>& b,
                     View<float> c) {
   const Library& onednn = library();
-  // It shares its work between OpenMP threads unless the calling thread says otherwise; the pool's threads are the only
-  // ones here. Its own default is each thread's to set.
-  thread_local const bool alone = (onednn.set_threads(1), true);
-  (void)alone;
+  onednn_on_one_thread();
   const Index inner = transposed == Transposed::left ? a.rows() : a.cols();
   // Its matrices are row-major: the same memory read as transposes, cᵀ = op(b)ᵀ op(a)ᵀ.
   const dnnl_status_t status = onednn.product(

@@ -1,7 +1,12 @@
 #include "nn/pool.hpp"
 
+#include <algorithm>
 #include <cmath>
+#include <span>
+#include <type_traits>
+#include <vector>
 
+#include "nn/block.hpp"
 #include "nn/output_squares.hpp"
 
 namespace reluscope {
@@ -15,7 +20,32 @@ void each_place(const Window& window, const Shard& shard, Visit visit) {
     for (Index place = 0; place < window.places(); ++place) visit(sample, place);
 }
 
+/// The largest of what is seen, and where in the window it is, of so many channels from `channel` on.
+template <class T, class Count>
+void take_largest(std::span<const Seen> seen, const T* sample, Index channels, Index channel, Count count, T* largest,
+                  T* where) {
+  Block<T> most = load_block<T>(sample + seen[0].position * channels + channel, count);
+  Block<T> at = fill_block(static_cast<T>(seen[0].in_window));
+  for (const Seen& one : seen.subspan(1)) {
+    const Block<T> value = load_block<T>(sample + one.position * channels + channel, count);
+    const auto stays = (value <= most) | (most != most);  // NOLINT(misc-redundant-expression): true for a NaN
+    most = stays ? most : value;
+    at = stays ? at : fill_block(static_cast<T>(one.in_window));
+  }
+  store_block<T>(most, largest + channel, count);
+  store_block<T>(at, where + channel, count);
+}
+
 }  // namespace
+
+std::vector<std::vector<Seen>> seen_by_place(const Window& window) {
+  std::vector<std::vector<Seen>> all(static_cast<std::size_t>(window.places()));
+  for (Index place = 0; place < window.places(); ++place)
+    window.look(place, [&](Index position, Index in_window) {
+      all[static_cast<std::size_t>(place)].push_back({position, in_window});
+    });
+  return all;
+}
 
 Window pool_window(const LayerSpec& layer, const Shape& input) {
   const ParamValues& params = layer.type.params;
@@ -28,23 +58,18 @@ Window pool_window(const LayerSpec& layer, const Shape& input) {
 template <class T>
 void MaxPool<T>::forward(NodeInputs<T> inputs, NodeState<T>& state, const Shard& shard, const Pass& pass) const {
   const Index channels = window_.channels;
-  each_place(window_, shard, [&](Index sample, Index place) {
-    const T* from = inputs[0]->col(sample).data();
-    T* largest = state.output.col(sample).data() + place * channels;
-    T* where = state.saved.col(sample).data() + place * channels;
-    bool first = true;
-    window_.look(place, [&](Index position, Index in_window) {
-      const T* values = from + position * channels;
-      const T here = static_cast<T>(in_window);
-      for (Index channel = 0; channel < channels; ++channel) {
-        const T value = values[channel];
-        const bool take = first || value > largest[channel] || value != value;
-        largest[channel] = take ? value : largest[channel];
-        where[channel] = take ? here : where[channel];
-      }
-      first = false;
-    });
-  });
+  for (Index place = 0; place < window_.places(); ++place) {
+    const std::span<const Seen> seen = seen_[static_cast<std::size_t>(place)];
+    for (Index sample = shard.first; sample < shard.first + shard.count; ++sample) {
+      const T* from = inputs[0]->col(sample).data();
+      T* largest = state.output.col(sample).data() + place * channels;
+      T* where = state.saved.col(sample).data() + place * channels;
+      Index channel = 0;
+      for (; channel + kLanes<T> <= channels; channel += kLanes<T>)
+        take_largest<T>(seen, from, channels, channel, std::integral_constant<Index, kLanes<T>>(), largest, where);
+      if (channel < channels) take_largest<T>(seen, from, channels, channel, channels - channel, largest, where);
+    }
+  }
   measure_output_squares(state, shard, pass);
 }
 
@@ -54,17 +79,17 @@ void MaxPool<T>::backward(NodeInputs<T> /*inputs*/, NodeState<T>& state, const S
   if (input_deltas[0] == nullptr) return;
   const Index channels = window_.channels;
   input_deltas[0]->middleCols(shard.first, shard.count).setZero();
-  each_place(window_, shard, [&](Index sample, Index place) {
-    T* to = input_deltas[0]->col(sample).data();
-    const T* delta = state.delta.col(sample).data() + place * channels;
-    const T* where = state.saved.col(sample).data() + place * channels;
-    window_.look(place, [&](Index position, Index in_window) {
-      T* values = to + position * channels;
-      const T here = static_cast<T>(in_window);
-      for (Index channel = 0; channel < channels; ++channel)
-        values[channel] += where[channel] == here ? delta[channel] : T(0);
-    });
-  });
+  for (Index place = 0; place < window_.places(); ++place)
+    for (Index sample = shard.first; sample < shard.first + shard.count; ++sample) {
+      const T* __restrict delta = state.delta.col(sample).data() + place * channels;
+      const T* __restrict where = state.saved.col(sample).data() + place * channels;
+      for (const Seen& one : seen_[static_cast<std::size_t>(place)]) {
+        T* __restrict to = input_deltas[0]->col(sample).data() + one.position * channels;
+        const T here = static_cast<T>(one.in_window);
+        for (Index channel = 0; channel < channels; ++channel)
+          to[channel] += where[channel] == here ? delta[channel] : T(0);
+      }
+    }
 }
 
 /// A value is the largest of so many windows, at most.

@@ -10,12 +10,22 @@ namespace reluscope {
 /// The window of a layer of type max_pool or avg_pool.
 Window pool_window(const LayerSpec& layer, const Shape& input);
 
+/// A position of the input, and where in the window that is.
+struct Seen {
+  Index position = 0;
+  Index in_window = 0;
+};
+/// What a window sees from each of its places.
+std::vector<std::vector<Seen>> seen_by_place(const Window& window);
+
 /// The largest value, as PyTorch's MaxPool2d: what is padded never is it, a NaN always. Of equal ones the first.
 template <class T>
 class MaxPool final : public Node<T> {
  public:
   MaxPool(const std::string& name, const Window& window)
-      : Node<T>(name, {window.channels, window.rows.places(), window.columns.places()}), window_(window) {}
+      : Node<T>(name, {window.channels, window.rows.places(), window.columns.places()}),
+        window_(window),
+        seen_(seen_by_place(window)) {}
   [[nodiscard]] std::unique_ptr<Node<T>> clone() const override { return std::make_unique<MaxPool<T>>(*this); }
 
   void forward(NodeInputs<T> inputs, NodeState<T>& state, const Shard& shard, const Pass& pass) const override;
@@ -35,6 +45,7 @@ class MaxPool final : public Node<T> {
 
  private:
   Window window_;
+  std::vector<std::vector<Seen>> seen_;  ///< from each place
 };
 
 /// The mean, as PyTorch's AvgPool2d. Over all positions: nn.AdaptiveAvgPool2d(1).

@@ -22,7 +22,7 @@ class BruteCensus final : public Census<T> {
   BruteCensus(const Network<T>& network, const Dataset& dataset, LazyExtent<T>& extent, ThreadPool& pool)
       : Census<T>(network),
         extent_(extent),
-        runner_(network, dataset, pool, std::min(kPassColumns, dataset.train.count())),
+        runner_(network, dataset, pool, std::min(network.pass_columns(), dataset.train.count())),
         samples_(static_cast<std::size_t>(dataset.train.count())) {
     std::iota(samples_.begin(), samples_.end(), Index{0});
   }

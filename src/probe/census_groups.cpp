@@ -2,8 +2,6 @@
 
 #include <algorithm>
 
-#include "probe/sample_runner.hpp"
-
 namespace reluscope {
 
 namespace {
@@ -21,6 +19,8 @@ CensusGroups census_groups(Index samples) {
   return groups;
 }
 
-Index census_columns(Index samples) { return std::min(samples, std::max(kPassColumns, census_groups(samples).size)); }
+Index census_columns(Index samples, Index pass_columns) {
+  return std::min(samples, std::max(pass_columns, census_groups(samples).size));
+}
 
 }  // namespace reluscope

@@ -11,7 +11,7 @@ struct CensusGroups {
   Index count = 0;  ///< bounded, since one number is kept for each unit and group
 };
 CensusGroups census_groups(Index samples);
-/// Samples that the census runs at once, at most.
-Index census_columns(Index samples);
+/// Samples that the census runs at once, at most, of a network with these pass_columns().
+Index census_columns(Index samples, Index pass_columns);
 
 }  // namespace reluscope

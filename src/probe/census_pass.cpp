@@ -11,7 +11,7 @@ template <class T>
 CensusPass<T>::CensusPass(const Network<T>& network, std::vector<std::vector<Index>> units, const Dataset& dataset,
                           ThreadPool& pool)
     : units_(std::move(units)),
-      runner_(network, dataset, pool, census_columns(dataset.train.count())),
+      runner_(network, dataset, pool, census_columns(dataset.train.count(), network.pass_columns())),
       seen_(network, false) {}
 
 template <class T>

@@ -57,7 +57,7 @@ void CensusScan<T>::settle(const Network<T>& network, std::vector<LayerBook>& bo
   const std::size_t layers = tracked_layers(books);
   for (std::size_t at = 0; at + 1 < layers; ++at) books[at].norm.follow(groups_);
 
-  const auto most = std::max<std::size_t>(1, static_cast<std::size_t>(kPassColumns / group_size_));
+  const auto most = std::max<std::size_t>(1, static_cast<std::size_t>(network.pass_columns() / group_size_));
   std::size_t round = 1;
   std::vector<bool> has_run(groups_);
   std::unique_ptr<ThinNetwork<T>> thin;
@@ -120,7 +120,7 @@ void CensusScan<T>::run_groups(const Network<T>& network, std::vector<std::size_
       samples.push_back(sample);
   }
   pass.run(network, samples, layers, Device::scan, draft);
-  const auto shards_per_group = static_cast<std::size_t>(group_size_ / kShardColumns);
+  const auto shards_per_group = static_cast<std::size_t>(group_size_ / network.shard_columns());
   const std::vector<Shard>& shards = pass.runner().shards();
   for (std::size_t at = 0; at < layers; ++at) {
     const NodeState<T>& state = pass.runner().state().node(network.sites()[at]);

@@ -153,7 +153,7 @@ class ExactCensus final : public Census<T> {
     }
     Vector<T> first;
     Index columns = kShardColumns;  // the first samples tell, mostly
-    for (Index start = 0; start < dataset_.train.count(); start += columns, columns = kPassColumns) {
+    for (Index start = 0; start < dataset_.train.count(); start += columns, columns = network.pass_columns()) {
       std::vector<Index> samples(static_cast<std::size_t>(std::min(columns, dataset_.train.count() - start)));
       std::iota(samples.begin(), samples.end(), start);
       pass_.runner().run(network, samples, Measure::nothing);

@@ -80,7 +80,7 @@ template <class T>
 ProbeSet<T>::ProbeSet(const Network<T>& network, const Dataset& dataset, const ProbeOptions& options, ThreadPool& pool)
     : dataset_(dataset),
       options_(options),
-      runner_(network, dataset, pool, std::min(kPassColumns, dataset.train.count())),
+      runner_(network, dataset, pool, std::min(network.pass_columns(), dataset.train.count())),
       samples_(static_cast<std::size_t>(dataset.train.count())) {
   std::iota(samples_.begin(), samples_.end(), Index{0});
   if (options.samples == 0 || options.samples >= dataset.train.count()) return;

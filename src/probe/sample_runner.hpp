@@ -16,14 +16,14 @@ class SampleRunner {
  public:
   /// For networks shaped like this one and at most `columns` samples at once. Data set and pool must outlive it.
   SampleRunner(const Network<T>& network, const Dataset& dataset, ThreadPool& pool, Index columns)
-      : dataset_(dataset), pool_(pool), state_(network, columns), operations_(network.operations()) {}
+      : dataset_(dataset), pool_(pool), state_(network, columns, Way::forward), operations_(network.operations()) {}
 
   /// Runs the samples through the first `nodes` nodes; their columns stand in the samples' order.
   void run(const Network<T>& network, std::span<const Index> samples, Measure measure, std::size_t nodes) {
     samples_ = samples;
     if (static_cast<Index>(samples.size()) != cut_) {
       cut_ = static_cast<Index>(samples.size());
-      shards_ = cut_into_shards(cut_);
+      shards_ = network.cut(cut_);
     }
     Pass pass;
     pass.measure = measure;
@@ -60,17 +60,14 @@ class SampleRunner {
   std::span<const Index> samples_;
 };
 
-/// Samples of one piece of a pass over many: several shards, so that threads have something to share.
-inline constexpr Index kPassColumns = 512;
-
 /// Runs the samples through the first `nodes` nodes, piece by piece in order, and calls visit(place of the piece's
-/// first sample) after each. The runner must take kPassColumns columns, or all the samples at once.
+/// first sample) after each. The runner must take network.pass_columns(), or all the samples at once.
 template <class T, class Visit>
 void run_over(SampleRunner<T>& runner, const Network<T>& network, std::span<const Index> samples, Measure measure,
               std::size_t nodes, Visit visit) {
-  constexpr auto kMost = static_cast<std::size_t>(kPassColumns);
-  for (std::size_t first = 0; first < samples.size(); first += kMost) {
-    runner.run(network, samples.subspan(first, std::min(kMost, samples.size() - first)), measure, nodes);
+  const auto most = static_cast<std::size_t>(network.pass_columns());
+  for (std::size_t first = 0; first < samples.size(); first += most) {
+    runner.run(network, samples.subspan(first, std::min(most, samples.size() - first)), measure, nodes);
     visit(first);
   }
 }

@@ -51,13 +51,16 @@ std::vector<Index> spaced_samples(const Dataset& dataset, Index most) {
   return samples;
 }
 
-Index columns_for(std::span<const Index> samples) { return std::min(kPassColumns, static_cast<Index>(samples.size())); }
+template <class T>
+Index columns_for(const Network<T>& network, std::span<const Index> samples) {
+  return std::min(network.pass_columns(), static_cast<Index>(samples.size()));
+}
 
 /// Positions of samples whose z is computed at once.
 constexpr Index kPositionsAtOnce = 4096;
 
 /// Calls visit(z) with z of a site's units in `rows` for the runner's samples, rows × positions of some samples.
-/// Computed in whole groups of columns, as in training, whose bits they therefore have.
+/// With the bits that training has.
 template <class T, class Visit>
 void visit_pre_activations(const SampleRunner<T>& runner, const Network<T>& network, std::size_t site,
                            const std::vector<Index>& rows, Visit visit) {
@@ -74,12 +77,9 @@ void visit_pre_activations(const SampleRunner<T>& runner, const Network<T>& netw
       visit(Matrix<T>(Eigen::Map<const Matrix<T>>(input.col(first).data(), node.units(), columns)(rows, Eigen::all)));
       continue;
     }
-    const Matrix<T> patches = map->patches(input, first, count);
-    Matrix<T> z(std::ssize(rows), patches.cols());
-    const Matrix<T> weights = map->weights()(rows, Eigen::all);
-    gemm<T>(Transposed::none, T(1), weights, patches, z);
+    Matrix<T> z = map->multiply_rows(input, first, count, rows);
     for (Index row = 0; row < z.rows(); ++row) z.row(row).array() += map->bias_of(rows[static_cast<std::size_t>(row)]);
-    visit(Matrix<T>(z.leftCols(columns)));
+    visit(z);
   }
 }
 
@@ -87,7 +87,7 @@ void visit_pre_activations(const SampleRunner<T>& runner, const Network<T>& netw
 template <class T, class Visit>
 void visit_all(const Network<T>& network, const Dataset& dataset, std::span<const Index> samples, ThreadPool& pool,
                Visit visit) {
-  SampleRunner<T> runner(network, dataset, pool, columns_for(samples));
+  SampleRunner<T> runner(network, dataset, pool, columns_for(network, samples));
   run_over(runner, network, samples, Measure::nothing, network.depth(), [&](std::size_t /*first*/) {
     for (std::size_t at = 0; at < network.sites().size(); ++at) {
       std::vector<Index> units(static_cast<std::size_t>(network.site(at).units()));
@@ -106,7 +106,7 @@ std::vector<std::vector<double>> trace(const Network<T>& network, const Dataset&
   std::vector<std::vector<double>> values(deaths.size());
   std::size_t layers = 0;
   for (const Death& death : deaths) layers = std::max(layers, network.sites()[death.layer]);
-  SampleRunner<T> runner(network, dataset, pool, columns_for(samples));
+  SampleRunner<T> runner(network, dataset, pool, columns_for(network, samples));
   run_over(runner, network, samples, Measure::nothing, layers, [&](std::size_t /*first*/) {
     for (std::size_t at = 0; at < deaths.size(); ++at) {
       visit_pre_activations(runner, network, deaths[at].layer, {static_cast<Index>(deaths[at].unit)},
