@@ -12,8 +12,8 @@ namespace {
 /// Against deaths in training, the likeliest first: prescribe tries them in this order, and drops the last ones where
 /// the budget is short.
 std::vector<std::string> calming_remedies() {
-  return {"smaller_lr", "leaky_relu",  "warmup", "clip_norm", "much_smaller_lr", "adam", "standardize",
-          "wider",      "no_momentum", "elu",    "prelu"};
+  return {"smaller_lr", "leaky_relu",  "warmup", "clip_norm", "much_smaller_lr", "adam",      "standardize",
+          "wider",      "no_momentum", "elu",    "prelu",     "batch_norm",      "layer_norm"};
 }
 
 /// Units that were dead at step 0: born dead, or dead in the weights of a file.
@@ -60,7 +60,8 @@ RuleEntry dead_on_arrival_rule() {
                 number("learned_fraction", 0.75, "the same where the network has learned all the same").above(0),
                 number("left", 20, "and where so many units of the layer are left").at_least(0)},
                {"census.born_dead", "census.units", "census.step"},
-               {"positive_bias", "he_normal", "leaky_relu", "elu", "rai", "wider", "standardize", "prelu", "gelu"},
+               {"positive_bias", "he_normal", "leaky_relu", "elu", "rai", "wider", "standardize", "prelu", "gelu",
+                "batch_norm", "layer_norm"},
                check_dead_on_arrival);
   rule.explains = {"collapsed-network",   "dormant-layer", "unchanged-weights",      "vanishing-gradient",
                    "loss-not-decreasing", "too-few-steps", "no-better-than-constant"};

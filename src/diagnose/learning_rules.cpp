@@ -114,10 +114,10 @@ std::vector<std::string> remedies_of_nothing(const RunTables& run) {
       run.train->loss > (1.0 + kMoved) * run.train->constant_loss)
     return {"larger_lr", "adam", "more_steps", "standardize", "scale_targets", "recipe", "he_normal", "smaller_lr"};
   if (run.train->loss > kBlownUp * run.train->constant_loss)
-    return {"smaller_lr",    "adam",      "standardize",     "scale_targets", "recipe",
-            "linear_output", "he_normal", "much_smaller_lr", "wider",         "more_steps"};
-  return {"adam",      "standardize",   "scale_targets", "smaller_lr", "recipe",
-          "larger_lr", "linear_output", "he_normal",     "wider",      "more_steps"};
+    return {"smaller_lr",      "adam",  "standardize", "scale_targets", "recipe",    "linear_output", "he_normal",
+            "much_smaller_lr", "wider", "more_steps",  "batch_norm",    "layer_norm"};
+  return {"adam",      "standardize", "scale_targets", "smaller_lr", "recipe",     "larger_lr", "linear_output",
+          "he_normal", "wider",       "more_steps",    "batch_norm", "layer_norm", "residual"};
 }
 
 void check_better_than_constant(const RunTables& run, const ParamValues& limits, std::vector<Finding>& findings) {

@@ -186,7 +186,8 @@ RuleEntry exploding_gradient_rule() {
        number("size", 1.0, "norm times that of the parameters, as a multiple of the first loss: less is no explosion")
            .at_least(0)},
       {"steps.grad_norm", "steps.loss"},
-      {"smaller_lr", "clip_norm", "he_normal", "recipe", "glorot_normal", "much_smaller_lr", "warmup", "standardize"},
+      {"smaller_lr", "clip_norm", "he_normal", "recipe", "glorot_normal", "much_smaller_lr", "warmup", "standardize",
+       "batch_norm", "layer_norm"},
       check_exploding_gradient);
   rule.mild = Mild::learned_well;
   rule.explains = {"exploding-activation", "collapsed-network",      "dying-units", "saturation", "loss-not-decreasing",

@@ -8,8 +8,9 @@
 namespace reluscope {
 
 bool needs_drawn_weights(std::string_view remedy) {
-  static constexpr std::array kNames = {"he_normal", "glorot_normal", "rai",   "positive_bias",
-                                        "zero_bias", "recipe",        "prelu", "wider"};
+  static constexpr std::array kNames = {"he_normal",  "glorot_normal", "rai",     "positive_bias",
+                                        "zero_bias",  "recipe",        "prelu",   "wider",
+                                        "batch_norm", "layer_norm",    "residual"};
   return std::find(kNames.begin(), kNames.end(), remedy) != kNames.end();
 }
 

@@ -52,7 +52,8 @@ RuleEntry poor_initialisation_rule() {
       {number("growth", 20.0, "mean z² of the last hidden layer over the first, or its inverse").above(1),
        number("theory", 10.0, "mean z² at step 0 over what theory predicts, or its inverse: worth a note").above(1)},
       {"layers.z_mean", "layers.z_std", "layers.step"},
-      {"he_normal", "recipe", "glorot_normal", "positive_bias", "rai"}, check_initialisation);
+      {"he_normal", "recipe", "glorot_normal", "positive_bias", "rai", "batch_norm", "layer_norm"},
+      check_initialisation);
   rule.mild = Mild::learned;
   rule.explains = {"vanishing-gradient", "exploding-gradient",  "exploding-activation", "update-ratio",
                    "dead-on-arrival",    "collapsed-network",   "dying-units",          "saturation",
@@ -119,11 +120,13 @@ void check_exploding_activation(const RunTables& run, const ParamValues& limits,
 }
 
 RuleEntry exploding_activation_rule() {
-  RuleEntry rule = own_rule(
-      "exploding-activation", "activations grow with depth or in training",
-      {number("growth", 100.0, "a_rms, as a multiple of the first layer's or of the start's").above(1)},
-      {"layers.a_rms"}, {"he_normal", "recipe", "glorot_normal", "smaller_lr", "standardize", "much_smaller_lr"},
-      check_exploding_activation);
+  RuleEntry rule =
+      own_rule("exploding-activation", "activations grow with depth or in training",
+               {number("growth", 100.0, "a_rms, as a multiple of the first layer's or of the start's").above(1)},
+               {"layers.a_rms"},
+               {"he_normal", "recipe", "glorot_normal", "smaller_lr", "standardize", "much_smaller_lr", "batch_norm",
+                "layer_norm", "residual"},
+               check_exploding_activation);
   rule.mild = Mild::learned;
   rule.explains = {"saturation", "loss-not-decreasing", "no-better-than-constant"};
   return rule;
@@ -167,13 +170,15 @@ void check_vanishing_gradient(const RunTables& run, const ParamValues& limits, s
 }
 
 RuleEntry vanishing_gradient_rule() {
-  RuleEntry rule = own_rule(
-      "vanishing-gradient", "the loss gradient shrinks, or grows, on its way to the first layer",
-      {number("ratio", 1e-3, "delta RMS of the first layer over the last (AUTOTRAINER: 1e-3)").above(0),
-       number("ratio_unlearned", 1e-2, "the same at step 0, of a network that has learned nothing").above(0),
-       number("explodes", 1e3, "the same ratio above which it explodes").above(1), start_share()},
-      {"layers.delta_rms"}, {"he_normal", "recipe", "glorot_normal", "relu", "elu", "adam", "leaky_relu", "gelu"},
-      check_vanishing_gradient);
+  RuleEntry rule =
+      own_rule("vanishing-gradient", "the loss gradient shrinks, or grows, on its way to the first layer",
+               {number("ratio", 1e-3, "delta RMS of the first layer over the last (AUTOTRAINER: 1e-3)").above(0),
+                number("ratio_unlearned", 1e-2, "the same at step 0, of a network that has learned nothing").above(0),
+                number("explodes", 1e3, "the same ratio above which it explodes").above(1), start_share()},
+               {"layers.delta_rms"},
+               {"he_normal", "recipe", "glorot_normal", "relu", "elu", "adam", "leaky_relu", "gelu", "batch_norm",
+                "layer_norm", "residual"},
+               check_vanishing_gradient);
   rule.explains = {"unchanged-weights", kSlowUpdates, "loss-not-decreasing", "too-few-steps",
                    "no-better-than-constant"};
   return rule;

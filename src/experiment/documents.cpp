@@ -114,6 +114,8 @@ Json data_section(const ExperimentSpec& spec, const Dataset& dataset) {
   Json section = {{"train_samples", dataset.train.count()}, {"test_samples", dataset.test.count()},
                   {"features", dataset.features()},         {"outputs", dataset.outputs()},
                   {"task", task_name(dataset.task)},        {"crc32", hexadecimal(dataset.checksum(), 8)}};
+  if (const Shape& shape = dataset.shape(); shape.positions() > 1)
+    section["shape"] = {shape.channels, shape.height, shape.width};
   section["classes"] = classes_section(dataset);
   section["feature_names"] = nullptr;
   if (!dataset.feature_names.empty() && dataset.features() <= kMostListed)

@@ -52,7 +52,10 @@ void look_around(const Network<T>& network, const std::vector<LayerBook>& books,
     if (!any_fresh(books, draft) || 4 * looks > static_cast<std::size_t>(count)) return;
     std::vector<Index> samples(looks);
     for (Index& sample : samples) sample = static_cast<Index>(rng.below(static_cast<std::uint64_t>(count)));
-    pass.run(network, samples, draft.open_layers(), Device::scan, draft);
+    const auto at_once = static_cast<std::size_t>(network.pass_columns());
+    for (std::size_t first = 0; first < looks && draft.open_layers() > 0; first += at_once)
+      pass.run(network, std::span<const Index>(samples).subspan(first, std::min(at_once, looks - first)),
+               draft.open_layers(), Device::scan, draft);
   }
 }
 

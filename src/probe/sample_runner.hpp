@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <span>
+#include <stdexcept>
 #include <vector>
 
 #include "data/dataset.hpp"
@@ -16,10 +17,12 @@ class SampleRunner {
  public:
   /// For networks shaped like this one and at most `columns` samples at once. Data set and pool must outlive it.
   SampleRunner(const Network<T>& network, const Dataset& dataset, ThreadPool& pool, Index columns)
-      : dataset_(dataset), pool_(pool), state_(network, columns, Way::forward), operations_(network.operations()) {}
+      : dataset_(dataset), pool_(pool), columns_(columns), state_(network, columns, Way::forward), operations_(network.operations()) {}
 
   /// Runs the samples through the first `nodes` nodes; their columns stand in the samples' order.
   void run(const Network<T>& network, std::span<const Index> samples, Measure measure, std::size_t nodes) {
+    if (static_cast<Index>(samples.size()) > columns_)
+      throw std::logic_error("a pass of more samples than there is room for");
     samples_ = samples;
     if (static_cast<Index>(samples.size()) != cut_) {
       cut_ = static_cast<Index>(samples.size());
@@ -53,6 +56,7 @@ class SampleRunner {
  private:
   const Dataset& dataset_;
   ThreadPool& pool_;
+  Index columns_;
   NetworkState<T> state_;
   double operations_;  ///< of one sample
   Index cut_ = 0;      ///< columns that shards_ cuts

@@ -1,6 +1,7 @@
 #include "trials/remedies.hpp"
 
 #include <algorithm>
+#include <nlohmann/json.hpp>
 #include <set>
 #include <sstream>
 
@@ -213,6 +214,66 @@ Changes loss_on_probabilities(const ExperimentSpec& spec, const PatientFacts& /*
   return takes_logits(spec.loss) ? Changes{"loss.from_logits=false"} : Changes{};
 }
 
+bool has_norms(const std::vector<LayerSpec>& layers) {
+  return std::any_of(layers.begin(), layers.end(), [](const LayerSpec& layer) {
+    return !layer.norm.empty() || entry_of(layer).is_norm || has_norms(layer.body) || has_norms(layer.shortcut);
+  });
+}
+Changes to_norm(const ExperimentSpec& spec, const std::string& name) {
+  if (spec.network.init_from || has_norms(spec.network.layers)) return {};
+  return in_hidden_layers(spec, "norm", name, [](const LayerSpec& /*layer*/) { return true; });
+}
+
+/// A batch of one sample has no statistics to speak of, and none at all where a unit has one position.
+Changes batch_norm(const ExperimentSpec& spec, const PatientFacts& data) {
+  const std::int64_t batch = std::min(spec.train.batch_size, data.train_samples);
+  const bool has_one = batch < 2 || (data.train_samples % batch == 1 && !spec.train.drop_last);
+  return has_one ? Changes{} : to_norm(spec, "batch_norm");
+}
+Changes layer_norm(const ExperimentSpec& spec, const PatientFacts& /*data*/) { return to_norm(spec, "layer_norm"); }
+
+/// A block of two such layers (He et al. 2016): the second one's activation comes after the sum.
+nlohmann::ordered_json block_of(const nlohmann::ordered_json& first, nlohmann::ordered_json second,
+                                std::int64_t repeat) {
+  nlohmann::ordered_json block = {{"type", "residual"}, {"repeat", repeat}, {"activation", second.at("activation")}};
+  second["activation"] = "identity";
+  block["layers"] = {first, std::move(second)};
+  for (nlohmann::ordered_json& layer : block["layers"]) layer["repeat"] = 1;
+  return block;
+}
+
+/// Hidden layers of the top level that follow on each other and keep the shape of what they get, two to a block.
+Changes residual(const ExperimentSpec& spec, const PatientFacts& data) {
+  const std::vector<LayerSpec>& layers = spec.network.layers;
+  const auto is_block = [](const LayerSpec& layer) { return !layer.body.empty(); };
+  if (spec.network.init_from || std::any_of(layers.begin(), layers.end(), is_block)) return {};
+  const nlohmann::ordered_json listed = nlohmann::ordered_json::parse(spec.resolved_json).at("network").at("layers");
+  std::vector<bool> keeps(listed.size(), true);
+  for (const LayerPlace& place : place_layers(spec.network, data.input))
+    if (!place.entry->affine || !(place.input == place.output) || place.layer == &layers.back())
+      keeps[place.layer->config_index] = false;
+  nlohmann::ordered_json made = nlohmann::ordered_json::array();
+  bool any = false;
+  for (std::size_t at = 0; at < listed.size(); ++at) {
+    const auto repeat = listed[at].at("repeat").get<std::int64_t>();
+    if (keeps[at] && repeat >= 2) {
+      made.push_back(block_of(listed[at], listed[at], repeat / 2));
+      if (repeat % 2 == 1) {
+        made.push_back(listed[at]);
+        made.back()["repeat"] = 1;
+      }
+      any = true;
+    } else if (keeps[at] && at + 1 < listed.size() && keeps[at + 1] && listed[at + 1].at("repeat") == 1) {
+      made.push_back(block_of(listed[at], listed[at + 1], 1));
+      ++at;
+      any = true;
+    } else {
+      made.push_back(listed[at]);
+    }
+  }
+  return any ? Changes{"network.layers=" + made.dump()} : Changes{};
+}
+
 std::vector<RemedyEntry> make_table() {
   std::vector<RemedyEntry> table;
   const auto add = [&table](const char* name, const char* doc, auto changes) {
@@ -244,6 +305,9 @@ std::vector<RemedyEntry> make_table() {
   add("scale_targets", "a regression's targets with mean 0 and standard deviation 1 while it trains", scale_targets);
   add("more_steps", "four times as many steps", more_steps);
   add("wider", "hidden layers four times as wide", wider);
+  add("batch_norm", "hidden layers with batch norm (Ioffe and Szegedy 2015)", batch_norm);
+  add("layer_norm", "hidden layers with layer norm (Ba et al. 2016)", layer_norm);
+  add("residual", "hidden layers that keep their shape in residual blocks of two (He et al. 2016)", residual);
   add("larger_batch", "batches four times as large", larger_batch);
   add("linear_output", "an output layer without an activation", linear_output);
   add("loss_on_probabilities", "a loss that takes the outputs for probabilities", loss_on_probabilities);
@@ -277,7 +341,7 @@ std::span<const RemedyEntry> remedy_table() {
 
 std::string Treatment::name() const { return joined(remedies, " + "); }
 
-PatientFacts facts_of(const Dataset& dataset) { return {dataset.train.count(), dataset.task}; }
+PatientFacts facts_of(const Dataset& dataset) { return {dataset.train.count(), dataset.task, dataset.shape()}; }
 
 std::vector<Treatment> treatments(std::span<const std::string> names, const ExperimentSpec& spec,
                                   const PatientFacts& data) {

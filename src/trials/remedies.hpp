@@ -18,6 +18,7 @@ namespace reluscope {
 struct PatientFacts {
   std::int64_t train_samples = 0;
   Task task = Task::classification;
+  Shape input;  ///< of a sample
 };
 PatientFacts facts_of(const Dataset& dataset);
 

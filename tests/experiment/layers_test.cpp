@@ -9,6 +9,7 @@
 #include "experiment/run.hpp"
 #include "experiment/setup.hpp"
 #include "experiment/sites.hpp"
+#include "trace/sink.hpp"
 #include "trace/weights.hpp"
 
 using namespace reluscope;
@@ -144,4 +145,37 @@ TEST_CASE("a site owns the parameters since the sites before it, and its row say
   CHECK(owned[0].size() == 2);  // convolution and norm
   CHECK(owned[2].size() == 2);  // those of the branch that ends in the sum
   CHECK(owned[5].empty());
+}
+
+TEST_CASE("large pictures go through in pieces, and their censuses are those that look at every sample") {
+  // Units are alive on few samples: the census looks for them among up to 512, in pieces of 64.
+  const ExperimentSpec spec = parse_experiment(R"({
+    "data": {"kind": "blobs", "n_samples": 2600, "n_features": 2304, "centers": 2, "shape": [1, 48, 48], "test_fraction": 0.1},
+    "network": {"layers": [
+      {"type": "conv2d", "channels": 24, "kernel": 3, "padding": "same", "activation": "relu", "init": {"bias": -45}},
+      {"type": "conv2d", "channels": 8, "kernel": 3, "stride": 4, "norm": "batch_norm", "activation": "relu"},
+      {"type": "global_avg_pool"}, {"units": 2}]},
+    "train": {"steps": 2, "batch_size": 16, "optimizer": {"lr": 0.1}},
+    "record": {"every": 1, "census": "step", "probe": 64}})",
+                                               "test", ".", {});
+  const Dataset data = load_for_training(spec);
+  const Network<float> network(spec.network, data.shape(), 0);
+  CHECK(network.pass_columns() < kPassColumns);
+  CHECK(network.shard_columns() == 8);
+  ThreadPool pool(2);
+  std::vector<std::vector<CensusRecord>> censuses;
+  for (const bool brute : {false, true}) {
+    RecordMemory memory;
+    RunControl control;
+    control.brute_census = brute;
+    run_experiment(spec, data, memory, pool, control);
+    censuses.push_back(memory.census_rows);
+  }
+  REQUIRE(censuses[0].size() == censuses[1].size());
+  std::int64_t dead = 0;
+  for (std::size_t at = 0; at < censuses[0].size(); ++at) {
+    CHECK(censuses[0][at].dead == censuses[1][at].dead);
+    dead += censuses[0][at].dead;
+  }
+  CHECK(dead > 0);
 }
