@@ -8,6 +8,7 @@
 #include "data/input_file.hpp"
 #include "experiment/batches.hpp"
 #include "experiment/initial_network.hpp"
+#include "nn/layer_places.hpp"
 #include "nn/loss.hpp"
 #include "nn/node_table.hpp"
 #include "optim/optimizer.hpp"

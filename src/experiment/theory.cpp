@@ -7,7 +7,7 @@
 #include "experiment/criterion.hpp"
 #include "nn/dense.hpp"
 #include "nn/gaussian_moments.hpp"
-#include "nn/node_table.hpp"
+#include "nn/layer_places.hpp"
 #include "util/random.hpp"
 
 namespace reluscope {

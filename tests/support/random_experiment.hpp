@@ -2,6 +2,7 @@
 // Random small experiments, sick and healthy: what the census, its bounds and the prognosis are held against.
 
 #include "data/dataset.hpp"
+#include "nn/layer_places.hpp"
 #include "support/naive.hpp"
 #include "support/specs.hpp"
 #include "util/random.hpp"
