@@ -21,6 +21,8 @@ class Dense final : public Affine<T> {
   void pass_back(const Matrix<T>& input, NodeState<T>& state, Matrix<T>* input_delta,
                  const Shard& shard) const override;
   [[nodiscard]] Matrix<T> patches(const Matrix<T>& input, Index first, Index count) const override;
+
+  [[nodiscard]] bool is_pointwise() const override { return true; }
 };
 
 }  // namespace reluscope

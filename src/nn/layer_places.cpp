@@ -55,9 +55,10 @@ class Planner {
   Here add(const LayerSpec& layer, Here here, const std::string& prefix, std::size_t& modules) {
     const auto next_module = [&] { return prefix + std::to_string(modules++); };
     const NodeEntry& entry = entry_of(layer);
-    if (entry.wants == Wants::positions && here.data_order && here.shape.positions() > 1) {
+    const Wants wants = wants_of(layer, entry);
+    if (wants == Wants::positions && here.data_order && here.shape.positions() > 1) {
       here = append(place_of(layer, channels_last_entry(), here, false));
-    } else if (entry.wants == Wants::vector && !here.data_order && here.shape.positions() > 1) {
+    } else if (wants == Wants::vector && !here.data_order && here.shape.positions() > 1) {
       LayerPlace flatten = place_of(layer, *find_entry(node_table(), "flatten"), here, false);
       flatten.module = next_module();
       here = append(std::move(flatten));
@@ -85,6 +86,10 @@ class Planner {
     return append(std::move(place));
   }
 
+  static Wants wants_of(const LayerSpec& layer, const NodeEntry& entry) {
+    return entry.wants_of == nullptr ? entry.wants : entry.wants_of(layer);
+  }
+
   static LayerPlace place_of(const LayerSpec& layer, const NodeEntry& entry, const Here& here, bool is_own) {
     LayerPlace place;
     place.layer = &layer;
@@ -94,7 +99,7 @@ class Planner {
     place.inputs = {here.place};
     place.is_own = is_own;
     // One position is in any order, and a window may make more of it.
-    place.data_order = here.data_order && entry.wants != Wants::positions;
+    place.data_order = here.data_order && wants_of(layer, entry) != Wants::positions;
     return place;
   }
 

@@ -4,6 +4,7 @@
 #include "nn/conv2d.hpp"
 #include "nn/dense.hpp"
 #include "nn/dropout.hpp"
+#include "nn/layer_norm.hpp"
 #include "nn/layout_nodes.hpp"
 #include "nn/pool.hpp"
 #include "nn/sum.hpp"
@@ -256,6 +257,7 @@ NodeEntry batch_norm_entry() {
                   number("momentum", 0.1, "how far running statistics move to a batch's").above(0).at_most(1),
                   boolean("affine", true, "whether it learns a scale and a shift of each channel")};
   entry.is_norm = true;
+  entry.over_batch = true;
   entry.wants = Wants::positions;
   entry.output_shape = same_shape;
   entry.parameters = [](const LayerSpec& /*layer*/, const Shape& input) {
@@ -267,16 +269,64 @@ NodeEntry batch_norm_entry() {
 }
 
 template <class T>
+std::unique_ptr<Node<T>> make_layer_norm(const LayerSpec& layer, const Shape& input, const NodeStreams& /*streams*/) {
+  return std::make_unique<LayerNorm<T>>(layer.name, layer.type.params, input);
+}
+
+/// Values that are normalised together.
+Index layer_norm_values(const LayerSpec& layer, const Shape& input) {
+  return layer.type.params.text("axes") == "sample" ? input.size() : input.channels;
+}
+
+NodeEntry layer_norm_entry() {
+  NodeEntry entry;
+  entry.name = "layer_norm";
+  entry.doc = "each sample normalised by itself (Ba, Kiros & Hinton 2016)";
+  entry.params = {text("axes", "channels",
+                       "over the channels of each position, of a dense layer its units, or over the whole sample")
+                      .one_of({"channels", "sample"}),
+                  number("eps", 1e-5, "added to the variance").at_least(1e-30),
+                  boolean("affine", true, "whether it learns a scale and a shift for each of the values")};
+  entry.is_norm = true;
+  entry.wants = Wants::positions;
+  entry.output_shape = same_shape;
+  entry.misfit = [](const LayerSpec& layer, const Shape& input) -> std::optional<NodeMisfit> {
+    if (layer_norm_values(layer, input) > 1) return std::nullopt;
+    const bool has_more = input.positions() > 1;
+    return NodeMisfit{"axes",
+                      "\"" + layer.type.params.text("axes") + "\" of " + (has_more ? "one channel" : "one value"),
+                      std::string(has_more ? "\"sample\", or two or more channels" : "two or more values") +
+                          ": what is normalised alone is 0 for every sample"};
+  };
+  entry.parameters = [](const LayerSpec& layer, const Shape& input) {
+    return saturating_product(static_cast<std::uint64_t>(layer_norm_values(layer, input)), 2);
+  };
+  entry.room = [](const LayerSpec& layer, const Shape& input) {
+    // Two sums in float64.
+    return saturating_product(static_cast<std::uint64_t>(layer_norm_values(layer, input)), 4);
+  };
+  entry.make_float = make_layer_norm<float>;
+  entry.make_double = make_layer_norm<double>;
+  return entry;
+}
+
+bool drops_channels(const LayerSpec& layer) { return layer.type.params.text("per") == "channel"; }
+
+template <class T>
 std::unique_ptr<Node<T>> make_dropout(const LayerSpec& layer, const Shape& input, const NodeStreams& streams) {
-  return std::make_unique<Dropout<T>>(layer.name, layer.type.params.number("p"), input,
+  return std::make_unique<Dropout<T>>(layer.name, layer.type.params.number("p"),
+                                      drops_channels(layer) ? DropoutPer::channel : DropoutPer::value, input,
                                       kDropoutStreams + streams.layer);
 }
 
 NodeEntry dropout_entry() {
   NodeEntry entry;
   entry.name = "dropout";
-  entry.doc = "zeroes elements at random while training (Srivastava et al. 2014)";
-  entry.params = {number("p", 0.5, "probability of zeroing").at_least(0).below(1)};
+  entry.doc = "zeroes values or channels at random while training (Srivastava et al. 2014)";
+  entry.params = {number("p", 0.5, "probability of zeroing").at_least(0).below(1),
+                  text("per", "value", "what is zeroed at once: a value, or a channel at all positions")
+                      .one_of({"value", "channel"})};
+  entry.wants_of = [](const LayerSpec& layer) { return drops_channels(layer) ? Wants::positions : Wants::anything; };
   entry.output_shape = [](const LayerSpec& /*layer*/, const Shape& input) { return input; };
   entry.parameters = no_parameters;
   entry.moment_divisor = [](const LayerSpec& layer) { return 1.0 - layer.type.params.number("p"); };
@@ -288,9 +338,10 @@ NodeEntry dropout_entry() {
 }  // namespace
 
 std::span<const NodeEntry> node_table() {
-  static const std::vector<NodeEntry> table = {
-      dense_entry(),    conv2d_entry(),          residual_entry(), batch_norm_entry(), max_pool_entry(),
-      avg_pool_entry(), global_avg_pool_entry(), flatten_entry(),  activation_entry(), dropout_entry()};
+  static const std::vector<NodeEntry> table = {dense_entry(),      conv2d_entry(),          residual_entry(),
+                                               batch_norm_entry(), layer_norm_entry(),      max_pool_entry(),
+                                               avg_pool_entry(),   global_avg_pool_entry(), flatten_entry(),
+                                               activation_entry(), dropout_entry()};
   return table;
 }
 

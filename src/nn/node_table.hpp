@@ -41,7 +41,10 @@ struct NodeEntry : Entry {
   bool takes_activation = false;  ///< without being affine
   bool is_block = false;          ///< made of layers
   bool is_norm = false;           ///< can be the `norm` of an affine layer
+  bool over_batch = false;        ///< normalises over a batch: wants two values of each channel there
   Wants wants = Wants::anything;
+  /// Where that depends on the settings.
+  Wants (*wants_of)(const LayerSpec& layer) = nullptr;
   /// The setting that says how many units there are; empty where that is not the layer's to say.
   std::string units_key;
   Shape (*output_shape)(const LayerSpec& layer, const Shape& input) = nullptr;
@@ -76,7 +79,7 @@ struct NodeEntry : Entry {
   }
 };
 
-/// dense, conv2d, residual, batch_norm, max_pool, avg_pool, global_avg_pool, flatten, activation, dropout.
+/// dense, conv2d, residual, batch_norm, layer_norm, max_pool, avg_pool, global_avg_pool, flatten, activation, dropout.
 std::span<const NodeEntry> node_table();
 const NodeEntry& entry_of(const LayerSpec& layer);
 /// What the `norm` of an affine layer may be: none, and the entries that can be one.
