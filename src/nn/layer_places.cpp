@@ -23,6 +23,7 @@ const NodeEntry& channels_last_entry() {
     made.wants = Wants::positions;
     made.output_shape = [](const LayerSpec& /*layer*/, const Shape& input) { return input; };
     made.parameters = [](const LayerSpec& /*layer*/, const Shape& /*input*/) { return std::uint64_t{0}; };
+    made.moment_divisor = [](const LayerSpec& /*layer*/) { return 1.0; };
     made.make_float = make_channels_last<float>;
     made.make_double = make_channels_last<double>;
     return made;

@@ -22,6 +22,8 @@ std::unique_ptr<Node<T>> make_dense(const LayerSpec& layer, const Shape& input, 
   return std::make_unique<Dense<T>>(layer, input.size(), streams.seed, streams.map);
 }
 
+double unchanged_moments(const LayerSpec& /*layer*/) { return 1.0; }
+
 NodeEntry dense_entry() {
   NodeEntry entry;
   entry.name = "dense";
@@ -42,7 +44,10 @@ NodeEntry dense_entry() {
     return saturating_product(saturating_sum(static_cast<std::uint64_t>(input.size()), 2),
                               static_cast<std::uint64_t>(layer.type.params.integer("units")));
   };
-  entry.moment_divisor = [](const LayerSpec& /*layer*/) { return 1.0; };
+  entry.moment_divisor = unchanged_moments;
+  entry.cover = [](const LayerSpec& /*layer*/, const Shape& input) {
+    return std::vector<double>(static_cast<std::size_t>(input.positions()), 1.0);
+  };
   entry.packs = true;
   entry.make_float = make_dense<float>;
   entry.make_double = make_dense<double>;
@@ -112,6 +117,15 @@ NodeEntry conv2d_entry() {
   entry.room = [](const LayerSpec& layer, const Shape& input) {
     return conv2d_room(layer.type.params.integer("channels"),
                        input.channels * Conv2d<float>::window_of(layer, input).size());
+  };
+  entry.moment_divisor = unchanged_moments;
+  entry.cover = [](const LayerSpec& layer, const Shape& input) {
+    const Window window = Conv2d<float>::window_of(layer, input);
+    std::vector<double> cover(static_cast<std::size_t>(input.positions()));
+    for (Index place = 0; place < window.places(); ++place)
+      window.look(place,
+                  [&](Index position, Index /*in_window*/) { cover[static_cast<std::size_t>(position)] += 1.0; });
+    return cover;
   };
   entry.make_float = make_conv2d<float>;
   entry.make_double = make_conv2d<double>;
@@ -200,6 +214,7 @@ NodeEntry flatten_entry() {
   NodeEntry entry;
   entry.name = "flatten";
   entry.doc = "a vector of all values, channel by channel; a dense layer does it by itself";
+  entry.moment_divisor = unchanged_moments;
   entry.make_float = make_flatten<float>;
   entry.make_double = make_flatten<double>;
   entry.output_shape = [](const LayerSpec& /*layer*/, const Shape& input) { return Shape(input.size()); };
@@ -237,6 +252,7 @@ NodeEntry activation_entry() {
   NodeEntry entry;
   entry.name = "activation";
   entry.doc = "a = φ(h): an activation that no layer's own map feeds";
+  entry.moment_divisor = unchanged_moments;
   entry.takes_activation = true;
   entry.wants = Wants::positions;
   entry.output_shape = same_shape;
@@ -302,8 +318,11 @@ NodeEntry layer_norm_entry() {
     return saturating_product(static_cast<std::uint64_t>(layer_norm_values(layer, input)), 2);
   };
   entry.room = [](const LayerSpec& layer, const Shape& input) {
-    // Two sums in float64.
-    return saturating_product(static_cast<std::uint64_t>(layer_norm_values(layer, input)), 4);
+    // In float64: two sums for each scale, and of each sample a number for what is normalised together.
+    const Index values = layer_norm_values(layer, input);
+    return saturating_sum(saturating_product(static_cast<std::uint64_t>(values), 4),
+                          saturating_product(static_cast<std::uint64_t>(input.size() / values),
+                                             2 * static_cast<std::uint64_t>(kShardColumns)));
   };
   entry.make_float = make_layer_norm<float>;
   entry.make_double = make_layer_norm<double>;

@@ -57,10 +57,12 @@ struct NodeEntry : Entry {
   std::uint64_t (*parameters)(const LayerSpec& layer, const Shape& input) = nullptr;
   /// Values that it works with on each shard, besides the batch's; nullptr: none.
   std::uint64_t (*room)(const LayerSpec& layer, const Shape& input) = nullptr;
-  /// By what E[h²] and, backwards, E[δ²] are divided on the way through it, in mean-field theory
+  /// By what E[h²] of a value and, backwards, E[δ²] are divided on the way through it, in mean-field theory
   /// (experiment/theory.hpp; an affine node's own moments are those of its initialiser). nullptr where the theory does
   /// not cover it.
   double (*moment_divisor)(const LayerSpec& layer) = nullptr;
+  /// Of an affine node: how many of its positions see each position of the input.
+  std::vector<double> (*cover)(const LayerSpec& layer, const Shape& input) = nullptr;
   /// Whether narrow networks of it run in packs (network_pack.hpp).
   bool packs = false;
   /// The node; nullptr where an activation is all that there is to it.
