@@ -24,6 +24,20 @@ ACTIVATIONS = {
     "softmax": lambda p, units: nn.Softmax(dim=1)}
 
 
+class ChannelNorm(nn.LayerNorm):
+    """A LayerNorm over the channels of each position, of what has its channels first (as ConvNeXt's)."""
+
+    def forward(self, x):
+        return super().forward(x.movedim(1, -1)).movedim(-1, 1)
+
+
+class SampleNorm(nn.LayerNorm):
+    """A LayerNorm over all values of a sample; where that is one position, as over its channels."""
+
+    def forward(self, x):
+        return super().forward(x.reshape(len(x), *self.normalized_shape)).reshape(x.shape)
+
+
 class Residual(nn.Module):
     """What its body yields plus what its shortcut does, and an activation after the sum."""
 
@@ -54,6 +68,10 @@ def norm_of(value, x):
     name, p = choice(value, "none")
     if name == "none":
         return None
+    if name == "layer_norm":
+        shape = x.shape[1:] if p.get("axes") == "sample" and x[0, 0].numel() > 1 else x.shape[1:2]
+        kind = SampleNorm if p.get("axes") == "sample" else ChannelNorm
+        return kind(shape, p.get("eps", 1e-5), p.get("affine", True))
     kind = nn.BatchNorm2d if x.dim() == 4 else nn.BatchNorm1d
     return kind(x.shape[1], p.get("eps", 1e-5), p.get("momentum", 0.1), p.get("affine", True))
 
@@ -81,8 +99,8 @@ def modules_of(layer, x):
         yield Residual(sequence(layer["layers"], x), sequence(layer.get("shortcut") or [], x),
                        activation_of(layer, x if not layer.get("layers") else run(sequence(layer["layers"], x), x)))
         return
-    elif kind == "batch_norm":
-        yield norm_of({"name": "batch_norm", **{k: layer[k] for k in ("eps", "momentum", "affine") if k in layer}}, x)
+    elif kind in ("batch_norm", "layer_norm"):
+        yield norm_of({**layer, "name": kind}, x)
         return
     elif kind == "max_pool":
         yield nn.MaxPool2d(layer["kernel"], layer.get("stride"), layer.get("padding", 0))
@@ -98,7 +116,7 @@ def modules_of(layer, x):
         yield nn.Flatten()
         return
     elif kind == "dropout":
-        yield nn.Dropout(layer.get("p", 0.5))
+        yield (nn.Dropout2d if layer.get("per") == "channel" and x.dim() == 4 else nn.Dropout)(layer.get("p", 0.5))
         return
     norm = norm_of(layer.get("norm"), x)
     if norm is not None:

@@ -1,7 +1,7 @@
 #include "config/hints.hpp"
 
+#include "nn/layer_places.hpp"
 #include "nn/loss.hpp"
-#include "nn/node_table.hpp"
 
 namespace reluscope {
 

@@ -1,6 +1,6 @@
 #include "experiment/criterion.hpp"
 
-#include "nn/node_table.hpp"
+#include "nn/layer_places.hpp"
 
 namespace reluscope {
 

@@ -8,6 +8,7 @@
 #include "data/input_file.hpp"
 #include "experiment/batches.hpp"
 #include "experiment/initial_network.hpp"
+#include "nn/layer_places.hpp"
 #include "nn/loss.hpp"
 #include "nn/node_table.hpp"
 #include "optim/optimizer.hpp"
@@ -59,7 +60,7 @@ void refuse_single_values(const ExperimentSpec& spec, const Dataset& dataset) {
   const BatchPlan plan(spec.train, dataset.train.count(), spec.seed);
   if (plan.smallest_batch() > 1) return;
   for (const LayerPlace& place : place_layers(spec.network, dataset.shape())) {
-    if (!place.entry->is_norm || place.input.positions() > 1) continue;
+    if (!place.entry->over_batch || place.input.positions() > 1) continue;
     ConfigIssues issues;
     const bool is_rest = spec.train.batch_size > 1 && dataset.train.count() > 1;
     issues.push_back(

@@ -4,7 +4,7 @@
 #include <string>
 
 #include "nn/activation.hpp"
-#include "nn/node_table.hpp"
+#include "nn/layer_places.hpp"
 
 namespace reluscope {
 

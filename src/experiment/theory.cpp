@@ -5,9 +5,10 @@
 #include <numeric>
 
 #include "experiment/criterion.hpp"
+#include "experiment/mean_field.hpp"
 #include "nn/dense.hpp"
 #include "nn/gaussian_moments.hpp"
-#include "nn/node_table.hpp"
+#include "nn/layer_places.hpp"
 #include "util/random.hpp"
 
 namespace reluscope {
@@ -28,40 +29,40 @@ std::vector<Index> spread_samples(const Dataset& dataset, Index most) {
   return samples;
 }
 
-/// A layer with units as the theory sees it.
+/// A site as the theory sees it.
 struct UnitLayer {
   std::string name;
   const Choice* phi;
   const ActivationEntry* activation;
   Index units;
-  Index fan_in;
-  InitMoments moments;
-  double kept = 1.0;    ///< share of the inputs that dropout keeps below this layer
-  bool covered = true;  ///< by the theory, with all that is below
+  Index positions;
+  std::optional<Index> fan_in;
+  InitMoments moments;   ///< of the map that it is on; nothing where there is none
+  double kept = 1.0;     ///< share of the inputs that dropout keeps below this layer
+  bool is_dense = true;  ///< it and all that is below are dense layers and dropout
 };
 
-std::vector<UnitLayer> layers_of(const NetworkSpec& network, const Shape& input) {
+std::vector<UnitLayer> layers_of(const std::vector<LayerPlace>& places) {
   std::vector<UnitLayer> layers;
   double kept = 1.0;
-  bool covered = true;
-  for (const LayerPlace& place : place_layers(network, input)) {
-    covered = covered && place.entry->moment_divisor != nullptr;
-    if (covered) kept *= place.entry->moment_divisor(*place.layer);
+  bool is_dense = true;
+  for (const LayerPlace& place : places) {
+    const bool drops = place.entry->moment_divisor != nullptr && place.node_input().positions() == 1;
+    is_dense = is_dense && (place.entry->packs || drops);
+    if (place.entry->moment_divisor != nullptr) kept *= place.entry->moment_divisor(*place.layer);
     if (place.activation == nullptr) continue;
-    const LayerSpec& spec = *place.layer;
-    covered = covered && spec.init;
     UnitLayer layer;
-    layer.name = spec.name;
+    layer.name = place.layer->name;
     layer.phi = place.activation;
     layer.activation = find_entry(activation_table(), place.activation->name);
     layer.units = place.output.channels;
-    layer.fan_in = place.entry->fan_in == nullptr ? 0 : place.entry->fan_in(spec, place.input);
-    if (spec.init)
-      layer.moments =
-          initial_moments(spec.init->weights, spec.init->bias,
-                          init_context(spec, layer.fan_in, place.entry->fan_out(spec, place.input), 0, layers.size()));
+    layer.positions = place.output.positions();
+    if (place.entry->fan_in != nullptr) {
+      layer.fan_in = place.entry->fan_in(*place.layer, place.input);
+      layer.moments = map_moments(place, layers.size()).moments;
+    }
     layer.kept = kept;
-    layer.covered = covered;
+    layer.is_dense = is_dense;
     layers.push_back(layer);
     kept = 1.0;
   }
@@ -76,14 +77,15 @@ struct Norms {
   [[nodiscard]] std::size_t group_of(std::size_t at) const { return at * means.size() / samples.size(); }
 };
 
-Norms measure_norms(const Dataset& dataset) {
+/// ‖x‖² counts each value `weights` times; nothing: once.
+Norms measure_norms(const Dataset& dataset, const Vector<double>& weights) {
   Norms norms;
   norms.samples = spread_samples(dataset, kNorms);
   std::vector<double> squares(norms.samples.size());
   Matrix<double> column(dataset.features(), 1);
   for (std::size_t at = 0; at < squares.size(); ++at) {
     gather<double>(dataset, dataset.train, std::span(norms.samples).subspan(at, 1), column);
-    squares[at] = column.squaredNorm();
+    squares[at] = weights.size() == 0 ? column.squaredNorm() : column.col(0).cwiseAbs2().dot(weights);
   }
   std::vector<std::size_t> order(squares.size());
   std::iota(order.begin(), order.end(), std::size_t{0});
@@ -154,53 +156,19 @@ std::vector<double> output_delta_square(const ExperimentSpec& spec, const Datase
   return sums;
 }
 
-double mean_of(const std::vector<double>& values) {
-  return std::accumulate(values.begin(), values.end(), 0.0) / static_cast<double>(values.size());
-}
-
-void predict_layers(const ExperimentSpec& spec, const Dataset& dataset, const std::vector<UnitLayer>& layers,
-                    Theory& theory) {
-  const Norms norms = measure_norms(dataset);
-  const std::size_t groups = norms.means.size();
-  std::vector<std::vector<SecondMoments>> moments;  // [layer][group]
-  std::vector<double> inputs = norms.means;         // Σ over the inputs of E[h²], of each group
-  std::vector<double> variances(groups);
-  bool covered = true;
-  for (std::size_t at = 0; at < layers.size(); ++at) {
-    const UnitLayer& layer = layers[at];
-    covered = covered && layer.covered && layer.moments.weight.mean == 0.0;
-    if (!covered) break;
-    const double mean = layer.moments.bias.mean;
-    moments.emplace_back();
-    for (std::size_t group = 0; group < groups; ++group) {
-      variances[group] = layer.moments.weight.variance * inputs[group] / layer.kept + layer.moments.bias.variance;
-      if (at + 1 == layers.size()) continue;  // nothing reads what the output yields
-      moments.back().push_back(second_moments(*layer.phi, mean, variances[group]));
-      inputs[group] = static_cast<double>(layer.units) * moments.back().back().value;
-    }
-    theory.layers[at].q = mean_of(variances) + mean * mean;
-  }
+void predict_layers(const ExperimentSpec& spec, const Dataset& dataset, const std::vector<LayerPlace>& places,
+                    const UnitLayer& last, Theory& theory) {
+  const Norms norms = measure_norms(dataset, first_map_weights(places));
+  ForwardMoments forward(places, norms.means);
+  forward.run(theory);
   // A penalty on activations adds to ∂L/∂a in every hidden layer, and is no part of the theory.
-  if (!covered || spec.train.penalty.l1_activations != 0.0) return;
-  std::vector<double> delta_square = output_delta_square(spec, dataset, layers.back(), norms, variances);
-  for (std::size_t at = layers.size(); at-- > 0;) {
-    if (at + 1 < layers.size()) {
-      const UnitLayer& above = layers[at + 1];
-      const double weight_variance = above.moments.weight.variance / above.kept;
-      double chi1 = 0.0;
-      for (std::size_t group = 0; group < groups; ++group) {
-        delta_square[group] *= static_cast<double>(above.units) * weight_variance * moments[at][group].slope;
-        chi1 += static_cast<double>(above.fan_in) * weight_variance * moments[at][group].slope;
-      }
-      theory.layers[at].chi1 = chi1 / static_cast<double>(groups);
-    }
-    theory.layers[at].delta_rms = std::sqrt(mean_of(delta_square));
-  }
+  if (forward.variances.empty() || spec.train.penalty.l1_activations != 0.0) return;
+  predict_deltas(places, forward, output_delta_square(spec, dataset, last, norms, forward.variances), theory);
 }
 
 /// Whether every hidden layer's activation is dead exactly for z ≤ 0 and its parameters are symmetric about 0.
 bool bounds_apply(const std::vector<UnitLayer>& layers) {
-  if (!layers.back().covered) return false;
+  if (!layers.back().is_dense) return false;
   for (std::size_t at = 0; at + 1 < layers.size(); ++at) {
     const std::string& name = layers[at].activation->name;
     const bool relu_like = name == "relu" || (name == "leaky_relu" &&
@@ -239,7 +207,8 @@ double born_dead_lower_bound(std::span<const Index> hidden) {
 }
 
 Theory predict(const ExperimentSpec& spec, const Dataset& dataset) {
-  const std::vector<UnitLayer> layers = layers_of(spec.network, dataset.shape());
+  const std::vector<LayerPlace> places = place_layers(spec.network, dataset.shape());
+  const std::vector<UnitLayer> layers = layers_of(places);
   Theory theory;
   std::vector<Index> hidden;
   for (const UnitLayer& layer : layers) {
@@ -248,7 +217,7 @@ Theory predict(const ExperimentSpec& spec, const Dataset& dataset) {
     row.activation = layer.activation->name;
     row.units = layer.units;
     row.fan_in = layer.fan_in;
-    row.weight_variance = static_cast<double>(layer.fan_in) * layer.moments.weight.variance;
+    if (layer.fan_in) row.weight_variance = static_cast<double>(*layer.fan_in) * layer.moments.weight.variance;
     theory.layers.push_back(row);
     if (&layer == &layers.back()) break;
     hidden.push_back(layer.units);
@@ -256,7 +225,7 @@ Theory predict(const ExperimentSpec& spec, const Dataset& dataset) {
   }
   theory.from_file = spec.network.init_from.has_value();
   if (theory.from_file) return theory;
-  predict_layers(spec, dataset, layers, theory);
+  predict_layers(spec, dataset, places, layers.back(), theory);
   if (bounds_apply(layers)) {
     if (std::all_of(layers.begin(), layers.end(), [](const UnitLayer& layer) { return layer.kept == 1.0; }))
       theory.gradient_moment_ratio = relu_moment_ratio(hidden);

@@ -9,7 +9,15 @@
 // with n' the units of the layer above (Schoenholz et al. 2017, eq. 14). χ₁ = n Var[w'] E[φ'(z)²] is how the squared
 // length of a small difference, and for layers of one width that of a gradient, grows through a layer: below 1 the
 // network is ordered (gradients vanish), above 1 chaotic (they explode). Inverted dropout multiplies E[φ²] and E[φ'²]
-// by 1/(1 − p). The δ of the outputs comes from the loss at random outputs of the predicted variance, with the data's
+// by 1/(1 − p).
+//
+// In a convolution n is c times the positions that a window sees (He et al. 2015, section 2.2), on average over its
+// places: zero padding is left out. Of the data it is counted exactly how often each value is seen. Beyond that all
+// positions are taken for alike. δ_rms is over samples and units, the positions of a unit summed in square. Behind a
+// norm with scale 1 and shift 0, z ~ N(0, 1) whatever feeds it, where the variance is far above ε; how gradients pass
+// one depends on how alike the samples are (Yang et al. 2019), and is left out.
+//
+// The δ of the outputs comes from the loss at random outputs of the predicted variance, with the data's
 // own targets.
 
 #include <cstdint>
@@ -36,12 +44,13 @@ struct TheoryLayer {
   std::string name;
   std::string activation;
   std::int64_t units = 0;
-  std::int64_t fan_in = 0;
-  double weight_variance = 0.0;  ///< fan_in · Var[w]
-  /// Absent where weights have a mean other than 0, here or below: the theory does not cover that.
+  std::optional<std::int64_t> fan_in;     ///< absent, as the next, where no map feeds it directly
+  std::optional<double> weight_variance;  ///< fan_in · Var[w]
+  /// Absent where weights have a mean other than 0, here or below, behind pools and sums: the theory does not cover
+  /// that.
   std::optional<double> q;
-  std::optional<double> delta_rms;  ///< absent also where that is so above
-  std::optional<double> chi1;       ///< absent for the output layer
+  std::optional<double> delta_rms;  ///< absent also where that is so above, and below a norm
+  std::optional<double> chi1;       ///< absent for the output layer, and below a norm
   std::optional<Interval> q_sampled;
   std::optional<Interval> delta_rms_sampled;
 };

@@ -131,7 +131,7 @@ void Affine<T>::append_bias_tile(std::size_t node, std::vector<Tile>& tiles) con
 }
 
 template <class T>
-PreActivationBox Affine<T>::bound_map(const Box& whole_input) const {
+PreActivationBox Affine<T>::bound_map(const Box& whole_input, const std::optional<Box>& sums) const {
   const Box input = patch_of(whole_input);
   const Matrix<T>& weights = weight_.value;
   using Array = Eigen::Array<T, Eigen::Dynamic, 1>;
@@ -158,8 +158,10 @@ PreActivationBox Affine<T>::bound_map(const Box& whole_input) const {
     const auto b = static_cast<double>(bias_of(unit));
     const double slack = relative_slack<T>(weights.cols()) * (std::abs(b) + static_cast<double>(size[unit])) * 1.001 +
                          tiny<T>(weights.cols());
-    bounds.z.low[unit] = b + static_cast<double>(low[unit]) - slack;
-    bounds.z.high[unit] = b + static_cast<double>(high[unit]) + slack;
+    const auto lowest = static_cast<double>(low[unit]);
+    const auto highest = static_cast<double>(high[unit]);
+    bounds.z.low[unit] = b + (sums ? std::max(lowest, sums->low[unit]) : lowest) - slack;
+    bounds.z.high[unit] = b + (sums ? std::min(highest, sums->high[unit]) : highest) + slack;
     const bool at_most_bias = raised[unit] == T(0) && std::isfinite(size[unit]);
     bounds.at_most_bias[static_cast<std::size_t>(unit)] = at_most_bias;
     if (at_most_bias) bounds.z.high[unit] = std::min(bounds.z.high[unit], b);

@@ -25,8 +25,10 @@ class Affine : public Node<T> {
   [[nodiscard]] Parameter<T>* parameter(ParameterRole role) final;
   [[nodiscard]] Index fan_in() const { return weight_.value.cols(); }
   [[nodiscard]] const Matrix<T>& weights() const { return weight_.value; }
-  /// As files have it, the last index running fastest within a unit.
-  [[nodiscard]] virtual std::vector<Index> weight_shape() const { return {this->units(), fan_in()}; }
+  [[nodiscard]] std::vector<Index> array_shape(ParameterRole role) const override {
+    if (role == ParameterRole::weight) return {this->units(), fan_in()};
+    return {this->units()};
+  }
   /// 0 where there are no biases.
   [[nodiscard]] T bias_of(Index unit) const { return bias_.value(unit, 0); }
   [[nodiscard]] const T* bias_data() const { return bias_.value.data(); }
@@ -64,7 +66,10 @@ class Affine : public Node<T> {
   /// What holds for each h_j at every position, from what holds for the input. The norm of h is at most the input's.
   [[nodiscard]] virtual Box patch_of(const Box& input) const { return input; }
   [[nodiscard]] virtual Eigen::VectorXd patch_of(const Eigen::VectorXd& drift) const { return drift; }
-  [[nodiscard]] PreActivationBox bound_map(const Box& input) const;
+  /// Whether h_j is channel j of the input, all at one position.
+  [[nodiscard]] virtual bool is_pointwise() const = 0;
+  /// `sums`: bounds on W h, where they are known otherwise too.
+  [[nodiscard]] PreActivationBox bound_map(const Box& input, const std::optional<Box>& sums = std::nullopt) const;
   /// Bounds on |z_u| for inputs of at most this norm.
   [[nodiscard]] Eigen::VectorXd bound_size(double input_norm) const;
 

@@ -56,7 +56,7 @@ void BatchNorm<T>::parameters_changed() {
 }
 
 template <class T>
-std::optional<typename Node<T>::Line> BatchNorm<T>::line(Index channel) const {
+std::optional<typename Node<T>::Line> BatchNorm<T>::line(Index channel, Index /*position*/, const T* /*sample*/) const {
   const double slope = static_cast<double>(scale_.value(channel, 0)) * static_cast<double>(inverse_[channel]);
   return typename Node<T>::Line{
       slope, static_cast<double>(shift_.value(channel, 0)) - slope * static_cast<double>(mean_.value(channel, 0))};

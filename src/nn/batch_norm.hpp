@@ -21,7 +21,8 @@ class BatchNorm final : public Node<T> {
   using Node<T>::buffers;
   [[nodiscard]] std::vector<Buffer<T>*> buffers() override { return {&mean_, &variance_, &batches_}; }
   void parameters_changed() override;
-  [[nodiscard]] std::optional<typename Node<T>::Line> line(Index channel) const override;
+  [[nodiscard]] std::optional<typename Node<T>::Line> line(Index channel, Index /*position*/,
+                                                           const T* /*sample*/) const override;
 
   void prepare(NodeState<T>& state, Index batch, Index shards) const override;
   [[nodiscard]] bool is_barrier() const override { return true; }

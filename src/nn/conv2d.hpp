@@ -17,7 +17,8 @@ class Conv2d final : public Affine<T> {
   static Window window_of(const LayerSpec& layer, const Shape& input);
 
   [[nodiscard]] std::unique_ptr<Node<T>> clone() const override { return std::make_unique<Conv2d<T>>(*this); }
-  [[nodiscard]] std::vector<Index> weight_shape() const override {
+  [[nodiscard]] std::vector<Index> array_shape(ParameterRole role) const override {
+    if (role != ParameterRole::weight) return Affine<T>::array_shape(role);
     return {this->units(), window_.channels, window_.rows.kernel, window_.columns.kernel};
   }
   void parameters_changed() override { products_->weights_changed(); }
@@ -32,6 +33,7 @@ class Conv2d final : public Affine<T> {
                                         const std::vector<Index>& rows) const override;
   [[nodiscard]] Matrix<T> patches(const Matrix<T>& input, Index first, Index count) const override;
 
+  [[nodiscard]] bool is_pointwise() const override { return window_.size() == 1 && !window_.pads(); }
   [[nodiscard]] Box patch_of(const Box& input) const override;
   [[nodiscard]] Eigen::VectorXd patch_of(const Eigen::VectorXd& drift) const override;
 

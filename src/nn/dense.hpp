@@ -23,6 +23,8 @@ class Dense final : public Affine<T> {
   [[nodiscard]] Matrix<T> multiply_rows(const Matrix<T>& input, Index first, Index count,
                                         const std::vector<Index>& rows) const override;
   [[nodiscard]] Matrix<T> patches(const Matrix<T>& input, Index first, Index count) const override;
+
+  [[nodiscard]] bool is_pointwise() const override { return true; }
 };
 
 }  // namespace reluscope

@@ -22,16 +22,19 @@ template <class T>
 void Dropout<T>::draw_mask(NodeState<T>& state, const Shard& shard, const Pass& pass) const {
   const T scale = static_cast<T>(1.0 / (1.0 - p_));
   const auto threshold = static_cast<float>(p_);
+  const Index drawn = per_ == DropoutPer::channel ? this->units() : this->outputs();
   for (Index column = shard.first; column < shard.first + shard.count; ++column) {
     T* mask = state.saved.col(column).data();
     const auto first_block = static_cast<std::uint64_t>(column) << 20;  // 2^20 Philox blocks are set aside a column
-    for (Index element = 0; element < this->outputs(); element += 4) {
+    for (Index element = 0; element < drawn; element += 4) {
       float uniform[4];
       uniform_block(pass.seed, Purpose::noise, (pass.step << 16) + stream_,
                     first_block + static_cast<std::uint64_t>(element) / 4, uniform);
-      for (Index lane = 0; lane < std::min<Index>(4, this->outputs() - element); ++lane)
+      for (Index lane = 0; lane < std::min<Index>(4, drawn - element); ++lane)
         mask[element + lane] = uniform[lane] < threshold ? T(0) : scale;
     }
+    // Channels last: the positions follow each other.
+    for (Index value = drawn; value < this->outputs(); ++value) mask[value] = mask[value - drawn];
   }
 }
 

@@ -4,18 +4,21 @@
 
 namespace reluscope {
 
-/// Inverted dropout (Srivastava et al. 2014): while training, each element is zeroed with probability p and the others
-/// are scaled by 1/(1 − p); in evaluation the identity. The mask is a function of (seed, step, stream, column,
-/// element).
+/// What dropout zeroes at once: a value, or a channel at all positions (Tompson et al. 2015, section 3.2).
+enum class DropoutPer { value, channel };
+
+/// Inverted dropout (Srivastava et al. 2014): while training, each value or channel of a sample is zeroed with
+/// probability p and the others are scaled by 1/(1 − p); in evaluation the identity. The mask is a function of (seed,
+/// step, stream, column, value or channel).
 template <class T>
 class Dropout final : public Node<T> {
  public:
-  Dropout(const std::string& name, double p, const Shape& shape, std::uint64_t stream)
-      : Node<T>(name, shape), p_(p), stream_(stream) {}
+  Dropout(const std::string& name, double p, DropoutPer per, const Shape& shape, std::uint64_t stream)
+      : Node<T>(name, shape), p_(p), per_(per), stream_(stream) {}
   [[nodiscard]] std::unique_ptr<Node<T>> clone() const override { return std::make_unique<Dropout<T>>(*this); }
   [[nodiscard]] std::unique_ptr<Node<T>> select(const std::vector<Index>& inputs,
                                                 const std::vector<Index>& /*outputs*/) const override {
-    return std::make_unique<Dropout<T>>(this->name(), p_, Shape(static_cast<Index>(inputs.size())), stream_);
+    return std::make_unique<Dropout<T>>(this->name(), p_, per_, Shape(static_cast<Index>(inputs.size())), stream_);
   }
 
   void forward(NodeInputs<T> inputs, NodeState<T>& state, const Shard& shard, const Pass& pass) const override;
@@ -39,6 +42,7 @@ class Dropout final : public Node<T> {
   void draw_mask(NodeState<T>& state, const Shard& shard, const Pass& pass) const;
 
   double p_;
+  DropoutPer per_;
   std::uint64_t stream_;
 };
 

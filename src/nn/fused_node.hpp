@@ -34,6 +34,9 @@ class FusedNode final : public Node<T> {
   [[nodiscard]] Parameter<T>* parameter(ParameterRole role) override {
     return role == ParameterRole::slope ? phi_.parameter(role) : map_->parameter(role);
   }
+  [[nodiscard]] std::vector<Index> array_shape(ParameterRole role) const override {
+    return role == ParameterRole::slope ? phi_.array_shape(role) : map_->array_shape(role);
+  }
   void parameters_changed() override {
     map_->parameters_changed();
     phi_.parameters_changed();

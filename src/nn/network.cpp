@@ -5,7 +5,7 @@
 #include <utility>
 
 #include "nn/fused_node.hpp"
-#include "nn/node_table.hpp"
+#include "nn/layer_places.hpp"
 #include "nn/penalty.hpp"
 
 namespace reluscope {

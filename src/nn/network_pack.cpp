@@ -2,7 +2,7 @@
 
 #include "nn/dense.hpp"
 #include "nn/gemm_small.hpp"
-#include "nn/node_table.hpp"
+#include "nn/layer_places.hpp"
 #include "nn/pack_products.hpp"
 
 namespace reluscope {

@@ -76,7 +76,7 @@ struct ShardRoom {
   Vector<T> channel_value, channel_some, channel_more;
   Eigen::VectorXd channel_mean, channel_square;  ///< mean x and Σ (x − mean)²
   double channel_count = 0.0;                    ///< of how many x
-  Eigen::VectorXd delta_sum, delta_x_sum;        ///< Σ ∂L/∂y and Σ ∂L/∂y · x̂
+  Eigen::VectorXd delta_sum, delta_x_sum;        ///< of a norm, for each scale: Σ ∂L/∂y and Σ ∂L/∂y · x̂
 };
 
 /// A node's part of one batch: values handed in, so that the node itself stays constant during a pass.
@@ -91,6 +91,7 @@ struct NodeState {
   std::vector<ShardRoom<T>> rooms;  ///< of each shard, of a node that needs any
   Matrix<double> joined;            ///< of a barrier: what the whole batch says of each channel
   Index joined_samples = 0;         ///< of that batch
+  Matrix<double> inverse;           ///< of a layer norm: 1/√(σ² + ε) of what is normalised together, × batch
 };
 
 /// Elements [begin, end) of a node's parameter, for one task of the gradient and update phase.
@@ -157,6 +158,10 @@ class Node {
       if (parameter(static_cast<ParameterRole>(role)) != nullptr) return true;
     return false;
   }
+  /// What files say of its dimensions, the last index running fastest.
+  [[nodiscard]] virtual std::vector<Index> array_shape(ParameterRole role) const {
+    return {parameter(role)->value.rows()};
+  }
   /// What training changes beside them, in the order of a PyTorch module's buffers.
   [[nodiscard]] virtual std::vector<Buffer<T>*> buffers() { return {}; }
   [[nodiscard]] std::vector<const Buffer<T>*> buffers() const {
@@ -178,13 +183,14 @@ class Node {
     for (Buffer<T>* one : buffers()) one->full_name = module + "." + std::string(one->name);
   }
 
-  /// y = slope · x + offset of a channel, where that is what evaluation makes of a single input.
+  /// y = slope · x + offset of a channel, where that is what evaluation makes of a single input at this position of
+  /// `sample` (a column of it).
   struct Line {
     double slope = 1.0;
     double offset = 0.0;
   };
-  [[nodiscard]] virtual std::optional<Line> line(Index channel) const {
-    (void)channel;
+  [[nodiscard]] virtual std::optional<Line> line(Index channel, Index position, const T* sample) const {
+    (void)channel, (void)position, (void)sample;
     return std::nullopt;
   }
   /// Whether it is the sum of its inputs.
@@ -234,7 +240,14 @@ class Node {
     (void)inputs;
     return std::nullopt;
   }
-  /// The same for what training passes may make of the inputs.
+  /// Bounds on Σ w_c y_c, for each row w of `weights` (rows × channels), of the computed outputs y at any position:
+  /// where they can be sharper than what follows from bound().
+  [[nodiscard]] virtual std::optional<Box> bound_sums(const Matrix<T>& weights,
+                                                      std::span<const Box* const> inputs) const {
+    (void)weights, (void)inputs;
+    return std::nullopt;
+  }
+  /// The same as bound() for what training passes may make of the inputs.
   [[nodiscard]] virtual std::optional<Box> bound_in_training(std::span<const Box* const> inputs) const {
     return same_in_training() ? bound(inputs) : std::nullopt;
   }
@@ -249,6 +262,9 @@ class Node {
     (void)inputs;
     return std::nullopt;
   }
+  /// Of a node that makes y = γ x̂ + β of its input, each channel by its own elements of the parameters scale and shift,
+  /// which follow each other channel by channel: the largest computed |x̂|, in training too, for all finite inputs.
+  [[nodiscard]] virtual std::optional<double> normal_reach() const { return std::nullopt; }
   /// Whether its outputs are never negative, whatever its parameters become, if its inputs are not.
   [[nodiscard]] virtual bool never_negative(bool inputs_never_negative) const {
     (void)inputs_never_negative;

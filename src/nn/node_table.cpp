@@ -4,6 +4,7 @@
 #include "nn/conv2d.hpp"
 #include "nn/dense.hpp"
 #include "nn/dropout.hpp"
+#include "nn/layer_norm.hpp"
 #include "nn/layout_nodes.hpp"
 #include "nn/pool.hpp"
 #include "nn/sum.hpp"
@@ -20,6 +21,8 @@ template <class T>
 std::unique_ptr<Node<T>> make_dense(const LayerSpec& layer, const Shape& input, const NodeStreams& streams) {
   return std::make_unique<Dense<T>>(layer, input.size(), streams.seed, streams.map);
 }
+
+double unchanged_moments(const LayerSpec& /*layer*/) { return 1.0; }
 
 NodeEntry dense_entry() {
   NodeEntry entry;
@@ -41,7 +44,10 @@ NodeEntry dense_entry() {
     return saturating_product(saturating_sum(static_cast<std::uint64_t>(input.size()), 2),
                               static_cast<std::uint64_t>(layer.type.params.integer("units")));
   };
-  entry.moment_divisor = [](const LayerSpec& /*layer*/) { return 1.0; };
+  entry.moment_divisor = unchanged_moments;
+  entry.cover = [](const LayerSpec& /*layer*/, const Shape& input) {
+    return std::vector<double>(static_cast<std::size_t>(input.positions()), 1.0);
+  };
   entry.packs = true;
   entry.make_float = make_dense<float>;
   entry.make_double = make_dense<double>;
@@ -111,6 +117,15 @@ NodeEntry conv2d_entry() {
   entry.room = [](const LayerSpec& layer, const Shape& input) {
     return convolution_room(layer.type.params.integer("channels"),
                             input.channels * Conv2d<float>::window_of(layer, input).size());
+  };
+  entry.moment_divisor = unchanged_moments;
+  entry.cover = [](const LayerSpec& layer, const Shape& input) {
+    const Window window = Conv2d<float>::window_of(layer, input);
+    std::vector<double> cover(static_cast<std::size_t>(input.positions()));
+    for (Index place = 0; place < window.places(); ++place)
+      window.look(place,
+                  [&](Index position, Index /*in_window*/) { cover[static_cast<std::size_t>(position)] += 1.0; });
+    return cover;
   };
   entry.make_float = make_conv2d<float>;
   entry.make_double = make_conv2d<double>;
@@ -199,6 +214,7 @@ NodeEntry flatten_entry() {
   NodeEntry entry;
   entry.name = "flatten";
   entry.doc = "a vector of all values, channel by channel; a dense layer does it by itself";
+  entry.moment_divisor = unchanged_moments;
   entry.make_float = make_flatten<float>;
   entry.make_double = make_flatten<double>;
   entry.output_shape = [](const LayerSpec& /*layer*/, const Shape& input) { return Shape(input.size()); };
@@ -211,27 +227,6 @@ Shape same_shape(const LayerSpec& /*layer*/, const Shape& input) { return input;
 /// A slope for each channel, at most.
 std::uint64_t slopes_alone(const LayerSpec& layer, const Shape& input) {
   return layer.activation ? static_cast<std::uint64_t>(input.channels) : 0;
-}
-
-template <class T>
-std::unique_ptr<Node<T>> make_channels_last(const LayerSpec& layer, const Shape& input,
-                                            const NodeStreams& /*streams*/) {
-  return std::make_unique<ChannelsLast<T>>(layer.name, input);
-}
-
-/// No layer of a config: what a layer that wants positions needs before it.
-const NodeEntry& channels_last_entry() {
-  static const NodeEntry entry = [] {
-    NodeEntry made;
-    made.name = "channels_last";
-    made.wants = Wants::positions;
-    made.output_shape = same_shape;
-    made.parameters = no_parameters;
-    made.make_float = make_channels_last<float>;
-    made.make_double = make_channels_last<double>;
-    return made;
-  }();
-  return entry;
 }
 
 template <class T>
@@ -257,6 +252,7 @@ NodeEntry activation_entry() {
   NodeEntry entry;
   entry.name = "activation";
   entry.doc = "a = φ(h): an activation that no layer's own map feeds";
+  entry.moment_divisor = unchanged_moments;
   entry.takes_activation = true;
   entry.wants = Wants::positions;
   entry.output_shape = same_shape;
@@ -277,6 +273,7 @@ NodeEntry batch_norm_entry() {
                   number("momentum", 0.1, "how far running statistics move to a batch's").above(0).at_most(1),
                   boolean("affine", true, "whether it learns a scale and a shift of each channel")};
   entry.is_norm = true;
+  entry.over_batch = true;
   entry.wants = Wants::positions;
   entry.output_shape = same_shape;
   entry.parameters = [](const LayerSpec& /*layer*/, const Shape& input) {
@@ -288,16 +285,67 @@ NodeEntry batch_norm_entry() {
 }
 
 template <class T>
+std::unique_ptr<Node<T>> make_layer_norm(const LayerSpec& layer, const Shape& input, const NodeStreams& /*streams*/) {
+  return std::make_unique<LayerNorm<T>>(layer.name, layer.type.params, input);
+}
+
+/// Values that are normalised together.
+Index layer_norm_values(const LayerSpec& layer, const Shape& input) {
+  return layer.type.params.text("axes") == "sample" ? input.size() : input.channels;
+}
+
+NodeEntry layer_norm_entry() {
+  NodeEntry entry;
+  entry.name = "layer_norm";
+  entry.doc = "each sample normalised by itself (Ba, Kiros & Hinton 2016)";
+  entry.params = {text("axes", "channels",
+                       "over the channels of each position, of a dense layer its units, or over the whole sample")
+                      .one_of({"channels", "sample"}),
+                  number("eps", 1e-5, "added to the variance").at_least(1e-30),
+                  boolean("affine", true, "whether it learns a scale and a shift for each of the values")};
+  entry.is_norm = true;
+  entry.wants = Wants::positions;
+  entry.output_shape = same_shape;
+  entry.misfit = [](const LayerSpec& layer, const Shape& input) -> std::optional<NodeMisfit> {
+    if (layer_norm_values(layer, input) > 1) return std::nullopt;
+    const bool has_more = input.positions() > 1;
+    return NodeMisfit{"axes",
+                      "\"" + layer.type.params.text("axes") + "\" of " + (has_more ? "one channel" : "one value"),
+                      std::string(has_more ? "\"sample\", or two or more channels" : "two or more values") +
+                          ": what is normalised alone is 0 for every sample"};
+  };
+  entry.parameters = [](const LayerSpec& layer, const Shape& input) {
+    return saturating_product(static_cast<std::uint64_t>(layer_norm_values(layer, input)), 2);
+  };
+  entry.room = [](const LayerSpec& layer, const Shape& input) {
+    // In float64: two sums for each scale, and of each sample a number for what is normalised together.
+    const Index values = layer_norm_values(layer, input);
+    return saturating_sum(saturating_product(static_cast<std::uint64_t>(values), 4),
+                          saturating_product(static_cast<std::uint64_t>(input.size() / values),
+                                             2 * static_cast<std::uint64_t>(kShardColumns)));
+  };
+  entry.make_float = make_layer_norm<float>;
+  entry.make_double = make_layer_norm<double>;
+  return entry;
+}
+
+bool drops_channels(const LayerSpec& layer) { return layer.type.params.text("per") == "channel"; }
+
+template <class T>
 std::unique_ptr<Node<T>> make_dropout(const LayerSpec& layer, const Shape& input, const NodeStreams& streams) {
-  return std::make_unique<Dropout<T>>(layer.name, layer.type.params.number("p"), input,
+  return std::make_unique<Dropout<T>>(layer.name, layer.type.params.number("p"),
+                                      drops_channels(layer) ? DropoutPer::channel : DropoutPer::value, input,
                                       kDropoutStreams + streams.layer);
 }
 
 NodeEntry dropout_entry() {
   NodeEntry entry;
   entry.name = "dropout";
-  entry.doc = "zeroes elements at random while training (Srivastava et al. 2014)";
-  entry.params = {number("p", 0.5, "probability of zeroing").at_least(0).below(1)};
+  entry.doc = "zeroes values or channels at random while training (Srivastava et al. 2014)";
+  entry.params = {number("p", 0.5, "probability of zeroing").at_least(0).below(1),
+                  text("per", "value", "what is zeroed at once: a value, or a channel at all positions")
+                      .one_of({"value", "channel"})};
+  entry.wants_of = [](const LayerSpec& layer) { return drops_channels(layer) ? Wants::positions : Wants::anything; };
   entry.output_shape = [](const LayerSpec& /*layer*/, const Shape& input) { return input; };
   entry.parameters = no_parameters;
   entry.moment_divisor = [](const LayerSpec& layer) { return 1.0 - layer.type.params.number("p"); };
@@ -309,9 +357,10 @@ NodeEntry dropout_entry() {
 }  // namespace
 
 std::span<const NodeEntry> node_table() {
-  static const std::vector<NodeEntry> table = {
-      dense_entry(),    conv2d_entry(),          residual_entry(), batch_norm_entry(), max_pool_entry(),
-      avg_pool_entry(), global_avg_pool_entry(), flatten_entry(),  activation_entry(), dropout_entry()};
+  static const std::vector<NodeEntry> table = {dense_entry(),      conv2d_entry(),          residual_entry(),
+                                               batch_norm_entry(), layer_norm_entry(),      max_pool_entry(),
+                                               avg_pool_entry(),   global_avg_pool_entry(), flatten_entry(),
+                                               activation_entry(), dropout_entry()};
   return table;
 }
 
@@ -326,94 +375,5 @@ std::span<const Entry> norm_table() {
 }
 
 const NodeEntry& entry_of(const LayerSpec& layer) { return *find_entry(node_table(), layer.type.name); }
-
-namespace {
-
-/// Lines up the nodes of layers, those of residual blocks among them.
-class Planner {
- public:
-  std::vector<LayerPlace> plan(const NetworkSpec& network, const Shape& input) {
-    follow(network.layers, {kNetworkInput, input, true}, "layers.");
-    return std::move(places_);
-  }
-
- private:
-  /// The place whose output is at hand, and what that is like.
-  struct Here {
-    std::size_t place;
-    Shape shape;
-    bool data_order;
-  };
-
-  Here follow(const std::vector<LayerSpec>& layers, Here here, const std::string& prefix) {
-    std::size_t modules = 0;
-    for (const LayerSpec& layer : layers) here = add(layer, here, prefix, modules);
-    return here;
-  }
-
-  Here add(const LayerSpec& layer, Here here, const std::string& prefix, std::size_t& modules) {
-    const auto next_module = [&] { return prefix + std::to_string(modules++); };
-    const NodeEntry& entry = entry_of(layer);
-    if (entry.wants == Wants::positions && here.data_order && here.shape.positions() > 1) {
-      here = append(place_of(layer, channels_last_entry(), here, false));
-    } else if (entry.wants == Wants::vector && !here.data_order && here.shape.positions() > 1) {
-      LayerPlace flatten = place_of(layer, *find_entry(node_table(), "flatten"), here, false);
-      flatten.module = next_module();
-      here = append(std::move(flatten));
-    }
-    LayerPlace place = place_of(layer, entry, here, true);
-    const Choice* phi = layer.activation ? &*layer.activation : nullptr;
-    if (entry.is_block) {
-      const std::string module = next_module();
-      const Here body = follow(layer.body, here, module + ".body.");
-      const Here shortcut = follow(layer.shortcut, here, module + ".shortcut.");
-      place = place_of(layer, entry, body, true);
-      place.inputs.push_back(shortcut.place);
-      place.activation = phi;
-      place.activation_module = module + ".activation";
-      return append(std::move(place));
-    }
-    if (entry.make_float != nullptr) place.module = next_module();
-    if (!layer.norm.empty()) {
-      here = append(std::move(place));
-      place = place_of(layer.norm[0], entry_of(layer.norm[0]), here, false);
-      place.module = next_module();
-    }
-    place.activation = phi;
-    if (phi != nullptr && phi->name != "identity") place.activation_module = next_module();
-    return append(std::move(place));
-  }
-
-  static LayerPlace place_of(const LayerSpec& layer, const NodeEntry& entry, const Here& here, bool is_own) {
-    LayerPlace place;
-    place.layer = &layer;
-    place.entry = &entry;
-    place.input = here.shape;
-    place.output = entry.output_shape(layer, here.shape);
-    place.inputs = {here.place};
-    place.is_own = is_own;
-    // One position is in any order, and a window may make more of it.
-    place.data_order = here.data_order && entry.wants != Wants::positions;
-    return place;
-  }
-
-  Here append(LayerPlace place) {
-    const Here here{places_.size(), place.output, place.data_order};
-    places_.push_back(std::move(place));
-    return here;
-  }
-
-  std::vector<LayerPlace> places_;
-};
-
-}  // namespace
-
-std::vector<LayerPlace> place_layers(const NetworkSpec& network, const Shape& input) {
-  return Planner().plan(network, input);
-}
-
-Index count_outputs(const NetworkSpec& network, const Shape& input) {
-  return place_layers(network, input).back().output.size();
-}
 
 }  // namespace reluscope

@@ -9,7 +9,6 @@
 #include <type_traits>
 #include <vector>
 
-#include "nn/graph.hpp"
 #include "nn/node.hpp"
 #include "nn/spec.hpp"
 
@@ -42,7 +41,10 @@ struct NodeEntry : Entry {
   bool takes_activation = false;  ///< without being affine
   bool is_block = false;          ///< made of layers
   bool is_norm = false;           ///< can be the `norm` of an affine layer
+  bool over_batch = false;        ///< normalises over a batch: wants two values of each channel there
   Wants wants = Wants::anything;
+  /// Where that depends on the settings.
+  Wants (*wants_of)(const LayerSpec& layer) = nullptr;
   /// The setting that says how many units there are; empty where that is not the layer's to say.
   std::string units_key;
   Shape (*output_shape)(const LayerSpec& layer, const Shape& input) = nullptr;
@@ -55,10 +57,12 @@ struct NodeEntry : Entry {
   std::uint64_t (*parameters)(const LayerSpec& layer, const Shape& input) = nullptr;
   /// Values that it works with on each shard, besides the batch's; nullptr: none.
   std::uint64_t (*room)(const LayerSpec& layer, const Shape& input) = nullptr;
-  /// By what E[h²] and, backwards, E[δ²] are divided on the way through it, in mean-field theory
+  /// By what E[h²] of a value and, backwards, E[δ²] are divided on the way through it, in mean-field theory
   /// (experiment/theory.hpp; an affine node's own moments are those of its initialiser). nullptr where the theory does
   /// not cover it.
   double (*moment_divisor)(const LayerSpec& layer) = nullptr;
+  /// Of an affine node: how many of its positions see each position of the input.
+  std::vector<double> (*cover)(const LayerSpec& layer, const Shape& input) = nullptr;
   /// Whether narrow networks of it run in packs (network_pack.hpp).
   bool packs = false;
   /// The node; nullptr where an activation is all that there is to it.
@@ -77,32 +81,10 @@ struct NodeEntry : Entry {
   }
 };
 
-/// dense, conv2d, residual, batch_norm, max_pool, avg_pool, global_avg_pool, flatten, activation, dropout.
+/// dense, conv2d, residual, batch_norm, layer_norm, max_pool, avg_pool, global_avg_pool, flatten, activation, dropout.
 std::span<const NodeEntry> node_table();
 const NodeEntry& entry_of(const LayerSpec& layer);
 /// What the `norm` of an affine layer may be: none, and the entries that can be one.
 std::span<const Entry> norm_table();
-
-/// A node to be: of a layer, of its norm, or one that a layer needs before it to get its input in the order that it
-/// wants.
-struct LayerPlace {
-  const LayerSpec* layer = nullptr;
-  const NodeEntry* entry = nullptr;
-  Shape input;  ///< as one layer sees it
-  Shape output;
-  std::vector<std::size_t> inputs;     ///< places, or kNetworkInput
-  bool is_own = true;                  ///< the layer's own node
-  const Choice* activation = nullptr;  ///< that stands on it; nullptr: none
-  bool data_order = false;             ///< values are still as the data have them: a vector to the node
-  std::string module;                  ///< the PyTorch module that it is; empty: none
-  std::string activation_module;       ///< of the activation on it
-
-  [[nodiscard]] Shape node_input() const { return data_order ? Shape(input.size()) : input; }
-};
-/// In an order in which each comes after its inputs: a residual block's body, its shortcut, the sum of both. The spec
-/// must outlive it.
-std::vector<LayerPlace> place_layers(const NetworkSpec& network, const Shape& input);
-/// Of the last layer.
-Index count_outputs(const NetworkSpec& network, const Shape& input);
 
 }  // namespace reluscope

@@ -98,8 +98,11 @@ Change explain(const Twice<T>& both, const Spot& spot) {
   const Node<T>& node = both.now.node(spot.node);
   const Node<T>& old_node = both.before.node(spot.node);
   if (node.affine() != nullptr && node.activation() == nullptr) return explain_map(both, spot);
-  if (const auto line = node.line(spot.unit)) {
-    const auto old_line = *old_node.line(spot.unit);
+  const auto line_of = [&](const Node<T>& one, const SampleRunner<T>& runner) {
+    return one.line(spot.unit, spot.position, runner.state().inputs_of(spot.node)[0]->col(spot.column).data());
+  };
+  if (const auto line = line_of(node, both.new_runner)) {
+    const auto old_line = *line_of(old_node, both.old_runner);
     Change change = explain_input(both, spot, 0);
     const double before = change.before;
     change.norm =

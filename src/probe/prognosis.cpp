@@ -54,22 +54,22 @@ Prognosis<T>::Prognosis(const Network<T>& network, const Optimizer<T>& optimizer
 }
 
 template <class T>
-std::optional<double> Prognosis<T>::shrink(std::size_t layer, ParameterRole role, const RatesAhead& rates) const {
-  const std::size_t place = places_[network_.sites()[layer]][place_of(role)];
+std::optional<double> Prognosis<T>::shrink(std::size_t node, ParameterRole role, const RatesAhead& rates) const {
+  const std::size_t place = places_[node][place_of(role)];
   return place == kNowhere ? std::optional(1.0) : optimizer_.shrink(place, rates);
 }
 
 template <class T>
-double Prognosis<T>::rest(std::size_t layer, ParameterRole role, const RatesAhead& rates, Index element) const {
-  const std::size_t place = places_[network_.sites()[layer]][place_of(role)];
+double Prognosis<T>::rest(std::size_t node, ParameterRole role, const RatesAhead& rates, Index element) const {
+  const std::size_t place = places_[node][place_of(role)];
   return place == kNowhere ? 0.0 : optimizer_.rest(place, rates, element);
 }
 
 template <class T>
 std::optional<typename Prognosis<T>::Coasting> Prognosis<T>::coasting(std::size_t layer, Index unit,
                                                                       const RatesAhead& rates) const {
-  const std::optional<double> weights = shrink(layer, ParameterRole::weight, rates);
-  const std::optional<double> bias = shrink(layer, ParameterRole::bias, rates);
+  const std::optional<double> weights = shrink(network_.sites()[layer], ParameterRole::weight, rates);
+  const std::optional<double> bias = shrink(network_.sites()[layer], ParameterRole::bias, rates);
   if (!weights || !bias) return std::nullopt;
   const Affine<T>& at = *network_.site(layer).affine();
   const Matrix<T>& w = at.weights();
@@ -79,12 +79,12 @@ std::optional<typename Prognosis<T>::Coasting> Prognosis<T>::coasting(std::size_
   result.still = *weights == 1.0 && *bias == 1.0;
   double square = 0.0;
   for (Index input = 0; input < w.cols(); ++input) {
-    const double moved = rest(layer, ParameterRole::weight, rates, input * w.rows() + unit);
+    const double moved = rest(network_.sites()[layer], ParameterRole::weight, rates, input * w.rows() + unit);
     square += moved * moved;
     result.still = result.still && is_still<T>(static_cast<double>(w(unit, input)), moved);
   }
   result.weights = std::sqrt(square) * (1.0 + 1e-9);
-  result.bias = rest(layer, ParameterRole::bias, rates, unit);
+  result.bias = rest(network_.sites()[layer], ParameterRole::bias, rates, unit);
   result.still = result.still && is_still<T>(static_cast<double>(at.bias_of(unit)), result.bias);
   return result;
 }
@@ -126,15 +126,15 @@ bool Prognosis<T>::keeps_sign(std::size_t layer, Index unit, const RatesAhead& r
   const double dead_below = network_.site(layer).activation()->function().dead_below;
   const auto bias = static_cast<double>(at.bias_of(unit));
   if (!(bias <= dead_below)) return false;
-  const std::optional<double> shrink_weights = shrink(layer, ParameterRole::weight, rates);
-  const std::optional<double> shrink_bias = shrink(layer, ParameterRole::bias, rates);
+  const std::optional<double> shrink_weights = shrink(network_.sites()[layer], ParameterRole::weight, rates);
+  const std::optional<double> shrink_bias = shrink(network_.sites()[layer], ParameterRole::bias, rates);
   if (!shrink_weights || !shrink_bias) return false;
   const double rounding = 2.0 * rates.steps * kRoundoff<T>;
   // s·θ + r, with a rounding of each update.
   const auto highest = [&](double value, double moved, double s) {
     return moved == 0.0 ? s * value : s * value + moved + rounding * (std::abs(value) + moved);
   };
-  const double bias_rest = rest(layer, ParameterRole::bias, rates, unit);
+  const double bias_rest = rest(network_.sites()[layer], ParameterRole::bias, rates, unit);
   const bool bias_moves = !(is_still<T>(bias, bias_rest) && *shrink_bias == 1.0);
   if (bias_moves) {
     // Multiplying by factors below 1 cannot lift a bias above 0, but it can lift it above a dead region that ends
@@ -148,7 +148,7 @@ bool Prognosis<T>::keeps_sign(std::size_t layer, Index unit, const RatesAhead& r
   for (Index input = 0; input < w.cols(); ++input) {
     const auto value = static_cast<double>(w(unit, input));
     if (!(value <= 0.0)) return false;
-    const double moved = rest(layer, ParameterRole::weight, rates, input * w.rows() + unit);
+    const double moved = rest(network_.sites()[layer], ParameterRole::weight, rates, input * w.rows() + unit);
     if (is_still<T>(value, moved) && *shrink_weights == 1.0) continue;
     if (highest(value, moved, 1.0) > 0.0 || highest(value, moved, *shrink_weights) > 0.0) return false;
   }
@@ -156,9 +156,40 @@ bool Prognosis<T>::keeps_sign(std::size_t layer, Index unit, const RatesAhead& r
 }
 
 template <class T>
+bool Prognosis<T>::is_kept_by_norm(std::size_t layer, Index unit, const RatesAhead& rates) const {
+  const std::size_t from = network_.graph().inputs_of(network_.sites()[layer])[0];
+  if (from == kNetworkInput || network_.graph().readers_of(from).size() > 1) return false;
+  const Node<T>& norm = network_.node(from);
+  const std::optional<double> reach = norm.normal_reach();
+  const Parameter<T>* scale = norm.parameter(ParameterRole::scale);
+  if (!reach || scale == nullptr) return false;
+  const Matrix<T>& shift = norm.parameter(ParameterRole::shift)->value;
+  const std::optional<double> shrink_shift = shrink(from, ParameterRole::shift, rates);
+  if (!shrink(from, ParameterRole::scale, rates) || !shrink_shift) return false;
+  const ActivationShape& shape = network_.site(layer).activation()->function();
+  const double roundings = 2.0 * (rates.steps + 8.0);
+  const Index elements = shift.size() / norm.units();
+  bool below = true;
+  bool above = true;
+  for (Index element = unit * elements; element < (unit + 1) * elements; ++element) {
+    const double apart =
+        (std::abs(static_cast<double>(scale->value(element, 0))) + rest(from, ParameterRole::scale, rates, element)) *
+        *reach;
+    const auto now = static_cast<double>(shift(element, 0));
+    const double moved = rest(from, ParameterRole::shift, rates, element);
+    const double slack = roundings * (kRoundoff<T> * 1.01 * (apart + std::abs(now) + moved) +
+                                      static_cast<double>(std::numeric_limits<T>::min()));
+    below = below && std::max(now, *shrink_shift * now) + moved + apart + slack <= shape.dead_below;
+    above = above && std::min(now, *shrink_shift * now) - moved - apart - slack >= shape.dead_above;
+  }
+  return below || above;
+}
+
+template <class T>
 Lock Prognosis<T>::certify(std::size_t layer, Index unit, const UnitCensus& census, const RatesAhead& rates) {
   const Node<T>& site = network_.site(layer);
-  if (site.affine() == nullptr || site.activation()->entry().learned_slope) return Lock::none;
+  if (site.activation()->entry().learned_slope) return Lock::none;
+  if (site.affine() == nullptr) return is_kept_by_norm(layer, unit, rates) ? Lock::domain : Lock::none;
   if (keeps_sign(layer, unit, rates)) return Lock::sign;
   if (!fed_by_data_[layer]) return Lock::none;
   const std::optional<Coasting> coast = coasting(layer, unit, rates);

@@ -18,6 +18,9 @@
 //           bounds: z ≤ τ − m. So w·x ≤ τ − m − b, and coasting turns z into at most
 //           s_w(τ − m − b) + s_b b + ‖r‖H + |r_b| with H the largest norm in the box. It is locked if that is ≤ τ for
 //           every s_w and s_b in their [shrink, 1]; where both are one s, for every s.
+//           Or: sites on a layer norm, which alone they read, whatever finite values feed that. z = γ x̂ + β with |x̂| ≤
+//           R (Node::normal_reach), so it is locked if (|γ| + |r_γ|)R + s_β β + |r_β| ≤ τ for every s_β, at each
+//           position. γ and β are the unit's own, and get no gradient while it is dead.
 //   frozen  The same sites, no dropout before them: with m from the census and H over D.
 //           Or: all that a site depends on, itself too, is cut off from the loss by wholly dead sites that no dropout
 //           precedes, as what is below a wholly dead layer is. Then every gradient there is exactly 0 as long as they
@@ -27,8 +30,8 @@
 //           bias in the dead region: z ≤ τ whatever comes before does. Coasting must keep the signs:
 //           s·w + r ≤ 0, s·b + r ≤ τ.
 //
-// All of it is about units on an affine map; of other sites, and behind a node that does not answer (nn/node.hpp),
-// nothing is known, and nothing is locked.
+// But for the layer norm, all of it is about units on an affine map; of other sites, and behind a node that does not
+// answer (nn/node.hpp), nothing is known, and nothing is locked.
 //
 // Rounding. Each update rounds each element by a factor of at most 1 ± u: over the K steps to come that is 2Ku(‖w‖H +
 // |b|) on z, plus the slack of a computed z (nn/bounds.hpp). An element with rest ≤ |θ|u/4 does not move at all: every
@@ -101,13 +104,14 @@ class Prognosis {
   };
 
   [[nodiscard]] const InTraining& bound_in_training(std::size_t layer);
-  /// Of a layer's parameter of this role; 1 and 0 where it has none.
-  [[nodiscard]] std::optional<double> shrink(std::size_t layer, ParameterRole role, const RatesAhead& rates) const;
-  [[nodiscard]] double rest(std::size_t layer, ParameterRole role, const RatesAhead& rates, Index element) const;
+  /// Of a node's parameter of this role; 1 and 0 where it has none.
+  [[nodiscard]] std::optional<double> shrink(std::size_t node, ParameterRole role, const RatesAhead& rates) const;
+  [[nodiscard]] double rest(std::size_t node, ParameterRole role, const RatesAhead& rates, Index element) const;
   [[nodiscard]] std::optional<Coasting> coasting(std::size_t layer, Index unit, const RatesAhead& rates) const;
   [[nodiscard]] bool stays_dead(std::size_t layer, Index unit, const Coasting& coasting, double margin, double norm,
                                 double steps) const;
   [[nodiscard]] bool keeps_sign(std::size_t layer, Index unit, const RatesAhead& rates) const;
+  [[nodiscard]] bool is_kept_by_norm(std::size_t layer, Index unit, const RatesAhead& rates) const;
   [[nodiscard]] Lock certify(std::size_t layer, Index unit, const UnitCensus& census, const RatesAhead& rates);
   [[nodiscard]] std::vector<std::size_t> cut_off_sites(const CensusResult& census) const;
   [[nodiscard]] bool all_still(const std::vector<std::size_t>& sites, const RatesAhead& rates) const;

@@ -52,14 +52,28 @@ PreActivationBox BoxReach<T>::next() {
     const std::size_t at = boxes_.size();
     const Node<T>& node = network_.node(at);
     const std::vector<const Box*> inputs = inputs_of(network_.graph(), at, input_, boxes_);
-    if (node.activation() == nullptr) {
+    if (node.affine() != nullptr) {
+      PreActivationBox z = bound_map(at);
+      if (node.activation() != nullptr) return z;
+      boxes_.push_back(std::move(z.z));
+    } else if (node.activation() == nullptr) {
       boxes_.push_back(node.bound(inputs).value_or(Box::unknown(node.units())));
-    } else if (const Affine<T>* map = node.affine()) {
-      return map->bound_map(*inputs[0]);
     } else {
       return {*inputs[0], std::vector<bool>(static_cast<std::size_t>(node.units()))};
     }
   }
+}
+
+/// What feeds the map may know more of a sum of its channels than of each.
+template <class T>
+PreActivationBox BoxReach<T>::bound_map(std::size_t node) const {
+  const Graph& graph = network_.graph();
+  const Affine<T>& map = *network_.node(node).affine();
+  const std::size_t from = graph.inputs_of(node)[0];
+  std::optional<Box> sums;
+  if (from != kNetworkInput && map.is_pointwise() && network_.node(from).units() == map.fan_in())
+    sums = network_.node(from).bound_sums(map.weights(), inputs_of(graph, from, input_, boxes_));
+  return map.bound_map(*inputs_of(graph, node, input_, boxes_)[0], sums);
 }
 
 template <class T>

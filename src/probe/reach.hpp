@@ -22,6 +22,9 @@ class BoxReach {
   void pass_on(const Box& z, const std::vector<std::size_t>& zero = {});
 
  private:
+  /// Of the affine map that a node is, or starts with.
+  [[nodiscard]] PreActivationBox bound_map(std::size_t node) const;
+
   const Network<T>& network_;
   Box input_;
   std::vector<Box> boxes_;  ///< of the outputs of the nodes so far

@@ -15,7 +15,7 @@ struct TheoryRecord {
   std::string name;
   std::string activation;
   std::int64_t units = 0;
-  std::int64_t fan_in = 0;
+  std::optional<std::int64_t> fan_in;
   std::optional<double> weight_variance;
   std::optional<double> q;
   std::optional<double> delta_rms;
@@ -31,11 +31,14 @@ struct TheoryRecord {
         Column{"name", &TheoryRecord::name, "the layer's name"},
         Column{"activation", &TheoryRecord::activation, "its activation"},
         Column{"units", &TheoryRecord::units, "its units"},
-        Column{"fan_in", &TheoryRecord::fan_in, "inputs of a unit"},
+        Column{"fan_in", &TheoryRecord::fan_in,
+               "inputs of a unit; empty where no map feeds it directly, as behind a norm"},
         Column{"weight_variance", &TheoryRecord::weight_variance,
-               "fan_in · Var[w]: σ_w² of the literature; empty where weights are not drawn"},
-        Column{"q", &TheoryRecord::q, "predicted mean of z² (Poole et al. 2016); empty where weights have a mean"},
-        Column{"delta_rms", &TheoryRecord::delta_rms, "predicted RMS of ∂L/∂z (Schoenholz et al. 2017)"},
+               "fan_in · Var[w]: σ_w² of the literature; empty where there is no such map, or weights are not drawn"},
+        Column{"q", &TheoryRecord::q,
+               "predicted mean of z² (Poole et al. 2016); empty where weights have a mean, behind pools and sums"},
+        Column{"delta_rms", &TheoryRecord::delta_rms,
+               "predicted RMS of ∂L/∂z (Schoenholz et al. 2017); empty below a norm, too"},
         Column{"chi1", &TheoryRecord::chi1,
                "growth of squared differences through the layer above, by its weights; empty for the output layer"},
         Column{"regime", &TheoryRecord::regime,

@@ -24,12 +24,8 @@ std::vector<ParameterPlace> places(const Network<T>& network) {
   for (std::size_t index = 0; index < network.depth(); ++index) {
     const Node<T>& node = network.node(index);
     for (const Parameter<T>* parameter : node.parameters()) {
-      ParameterPlace& row = all.emplace_back();
-      row.name = parameter->name;
-      row.shape = {parameter->value.rows()};
-      if (parameter->role != ParameterRole::weight) continue;
-      const std::vector<Index> shape = node.affine()->weight_shape();
-      row.shape.assign(shape.begin(), shape.end());
+      const std::vector<Index> shape = node.array_shape(parameter->role);
+      all.push_back({parameter->name, {shape.begin(), shape.end()}});
     }
   }
   return all;

@@ -219,4 +219,5 @@ TEST_CASE("a batch of one sample is refused where a norm needs its variance") {
   CHECK(pointer_of({"train.batch_size=239"}) == "/train/drop_last");  // of 240
   CHECK(pointer_of({"train.batch_size=239", "train.drop_last=true"}).empty());
   CHECK(pointer_of({"train.batch_size=1"}) == "/train/batch_size");
+  CHECK(pointer_of({"train.batch_size=1", "network.layers.0.norm=layer_norm"}).empty());  // a sample is enough
 }

@@ -59,6 +59,15 @@ TEST_CASE("layers that cannot stand where they are are refused at their place in
         "/network/layers/0/layers/0/kernel");
 }
 
+TEST_CASE("a layer norm over one value is refused, as a layer and as the norm of one") {
+  CHECK(pointer_of(R"([{"type": "layer_norm"}, {"units": 2}])") == "/network/layers/0/axes");  // of one channel
+  CHECK(pointer_of(R"([{"type": "layer_norm", "axes": "sample"}, {"units": 2}])").empty());
+  CHECK(pointer_of(R"([{"units": 1, "norm": "layer_norm"}, {"units": 2}])") == "/network/layers/0/norm/axes");
+  CHECK(pointer_of(R"([{"units": 1, "norm": {"name": "layer_norm", "axes": "sample"}}, {"units": 2}])") ==
+        "/network/layers/0/norm/axes");
+  CHECK(pointer_of(R"([{"units": 2, "norm": {"name": "layer_norm", "eps": 0.1}}, {"units": 2}])").empty());
+}
+
 TEST_CASE("a block that stands on the data is held to their shape") {
   const auto pointer = [](const std::string& units) -> std::string {
     const ExperimentSpec spec = parse_experiment(
@@ -120,6 +129,21 @@ TEST_CASE("weights are called as in nested Sequentials") {
     CAPTURE(name);
     CHECK(std::find(names.begin(), names.end(), name) != names.end());
   }
+}
+
+TEST_CASE("the scale and shift of a layer norm have the shape that PyTorch gives them") {
+  const Network<float> network(experiment(R"([
+    {"type": "layer_norm", "axes": "sample"},
+    {"type": "conv2d", "channels": 3, "kernel": 2, "norm": "layer_norm", "activation": "relu"},
+    {"units": 5, "norm": {"name": "layer_norm", "axes": "sample"}}, {"units": 2}])")
+                                   .network,
+                               Shape(1, 4, 4), 1);
+  const Tensors weights = export_weights(network);
+  const auto shape = [&](const char* name) { return shape_text(weights.find(name)->shape); };
+  CHECK(shape("layers.0.weight") == "[1, 4, 4]");
+  CHECK(shape("layers.0.bias") == "[1, 4, 4]");
+  CHECK(shape("layers.2.weight") == "[3]");
+  CHECK(shape("layers.6.bias") == "[5]");
 }
 
 TEST_CASE("a site owns the parameters since the sites before it, and its row says nothing where it owns none") {

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <stdexcept>
 
+#include "nn/dense.hpp"
 #include "nn/training_pass.hpp"
 #include "support/central_differences.hpp"
 #include "support/specs.hpp"

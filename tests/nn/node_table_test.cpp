@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <string>
 
+#include "nn/layer_places.hpp"
 #include "nn/layout_nodes.hpp"
 #include "nn/network.hpp"
 #include "support/specs.hpp"

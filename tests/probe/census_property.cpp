@@ -8,6 +8,7 @@
 #include <string>
 
 #include "experiment/training_step.hpp"
+#include "nn/layer_norm.hpp"
 #include "optim/schedule.hpp"
 #include "probe/coroner.hpp"
 #include "probe/exact_census.hpp"
@@ -25,7 +26,7 @@ constexpr std::int64_t kManySteps = 800;
 /// What all experiments together have shown, so that a test that shows nothing fails.
 struct Tally {
   std::int64_t experiments = 0, graphs = 0, mute_deaths = 0, dead = 0, deaths = 0, revivals = 0, bounds = 0, tight = 0,
-               autopsies = 0, image_deaths = 0;
+               autopsies = 0, image_deaths = 0, norm_deaths = 0, norm_locks = 0;
   std::array<std::int64_t, 4> locks{};
   std::array<std::int64_t, kDeviceNames.size()> settled{};
   std::int64_t evaluated = 0, brute = 0;
@@ -41,6 +42,31 @@ std::vector<Death> deaths_between(const CensusResult& before, const CensusResult
   return deaths;
 }
 
+/// Of each site: whether a layer norm feeds it, with nothing between but an affine map.
+template <class T>
+std::vector<bool> stands_on_layer_norm(const Network<T>& network) {
+  const auto is_norm = [&](std::size_t node) {
+    return node != kNetworkInput && dynamic_cast<const LayerNorm<T>*>(&network.node(node)) != nullptr;
+  };
+  std::vector<bool> sites;
+  for (const std::size_t site : network.sites()) sites.push_back(is_norm(network.graph().inputs_of(site)[0]));
+  return sites;
+}
+
+/// Half of the layer norms start with scales and shifts that kill.
+template <class T>
+void plant_deaths(Network<T>& network, std::uint64_t seed) {
+  Rng rng(seed, Purpose::generator, 82);
+  for (std::size_t at = 0; at < network.depth(); ++at) {
+    if (!network.node(at).normal_reach() || !network.node(at).has_parameters() || rng.uniform() < 0.5) continue;
+    for (T& scale : network.node(at).parameter(ParameterRole::scale)->value.reshaped())
+      scale = static_cast<T>(rng.uniform(0.0, 1.2));
+    for (T& shift : network.node(at).parameter(ParameterRole::shift)->value.reshaped())
+      shift = static_cast<T>(rng.uniform(-3.0, 1.0));
+  }
+  network.parameters_changed();
+}
+
 template <class T>
 void run(const RandomExperiment& one, std::uint64_t seed, Tally& tally) {
   INFO("experiment " << seed << (std::is_same_v<T, float> ? " in float32" : " in float64"));
@@ -49,7 +75,9 @@ void run(const RandomExperiment& one, std::uint64_t seed, Tally& tally) {
   // A third are graphs.
   const bool is_graph = seed % 3 == 2;
   Network<T> network = is_graph ? random_graph<T>(one, seed) : Network<T>(one.network, one.dataset.shape(), seed);
+  plant_deaths(network, seed);
   const std::vector<bool> on_mute = stands_on_mute(network);
+  const std::vector<bool> on_norm = stands_on_layer_norm(network);
   const std::string loss_name = one.dataset.task == Task::classification ? "cross_entropy" : "mse";
   const Choice chosen = loss(loss_name);
   const LossEntry& entry = *find_entry(loss_table(), loss_name);
@@ -105,6 +133,7 @@ void run(const RandomExperiment& one, std::uint64_t seed, Tally& tally) {
           if (seen.dead) REQUIRE(seen.margin <= units[unit].margin);
           if (seen.dead) ++tally.dead;
           if (seen.dead && network.site(layer).positions() > 1) ++tally.image_deaths;
+          if (seen.dead_on_domain && on_norm[layer]) ++tally.norm_deaths;
           if (seen.dead && on_mute[layer]) {  // nothing is known of what feeds it
             REQUIRE_FALSE(seen.dead_on_domain);
             REQUIRE(seen.device == Device::scan);
@@ -126,7 +155,10 @@ void run(const RandomExperiment& one, std::uint64_t seed, Tally& tally) {
       for (std::size_t unit = 0; unit < units.size(); ++unit) {
         INFO("step " << at << ", layer " << layer << ", unit " << unit << ": "
                      << lock_name(prognosis.locks()[layer][unit]) << ", margin " << units[unit].margin);
-        if (prognosis.locks()[layer][unit] != Lock::none) REQUIRE((units[unit].dead && !on_mute[layer]));
+        if (prognosis.locks()[layer][unit] == Lock::none) continue;
+        REQUIRE(units[unit].dead);
+        // A layer norm answers for itself, whatever feeds it.
+        REQUIRE((!on_mute[layer] || (on_norm[layer] && network.site(layer).affine() == nullptr)));
       }
     }
     if (due) {
@@ -142,8 +174,11 @@ void run(const RandomExperiment& one, std::uint64_t seed, Tally& tally) {
     step.apply(one.lr * schedule.factor({at, steps, 10}));
     if (!std::isfinite(step.result().loss) || !std::isfinite(step.result().total.gradient_square)) break;
   }
-  for (const auto& layer : prognosis.locks())
-    for (const Lock lock : layer) ++tally.locks[static_cast<std::size_t>(lock)];
+  for (std::size_t layer = 0; layer < on_norm.size(); ++layer)
+    for (const Lock lock : prognosis.locks()[layer]) {
+      ++tally.locks[static_cast<std::size_t>(lock)];
+      if (lock == Lock::domain && on_norm[layer] && network.site(layer).affine() == nullptr) ++tally.norm_locks;
+    }
   for (std::size_t device = 0; device < kDeviceNames.size(); ++device)
     tally.settled[device] += exact->work().settled[device];
   tally.evaluated += exact->work().samples;
@@ -165,11 +200,12 @@ void hold_experiments(std::int64_t first, std::int64_t end) {
     }
   }
   MESSAGE(tally.experiments << " experiments, " << tally.graphs << " graphs, " << tally.mute_deaths
-                            << " dead behind mute nodes, " << tally.image_deaths
-                            << " of several positions: " << tally.dead << " dead at censuses, " << tally.deaths
-                            << " deaths, " << tally.revivals << " revivals, " << tally.autopsies << " autopsies; "
-                            << tally.bounds << " bounds, " << tally.tight << " of them tight; " << tally.evaluated
-                            << " of " << tally.brute << " samples run");
+                            << " dead behind mute nodes, " << tally.image_deaths << " of several positions, "
+                            << tally.norm_deaths << " by a layer norm (" << tally.norm_locks
+                            << " locked): " << tally.dead << " dead at censuses, " << tally.deaths << " deaths, "
+                            << tally.revivals << " revivals, " << tally.autopsies << " autopsies; " << tally.bounds
+                            << " bounds, " << tally.tight << " of them tight; " << tally.evaluated << " of "
+                            << tally.brute << " samples run");
   for (std::size_t device = 0; device < kDeviceNames.size(); ++device)
     MESSAGE(std::string(kDeviceNames[device]) << ": " << tally.settled[device]);
   for (const Lock lock : {Lock::domain, Lock::sign, Lock::frozen})
@@ -177,12 +213,14 @@ void hold_experiments(std::int64_t first, std::int64_t end) {
   // The corpus must be able to show what it is held against.
   CHECK(tally.mute_deaths > tally.graphs);
   CHECK(tally.image_deaths > 5 * tally.experiments);
+  CHECK(tally.norm_deaths > tally.experiments / 2);
+  CHECK(tally.norm_locks > tally.experiments / 20);
   CHECK(tally.deaths > 5 * tally.experiments);
   CHECK(tally.revivals > 5 * tally.experiments);
   CHECK(tally.tight > tally.bounds / 4);
   for (const std::int64_t settled : tally.settled) CHECK(settled > 20 * tally.experiments);
   for (const Lock lock : {Lock::domain, Lock::sign, Lock::frozen})
-    CHECK(tally.locks[static_cast<std::size_t>(lock)] > tally.experiments / 2);
+    CHECK(tally.locks[static_cast<std::size_t>(lock)] > tally.experiments / 3);
 }
 
 }  // namespace reluscope::test

@@ -84,6 +84,28 @@ TEST_CASE("a death above an upper edge is pushed upwards") {
   CHECK(autopsy.cause() == "own_bias");
 }
 
+TEST_CASE("a layer norm: its shift, and the statistics of the sample, are the norm's doing") {
+  NetworkSpec spec;
+  spec.layers = {plain("norm", "layer_norm", {{"eps", 1e-30}}),
+                 {"phi", choose(node_table(), "activation"), std::nullopt, activation("relu")},
+                 dense("out", 1)};
+  const Network<double> before(spec, 2, 0);
+  Network<double> now(before);
+  Matrix<double> points(2, 1);
+  points << 1.0, 5.0;  // normalised: −1 and 1
+  const Dataset dataset = regression_of(points, Matrix<double>::Zero(1, 1));
+  now.node(0).parameter(ParameterRole::scale)->value(1, 0) = 0.5;
+  now.node(0).parameter(ParameterRole::shift)->value(1, 0) = -4.0;
+  now.parameters_changed();
+  const Death death{0, 1, 0};
+  const Autopsy autopsy = examine(before, now, dataset, std::span(&death, 1))[0];
+  CHECK(autopsy.cause() == "norm");
+  CHECK(autopsy.norm == doctest::Approx(-4.5));
+  CHECK(autopsy.upstream == 0.0);
+  CHECK(autopsy.z_before == doctest::Approx(1.0));
+  CHECK(autopsy.z_now == doctest::Approx(-3.5));
+}
+
 TEST_CASE("more deaths than fit into one pass, several with the same witness, come back in their order") {
   Planted planted;
   planted.bias(0) = -5.0;

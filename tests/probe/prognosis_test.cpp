@@ -232,6 +232,45 @@ TEST_CASE("sign: no weight above 0 on inputs that are never negative") {
   CHECK(negative.lock(1, 1) == Lock::none);
 }
 
+TEST_CASE("a unit on a layer norm is locked by its own scale and shift, whatever feeds the norm") {
+  NetworkSpec spec;
+  spec.layers = {dense("a", 6, activation("relu")), with_norm(dense("b", 5, activation("relu")), {}, "layer_norm"),
+                 dense("out", 1)};
+  const auto planted = [&](const Choice& rule) {
+    auto bench = std::make_unique<Bench>(spec, rule);
+    Node<float>& norm = bench->network.node(2);
+    norm.parameter(ParameterRole::shift)->value << -2.3F, -2.1F, 0.0F, -1.0F, 0.0F;  // √5 is 2.236
+    norm.parameter(ParameterRole::scale)->value << 1.0F, 1.0F, 1.0F, 0.4F, 0.0F;
+    bench->network.parameters_changed();
+    return bench;
+  };
+  const auto sgd = planted(optimizer("sgd"));
+  sgd->look();
+  CHECK(sgd->lock(1, 0) == Lock::domain);
+  CHECK(sgd->lock(1, 1) == Lock::none);
+  CHECK(sgd->lock(1, 2) == Lock::none);
+  CHECK(sgd->lock(1, 3) == Lock::domain);
+  const auto& scale = sgd->network.node(2).parameter(ParameterRole::scale)->value;
+  const auto& shift = sgd->network.node(2).parameter(ParameterRole::shift)->value;
+  const Matrix<float> before = sgd->network.node(1).affine()->weights();
+  sgd->train(50);
+  CHECK(sgd->network.node(1).affine()->weights() != before);
+  CHECK((scale(0, 0) == 1.0F && shift(0, 0) == -2.3F));
+  // What is left of momentum may still lift it; decay draws the shift to 0, and the scale may be slower.
+  const auto heavy = planted(optimizer("sgd", {{"momentum", 0.9}}));
+  heavy->network.node(2).parameter(ParameterRole::shift)->value(0, 0) = -1.0F;
+  heavy->train(3);
+  heavy->network.node(2).parameter(ParameterRole::shift)->value(0, 0) = -2.2361F;
+  heavy->look();
+  CHECK(heavy->lock(1, 0) == Lock::none);
+  const auto decayed = planted(optimizer("adamw", {{"weight_decay", 0.1}}));
+  decayed->look();
+  CHECK(decayed->lock(1, 0) == Lock::none);
+  const auto adaptive = planted(optimizer("adam", {{"weight_decay", 0.01}}));
+  adaptive->look();
+  CHECK(adaptive->lock(1, 0) == Lock::none);
+}
+
 TEST_CASE("at and below a wholly dead layer everything is frozen") {
   Bench bench(two_layers(), optimizer("sgd"));
   bench.bias(1).value.setConstant(-20.0F);

@@ -32,6 +32,7 @@ SIDE, CLASSES, SAMPLES, BATCH, STEPS = 9, 3, 36, 12, 3
 SHAPE = (1, SIDE, SIDE)
 NORM = {"norm": {"name": "batch_norm", "momentum": 0.3}}
 LAYERS = [
+    {"type": "layer_norm", "axes": "sample"},
     {"type": "conv2d", "channels": 6, "kernel": 3, "padding": "same", **NORM, "activation": "relu"},
     {"type": "residual", "layers": [
         {"type": "conv2d", "channels": 6, "kernel": 3, "padding": 1, "init": {"bias": False}, **NORM, "activation": "gelu"},
@@ -43,11 +44,15 @@ LAYERS = [
      "shortcut": [{"type": "conv2d", "channels": 8, "kernel": 1, "stride": 2}, {"type": "avg_pool", "kernel": 2, "stride": 1}],
      "activation": {"name": "prelu", "weight_decay": True}},
     {"type": "batch_norm"}, {"type": "activation", "activation": "elu"},
+    {"type": "conv2d", "channels": 5, "kernel": 2, "activation": "gelu",
+     "norm": {"name": "layer_norm", "axes": "sample", "eps": 1e-3}},
+    {"type": "dropout", "p": 0.0, "per": "channel"}, {"type": "layer_norm"},
     {"type": "avg_pool", "kernel": 2, "stride": 1, "padding": 1, "count_include_pad": False},
     {"units": 7, **NORM, "activation": "tanh"},
+    {"units": 6, "norm": "layer_norm", "activation": "silu"}, {"type": "layer_norm", "affine": False},
     {"units": CLASSES},
 ]
-LAYERS[3]["shortcut"] = [{"type": "conv2d", "channels": 8, "kernel": 2, "stride": 2}]
+LAYERS[4]["shortcut"] = [{"type": "conv2d", "channels": 8, "kernel": 2, "stride": 2}]
 OPTIMIZERS = {
     "sgd": ({"name": "sgd", "lr": 0.05, "momentum": 0.9, "weight_decay": 0.01},
             lambda p: torch.optim.SGD(p, lr=0.05, momentum=0.9, weight_decay=0.01)),
@@ -116,7 +121,9 @@ class Layers(unittest.TestCase):
         network = reluscope_network.build(LAYERS, SHAPE).double()
         with torch.no_grad():
             for name, array in network.state_dict().items():  # statistics that are far from 0 and 1
-                if name.endswith("running_mean"):
+                if array.dim() != 4 and name.endswith(("weight", "bias")):  # scales and shifts that are not all one
+                    array.add_(0.3 * torch.randn(array.shape, dtype=array.dtype))
+                elif name.endswith("running_mean"):
                     array.uniform_(-1, 1)
                 elif name.endswith("running_var"):
                     array.uniform_(0.3, 3)

@@ -2,6 +2,7 @@
 // Random small experiments, sick and healthy: what the census, its bounds and the prognosis are held against.
 
 #include "data/dataset.hpp"
+#include "nn/layer_places.hpp"
 #include "support/naive.hpp"
 #include "support/specs.hpp"
 #include "util/random.hpp"
@@ -26,10 +27,17 @@ inline Shape draw_shape(Rng& rng) {
   return {static_cast<Index>(1 + rng.below(3)), side(), side()};
 }
 
+inline Settings draw_layer_norm(Rng& rng) {
+  return {{"axes", std::string(rng.uniform() < 0.5 ? "channels" : "sample")},
+          {"affine", rng.uniform() < 0.8},
+          {"eps", rng.uniform() < 0.5 ? 1e-5 : 0.1}};
+}
+
 /// Convolutions and pools for images of this shape, which each fit into what comes before.
 template <class DrawActivation, class DrawBias>
-std::vector<LayerSpec> draw_image_layers(Rng& rng, const Shape& image, DrawActivation draw_activation,
+std::vector<LayerSpec> draw_image_layers(Rng& rng, Rng& norm_rng, const Shape& image, DrawActivation draw_activation,
                                          DrawBias draw_bias) {
+  const auto chance = [&](double p) { return norm_rng.uniform() < p; };
   std::vector<LayerSpec> layers;
   const auto try_layer = [&](LayerSpec layer) {
     NetworkSpec so_far;
@@ -48,7 +56,11 @@ std::vector<LayerSpec> draw_image_layers(Rng& rng, const Shape& image, DrawActiv
     const auto channels = static_cast<Index>(1 + rng.below(9));
     LayerSpec map = conv2d("c" + number, channels, static_cast<Index>(1 + rng.below(4)), settings, draw_activation(),
                            weights("he_normal"), draw_bias());
-    try_layer(rng.uniform() < 0.25 ? with_norm(map) : map);
+    const bool batch_norm = rng.uniform() < 0.25;
+    try_layer(batch_norm     ? with_norm(map)
+              : chance(0.15) ? with_norm(map, draw_layer_norm(norm_rng), "layer_norm")
+                             : map);
+    if (chance(0.1)) try_layer(plain("norm" + number, "layer_norm", draw_layer_norm(norm_rng)));
     if (rng.uniform() < 0.25) {
       // Of the shape that there is, and with another number of channels by a shortcut of its own.
       const bool widens = rng.uniform() < 0.5;
@@ -58,7 +70,9 @@ std::vector<LayerSpec> draw_image_layers(Rng& rng, const Shape& image, DrawActiv
       const Index then = widens ? static_cast<Index>(1 + rng.below(9)) : now;
       const Settings same = {{"padding", std::string("same")}};
       LayerSpec last = conv2d("b" + number, then, 3, same, activation("identity"), weights("he_normal"), draw_bias());
-      if (rng.uniform() < 0.5) last = with_norm(last);
+      const bool is_normed = rng.uniform() < 0.5;
+      if (is_normed) last = with_norm(last);
+      if (!is_normed && chance(0.3)) last = with_norm(last, draw_layer_norm(norm_rng), "layer_norm");
       std::vector<LayerSpec> shortcut;
       if (then != now) shortcut = {bare(conv2d("k" + number, then, 1))};
       try_layer(
@@ -67,7 +81,7 @@ std::vector<LayerSpec> draw_image_layers(Rng& rng, const Shape& image, DrawActiv
                     bare(last)},
                    shortcut, draw_activation()));
     }
-    if (rng.uniform() < 0.1) try_layer(dropout("drop-c" + number, 0.3));
+    if (rng.uniform() < 0.1) try_layer(dropout("drop-c" + number, 0.3, chance(0.5) ? "channel" : "value"));
     const std::uint64_t pooling = rng.below(4);
     const auto kernel = static_cast<std::int64_t>(1 + rng.below(3));
     const Settings around = {
@@ -84,7 +98,7 @@ std::vector<LayerSpec> draw_image_layers(Rng& rng, const Shape& image, DrawActiv
 }
 
 /// Depth 1 to 6 hidden layers of 1 to 64 units; every activation and output, optimiser, dropout, decay, penalty,
-/// clipping; with and without biases; convolutions and pools before it in a third of all; rates, biases
+/// clipping; with and without biases; layer norms; convolutions and pools before it in a third of all; rates, biases
 /// and data from tame to absurd, with repeated and constant samples.
 inline RandomExperiment draw_experiment(std::uint64_t seed) {
   Rng rng(seed, Purpose::generator, 77);
@@ -93,6 +107,7 @@ inline RandomExperiment draw_experiment(std::uint64_t seed) {
   RandomExperiment one;
 
   Rng image_rng(seed, Purpose::generator, 80);
+  Rng norm_rng(seed, Purpose::generator, 81);
   const bool images = image_rng.uniform() < 0.3;
   const Shape image = draw_shape(image_rng);
   const auto some_features = static_cast<Index>(log_uniform(1.0, 30.0));
@@ -121,8 +136,9 @@ inline RandomExperiment draw_experiment(std::uint64_t seed) {
   };
   const std::uint64_t depth = 1 + rng.below(images ? 2 : 6);
   const bool sick_bias = chance(0.4);
+  Index last_units = images ? 1 : features;
   if (images)
-    one.network.layers = draw_image_layers(image_rng, image, draw_activation, [&] {
+    one.network.layers = draw_image_layers(image_rng, norm_rng, image, draw_activation, [&] {
       return sick_bias ? biases("normal", {{"mean", rng.uniform(-4.0, 0.5)}, {"std", 1.0}}) : biases("zeros");
     });
   for (std::uint64_t layer = 0; layer < depth; ++layer) {
@@ -136,7 +152,13 @@ inline RandomExperiment draw_experiment(std::uint64_t seed) {
     }
     Choice weight = weights("he_normal");
     if (chance(0.1)) weight = weights("normal", {{"mean", rng.uniform(-1.0, 0.2)}, {"std", 0.3}});
-    one.network.layers.push_back(dense("d" + std::to_string(layer), units, draw_activation(), weight, bias));
+    LayerSpec map = dense("d" + std::to_string(layer), units, draw_activation(), weight, bias);
+    const double norm = norm_rng.uniform();
+    if (norm < 0.05 && units > 1) map = with_norm(map, draw_layer_norm(norm_rng), "layer_norm");
+    if (norm > 0.96 && last_units > 1)
+      one.network.layers.push_back(plain("norm-d" + std::to_string(layer), "layer_norm", draw_layer_norm(norm_rng)));
+    one.network.layers.push_back(map);
+    last_units = units;
   }
   const bool classify = chance(0.5);
   one.network.layers.push_back(

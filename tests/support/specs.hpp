@@ -103,8 +103,8 @@ inline LayerSpec conv2d(const std::string& name, Index channels, Index kernel, c
   return layer;
 }
 /// The layer with a norm between its map and its activation.
-inline LayerSpec with_norm(LayerSpec layer, const Settings& settings = {}) {
-  layer.norm = {{layer.name, choose(norm_table(), "batch_norm", settings), std::nullopt, std::nullopt}};
+inline LayerSpec with_norm(LayerSpec layer, const Settings& settings = {}, const std::string& norm = "batch_norm") {
+  layer.norm = {{layer.name, choose(norm_table(), norm, settings), std::nullopt, std::nullopt}};
   return layer;
 }
 /// The layer without its activation, as a branch ends.
@@ -125,12 +125,12 @@ inline LayerSpec pool(const std::string& name, const std::string& type, Index ke
   layer.type.params.set("kernel", std::int64_t{kernel});
   return layer;
 }
-/// A layer without settings.
-inline LayerSpec plain(const std::string& name, const std::string& type) {
-  return {name, choose(node_table(), type), std::nullopt, std::nullopt};
+/// A layer of settings alone.
+inline LayerSpec plain(const std::string& name, const std::string& type, const Settings& settings = {}) {
+  return {name, choose(node_table(), type, settings), std::nullopt, std::nullopt};
 }
-inline LayerSpec dropout(const std::string& name, double p) {
-  return {name, choose(node_table(), "dropout", {{"p", p}}), std::nullopt, std::nullopt};
+inline LayerSpec dropout(const std::string& name, double p, const std::string& per = "value") {
+  return plain(name, "dropout", {{"p", p}, {"per", per}});
 }
 
 }  // namespace reluscope::test
