@@ -1,10 +1,10 @@
 #include "experiment/prune.hpp"
 
-#include <algorithm>
-#include <cmath>
-#include <mutex>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <numeric>
+#include <optional>
+#include <stdexcept>
 
 #include "experiment/derived_name.hpp"
 #include "experiment/given_network.hpp"
@@ -27,9 +27,6 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 constexpr const char* kNetworkFile = "network.json";
-
-/// Samples that are computed at a time.
-constexpr Index kColumns = 256;
 
 /// Units to leave out, per layer with units.
 std::vector<std::vector<bool>> read_units(const std::filesystem::path& run, const std::vector<Index>& units,
@@ -59,81 +56,6 @@ std::vector<std::vector<bool>> read_units(const std::filesystem::path& run, cons
   return out;
 }
 
-/// The activations of every layer with units for some columns, each sum in the order of the inputs.
-template <class T>
-std::vector<Matrix<T>> respond(const Network<T>& network, const Matrix<T>& input) {
-  std::vector<Matrix<T>> all;
-  const Matrix<T>* below = &input;
-  for (const std::size_t index : network.sites()) {
-    const Node<T>& site = network.node(index);
-    const Matrix<T>& weight = site.affine()->weights();
-    Matrix<T> z = Matrix<T>::Zero(weight.rows(), below->cols());
-    for (Index from = 0; from < weight.cols(); ++from)
-      for (Index column = 0; column < z.cols(); ++column) z.col(column) += weight.col(from) * (*below)(from, column);
-    if (const Parameter<T>* bias = site.parameter(ParameterRole::bias)) z.colwise() += bias->value.col(0);
-    site.activation()->respond(z);
-    all.push_back(std::move(z));
-    below = &all.back();
-  }
-  return all;
-}
-
-/// Calls visit(first, input) for blocks of samples, from several threads.
-template <class T, class Visit>
-void for_blocks(const Dataset& dataset, const Samples& part, ThreadPool& pool, Visit visit) {
-  pool.for_each((part.count() + kColumns - 1) / kColumns, [&](std::int64_t block) {
-    const Index first = block * kColumns;
-    std::vector<Index> samples(static_cast<std::size_t>(std::min(kColumns, part.count() - first)));
-    std::iota(samples.begin(), samples.end(), first);
-    Matrix<T> input(dataset.features(), static_cast<Index>(samples.size()));
-    gather<T>(dataset, part, samples, input);
-    visit(input);
-  });
-}
-
-/// Smallest and largest activation of every unit over the training set.
-template <class T>
-struct Ranges {
-  std::vector<Vector<T>> low, high;
-};
-template <class T>
-Ranges<T> measure_ranges(const Network<T>& network, const Dataset& dataset, ThreadPool& pool) {
-  Ranges<T> ranges;
-  for (const std::size_t index : network.sites()) {
-    const Index units = network.node(index).units();
-    ranges.low.push_back(Vector<T>::Constant(units, std::numeric_limits<T>::infinity()));
-    ranges.high.push_back(Vector<T>::Constant(units, -std::numeric_limits<T>::infinity()));
-  }
-  std::mutex mutex;
-  for_blocks<T>(dataset, dataset.train, pool, [&](const Matrix<T>& input) {
-    const std::vector<Matrix<T>> activations = respond(network, input);
-    const std::lock_guard lock(mutex);
-    for (std::size_t layer = 0; layer < activations.size(); ++layer) {
-      ranges.low[layer] = ranges.low[layer].cwiseMin(activations[layer].rowwise().minCoeff());
-      ranges.high[layer] = ranges.high[layer].cwiseMax(activations[layer].rowwise().maxCoeff());
-    }
-  });
-  return ranges;
-}
-
-template <class T>
-OutputCheck check_outputs(const Network<T>& before, const Network<T>& after, const Dataset& dataset,
-                          const Samples& part, ThreadPool& pool) {
-  OutputCheck check;
-  check.samples = part.count();
-  std::mutex mutex;
-  for_blocks<T>(dataset, part, pool, [&](const Matrix<T>& input) {
-    const Matrix<T> mine = respond(after, input).back();
-    const Matrix<T> other = respond(before, input).back();
-    const auto differs = (mine.array() != other.array()).colwise().any();
-    const double largest = static_cast<double>((mine - other).cwiseAbs().maxCoeff());
-    const std::lock_guard lock(mutex);
-    check.differing += differs.count();
-    check.largest_difference = std::max(check.largest_difference, largest);
-  });
-  return check;
-}
-
 template <class T>
 std::int64_t count_parameters(const Network<T>& network) {
   std::int64_t count = 0;
@@ -141,21 +63,48 @@ std::int64_t count_parameters(const Network<T>& network) {
   return count;
 }
 
-/// The run's config with every layer on its own, these units, and the weights from beside it.
-std::string smaller_config(const ExperimentSpec& spec, const std::vector<std::vector<Index>>& kept,
-                           const std::filesystem::path& out) {
-  Json config = Json::parse(spec.resolved_json);
-  const Json layers = config["network"]["layers"];
+/// Multiplications on a sample's way through the affine maps: each weight, at each position that it is used at.
+template <class T>
+std::int64_t count_multiplications(const Network<T>& network) {
+  std::int64_t count = 0;
+  for (std::size_t at = 0; at < network.depth(); ++at)
+    if (const Affine<T>* map = network.node(at).affine()) count += map->weights().size() * map->positions();
+  return count;
+}
+
+/// The channels that are left of the layers that say how many they have, by name.
+template <class T>
+std::map<std::string, Index> count_units(const Network<T>& network) {
+  std::map<std::string, Index> units;
+  for (std::size_t at = 0; at < network.depth(); ++at)
+    if (network.node(at).affine() != nullptr) units[network.node(at).name()] = network.node(at).units();
+  return units;
+}
+
+/// `layers` as the config has them, each on its own, with these units.
+Json smaller_layers(const Json& config, const std::vector<LayerSpec>& layers,
+                    const std::map<std::string, Index>& units) {
   Json written = Json::array();
-  std::size_t at = 0;
-  for (const LayerSpec& layer : spec.network.layers) {
-    Json one = layers[layer.config_index];
+  for (const LayerSpec& layer : layers) {
+    Json one = config.at(Json::json_pointer(layer.pointer));
     one["name"] = layer.name;
     one["repeat"] = 1;
-    if (const std::string& key = entry_of(layer).units_key; !key.empty()) one[key] = kept[at++].size();
+    const NodeEntry& entry = entry_of(layer);
+    if (!entry.units_key.empty()) one[entry.units_key] = units.at(layer.name);
+    if (entry.is_block) {
+      one["layers"] = smaller_layers(config, layer.body, units);
+      if (!layer.shortcut.empty()) one["shortcut"] = smaller_layers(config, layer.shortcut, units);
+    }
     written.push_back(std::move(one));
   }
-  config["network"]["layers"] = std::move(written);
+  return written;
+}
+
+/// The run's config with these units, and the weights from beside it.
+std::string smaller_config(const ExperimentSpec& spec, const std::map<std::string, Index>& units,
+                           const std::filesystem::path& out) {
+  Json config = Json::parse(spec.resolved_json);
+  config["network"]["layers"] = smaller_layers(config, spec.network.layers, units);
   config["name"] = derived_name(spec.name, "-pruned");
   config["network"]["init_from"] = RunDirectory::kWeights;
   const auto whole = [](const std::filesystem::path& path) {
@@ -163,19 +112,6 @@ std::string smaller_config(const ExperimentSpec& spec, const std::vector<std::ve
   };
   config["data"]["directory"] = std::filesystem::relative(whole(spec.data.base_directory), whole(out)).string();
   return config.dump(2) + "\n";
-}
-
-/// Refuses networks with a layer that cannot do without some of its units.
-template <class T>
-void refuse_what_is_whole(const ExperimentSpec& spec, const Network<T>& network, const std::vector<Index>& units) {
-  std::vector<std::vector<Index>> all;
-  for (const Index count : units) {
-    all.emplace_back(static_cast<std::size_t>(count));
-    std::iota(all.back().begin(), all.back().end(), Index{0});
-  }
-  if (!network.select(all))
-    throw UserError(spec.origin + ": found a layer that cannot do without some of its units, expected dense layers",
-                    kBadUsage);
 }
 
 template <class T>
@@ -186,45 +122,29 @@ PruneReport prune_network(const ExperimentSpec& spec, const std::filesystem::pat
   Network<T> network = initial_network<T>(spec, dataset.shape(), spec.seed);
   const std::filesystem::path weights = weights_of_run(run);
   import_weights(read_safetensors(weights), weights.string(), network);
-  const Network<T> whole = network;
   std::vector<Index> units;
   for (const std::size_t index : network.sites()) units.push_back(network.node(index).units());
-  refuse_what_is_whole(spec, network, units);
-  std::vector<std::vector<bool>> removable = read_units(run, units, which);
-  const Ranges<T> ranges = measure_ranges(network, dataset, pool);
+  const std::vector<std::vector<bool>> removable = read_units(run, units, which);
+  const PrunePlan<T> plan = plan_pruning(network, removable, measure_ranges(network, dataset, pool));
+  const std::optional<Network<T>> smaller = plan.masked.select_channels(plan.kept);
+  if (!smaller) throw std::logic_error("a node that computes each channel from one cannot do without some");
 
   PruneReport report;
-  std::vector<std::vector<Index>> kept(units.size());
-  for (std::size_t layer = 0; layer < units.size(); ++layer) {
-    std::int64_t left = units[layer];
-    for (Index unit = 0; unit < units[layer]; ++unit) {
-      const T constant = ranges.low[layer][unit];
-      // Dead is not yet constant: relu6 may be 0 on one sample and 6 on another.
-      const bool leaves =
-          removable[layer][static_cast<std::size_t>(unit)] && constant == ranges.high[layer][unit] && left > 1;
-      // Another constant than 0 moves into the biases above, if there are any. (No unit of the output leaves.)
-      Node<T>* above = leaves ? &network.site(layer + 1) : nullptr;
-      Parameter<T>* biases = leaves ? above->parameter(ParameterRole::bias) : nullptr;
-      if (!leaves || (constant != T(0) && biases == nullptr)) {
-        kept[layer].push_back(unit);
-        continue;
-      }
-      --left;
-      if (constant == T(0)) continue;
-      ++report.folded;
-      biases->value.col(0) += above->affine()->weights().col(unit) * constant;
-    }
-    report.layers.push_back({network.site(layer).name(), units[layer], units[layer] - left});
-  }
-  const Network<T> smaller = *network.select(kept);
-  report.parameters_before = count_parameters(whole);
-  report.parameters_after = count_parameters(smaller);
-  report.train = check_outputs(whole, smaller, dataset, dataset.train, pool);
-  report.test = check_outputs(whole, smaller, dataset, dataset.test, pool);
+  report.layers = plan.layers;
+  report.folded = plan.folded;
+  report.in_order = adds_in_order(network);
+  report.parameters_before = count_parameters(network);
+  report.parameters_after = count_parameters(*smaller);
+  report.multiplications_before = count_multiplications(network);
+  report.multiplications_after = count_multiplications(*smaller);
+  const TargetPlan targets =
+      plan_targets(spec.loss, *spec.network.layers.back().activation, dataset, network.outputs());
+  report.train = check_outputs(network, plan, *smaller, dataset, dataset.train, targets, pool);
+  report.test = check_outputs(network, plan, *smaller, dataset, dataset.test, targets, pool);
 
   make_directory(out, run);
-  write_safetensors(out / RunDirectory::kWeights, export_weights(smaller));
-  write_file_atomically(out / kNetworkFile, smaller_config(spec, kept, out));
+  write_safetensors(out / RunDirectory::kWeights, export_weights(*smaller));
+  write_file_atomically(out / kNetworkFile, smaller_config(spec, count_units(*smaller), out));
   return report;
 }
 

@@ -3,8 +3,10 @@
 
 #include <cstdint>
 #include <filesystem>
-#include <string>
 #include <vector>
+
+#include "experiment/prune_check.hpp"
+#include "experiment/prune_plan.hpp"
 
 namespace reluscope {
 
@@ -13,25 +15,14 @@ enum class Prunable {
   dead,    ///< all that were dead on the training set at the end
 };
 
-struct PrunedLayer {
-  std::string name;
-  std::int64_t units = 0;
-  std::int64_t removed = 0;
-};
-
-/// Outputs of both networks over one part of the data, computed in the order of the inputs, one product after the
-/// other, so that leaving out a term of exactly 0 changes no bit.
-struct OutputCheck {
-  std::int64_t samples = 0;
-  std::int64_t differing = 0;       ///< samples with an output that is not equal
-  double largest_difference = 0.0;  ///< over all outputs
-};
-
 struct PruneReport {
   std::vector<PrunedLayer> layers;
   std::int64_t parameters_before = 0;
   std::int64_t parameters_after = 0;
+  std::int64_t multiplications_before = 0;  ///< of a sample, by the weights of its affine maps
+  std::int64_t multiplications_after = 0;
   std::int64_t folded = 0;  ///< units removed whose constant output is not 0, and went into the next biases
+  bool in_order = true;     ///< how outputs were computed: adds_in_order()
   OutputCheck train;
   OutputCheck test;
 };

@@ -278,29 +278,55 @@ std::optional<Eigen::VectorXd> ActivationNode<T>::drift(const Node<T>& before,
 }
 
 template <class T>
+double ActivationNode<T>::apart_by(Index unit, double z_moved, double slope_moved, double size) const {
+  if (z_moved == 0.0 && slope_moved == 0.0) return 0.0;
+  const double reach = size + z_moved;
+  double steepest = function_.lipschitz;
+  double from_slope = 0.0;
+  if (entry_->learned_slope) {
+    const double slope = std::abs(static_cast<double>(unit_slopes_[unit]));
+    steepest = std::max(steepest, slope + slope_moved);
+    from_slope = slope_moved * (reach + z_moved);
+  }
+  const double bound = steepest * z_moved + from_slope +
+                       2.0 * kActivationSlack * kRoundoff<T> * std::max(1.0, steepest) * (1.0 + reach + z_moved);
+  return std::isfinite(bound) ? bound * (1.0 + 1e-12) : kInfinity;
+}
+
+template <class T>
 Eigen::VectorXd ActivationNode<T>::drift_of(const Node<T>& before, const Eigen::VectorXd& z_drift,
                                             const Eigen::VectorXd& size) const {
   const Eigen::VectorXd slope_moved = slope_motion(before);
   Eigen::VectorXd drift(z_drift.size());
-  for (Index unit = 0; unit < drift.size(); ++unit) {
-    if (z_drift[unit] == 0.0 && slope_moved[unit] == 0.0) {
-      drift[unit] = 0.0;
-      continue;
-    }
-    const double reach = size[unit] + z_drift[unit];
-    double steepest = function_.lipschitz;
-    double from_slope = 0.0;
-    if (entry_->learned_slope) {
-      const double slope = std::abs(static_cast<double>(unit_slopes_[unit]));
-      steepest = std::max(steepest, slope + slope_moved[unit]);
-      from_slope = slope_moved[unit] * (reach + z_drift[unit]);
-    }
-    const double bound =
-        steepest * z_drift[unit] + from_slope +
-        2.0 * kActivationSlack * kRoundoff<T> * std::max(1.0, steepest) * (1.0 + reach + z_drift[unit]);
-    drift[unit] = std::isfinite(bound) ? bound * (1.0 + 1e-12) : kInfinity;
-  }
+  for (Index unit = 0; unit < drift.size(); ++unit)
+    drift[unit] = apart_by(unit, z_drift[unit], slope_moved[unit], size.size() == 0 ? 0.0 : size[unit]);
   return drift;
+}
+
+template <class T>
+std::optional<Matrix<T>> ActivationNode<T>::apart(const Node<T>& other, NodeInputs<T> inputs,
+                                                  NodeInputs<T> inputs_apart) const {
+  const Matrix<T> z = inputs[0]->leftCols(inputs_apart[0]->cols());
+  return apart_of(other, *inputs_apart[0], z, z.cwiseAbs());
+}
+
+/// Where both z are in the dead region below, both outputs are 0.
+template <class T>
+std::optional<Matrix<T>> ActivationNode<T>::apart_of(const Node<T>& other, const Matrix<T>& z_apart,
+                                                     const Matrix<T>& high, const Matrix<T>& size) const {
+  if (entry_->coupled) return std::nullopt;
+  const Eigen::VectorXd slope_moved = slope_motion(other);
+  Matrix<T> apart = z_apart;
+  for (Index sample = 0; sample < apart.cols(); ++sample)
+    for (Index at = 0; at < apart.rows(); ++at) {
+      const Index unit = at % this->units();
+      const auto moved = static_cast<double>(z_apart(at, sample));
+      const bool both_dead = add_up(static_cast<double>(high(at, sample)), moved) <= function_.dead_below;
+      apart(at, sample) =
+          both_dead ? T(0)
+                    : not_below<T>(apart_by(unit, moved, slope_moved[unit], static_cast<double>(size(at, sample))));
+    }
+  return apart;
 }
 
 template class ActivationNode<float>;

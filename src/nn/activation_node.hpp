@@ -16,6 +16,9 @@ class ActivationNode final : public Node<T> {
   [[nodiscard]] std::unique_ptr<Node<T>> clone() const override { return std::make_unique<ActivationNode<T>>(*this); }
   [[nodiscard]] std::unique_ptr<Node<T>> select(const std::vector<Index>& inputs,
                                                 const std::vector<Index>& outputs) const override;
+  [[nodiscard]] std::optional<std::vector<Index>> channel_sources() const override {
+    return entry_->coupled ? std::nullopt : std::optional(this->own_channels());
+  }
   [[nodiscard]] const ActivationNode<T>* activation() const override { return this; }
   using Node<T>::parameter;
   [[nodiscard]] Parameter<T>* parameter(ParameterRole role) override;
@@ -51,12 +54,19 @@ class ActivationNode final : public Node<T> {
   /// φ; 0 where z cannot have moved and the slope did not. `size` may be empty where nothing moved.
   [[nodiscard]] Eigen::VectorXd drift_of(const Node<T>& before, const Eigen::VectorXd& z_drift,
                                          const Eigen::VectorXd& size) const;
+  [[nodiscard]] std::optional<Matrix<T>> apart(const Node<T>& other, NodeInputs<T> inputs,
+                                               NodeInputs<T> inputs_apart) const override;
+  /// The same where z is at most `high`, and |z| at most `size`. Nothing where it is coupled.
+  [[nodiscard]] std::optional<Matrix<T>> apart_of(const Node<T>& other, const Matrix<T>& z_apart, const Matrix<T>& high,
+                                                  const Matrix<T>& size) const;
   /// How far each unit's slope is from that of `before`; 0 where none is learned.
   [[nodiscard]] Eigen::VectorXd slope_motion(const Node<T>& before) const;
   [[nodiscard]] bool never_negative(bool /*inputs_never_negative*/) const override { return function_.lowest >= 0.0; }
   [[nodiscard]] bool is_silent_without_delta() const override { return true; }
 
  private:
+  /// How far φ(z) of this unit is from what it was, where |z| was at most `size`.
+  [[nodiscard]] double apart_by(Index unit, double z_moved, double slope_moved, double size) const;
   void sweep_positions(const Matrix<T>& source, const T* bias, NodeState<T>& state, const Shard& shard,
                        const Pass& pass, ShardSums<T>& sums) const;
   void sweep_positions_back(NodeState<T>& state, const Shard& shard, bool measures_squares, ShardSums<T>& sums) const;

@@ -1,5 +1,7 @@
 #include "nn/affine.hpp"
 
+#include <algorithm>
+
 #include "nn/gemm.hpp"
 #include "nn/output_squares.hpp"
 
@@ -77,7 +79,11 @@ Affine<T>::Affine(const LayerSpec& layer, const Shape& output, const InitContext
 }
 
 template <class T>
-void Affine<T>::keep(const std::vector<Index>& columns, const std::vector<Index>& units) {
+void Affine<T>::keep(const std::vector<Index>& channels, const std::vector<Index>& units) {
+  std::vector<Index> columns;
+  for (const Index channel : channels)
+    for (Index at = 0; at < inputs_per_channel(); ++at) columns.push_back(channel * inputs_per_channel() + at);
+  this->resize_output(static_cast<Index>(units.size()));
   weight_.value = Matrix<T>(weight_.value(units, columns));
   bias_.value = Matrix<T>(bias_.value(units, Eigen::all));
 }
@@ -202,6 +208,61 @@ std::optional<Eigen::VectorXd> Affine<T>::drift(const Node<T>& before, std::span
     drift[unit] = std::isfinite(bound) ? bound : kInfinity;
   }
   return drift;
+}
+
+/// With W and b here, W' and b' there, and |h − h'| ≤ e,
+///   |z − z'| ≤ |(W − W') h + b − b'| + |W'| e,
+/// exactly; each computed sum of n products is off by γ_(n+1) (|b| + |W||h|), and so is the first term here. Twice the
+/// slack of bounds.hpp, 2 (n + 8) u, on both sizes covers γ_(n+1) + γ_(n+2) and what the bound itself rounds; on one of
+/// them it covers how far a z that is computed another time, in another order, may be from the first.
+template <class T>
+typename Affine<T>::Apart Affine<T>::map_apart(const Affine<T>& other, const Matrix<T>& input,
+                                               const Matrix<T>& input_apart) const {
+  constexpr Index kElementsAtOnce = 1 << 18;
+  const Matrix<T>& weights = weight_.value;
+  const Matrix<T> sizes = weights.cwiseAbs();
+  const Matrix<T> other_sizes = other.weight_.value.cwiseAbs();
+  const Matrix<T> moved_weights = weights - other.weight_.value;
+  const Vector<T> moved_bias = (bias_.value - other.bias_.value).col(0);
+  const Vector<T> bias_sizes = bias_.value.cwiseAbs().col(0);
+  const Vector<T> both_bias_sizes = bias_sizes + other.bias_.value.cwiseAbs().col(0);
+  const bool moved = (moved_weights.array() != T(0)).any() || (moved_bias.array() != T(0)).any();
+  const auto slack = static_cast<T>(relative_slack<T>(fan_in()));
+  const auto rounding = static_cast<T>(1.0 + 16.0 * kRoundoff<T>);
+  const auto least = static_cast<T>(2.0 * tiny<T>(fan_in()));
+  const auto multiply_by = [](const Matrix<T>& left, const Matrix<T>& right) {
+    Matrix<T> product(left.rows(), right.cols());
+    gemm<T>(Transposed::none, T(1), left, right, product);
+    return product;
+  };
+  const Index samples = input_apart.cols();
+  const Index positions = this->output_shape().positions();
+  const Index at_once = std::max<Index>(1, kElementsAtOnce / (fan_in() * positions));
+  const auto sized = [&] { return Matrix<T>(this->outputs(), samples); };
+  Apart apart{sized(), sized(), sized()};
+  for (Index first = 0; first < samples; first += at_once) {
+    const Index count = std::min(at_once, samples - first);
+    const Matrix<T> seen = patches(input, first, count);
+    const Matrix<T> seen_apart = patches(input_apart, first, count);
+    const Matrix<T> seen_size = seen.cwiseAbs();
+    Matrix<T> size = multiply_by(sizes, seen_size);
+    const Matrix<T> from_input = multiply_by(other_sizes, seen_apart);
+    Matrix<T> both_sizes = size + from_input + (moved ? multiply_by(other_sizes, seen_size) : size);
+    both_sizes.colwise() += both_bias_sizes;
+    Matrix<T> away = (T(1) + slack) * from_input + slack * both_sizes;
+    if (moved) away += (multiply_by(moved_weights, seen).colwise() + moved_bias).cwiseAbs();
+    const Matrix<T> z = multiply_by(weights, seen).colwise() + bias_.value.col(0);
+    size.colwise() += bias_sizes;
+    const Index columns = count * positions;
+    const auto put = [&](Matrix<T>& where, const auto& values) {
+      Eigen::Map<Matrix<T>>(where.col(first).data(), this->units(), columns) =
+          (values.leftCols(columns).array() + least).matrix();
+    };
+    put(apart.z, rounding * away);
+    put(apart.high, z + slack * size);
+    put(apart.size, z.cwiseAbs() + slack * size);
+  }
+  return apart;
 }
 
 template <class T>

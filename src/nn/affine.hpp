@@ -55,6 +55,11 @@ class Affine : public Node<T> {
   /// a whole group (gemm.hpp).
   [[nodiscard]] virtual Matrix<T> patches(const Matrix<T>& input, Index first, Index count) const = 0;
 
+  /// Columns of W that belong to a channel of the input: so many, from channel · inputs_per_channel() on.
+  [[nodiscard]] virtual Index inputs_per_channel() const { return 1; }
+  /// Whether some of h may be zeros in place of what lies beyond the input's edge.
+  [[nodiscard]] virtual bool pads() const { return false; }
+
   [[nodiscard]] bool same_in_training() const final { return true; }
   [[nodiscard]] std::optional<Box> bound(std::span<const Box* const> inputs) const final {
     return bound_map(*inputs[0]).z;
@@ -62,6 +67,17 @@ class Affine : public Node<T> {
   [[nodiscard]] std::optional<Eigen::VectorXd> drift(const Node<T>& before,
                                                      std::span<const Drift* const> inputs) const final;
   [[nodiscard]] bool is_silent_without_delta() const final { return true; }
+  [[nodiscard]] std::optional<Matrix<T>> apart(const Node<T>& other, NodeInputs<T> inputs,
+                                               NodeInputs<T> inputs_apart) const final {
+    return map_apart(*other.affine(), *inputs[0], *inputs_apart[0]).z;
+  }
+  /// Of each z, as Node::apart(), with what the z that is computed here and its size are at most.
+  struct Apart {
+    Matrix<T> z;
+    Matrix<T> high;
+    Matrix<T> size;
+  };
+  [[nodiscard]] Apart map_apart(const Affine<T>& other, const Matrix<T>& input, const Matrix<T>& input_apart) const;
 
   /// What holds for each h_j at every position, from what holds for the input. The norm of h is at most the input's.
   [[nodiscard]] virtual Box patch_of(const Box& input) const { return input; }
@@ -77,8 +93,8 @@ class Affine : public Node<T> {
   /// Draws the initial parameters.
   Affine(const LayerSpec& layer, const Shape& output, const InitContext& context);
   Affine(const Affine&) = default;
-  /// Keeps these units, and these columns of W.
-  void keep(const std::vector<Index>& columns, const std::vector<Index>& units);
+  /// Keeps these units, and the columns of W that belong to these channels of the input.
+  void keep(const std::vector<Index>& channels, const std::vector<Index>& units);
   /// Appends the bias' tile.
   void append_bias_tile(std::size_t node, std::vector<Tile>& tiles) const;
   /// Σ ∂L/∂z over the batch, averaged.

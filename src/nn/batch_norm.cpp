@@ -51,6 +51,17 @@ Parameter<T>* BatchNorm<T>::parameter(ParameterRole role) {
 }
 
 template <class T>
+std::unique_ptr<Node<T>> BatchNorm<T>::select(const std::vector<Index>& /*inputs*/,
+                                              const std::vector<Index>& outputs) const {
+  auto part = std::make_unique<BatchNorm<T>>(*this);
+  part->resize_output(static_cast<Index>(outputs.size()));
+  for (Matrix<T>* values : {&part->scale_.value, &part->shift_.value, &part->mean_.value, &part->variance_.value})
+    *values = Matrix<T>((*values)(outputs, Eigen::all));
+  part->parameters_changed();
+  return part;
+}
+
+template <class T>
 void BatchNorm<T>::parameters_changed() {
   inverse_ = (1.0 / (variance_.value.template cast<double>().array() + epsilon_).sqrt()).template cast<T>();
 }
@@ -257,33 +268,46 @@ std::optional<Box> BatchNorm<T>::bound(std::span<const Box* const> inputs) const
 
 /// With s = γ/√(σ² + ε) and y = s (x − μ) + β,
 ///   Δy = s_now (Δx − Δμ) + Δs (x_before − μ_before) + Δβ,
-/// and both computed values are off by the rounding of four operations.
+/// and both computed values are off by the rounding of four operations. 0 where no bit can have changed.
+template <class T>
+double BatchNorm<T>::apart_from(const BatchNorm& before, Index channel, double moved, double size) const {
+  const auto number = [&](const Matrix<T>& values) { return static_cast<double>(values(channel, 0)); };
+  const bool still = number(scale_.value) == number(before.scale_.value) &&
+                     number(shift_.value) == number(before.shift_.value) &&
+                     number(mean_.value) == number(before.mean_.value) && inverse_[channel] == before.inverse_[channel];
+  if (moved == 0.0 && still) return 0.0;
+  const double slope = number(scale_.value) * static_cast<double>(inverse_[channel]);
+  const double old_slope = number(before.scale_.value) * static_cast<double>(before.inverse_[channel]);
+  const double reach = size + moved + std::abs(number(mean_.value)) + std::abs(number(before.mean_.value));
+  const double exact = std::abs(slope) * (moved + std::abs(number(mean_.value) - number(before.mean_.value))) +
+                       std::abs(slope - old_slope) * reach +
+                       std::abs(number(shift_.value) - number(before.shift_.value));
+  const double sizes = (std::abs(slope) + std::abs(old_slope)) * reach + std::abs(number(shift_.value)) +
+                       std::abs(number(before.shift_.value));
+  const double bound = exact + 16.0 * kRoundoff<T> * sizes + tiny<T>(8);
+  return std::isfinite(bound) ? bound * (1.0 + 1e-9) : kInfinity;
+}
+
 template <class T>
 std::optional<Eigen::VectorXd> BatchNorm<T>::drift(const Node<T>& before, std::span<const Drift* const> inputs) const {
   const auto& old = static_cast<const BatchNorm<T>&>(before);
   Eigen::VectorXd drift(this->units());
-  for (Index channel = 0; channel < this->units(); ++channel) {
-    const auto number = [&](const Matrix<T>& values) { return static_cast<double>(values(channel, 0)); };
-    const double moved = inputs[0]->element[channel];
-    const bool still = number(scale_.value) == number(old.scale_.value) &&
-                       number(shift_.value) == number(old.shift_.value) &&
-                       number(mean_.value) == number(old.mean_.value) && inverse_[channel] == old.inverse_[channel];
-    if (moved == 0.0 && still) {
-      drift[channel] = 0.0;
-      continue;
-    }
-    const double slope = number(scale_.value) * static_cast<double>(inverse_[channel]);
-    const double old_slope = number(old.scale_.value) * static_cast<double>(old.inverse_[channel]);
-    const double reach = inputs[0]->norm + moved + std::abs(number(mean_.value)) + std::abs(number(old.mean_.value));
-    const double exact = std::abs(slope) * (moved + std::abs(number(mean_.value) - number(old.mean_.value))) +
-                         std::abs(slope - old_slope) * reach +
-                         std::abs(number(shift_.value) - number(old.shift_.value));
-    const double size = (std::abs(slope) + std::abs(old_slope)) * reach + std::abs(number(shift_.value)) +
-                        std::abs(number(old.shift_.value));
-    const double bound = exact + 16.0 * kRoundoff<T> * size + tiny<T>(8);
-    drift[channel] = std::isfinite(bound) ? bound * (1.0 + 1e-9) : kInfinity;
-  }
+  for (Index channel = 0; channel < this->units(); ++channel)
+    drift[channel] = apart_from(old, channel, inputs[0]->element[channel], inputs[0]->norm);
   return drift;
+}
+
+template <class T>
+std::optional<Matrix<T>> BatchNorm<T>::apart(const Node<T>& other, NodeInputs<T> inputs,
+                                             NodeInputs<T> inputs_apart) const {
+  const auto& there = static_cast<const BatchNorm<T>&>(other);
+  Matrix<T> apart = *inputs_apart[0];
+  for (Index sample = 0; sample < apart.cols(); ++sample)
+    for (Index at = 0; at < apart.rows(); ++at)
+      apart(at, sample) =
+          not_below<T>(there.apart_from(*this, at % this->units(), static_cast<double>(apart(at, sample)),
+                                        std::abs(static_cast<double>((*inputs[0])(at, sample)))));
+  return apart;
 }
 
 template <class T>

@@ -16,6 +16,9 @@ class BatchNorm final : public Node<T> {
   /// Settings eps, momentum, affine.
   BatchNorm(const std::string& name, const ParamValues& settings, const Shape& shape);
   [[nodiscard]] std::unique_ptr<Node<T>> clone() const override { return std::make_unique<BatchNorm<T>>(*this); }
+  [[nodiscard]] std::unique_ptr<Node<T>> select(const std::vector<Index>& inputs,
+                                                const std::vector<Index>& outputs) const override;
+  [[nodiscard]] std::optional<std::vector<Index>> channel_sources() const override { return this->own_channels(); }
   using Node<T>::parameter;
   [[nodiscard]] Parameter<T>* parameter(ParameterRole role) override;
   using Node<T>::buffers;
@@ -42,6 +45,8 @@ class BatchNorm final : public Node<T> {
   [[nodiscard]] std::optional<Box> bound(std::span<const Box* const> inputs) const override;
   [[nodiscard]] std::optional<Eigen::VectorXd> drift(const Node<T>& before,
                                                      std::span<const Drift* const> inputs) const override;
+  [[nodiscard]] std::optional<Matrix<T>> apart(const Node<T>& other, NodeInputs<T> inputs,
+                                               NodeInputs<T> inputs_apart) const override;
   [[nodiscard]] std::optional<double> norm(std::span<const double> inputs) const override;
 
  private:
@@ -52,6 +57,10 @@ class BatchNorm final : public Node<T> {
   [[nodiscard]] T evaluate(T x, Index channel) const {
     return scale_.value(channel, 0) * ((x - mean_.value(channel, 0)) * inverse_[channel]) + shift_.value(channel, 0);
   }
+
+  /// How far y of this channel is from that of `before`, at most, where x was at most `size` there and is `moved` from
+  /// that here.
+  [[nodiscard]] double apart_from(const BatchNorm& before, Index channel, double moved, double size) const;
 
   double epsilon_;
   double momentum_;

@@ -41,6 +41,15 @@ Conv2d<T>::Conv2d(const LayerSpec& layer, const Shape& input, std::uint64_t seed
       products_(make_convolution<T>(window_, this->units())) {}
 
 template <class T>
+std::unique_ptr<Node<T>> Conv2d<T>::select(const std::vector<Index>& inputs, const std::vector<Index>& outputs) const {
+  auto part = std::make_unique<Conv2d<T>>(*this);
+  part->keep(inputs, outputs);
+  part->window_.channels = static_cast<Index>(inputs.size());
+  part->products_ = make_convolution<T>(part->window_, part->units());
+  return part;
+}
+
+template <class T>
 void Conv2d<T>::prepare_room(NodeState<T>& state, Index shards) const {
   state.rooms.resize(static_cast<std::size_t>(shards));
   for (ShardRoom<T>& room : state.rooms) products_->prepare(room);

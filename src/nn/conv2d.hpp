@@ -17,6 +17,10 @@ class Conv2d final : public Affine<T> {
   static Window window_of(const LayerSpec& layer, const Shape& input);
 
   [[nodiscard]] std::unique_ptr<Node<T>> clone() const override { return std::make_unique<Conv2d<T>>(*this); }
+  [[nodiscard]] std::unique_ptr<Node<T>> select(const std::vector<Index>& inputs,
+                                                const std::vector<Index>& outputs) const override;
+  [[nodiscard]] Index inputs_per_channel() const override { return window_.size(); }
+  [[nodiscard]] bool pads() const override { return window_.pads(); }
   [[nodiscard]] std::vector<Index> array_shape(ParameterRole role) const override {
     if (role != ParameterRole::weight) return Affine<T>::array_shape(role);
     return {this->units(), window_.channels, window_.rows.kernel, window_.columns.kernel};

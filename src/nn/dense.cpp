@@ -12,7 +12,6 @@ Dense<T>::Dense(const LayerSpec& layer, Index inputs, std::uint64_t seed, std::u
 template <class T>
 std::unique_ptr<Node<T>> Dense<T>::select(const std::vector<Index>& inputs, const std::vector<Index>& outputs) const {
   auto part = std::make_unique<Dense<T>>(*this);
-  part->resize_output(static_cast<Index>(outputs.size()));
   part->keep(inputs, outputs);
   return part;
 }

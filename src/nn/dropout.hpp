@@ -18,8 +18,11 @@ class Dropout final : public Node<T> {
   [[nodiscard]] std::unique_ptr<Node<T>> clone() const override { return std::make_unique<Dropout<T>>(*this); }
   [[nodiscard]] std::unique_ptr<Node<T>> select(const std::vector<Index>& inputs,
                                                 const std::vector<Index>& /*outputs*/) const override {
-    return std::make_unique<Dropout<T>>(this->name(), p_, per_, Shape(static_cast<Index>(inputs.size())), stream_);
+    auto part = std::make_unique<Dropout<T>>(*this);
+    part->resize_output(static_cast<Index>(inputs.size()));
+    return part;
   }
+  [[nodiscard]] std::optional<std::vector<Index>> channel_sources() const override { return this->own_channels(); }
 
   void forward(NodeInputs<T> inputs, NodeState<T>& state, const Shard& shard, const Pass& pass) const override;
   void backward(NodeInputs<T> inputs, NodeState<T>& state, const Shard& shard, const Pass& pass,
@@ -32,6 +35,10 @@ class Dropout final : public Node<T> {
   [[nodiscard]] std::optional<Eigen::VectorXd> drift(const Node<T>& /*before*/,
                                                      std::span<const Drift* const> inputs) const override {
     return inputs[0]->element;
+  }
+  [[nodiscard]] std::optional<Matrix<T>> apart(const Node<T>& /*other*/, NodeInputs<T> /*inputs*/,
+                                               NodeInputs<T> inputs_apart) const override {
+    return *inputs_apart[0];
   }
   [[nodiscard]] std::optional<double> norm(std::span<const double> inputs) const override { return inputs[0]; }
   [[nodiscard]] bool never_negative(bool inputs_never_negative) const override { return inputs_never_negative; }

@@ -65,6 +65,11 @@ class FusedNode final : public Node<T> {
     phi_.append_tiles(node, tiles);
   }
 
+  [[nodiscard]] std::optional<Matrix<T>> apart(const Node<T>& other, NodeInputs<T> inputs,
+                                               NodeInputs<T> inputs_apart) const override {
+    const typename Affine<T>::Apart map = map_->map_apart(*other.affine(), *inputs[0], *inputs_apart[0]);
+    return phi_.apart_of(*other.activation(), map.z, map.high, map.size);
+  }
   [[nodiscard]] bool same_in_training() const override { return phi_.same_in_training(); }
   [[nodiscard]] bool never_negative(bool inputs_never_negative) const override {
     return phi_.never_negative(inputs_never_negative);

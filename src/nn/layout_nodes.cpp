@@ -60,6 +60,28 @@ std::optional<Eigen::VectorXd> ChannelsLast<T>::drift(const Node<T>& /*before*/,
 }
 
 template <class T>
+std::optional<Matrix<T>> ChannelsLast<T>::apart(const Node<T>& /*other*/, NodeInputs<T> /*inputs*/,
+                                                NodeInputs<T> inputs_apart) const {
+  Matrix<T> apart(this->outputs(), inputs_apart[0]->cols());
+  transpose_samples(*inputs_apart[0], apart, this->positions(), {0, 0, apart.cols()});
+  return apart;
+}
+
+template <class T>
+std::unique_ptr<Node<T>> Flatten<T>::select(const std::vector<Index>& inputs,
+                                            const std::vector<Index>& /*outputs*/) const {
+  return std::make_unique<Flatten<T>>(this->name(),
+                                      Shape(static_cast<Index>(inputs.size()), input_.height, input_.width));
+}
+
+template <class T>
+std::optional<std::vector<Index>> Flatten<T>::channel_sources() const {
+  std::vector<Index> sources;
+  for (Index feature = 0; feature < this->units(); ++feature) sources.push_back(feature / input_.positions());
+  return sources;
+}
+
+template <class T>
 void Flatten<T>::forward(NodeInputs<T> inputs, NodeState<T>& state, const Shard& shard, const Pass& pass) const {
   transpose_samples(*inputs[0], state.output, input_.channels, shard);
   measure_output_squares(state, shard, pass);
@@ -80,6 +102,14 @@ template <class T>
 std::optional<Eigen::VectorXd> Flatten<T>::drift(const Node<T>& /*before*/,
                                                  std::span<const Drift* const> inputs) const {
   return spread(inputs[0]->element, input_.positions());
+}
+
+template <class T>
+std::optional<Matrix<T>> Flatten<T>::apart(const Node<T>& /*other*/, NodeInputs<T> /*inputs*/,
+                                           NodeInputs<T> inputs_apart) const {
+  Matrix<T> apart(this->outputs(), inputs_apart[0]->cols());
+  transpose_samples(*inputs_apart[0], apart, input_.channels, {0, 0, apart.cols()});
+  return apart;
 }
 
 template class ChannelsLast<float>;

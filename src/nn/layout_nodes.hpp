@@ -20,6 +20,8 @@ class ChannelsLast final : public Node<T> {
   [[nodiscard]] std::optional<Box> bound(std::span<const Box* const> inputs) const override;
   [[nodiscard]] std::optional<Eigen::VectorXd> drift(const Node<T>& before,
                                                      std::span<const Drift* const> inputs) const override;
+  [[nodiscard]] std::optional<Matrix<T>> apart(const Node<T>& other, NodeInputs<T> inputs,
+                                               NodeInputs<T> inputs_apart) const override;
   [[nodiscard]] std::optional<double> norm(std::span<const double> inputs) const override { return inputs[0]; }
   [[nodiscard]] bool never_negative(bool inputs_never_negative) const override { return inputs_never_negative; }
   [[nodiscard]] bool is_silent_without_delta() const override { return true; }
@@ -31,6 +33,9 @@ class Flatten final : public Node<T> {
  public:
   Flatten(const std::string& name, const Shape& input) : Node<T>(name, Shape(input.size())), input_(input) {}
   [[nodiscard]] std::unique_ptr<Node<T>> clone() const override { return std::make_unique<Flatten<T>>(*this); }
+  [[nodiscard]] std::unique_ptr<Node<T>> select(const std::vector<Index>& inputs,
+                                                const std::vector<Index>& outputs) const override;
+  [[nodiscard]] std::optional<std::vector<Index>> channel_sources() const override;
 
   void forward(NodeInputs<T> inputs, NodeState<T>& state, const Shard& shard, const Pass& pass) const override;
   void backward(NodeInputs<T> inputs, NodeState<T>& state, const Shard& shard, const Pass& pass,
@@ -40,6 +45,8 @@ class Flatten final : public Node<T> {
   [[nodiscard]] std::optional<Box> bound(std::span<const Box* const> inputs) const override;
   [[nodiscard]] std::optional<Eigen::VectorXd> drift(const Node<T>& before,
                                                      std::span<const Drift* const> inputs) const override;
+  [[nodiscard]] std::optional<Matrix<T>> apart(const Node<T>& other, NodeInputs<T> inputs,
+                                               NodeInputs<T> inputs_apart) const override;
   [[nodiscard]] std::optional<double> norm(std::span<const double> inputs) const override { return inputs[0]; }
   [[nodiscard]] bool never_negative(bool inputs_never_negative) const override { return inputs_never_negative; }
   [[nodiscard]] bool is_silent_without_delta() const override { return true; }

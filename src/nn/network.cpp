@@ -106,20 +106,51 @@ Network<T>::Network(const Network& other)
   for (const auto& node : other.nodes_) nodes_.push_back(node->clone());
 }
 
+namespace {
+
+std::vector<Index> count_up(Index count) {
+  std::vector<Index> all(static_cast<std::size_t>(count));
+  std::iota(all.begin(), all.end(), Index{0});
+  return all;
+}
+
+}  // namespace
+
 template <class T>
 std::optional<Network<T>> Network<T>::select(const std::vector<std::vector<Index>>& units) const {
   const std::size_t depth = sites_[units.size() - 1] + 1;
   if (!graph_.is_chain(depth)) return std::nullopt;
-  std::vector<GraphNode<T>> part;
-  std::vector<Index> inputs(static_cast<std::size_t>(this->inputs()));
-  std::iota(inputs.begin(), inputs.end(), Index{0});
+  std::vector<std::vector<Index>> channels;
   std::size_t site = 0;
   for (std::size_t at = 0; at < depth; ++at) {
-    const std::vector<Index>& outputs = nodes_[at]->activation() != nullptr ? units[site++] : inputs;
-    std::unique_ptr<Node<T>> node = nodes_[at]->select(inputs, outputs);
+    const Node<T>& node = *nodes_[at];
+    const bool is_site = node.activation() != nullptr;
+    const Index inputs = at == 0 ? input_.size() : nodes_[at - 1]->units();
+    // A norm makes something else of a 0, and has statistics.
+    if (node.positions() > 1 || (is_site ? node.affine() == nullptr : node.outputs() != inputs)) return std::nullopt;
+    if (is_site ? node.affine()->fan_in() != inputs : !node.buffers().empty()) return std::nullopt;
+    channels.push_back(is_site ? units[site++] : at == 0 ? count_up(inputs) : channels.back());
+  }
+  return select_channels(channels);
+}
+
+template <class T>
+std::optional<Network<T>> Network<T>::select_channels(const std::vector<std::vector<Index>>& channels) const {
+  std::vector<GraphNode<T>> part;
+  for (std::size_t at = 0; at < channels.size(); ++at) {
+    const std::span<const std::size_t> inputs = graph_.inputs_of(at);
+    const Node<T>& whole = *nodes_[at];
+    std::vector<Index> from;
+    bool keeps_all = std::ssize(channels[at]) == whole.units();
+    if (inputs[0] != kNetworkInput) {
+      from = channels[inputs[0]];
+      keeps_all = keeps_all && std::ssize(from) == nodes_[inputs[0]]->units();
+    } else if (const Affine<T>* map = whole.affine()) {
+      from = count_up(map->fan_in() / map->inputs_per_channel());
+    }
+    std::unique_ptr<Node<T>> node = keeps_all ? whole.clone() : whole.select(from, channels[at]);
     if (node == nullptr) return std::nullopt;
-    part.push_back({std::move(node), {at == 0 ? kNetworkInput : at - 1}});
-    inputs = outputs;
+    part.push_back({std::move(node), {inputs.begin(), inputs.end()}});
   }
   return Network(std::move(part), input_);
 }

@@ -48,8 +48,10 @@ class Network {
   Network(Network&&) noexcept = default;
   /// The nodes up to some site, with some of their units only: `units` has an entry for each site that is kept. The
   /// others must have an output of exactly 0 for what the part computes to be what the whole one computes. Nothing
-  /// where the nodes up to there are no chain, or one of them cannot do without some of its units.
+  /// where the nodes up to there are no chain, have several positions, or make something else of a 0.
   [[nodiscard]] std::optional<Network> select(const std::vector<std::vector<Index>>& units) const;
+  /// The network with some channels only of each node's output. Nothing where a node cannot do without some of its own.
+  [[nodiscard]] std::optional<Network> select_channels(const std::vector<std::vector<Index>>& channels) const;
   /// Takes over the parameters and buffers of a network of the same shape.
   void copy_parameters(const Network& other);
 

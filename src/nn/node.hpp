@@ -13,6 +13,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <numeric>
 #include <optional>
 #include <span>
 #include <string>
@@ -121,7 +122,8 @@ class Node {
   Node& operator=(const Node&) = delete;
   virtual ~Node() = default;
   [[nodiscard]] virtual std::unique_ptr<Node<T>> clone() const = 0;
-  /// The node with these inputs and outputs alone, in this order; nullptr where it cannot do without the others.
+  /// The node with these channels of its inputs and outputs alone, in this order; nullptr where it cannot do without
+  /// the others.
   [[nodiscard]] virtual std::unique_ptr<Node<T>> select(const std::vector<Index>& inputs,
                                                         const std::vector<Index>& outputs) const {
     (void)inputs, (void)outputs;
@@ -193,6 +195,9 @@ class Node {
     (void)channel, (void)position, (void)sample;
     return std::nullopt;
   }
+  /// Of each channel of its output, the channel of every input that alone it is computed from; nothing where a channel
+  /// may depend on several. (An affine map's do, on all of them, and linearly.)
+  [[nodiscard]] virtual std::optional<std::vector<Index>> channel_sources() const { return std::nullopt; }
   /// Whether it is the sum of its inputs.
   [[nodiscard]] virtual bool adds_up() const { return false; }
 
@@ -257,6 +262,14 @@ class Node {
     (void)before, (void)inputs;
     return std::nullopt;
   }
+  /// How far the outputs that it computes for the first samples of `inputs` are from those that `other`, this node at
+  /// other parameters, computes for inputs that are `apart` from these: of each element, at most, for all of
+  /// `apart`'s columns. In whatever order either adds up: also where the other one leaves out terms of weight 0.
+  [[nodiscard]] virtual std::optional<Matrix<T>> apart(const Node<T>& other, NodeInputs<T> inputs,
+                                                       NodeInputs<T> inputs_apart) const {
+    (void)other, (void)inputs, (void)inputs_apart;
+    return std::nullopt;
+  }
   /// max ‖output‖, from that of each input.
   [[nodiscard]] virtual std::optional<double> norm(std::span<const double> inputs) const {
     (void)inputs;
@@ -276,8 +289,14 @@ class Node {
 
  protected:
   Node(const Node&) = default;
-  /// For select(): so many outputs, of one position.
-  void resize_output(Index units) { output_ = Shape(units); }
+  /// For select(): so many channels.
+  void resize_output(Index units) { output_.channels = units; }
+  /// For channel_sources(): each channel is computed from the one in its place.
+  [[nodiscard]] std::vector<Index> own_channels() const {
+    std::vector<Index> all(static_cast<std::size_t>(units()));
+    std::iota(all.begin(), all.end(), Index{0});
+    return all;
+  }
 
  private:
   template <class Self>

@@ -54,6 +54,33 @@ Window pool_window(const LayerSpec& layer, const Shape& input) {
   return {input, kernel, params.maybe_integer("stride").value_or(kernel), padding, padding};
 }
 
+template <class T>
+std::unique_ptr<Node<T>> MaxPool<T>::select(const std::vector<Index>& inputs, const std::vector<Index>& outputs) const {
+  auto part = std::make_unique<MaxPool<T>>(*this);
+  part->resize_output(static_cast<Index>(outputs.size()));
+  part->window_.channels = static_cast<Index>(inputs.size());
+  return part;
+}
+
+/// The largest of some numbers is apart by no more than one of them is.
+template <class T>
+std::optional<Matrix<T>> MaxPool<T>::apart(const Node<T>& /*other*/, NodeInputs<T> /*inputs*/,
+                                           NodeInputs<T> inputs_apart) const {
+  const Index channels = window_.channels;
+  const Shard all{0, 0, inputs_apart[0]->cols()};
+  Matrix<T> apart = Matrix<T>::Zero(this->outputs(), all.count);
+  each_place(window_, all, [&](Index sample, Index place) {
+    T* largest = apart.col(sample).data() + place * channels;
+    window_.look(place, [&](Index position, Index /*in_window*/) {
+      const T* values = inputs_apart[0]->col(sample).data() + position * channels;
+      for (Index channel = 0; channel < channels; ++channel)
+        if (!(values[channel] <= largest[channel]) && largest[channel] == largest[channel])  // a NaN stays
+          largest[channel] = values[channel];
+    });
+  });
+  return apart;
+}
+
 /// `saved` keeps which place in the window it was.
 template <class T>
 void MaxPool<T>::forward(NodeInputs<T> inputs, NodeState<T>& state, const Shard& shard, const Pass& pass) const {
@@ -109,18 +136,48 @@ T AveragePool<T>::divisor(Index place) const {
 }
 
 template <class T>
-void AveragePool<T>::forward(NodeInputs<T> inputs, NodeState<T>& state, const Shard& shard, const Pass& pass) const {
+std::unique_ptr<Node<T>> AveragePool<T>::select(const std::vector<Index>& inputs,
+                                                const std::vector<Index>& outputs) const {
+  auto part = std::make_unique<AveragePool<T>>(*this);
+  part->resize_output(static_cast<Index>(outputs.size()));
+  part->window_.channels = static_cast<Index>(inputs.size());
+  return part;
+}
+
+template <class T>
+void AveragePool<T>::average(const Matrix<T>& from, Matrix<T>& to, const Shard& shard) const {
   const Index channels = window_.channels;
   each_place(window_, shard, [&](Index sample, Index place) {
-    const T* from = inputs[0]->col(sample).data();
-    Eigen::Map<Vector<T>> mean(state.output.col(sample).data() + place * channels, channels);
+    const T* values = from.col(sample).data();
+    Eigen::Map<Vector<T>> mean(to.col(sample).data() + place * channels, channels);
     mean.setZero();
     window_.look(place, [&](Index position, Index /*in_window*/) {
-      mean += Eigen::Map<const Vector<T>>(from + position * channels, channels);
+      mean += Eigen::Map<const Vector<T>>(values + position * channels, channels);
     });
     mean /= divisor(place);
   });
+}
+
+template <class T>
+void AveragePool<T>::forward(NodeInputs<T> inputs, NodeState<T>& state, const Shard& shard, const Pass& pass) const {
+  average(*inputs[0], state.output, shard);
   measure_output_squares(state, shard, pass);
+}
+
+/// The means are apart by the mean of what their terms are, and each is off by the slack of a sum of so many.
+template <class T>
+std::optional<Matrix<T>> AveragePool<T>::apart(const Node<T>& /*other*/, NodeInputs<T> inputs,
+                                               NodeInputs<T> inputs_apart) const {
+  const Shard all{0, 0, inputs_apart[0]->cols()};
+  const auto slack = static_cast<T>(relative_slack<T>(window_.size()));
+  Matrix<T> apart(this->outputs(), all.count);
+  Matrix<T> sizes(this->outputs(), all.count);
+  average(*inputs_apart[0], apart, all);
+  average(inputs[0]->leftCols(all.count).cwiseAbs(), sizes, all);
+  apart = ((T(1) + T(2) * slack) * apart.array() + T(2) * slack * sizes.array() +
+           static_cast<T>(2.0 * tiny<T>(window_.size())))
+              .matrix();
+  return apart;
 }
 
 template <class T>

@@ -27,6 +27,9 @@ class MaxPool final : public Node<T> {
         window_(window),
         seen_(seen_by_place(window)) {}
   [[nodiscard]] std::unique_ptr<Node<T>> clone() const override { return std::make_unique<MaxPool<T>>(*this); }
+  [[nodiscard]] std::unique_ptr<Node<T>> select(const std::vector<Index>& inputs,
+                                                const std::vector<Index>& outputs) const override;
+  [[nodiscard]] std::optional<std::vector<Index>> channel_sources() const override { return this->own_channels(); }
 
   void forward(NodeInputs<T> inputs, NodeState<T>& state, const Shard& shard, const Pass& pass) const override;
   void backward(NodeInputs<T> inputs, NodeState<T>& state, const Shard& shard, const Pass& pass,
@@ -39,6 +42,8 @@ class MaxPool final : public Node<T> {
                                                      std::span<const Drift* const> inputs) const override {
     return inputs[0]->element;
   }
+  [[nodiscard]] std::optional<Matrix<T>> apart(const Node<T>& other, NodeInputs<T> inputs,
+                                               NodeInputs<T> inputs_apart) const override;
   [[nodiscard]] std::optional<double> norm(std::span<const double> inputs) const override;
   [[nodiscard]] bool never_negative(bool inputs_never_negative) const override { return inputs_never_negative; }
   [[nodiscard]] bool is_silent_without_delta() const override { return true; }
@@ -58,6 +63,9 @@ class AveragePool final : public Node<T> {
         window_(window),
         counts_padding_(counts_padding) {}
   [[nodiscard]] std::unique_ptr<Node<T>> clone() const override { return std::make_unique<AveragePool<T>>(*this); }
+  [[nodiscard]] std::unique_ptr<Node<T>> select(const std::vector<Index>& inputs,
+                                                const std::vector<Index>& outputs) const override;
+  [[nodiscard]] std::optional<std::vector<Index>> channel_sources() const override { return this->own_channels(); }
 
   void forward(NodeInputs<T> inputs, NodeState<T>& state, const Shard& shard, const Pass& pass) const override;
   void backward(NodeInputs<T> inputs, NodeState<T>& state, const Shard& shard, const Pass& pass,
@@ -67,11 +75,15 @@ class AveragePool final : public Node<T> {
   [[nodiscard]] std::optional<Box> bound(std::span<const Box* const> inputs) const override;
   [[nodiscard]] std::optional<Eigen::VectorXd> drift(const Node<T>& before,
                                                      std::span<const Drift* const> inputs) const override;
+  [[nodiscard]] std::optional<Matrix<T>> apart(const Node<T>& other, NodeInputs<T> inputs,
+                                               NodeInputs<T> inputs_apart) const override;
   [[nodiscard]] std::optional<double> norm(std::span<const double> inputs) const override;
   [[nodiscard]] bool never_negative(bool inputs_never_negative) const override { return inputs_never_negative; }
   [[nodiscard]] bool is_silent_without_delta() const override { return true; }
 
  private:
+  /// The means of the shard's columns.
+  void average(const Matrix<T>& from, Matrix<T>& to, const Shard& shard) const;
   /// What the values of a place are divided by.
   [[nodiscard]] T divisor(Index place) const;
 

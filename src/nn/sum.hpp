@@ -14,6 +14,13 @@ class Sum final : public Node<T> {
  public:
   Sum(const std::string& name, const Shape& shape) : Node<T>(name, shape) {}
   [[nodiscard]] std::unique_ptr<Node<T>> clone() const override { return std::make_unique<Sum<T>>(*this); }
+  [[nodiscard]] std::unique_ptr<Node<T>> select(const std::vector<Index>& /*inputs*/,
+                                                const std::vector<Index>& outputs) const override {
+    auto part = std::make_unique<Sum<T>>(*this);
+    part->resize_output(static_cast<Index>(outputs.size()));
+    return part;
+  }
+  [[nodiscard]] std::optional<std::vector<Index>> channel_sources() const override { return this->own_channels(); }
   [[nodiscard]] bool adds_up() const override { return true; }
   void forward(NodeInputs<T> inputs, NodeState<T>& state, const Shard& shard, const Pass& pass) const override {
     auto output = state.output.middleCols(shard.first, shard.count);
@@ -58,6 +65,15 @@ class Sum final : public Node<T> {
     for (double& one : drift)
       if (one != 0.0) one += slack * (norm + one);
     return drift;
+  }
+  /// Both computed sums are off by the slack of so many terms.
+  [[nodiscard]] std::optional<Matrix<T>> apart(const Node<T>& /*other*/, NodeInputs<T> inputs,
+                                               NodeInputs<T> inputs_apart) const override {
+    const auto slack = static_cast<T>(relative_slack<T>(std::ssize(inputs)));
+    Matrix<T> apart = Matrix<T>::Zero(inputs_apart[0]->rows(), inputs_apart[0]->cols());
+    for (std::size_t at = 0; at < inputs.size(); ++at)
+      apart += (T(1) + slack) * *inputs_apart[at] + T(2) * slack * inputs[at]->leftCols(apart.cols()).cwiseAbs();
+    return apart;
   }
   [[nodiscard]] std::optional<double> norm(std::span<const double> inputs) const override {
     double norm = 0.0;

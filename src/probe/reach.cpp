@@ -151,6 +151,20 @@ double bound_input_norm(const Network<T>& network, std::size_t site, double norm
 }
 
 template <class T>
+std::optional<Matrix<T>> outputs_apart(const Network<T>& network, const Network<T>& other, const NetworkState<T>& state,
+                                       Index samples) {
+  const Matrix<T> same = Matrix<T>::Zero(network.inputs(), samples);
+  std::vector<Matrix<T>> apart;
+  for (std::size_t at = 0; at < network.depth(); ++at) {
+    std::optional<Matrix<T>> one =
+        network.node(at).apart(other.node(at), state.inputs_of(at), inputs_of(network.graph(), at, same, apart));
+    if (!one) return std::nullopt;
+    apart.push_back(std::move(*one));
+  }
+  return std::move(apart.back());
+}
+
+template <class T>
 std::vector<bool> never_negative(const Network<T>& network) {
   std::vector<bool> known(network.depth());
   for (std::size_t at = 0; at < network.depth(); ++at) {
@@ -171,13 +185,15 @@ std::vector<bool> sees_what_evaluation_sees(const Network<T>& network) {
   return holds_before(network, [](const Node<T>& node) { return node.same_in_training(); });
 }
 
-#define RELUSCOPE_INSTANTIATE(T)                                                    \
-  template class BoxReach<T>;                                                       \
-  template class DriftReach<T>;                                                     \
-  template Box bound_input_in_training(const Network<T>&, std::size_t, const Box&); \
-  template double bound_input_norm(const Network<T>&, std::size_t, double);         \
-  template std::vector<bool> never_negative(const Network<T>&);                     \
-  template std::vector<bool> fed_by_data(const Network<T>&);                        \
+#define RELUSCOPE_INSTANTIATE(T)                                                                                \
+  template std::optional<Matrix<T>> outputs_apart(const Network<T>&, const Network<T>&, const NetworkState<T>&, \
+                                                  Index);                                                       \
+  template class BoxReach<T>;                                                                                   \
+  template class DriftReach<T>;                                                                                 \
+  template Box bound_input_in_training(const Network<T>&, std::size_t, const Box&);                             \
+  template double bound_input_norm(const Network<T>&, std::size_t, double);                                     \
+  template std::vector<bool> never_negative(const Network<T>&);                                                 \
+  template std::vector<bool> fed_by_data(const Network<T>&);                                                    \
   template std::vector<bool> sees_what_evaluation_sees(const Network<T>&);
 RELUSCOPE_INSTANTIATE(float)
 RELUSCOPE_INSTANTIATE(double)

@@ -2,6 +2,7 @@
 // What can reach a site: bounds on their way through the network's graph, from the inputs in D on. Every node answers
 // for itself (nn/node.hpp); what a node does not know is bounded by nothing, and proves nothing.
 
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -57,6 +58,15 @@ template <class T>
 Box bound_input_in_training(const Network<T>& network, std::size_t site, const Box& box);
 template <class T>
 double bound_input_norm(const Network<T>& network, std::size_t site, double norm);
+
+/// How far the network's computed outputs are from those that `other`, a network of its shape at other parameters,
+/// computes in evaluation: of each of the first `samples` columns of `state`, which the network has run through, and of
+/// each output, at most. A running error analysis (Higham 2002, section 3.3), node by node, with the slack of
+/// nn/bounds.hpp. It holds for whatever order either adds up in, and so does it for a part of `other` that leaves out
+/// channels whose weights are 0 above. Nothing where a node does not know.
+template <class T>
+std::optional<Matrix<T>> outputs_apart(const Network<T>& network, const Network<T>& other, const NetworkState<T>& state,
+                                       Index samples);
 
 /// Of each node: whether its outputs are never negative, whatever the parameters become and the data are.
 template <class T>

@@ -367,6 +367,43 @@ TEST_CASE("prune: fewer parameters, the same outputs, and a network that runs") 
             .out == "dying-relu\ndying-relu-pruned\n");
 }
 
+TEST_CASE("prune takes dead channels out of convolutions and residual blocks, and says how exact what is left is") {
+  const Workplace place;
+  // Biases so low that nothing fires in the blocks' first convolutions, and in the one behind them.
+  REQUIRE(place
+              .shell("$R run $S/configs/digits-cnn.json network.layers.1.repeat=2 network.layers.1.layers.0.norm=none "
+                     "network.layers.1.layers.0.init.bias=-300 network.layers.2.norm=none "
+                     "network.layers.2.init.bias=-300 train.steps=20 --save-weights -o run -q")
+              .exit_code == 0);
+  const auto done = place.shell("$R prune run --units dead --json");
+  REQUIRE(done.exit_code == 0);
+  const auto document = nlohmann::json::parse(done.out);
+  REQUIRE(document["layers"].size() == 6);
+  for (const int layer : {1, 3}) {
+    CHECK(document["layers"][layer]["removed"] == 15);
+    CHECK(document["layers"][layer]["kept"] == nlohmann::json({{"last", 1}}));
+  }
+  CHECK(document["layers"][5]["removed"] == 31);
+  // 3 × 3 windows at 8 × 8 positions: the stem reads one channel; each block has 16 → 16 → 16, and then 16 → 1 → 16;
+  // the last convolution has 4 × 4 positions; ten units read its channels.
+  CHECK(document["multiplications_before"] == 64 * 9 * 16 + 2 * 2 * 64 * 9 * 256 + 16 * 9 * 512 + 320);
+  CHECK(document["multiplications_after"] == 64 * 9 * 16 + 2 * 2 * 64 * 9 * 16 + 16 * 9 * 16 + 10);
+  CHECK(document["train"]["bound"].get<double>() < 1.0);
+  CHECK(document["train"]["beyond_bound"] == 0);
+  CHECK(document["train"]["predictions"]["same"] == 1438);
+  const auto layers = nlohmann::json::parse(read_file(place.path() / "run/pruned/network.json"))["network"]["layers"];
+  REQUIRE(layers.size() == 6);
+  CHECK(layers[2]["repeat"] == 1);
+  CHECK(layers[2]["layers"][0]["channels"] == 1);
+  CHECK(layers[2]["layers"][1]["channels"] == 16);
+  // It loads, and says what the whole network says.
+  const auto whole = place.shell("$R census run --json -q");
+  const auto small = place.shell("$R census run/pruned/network.json --json -q");
+  REQUIRE(small.exit_code == 0);
+  CHECK(nlohmann::json::parse(small.out)["accuracy"] == nlohmann::json::parse(whole.out)["accuracy"]);
+  CHECK(contains(place.shell("$R prune run --units dead").out, "dead units that stay: 3, for a layer keeps one unit"));
+}
+
 TEST_CASE("prune folds a constant that is not 0 into the biases above") {
   const Workplace place;
   // relu6 with biases far above 6: dead at the top, where the output is 6.

@@ -52,8 +52,15 @@ const std::vector<Question>& questions() {
       {"never negative", [](const Node<float>& node) { return node.never_negative(true); }},
       {"same in training", [](const Node<float>& node) { return node.same_in_training(); }},
       {"silent without delta", [](const Node<float>& node) { return node.is_silent_without_delta(); }},
-      {"parts", [](const Node<float>& node) {
+      {"parts",
+       [](const Node<float>& node) {
          return node.select({0, 2}, {0, 2}) != nullptr;
+       }},
+      {"channel by channel", [](const Node<float>& node) { return node.channel_sources().has_value(); }},
+      {"apart", [](const Node<float>& node) {
+         const Matrix<float> input = Matrix<float>::Ones(3, 1);
+         const Matrix<float>* inputs = &input;
+         return node.apart(node, std::span(&inputs, 1), std::span(&inputs, 1)).has_value();
        }}};
   return all;
 }

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Convolutions, norms, pools and residual blocks are PyTorch's: the same network from the same weights yields the same
-losses, gradients' effects and running statistics, step by step, with each of some optimisers; and its weights go to
-PyTorch and back.
+losses, gradients' effects and running statistics, step by step, with each of some optimisers; its weights go to PyTorch
+and back; and without its dead channels it says there what it said.
 
     test_torch_layers.py RELUSCOPE SOURCE_DIR      exits with 77 (skipped) where there is no PyTorch (python3-torch)
 """
@@ -53,6 +53,18 @@ LAYERS = [
     {"units": CLASSES},
 ]
 LAYERS[4]["shortcut"] = [{"type": "conv2d", "channels": 8, "kernel": 2, "stride": 2}]
+BLOCK = {"type": "residual", "repeat": 2, "activation": "relu", "layers": [
+    {"type": "conv2d", "channels": 5, "kernel": 3, "padding": 1, "init": {"bias": False}, **NORM, "activation": "relu"},
+    {"type": "conv2d", "channels": 6, "kernel": 3, "padding": 1, **NORM}]}
+MORTAL = [
+    {"type": "conv2d", "channels": 6, "kernel": 3, "padding": "same", **NORM, "activation": "relu"}, BLOCK,
+    {"type": "max_pool", "kernel": 3, "stride": 2, "padding": 1},
+    {"type": "conv2d", "channels": 8, "kernel": 2, "activation": "relu"},
+    {"units": 7, "activation": "relu"}, {"units": CLASSES},
+]
+# Of MORTAL's modules: norms that make a channel dead, or lead the sum behind them there, and maps that do.
+DEAD_NORMS = {"layers.1": [2], "layers.3.body.1": [0, 4], "layers.3.body.4": [2], "layers.4.body.4": [2, 3]}
+DEAD_MAPS = {"layers.6": [1, 7], "layers.9": [5]}
 OPTIMIZERS = {
     "sgd": ({"name": "sgd", "lr": 0.05, "momentum": 0.9, "weight_decay": 0.01},
             lambda p: torch.optim.SGD(p, lr=0.05, momentum=0.9, weight_decay=0.01)),
@@ -116,9 +128,9 @@ class Layers(unittest.TestCase):
         self.assertEqual(done.returncode, 0, done.stderr)
         return self.place / name
 
-    def network(self):
+    def network(self, layers=LAYERS):
         torch.manual_seed(6)
-        network = reluscope_network.build(LAYERS, SHAPE).double()
+        network = reluscope_network.build(layers, SHAPE).double()
         with torch.no_grad():
             for name, array in network.state_dict().items():  # statistics that are far from 0 and 1
                 if array.dim() != 4 and name.endswith(("weight", "bias")):  # scales and shifts that are not all one
@@ -156,6 +168,47 @@ class Layers(unittest.TestCase):
                 with torch.no_grad():
                     loss = torch.nn.functional.cross_entropy(network(self.inputs), self.labels).item()
                 self.assertAlmostEqual(json.loads((run / "summary.json").read_text())["train"]["loss"], loss, delta=1e-7)
+
+    def test_without_its_dead_channels_a_network_says_what_it_said(self):
+        arrays = self.network(MORTAL).state_dict()
+        for module in DEAD_MAPS:
+            arrays[f"{module}.weight"].abs_()  # of what is never negative: nobody else is dead
+        for module, channels in {**DEAD_NORMS, **DEAD_MAPS}.items():
+            arrays[f"{module}.weight"][channels] = 0.0
+            arrays[f"{module}.bias"][channels] = -1.0
+        write_safetensors(self.place / "w.safetensors", arrays)
+        config = self.config({"name": "sgd", "lr": 0.0}, layers=MORTAL, init_from="w.safetensors")
+        config["precision"] = "float32"
+        run = self.run_it(config, "mortal")
+        done = subprocess.run([PROGRAM, "prune", "mortal", "--units", "dead", "--json", "-q"], cwd=self.place, text=True,
+                              capture_output=True)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        report = json.loads(done.stdout)
+        removed = [layer["removed"] for layer in report["layers"]]
+        # The stem, the first block's body and sum, the second's, the convolution, the dense layer. Of the last sum
+        # channel 3 stays: what it is added to lives.
+        self.assertEqual(removed[:3], [1, 2, 1])
+        self.assertEqual(removed[4:], [1, 2, 1])
+        outputs = []
+        for directory, config_file in ((run, run / "manifest.json"), (run / "pruned", run / "pruned" / "network.json")):
+            document = json.loads(config_file.read_text())
+            layers = document.get("config", document)["network"]["layers"]
+            network = reluscope_network.build(layers, SHAPE)
+            network.load_state_dict(read_safetensors(directory / "weights.safetensors"))
+            network.eval()
+            with torch.no_grad():
+                outputs.append(network(self.inputs.float()))
+        self.assertEqual(network.layers[0].weight.shape, (5, 1, 3, 3))
+        self.assertEqual(network.layers[9].weight.shape, (6, 6 * 4 * 4))
+        difference = (outputs[0] - outputs[1]).abs().max().item()
+        self.assertLessEqual(difference, report["train"]["bound"])
+        self.assertLess(report["train"]["bound"], 1e-2)
+        self.assertEqual(report["train"]["beyond_bound"], 0)
+        self.assertEqual(report["train"]["predictions"]["same"], SAMPLES)
+        # And it loads back here.
+        again = subprocess.run([PROGRAM, "census", "pruned/network.json", "-q", "--json"], cwd=run, text=True,
+                               capture_output=True)
+        self.assertEqual(again.returncode, 0, again.stderr)
 
     def test_a_run_goes_on_as_if_it_had_not_stopped(self):
         config = self.config(OPTIMIZERS["adam"][0])
