@@ -382,7 +382,7 @@ TEST_CASE("prune takes dead channels out of convolutions and residual blocks, an
   const auto document = nlohmann::json::parse(done.out);
   REQUIRE(document["layers"].size() == 7);
   CHECK(document["layers"][6]["removed"] == 0);
-  for (const std::size_t layer : {1, 3}) {
+  for (const std::size_t layer : {1U, 3U}) {
     CHECK(document["layers"][layer]["removed"] == 15);
     CHECK(document["layers"][layer]["kept"] == nlohmann::json({{"last", 1}}));
   }
