@@ -80,8 +80,7 @@ class Planner {
       for (Index channel = 0; channel < network_.node(at).units(); ++channel)
         if (!leaves[at][static_cast<std::size_t>(channel)]) kept.push_back(channel);
     }
-    for (std::size_t site = 0; site + 1 < network_.sites().size(); ++site) {
-      const std::size_t at = network_.sites()[site];
+    for (const std::size_t at : network_.sites()) {
       PrunedLayer& layer = plan.layers.emplace_back(of_node[at]);
       layer.name = network_.node(at).name();
       layer.units = network_.node(at).units();

@@ -42,7 +42,7 @@ struct PrunePlan {
   /// The network in its own shape, with the weights of what leaves set to 0, and constant outputs in the biases above.
   Network<T> masked;
   std::vector<std::vector<Index>> kept;  ///< channels of each node
-  std::vector<PrunedLayer> layers;       ///< the sites but the last one
+  std::vector<PrunedLayer> layers;       ///< the sites, from the input side
   std::int64_t folded = 0;               ///< groups of channels that left with a constant output other than 0
 };
 

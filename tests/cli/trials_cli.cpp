@@ -350,6 +350,8 @@ TEST_CASE("prune: fewer parameters, the same outputs, and a network that runs") 
   REQUIRE(done.exit_code == 0);
   const auto document = nlohmann::json::parse(done.out);
   CHECK(document["layers"][0]["removed"].get<int>() > 32);
+  REQUIRE(document["layers"].size() == 3);
+  CHECK(document["layers"][2] == nlohmann::json({{"name", "dense3"}, {"units", 10}, {"removed", 0}}));
   CHECK(document["parameters_after"].get<int>() < document["parameters_before"].get<int>() / 2);
   CHECK(document["train"]["samples"] == 1438);
   CHECK(document["train"]["differing"] == 0);
@@ -378,8 +380,9 @@ TEST_CASE("prune takes dead channels out of convolutions and residual blocks, an
   const auto done = place.shell("$R prune run --units dead --json");
   REQUIRE(done.exit_code == 0);
   const auto document = nlohmann::json::parse(done.out);
-  REQUIRE(document["layers"].size() == 6);
-  for (const int layer : {1, 3}) {
+  REQUIRE(document["layers"].size() == 7);
+  CHECK(document["layers"][6]["removed"] == 0);
+  for (const std::size_t layer : {1U, 3U}) {
     CHECK(document["layers"][layer]["removed"] == 15);
     CHECK(document["layers"][layer]["kept"] == nlohmann::json({{"last", 1}}));
   }

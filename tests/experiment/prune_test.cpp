@@ -2,6 +2,7 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <cmath>
 
 #include "experiment/prune_check.hpp"
 #include "experiment/prune_plan.hpp"
@@ -263,6 +264,45 @@ TEST_CASE("a layer keeps one unit, and what a node that says nothing reads stays
   CHECK(pruned.kept("b", Obstacle::mixed) == 1);
   CHECK_FALSE(pruned.check.bound.has_value());
   CHECK(pruned.check.largest_difference < 1e-4);
+}
+
+TEST_CASE("the bound on how far outputs are apart is sharp where nothing cancels") {
+  // Nothing is negative anywhere, so that what a bias adds goes up through every node, and all bounds add up to it.
+  NetworkSpec spec;
+  spec.layers = {with_norm(relu_conv("a", 3)),
+                 pool("largest", "max_pool", 2),
+                 pool("mean", "avg_pool", 3, {{"stride", std::int64_t{1}}, {"padding", std::int64_t{1}}}),
+                 residual("r", {relu_conv("b", 2), bare(relu_conv("c", 3))}, {}, activation("relu")),
+                 dropout("drop", 0.2),
+                 dense("out", 2)};
+  Network<double> network(spec, Shape(2, 6, 6), 1);
+  for (Parameter<double>* parameter : network.parameters()) parameter->value = parameter->value.cwiseAbs().eval();
+  Network<double> other = network;
+  other.node(1).parameter(ParameterRole::bias)->value.array() += 0.01;
+  const Matrix<double> input = Matrix<double>::Random(network.inputs(), 5).cwiseAbs();
+  const auto outputs = [&](const Network<double>& one, NetworkState<double>& state) {
+    state.input().leftCols(5) = input;
+    state.forward(one, {0, 0, 5}, {});
+    return Matrix<double>(state.output().leftCols(5));
+  };
+  NetworkState<double> state(network, 5);
+  NetworkState<double> other_state(other, 5);
+  const Matrix<double> moved = outputs(other, other_state) - outputs(network, state);
+  const std::optional<Matrix<double>> apart = outputs_apart(network, other, state, 5);
+  REQUIRE(apart.has_value());
+  CHECK(moved.minCoeff() > 0.01);
+  CHECK((moved.array() <= apart->array()).all());
+  CHECK((apart->array() <= moved.array() * (1.0 + 1e-6)).all());
+
+  // Of one map: both sums may be off by γ of n products and a bias (Higham 2002, section 3.1).
+  NetworkSpec map;
+  map.layers = {dense("out", 1)};
+  const Network<double> sum(map, 72, 1);
+  NetworkState<double> sum_state(sum, 5);
+  outputs(sum, sum_state);
+  const Affine<double>& affine = *sum.site(0).affine();
+  const Matrix<double> sizes = (affine.weights().cwiseAbs() * input).array() + std::abs(affine.bias_of(0));
+  CHECK((outputs_apart(sum, sum, sum_state, 5)->array() >= 2.0 * 73.0 * 0x1p-53 * sizes.array()).all());
 }
 
 TEST_CASE("random networks without their dead units say what they said, and no live unit leaves") {
