@@ -17,7 +17,11 @@ class SampleRunner {
  public:
   /// For networks shaped like this one and at most `columns` samples at once. Data set and pool must outlive it.
   SampleRunner(const Network<T>& network, const Dataset& dataset, ThreadPool& pool, Index columns)
-      : dataset_(dataset), pool_(pool), columns_(columns), state_(network, columns, Way::forward), operations_(network.operations()) {}
+      : dataset_(dataset),
+        pool_(pool),
+        columns_(columns),
+        state_(network, columns, Way::forward),
+        operations_(network.operations()) {}
 
   /// Runs the samples through the first `nodes` nodes; their columns stand in the samples' order.
   void run(const Network<T>& network, std::span<const Index> samples, Measure measure, std::size_t nodes) {

@@ -7,6 +7,7 @@
 
 #include "experiment/batches.hpp"
 #include "nn/activation.hpp"
+#include "nn/layer_places.hpp"
 #include "nn/loss.hpp"
 #include "nn/node_table.hpp"
 #include "util/format.hpp"

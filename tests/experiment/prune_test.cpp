@@ -132,9 +132,9 @@ TEST_CASE("a dead channel leaves a convolution, with what reads it before pools 
     check_same(pruned.check);
     // 6 × 6 positions; the pool leaves 2 × 2, at which the second convolution makes what the dense layer reads.
     const Network<float>& smaller = pruned.smaller;
-    CHECK(smaller.site(0).affine()->weight_shape() == std::vector<Index>{4, 2, 3, 3});
-    CHECK(smaller.site(1).affine()->weight_shape() == std::vector<Index>{2, 4, 3, 3});
-    CHECK(smaller.site(2).affine()->weight_shape() == std::vector<Index>{6, 2 * 4});
+    CHECK(smaller.site(0).affine()->array_shape(ParameterRole::weight) == std::vector<Index>{4, 2, 3, 3});
+    CHECK(smaller.site(1).affine()->array_shape(ParameterRole::weight) == std::vector<Index>{2, 4, 3, 3});
+    CHECK(smaller.site(2).affine()->array_shape(ParameterRole::weight) == std::vector<Index>{6, 2 * 4});
     // The dense layer reads channel by channel: those of channels 1 and 2 are left.
     const Matrix<float> before = parameter_of(network, "c", ParameterRole::weight);
     CHECK(smaller.site(2).affine()->weights() == before.middleCols(4, 8));

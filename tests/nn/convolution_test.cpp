@@ -15,7 +15,7 @@ using namespace reluscope;
 
 namespace {
 
-struct Setting {
+struct ConvolutionCase {
   Shape input;
   Index units = 1;
   Index kernel = 1;
@@ -25,12 +25,12 @@ struct Setting {
 };
 /// One and several channels, whole vectors of them and rests, windows that do not fit a whole number of times, padding
 /// on one side alone, one position, and what the networks of the benchmark have.
-const std::vector<Setting> kSettings = {
+const std::vector<ConvolutionCase> kConvolutionCases = {
     {{1, 28, 28}, 16, 3, 1, 1, 1}, {{16, 14, 14}, 32, 3, 1, 1, 1}, {{3, 9, 7}, 5, 3, 2, 1, 1},
     {{7, 5, 6}, 33, 1, 1, 0, 0},   {{4, 8, 8}, 17, 1, 2, 0, 0},    {{2, 6, 6}, 4, 4, 1, 1, 2},
     {{1, 1, 1}, 3, 1, 1, 0, 0},    {{5, 3, 3}, 2, 3, 3, 2, 2},     {{8, 12, 12}, 8, 5, 1, 2, 2}};
 
-Window window_of(const Setting& one) { return {one.input, one.kernel, one.stride, one.low, one.high}; }
+Window window_of(const ConvolutionCase& one) { return {one.input, one.kernel, one.stride, one.low, one.high}; }
 
 /// What a convolution's products are of, and what they give.
 template <class T>
@@ -41,7 +41,8 @@ struct Products {
   Matrix<T> weights, samples, deltas;
   Matrix<T> z, back, gradient;
 
-  Products(const Setting& one, Index samples_count) : window(window_of(one)), units(one.units), count(samples_count) {
+  Products(const ConvolutionCase& one, Index samples_count)
+      : window(window_of(one)), units(one.units), count(samples_count) {
     // Beyond the batch there is room for whole groups of columns.
     const Index columns = whole_groups(count);
     weights = random_numbers(units, window.channels * window.size(), 1);
@@ -75,7 +76,7 @@ struct Products {
 
 /// From the definition, in float64: z, ∂L/∂input and Σ ∂L/∂W.
 template <class T>
-Products<double> by_loops(const Setting& one, const Products<T>& from) {
+Products<double> by_loops(const ConvolutionCase& one, const Products<T>& from) {
   Products<double> result(one, from.count);
   result.gradient.setZero(from.units, from.weights.cols());
   const Window& window = from.window;
@@ -108,7 +109,7 @@ double apart(const Matrix<T>& computed, const Matrix<double>& exact, Index colum
 
 template <class T, class Make>
 void hold_to_loops(Make make, double tolerance) {
-  for (const Setting& one : kSettings) {
+  for (const ConvolutionCase& one : kConvolutionCases) {
     Products<T> products(one, 6);
     const auto convolution = make(products.window, one.units);
     products.forward(*convolution, 0, products.count);
@@ -126,7 +127,7 @@ void hold_to_loops(Make make, double tolerance) {
 template <class T, class Make>
 void hold_apart(Make make) {
   constexpr Index kSamples = 64;
-  for (const Setting& one : kSettings) {
+  for (const ConvolutionCase& one : kConvolutionCases) {
     Products<T> whole(one, kSamples);
     const auto convolution = make(whole.window, one.units);
     whole.forward(*convolution, 0, kSamples);
@@ -177,7 +178,7 @@ TEST_CASE("every back end of convolutions gives what the definition gives, and e
 TEST_CASE("a convolution works with the weights that it was told of last, and a copy with its own") {
   for (const ConvolutionBackend& backend : convolution_backends()) {
     CAPTURE(backend.name);
-    const Setting& one = kSettings[1];
+    const ConvolutionCase& one = kConvolutionCases[1];
     Products<float> products(one, 4);
     const auto convolution = backend.make_float(products.window, one.units);
     products.forward(*convolution, 0, 4);

@@ -30,7 +30,8 @@ TEST_CASE("every remedy that a rule names exists, and each changes a config that
     if (changes.empty()) {
       // What the config has already, or classes have not.
       CHECK((remedy.name == "relu" || remedy.name == "he_normal" || remedy.name == "zero_bias" ||
-             remedy.name == "linear_output" || remedy.name == "scale_targets" || remedy.name == "no_decay"));
+             remedy.name == "linear_output" || remedy.name == "scale_targets" || remedy.name == "no_decay" ||
+             remedy.name == "residual"));
       continue;
     }
     const ExperimentSpec changed = source.parse(changes);
@@ -40,6 +41,41 @@ TEST_CASE("every remedy that a rule names exists, and each changes a config that
                         remedy.name == "more_steps";
     if (!factor) CHECK(remedy.changes(changed, facts).empty());
   }
+}
+
+TEST_CASE("norms come to every hidden layer, and layers that keep their shape into blocks of two, once") {
+  const std::string text = R"({
+    "data": {"kind": "blobs", "n_samples": 80, "n_features": 16, "centers": 2, "shape": [1, 4, 4]},
+    "network": {"layers": [
+      {"type": "conv2d", "channels": 3, "kernel": 3, "padding": "same", "activation": "relu"},
+      {"type": "conv2d", "channels": 3, "kernel": 3, "padding": "same", "activation": "elu", "repeat": 5},
+      {"type": "max_pool", "kernel": 2}, {"units": 12, "activation": "tanh"}, {"units": 12, "activation": "relu"}, {"units": 2}]},
+    "train": {"steps": 2, "batch_size": 16}})";
+  const ExperimentSpec spec = parse_experiment(text, "test", ".");
+  const PatientFacts facts = facts_of(load_for_training(spec));
+  const auto changed_by = [&](const char* name) {
+    const std::vector<std::string> changes = find_entry(remedy_table(), name)->changes(spec, facts);
+    const ExperimentSpec changed = parse_experiment(text, "test", ".", changes);
+    load_for_training(changed);
+    CHECK(find_entry(remedy_table(), name)->changes(changed, facts).empty());
+    return changed;
+  };
+  for (const char* name : {"batch_norm", "layer_norm"}) {
+    const std::vector<LayerSpec> layers = changed_by(name).network.layers;
+    for (const LayerSpec& layer : layers) CHECK(layer.norm.size() == (layer.init && &layer != &layers.back() ? 1 : 0));
+  }
+  // Of the five one stays as it is; the dense layers change the shape, or stand alone.
+  const std::vector<LayerSpec> layers = changed_by("residual").network.layers;
+  std::vector<std::string> types;
+  for (const LayerSpec& layer : layers) types.push_back(layer.type.name);
+  CHECK(types ==
+        std::vector<std::string>{"conv2d", "residual", "residual", "conv2d", "max_pool", "dense", "dense", "dense"});
+  CHECK(layers[1].activation->name == "elu");
+  CHECK(layers[1].body[0].activation->name == "elu");
+  CHECK_FALSE(layers[1].body[1].activation.has_value());
+  ExperimentSpec alone = spec;
+  alone.train.batch_size = 1;
+  CHECK(find_entry(remedy_table(), "batch_norm")->changes(alone, facts).empty());
 }
 
 TEST_CASE("treatments combine unless they change the same thing") {
