@@ -14,14 +14,14 @@ namespace {
 constexpr Index kImages = 60000;
 
 /// Ten templates with four fifths of zeros, and noise on them: as sparse as MNIST.
-Dataset stand_in_for_mnist() {
+Dataset stand_in_for_mnist(Index count = kImages) {
   Dataset data;
   Rng rng(0, Purpose::generator);
   Matrix<float> templates(784, 10);
   for (Index at = 0; at < templates.size(); ++at)
     templates.data()[at] = rng.uniform() < 0.2 ? static_cast<float>(rng.uniform(64, 255)) : 0.0F;
-  Matrix<std::uint8_t> images(784, kImages);
-  for (Index sample = 0; sample < kImages; ++sample) {
+  Matrix<std::uint8_t> images(784, count);
+  for (Index sample = 0; sample < count; ++sample) {
     const auto label = static_cast<std::int32_t>(rng.below(10));
     data.train.labels.push_back(label);
     for (Index pixel = 0; pixel < 784; pixel += 8) {
@@ -51,6 +51,11 @@ Dataset sum_of_magnitudes(Index features, Index count) {
   return data;
 }
 
+/// Whether the images are where a config of MNIST looks for them; other data are as their config says.
+bool has_files(const DataSpec& spec) {
+  return spec.source.name != "idx" || std::filesystem::exists(spec.base_directory / spec.source.params.text("images"));
+}
+
 }  // namespace
 
 std::string net_text(const Options& options) {
@@ -68,6 +73,8 @@ ExperimentSpec make_experiment(const Options& options, std::int64_t steps, std::
     overrides.push_back("train.batch_size=" + std::to_string(options.batch));
     overrides.push_back("record.every=" + std::to_string(record_every));
     overrides.push_back("record.census=off");
+    if (!options.data.empty())
+      overrides.push_back("data.directory=" + std::filesystem::absolute(options.data).string());
     return load_experiment(options.config, overrides);
   }
   const bool images = options.net.front() == 784;
@@ -99,7 +106,13 @@ ExperimentSpec make_experiment(const Options& options, std::int64_t steps, std::
 }
 
 Dataset make_data(const Options& options) {
-  if (!options.config.empty()) return load_dataset(make_experiment(options, 1, 1).data, 0);
+  if (!options.config.empty()) {
+    const DataSpec spec = make_experiment(options, 1, 1).data;
+    if (has_files(spec)) return load_dataset(spec, 0);
+    Dataset data = stand_in_for_mnist(static_cast<Index>(spec.limit.value_or(kImages)));
+    data.image = Shape(1, 28, 28);
+    return data;
+  }
   if (options.net.front() != 784) return sum_of_magnitudes(options.net.front(), options.points);
   if (options.data.empty()) return stand_in_for_mnist();
   return load_dataset(make_experiment(options, 1, 1).data, 0);

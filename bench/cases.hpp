@@ -63,6 +63,8 @@ std::vector<double> time_calls(Work&& work, double seconds, int runs = 7) {
 
 void measure_steps(const Options& options);
 void measure_products(const Options& options);
+/// Of options.config; prints nothing in a build without oneDNN's convolutions.
+void measure_primitives(const Options& options);
 void measure_forward(const Options& options);
 void measure_activations(const Options& options);
 void measure_packs(const Options& options);

@@ -26,13 +26,15 @@ int main(int argc, char** argv) {
   };
   add("step", "Training steps with full statistics and with none", bench::measure_steps);
   add("products", "The matrix products of a step alone, by each back end", bench::measure_products);
+  add("primitives", "The oneDNN primitives of a convolutional network's step alone", bench::measure_primitives);
   add("forward", "A census pass over the whole training set", bench::measure_forward);
   add("activations", "Nanoseconds per element of each activation", bench::measure_activations);
   add("pack", "Studies of many narrow networks", bench::measure_packs);
   add("census", "A run with censuses", bench::measure_census);
   CLI::App* census = app.get_subcommand("census");
-  for (CLI::App* command : {census, app.get_subcommand("step")}) {
-    command->add_option("--config", options.config, "The experiment")->required(command == census);
+  CLI::App* step = app.get_subcommand("step");
+  for (CLI::App* command : {census, step, app.get_subcommand("primitives")}) {
+    command->add_option("--config", options.config, "The experiment")->required(command != step);
     command->add_option("KEY=VALUE", options.overrides, "Changes to it");
   }
   census->add_flag("--brute", options.brute, "Every census is a pass over all samples");

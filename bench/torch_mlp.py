@@ -158,6 +158,7 @@ class Batches:
 
 
 def build(sizes):
+    torch.manual_seed(SEED)
     modules = []
     for fan_in, units in zip(sizes, sizes[1:]):
         linear = nn.Linear(fan_in, units)
@@ -172,10 +173,8 @@ class Training:
 
     tuned = False  # foreach: the same updates with less overhead from Python; not PyTorch's default
 
-    def __init__(self, sizes, data, batch):
-        torch.manual_seed(SEED)
-        self.model = build(sizes)
-        self.linears = [module for module in self.model if isinstance(module, nn.Linear)]
+    def __init__(self, model, data, batch):
+        self.model = model
         self.inputs, self.targets = data
         self.classifies = not self.targets.is_floating_point()
         self.loss_function = nn.CrossEntropyLoss() if self.classifies else nn.MSELoss()
@@ -218,8 +217,9 @@ def gradient_noise(sample_square_mean, batch_square, batch):
 class Instrumented(Training):
     """Writes the rows that `reluscope run` writes at every step, from numbers that the subclasses gather."""
 
-    def __init__(self, sizes, data, batch, layer_rows, step_rows):
-        super().__init__(sizes, data, batch)
+    def __init__(self, model, data, batch, layer_rows, step_rows):
+        super().__init__(model, data, batch)
+        self.linears = [module for module in model if isinstance(module, nn.Linear)]
         self.layer_rows = layer_rows
         self.step_rows = step_rows
 
@@ -244,11 +244,19 @@ class Instrumented(Training):
             trace / signal if signal > 0 else math.inf, param_norm, update_ratio, dead / hidden_units, trace, signal])
 
 
+def gradient_numbers(affine, delta_rms):
+    """grad_norm_w, grad_norm_b, grad_max, delta_rms, weight_norm"""
+    of_weights, of_biases = affine.weight.grad, affine.bias.grad
+    return [of_weights.norm().item(), of_biases.norm().item(),
+            max(of_weights.abs().max().item(), of_biases.abs().max().item()), delta_rms,
+            affine.weight.detach().norm().item()]
+
+
 class HooksTraining(Instrumented):
     """As such instrumentation is usually written: each number by the operator of its name, and taken out at once."""
 
-    def __init__(self, sizes, data, batch, layer_rows, step_rows):
-        super().__init__(sizes, data, batch, layer_rows, step_rows)
+    def __init__(self, model, data, batch, layer_rows, step_rows):
+        super().__init__(model, data, batch, layer_rows, step_rows)
         layers = len(self.linears)
         self.dead = [0] * layers
         self.before_activation = [None] * layers
@@ -291,7 +299,7 @@ class HooksTraining(Instrumented):
 
     def update(self, loss, outputs, targets):
         accuracy = (outputs.argmax(1) == targets).float().mean().item() if self.classifies else ""
-        backward = [self.gradient_numbers(at, linear) for at, linear in enumerate(self.linears)]
+        backward = [gradient_numbers(linear, delta_rms) for linear, delta_rms in zip(self.linears, self.delta_rms)]
         old = [[parameter.detach().clone() for parameter in linear.parameters()] for linear in self.linears]
         self.optimizer.step()
         value_square = update_square = 0.0
@@ -307,13 +315,6 @@ class HooksTraining(Instrumented):
         self.write_step(loss.item(), accuracy, sum(row[0] ** 2 + row[1] ** 2 for row in backward),
                         sum(self.sample_squares).mean().item(), math.sqrt(value_square),
                         math.sqrt(update_square / value_square), sum(self.dead))
-
-    def gradient_numbers(self, at, linear):
-        """grad_norm_w, grad_norm_b, grad_max, delta_rms, weight_norm"""
-        of_weights, of_biases = linear.weight.grad, linear.bias.grad
-        return [of_weights.norm().item(), of_biases.norm().item(),
-                max(of_weights.abs().max().item(), of_biases.abs().max().item()), self.delta_rms[at],
-                linear.weight.detach().norm().item()]
 
 
 def square(tensor):
@@ -334,8 +335,8 @@ class CarefulTraining(Instrumented):
     once and for all. All numbers leave their tensors together, after the last operator of the step.
     """
 
-    def __init__(self, sizes, data, batch, layer_rows, step_rows):
-        super().__init__(sizes, data, batch, layer_rows, step_rows)
+    def __init__(self, model, data, batch, layer_rows, step_rows):
+        super().__init__(model, data, batch, layer_rows, step_rows)
         self.parameters = list(self.model.parameters())
         self.data_squares = row_squares(self.inputs)
         self.z = []
@@ -426,7 +427,11 @@ class CarefulTraining(Instrumented):
                         math.sqrt(update_square / value_square), total_dead)
 
 
-INSTRUMENTED = {"hooks": HooksTraining, "careful": CarefulTraining}
+def trainings(build_model, data, batch, **instrumented):
+    """Of each mode a function that makes its training; the instrumented ones take where rows of layers and steps go."""
+    def maker(kind):
+        return lambda *rows: kind(build_model(), data, batch, *rows)
+    return {mode: maker(kind) for mode, kind in {"plain": Training, **instrumented}.items()}
 
 
 # ---- measurements ----------------------------------------------------------------------------------------------------
@@ -437,14 +442,12 @@ def in_microseconds(times, calls):
             "max_us": round(max(times) * 1e6, 2), "steps": calls * len(times)}
 
 
-def measure_training(sizes, options):
-    data = load_data(sizes, options.data)
+def measure_training(made, options):
     if options.mode == "plain":
-        return in_microseconds(*time_chunks(Training(sizes, data, options.batch).step, options.seconds))
+        return in_microseconds(*time_chunks(made["plain"]().step, options.seconds))
     with open(os.devnull, "w", encoding="utf-8", newline="") as sink:
         rows = csv.writer(sink)
-        training = INSTRUMENTED[options.mode](sizes, data, options.batch, rows, rows)
-        return in_microseconds(*time_chunks(training.step, options.seconds))
+        return in_microseconds(*time_chunks(made[options.mode](rows, rows).step, options.seconds))
 
 
 @torch.no_grad()
@@ -474,9 +477,9 @@ class Rows(list):
     writerow = list.append
 
 
-def traced(mode, sizes, data, batch):
+def traced(make):
     layer_rows, step_rows = Rows(), Rows()
-    training = INSTRUMENTED[mode](sizes, data, batch, layer_rows, step_rows)
+    training = make(layer_rows, step_rows)
     for _ in range(CHECKED_STEPS):
         training.step()
     return layer_rows + step_rows
@@ -488,10 +491,9 @@ def agree(one, other):
     return one == other
 
 
-def check(sizes, options):
+def check(made):
     """Whether both instrumented modes, from the same seed, write the same rows but for rounding."""
-    data = load_data(sizes, options.data)
-    usual, careful = (traced(mode, sizes, data, options.batch) for mode in INSTRUMENTED)
+    usual, careful = (traced(made[mode]) for mode in ("hooks", "careful"))
     different = [(a, b) for a, b in zip(usual, careful) if len(a) != len(b) or not all(map(agree, a, b))]
     for one, other in different:
         print(f"hooks   {one}\ncareful {other}", file=sys.stderr)
@@ -499,33 +501,46 @@ def check(sizes, options):
     return 1 if different else 0
 
 
-def parse_arguments():
-    parser = argparse.ArgumentParser(description="Times PyTorch on what reluscope_bench times.")
-    parser.add_argument("--net", default="784,256,256,10", help="inputs and units of each layer")
-    parser.add_argument("--batch", type=int, default=128)
+def argument_parser(what, batch, modes):
+    """What all modes take, but for the network."""
+    parser = argparse.ArgumentParser(description=f"Times PyTorch on what reluscope_bench times: {what}.")
+    parser.add_argument("--batch", type=int, default=batch)
     parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--mode", default="plain", choices=["plain", "hooks", "careful", "forward"])
+    parser.add_argument("--mode", default="plain", choices=modes)
     parser.add_argument("--seconds", type=float, default=2.0, help="time to spend on measuring")
     parser.add_argument("--data", default="", help="directory of MNIST's IDX files")
     parser.add_argument("--tuned", action="store_true",
                         help="keep freed memory and update with foreach; careful is always tuned")
     parser.add_argument("--check", action="store_true", help="compare the numbers of hooks and careful")
-    return parser.parse_args()
+    return parser
 
 
-def main():
-    options = parse_arguments()
-    sizes = [int(size) for size in options.net.split(",")]
+def prepare(options):
     Training.tuned = options.tuned or options.mode == "careful" or options.check
     prepare_process(options.threads, Training.tuned)
     torch.manual_seed(SEED)
-    if options.check:
-        return check(sizes, options)
-    measure = measure_forward if options.mode == "forward" else measure_training
-    measured = measure(sizes, options)
-    print(json.dumps({"peer": "torch", "net": options.net, "batch": options.batch, "threads": options.threads,
+
+
+def print_result(net, options, measured):
+    print(json.dumps({"peer": "torch", "net": net, "batch": options.batch, "threads": options.threads,
                       "mode": options.mode + (" tuned" if options.tuned else ""), **measured,
                       "peak_rss_mib": peak_rss_mib(), **software()}))
+
+
+def main():
+    parser = argument_parser("dense networks", 128, ["plain", "hooks", "careful", "forward"])
+    parser.add_argument("--net", default="784,256,256,10", help="inputs and units of each layer")
+    options = parser.parse_args()
+    sizes = [int(size) for size in options.net.split(",")]
+    prepare(options)
+    if options.mode == "forward":
+        print_result(options.net, options, measure_forward(sizes, options))
+        return 0
+    made = trainings(lambda: build(sizes), load_data(sizes, options.data), options.batch, hooks=HooksTraining,
+                     careful=CarefulTraining)
+    if options.check:
+        return check(made)
+    print_result(options.net, options, measure_training(made, options))
     return 0
 
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Measures reluscope beside bare matrix products and PyTorch; writes all figures as CSV and the tables as Markdown.
+"""Measures reluscope beside bare primitives, PyTorch and dlib; writes all figures as CSV and the tables as Markdown.
 
     scripts/bench.sh                                         builds the benchmark program, then runs this
     scripts/bench.py --data /path/to/mnist --markdown bench.md
@@ -23,29 +23,42 @@ import subprocess
 import sys
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+sys.path.append(os.path.join(ROOT, "bench"))
+import blas  # noqa: E402
+
 THREADS = (1, 2)
 LARGE_NETS = ("784,256,256,10", "784,512,512,512,512,10")
 LARGE_BATCHES = (128, 32)
 SMALL_NET = "2,16,16,16,1"
 SMALL_BATCHES = (32, 128)
+NETWORKS = ("small-cnn", "residual-cnn")  # of bench/networks
+NETWORK_BATCH = 64
+NETWORK_IMAGES = 2560  # of a run of reluscope: after its steps it looks at all of them
 STUDY_NET = "1,2,2,2,2,2,2,2,2,2,2,1"
 STUDY = ("--net", STUDY_NET, "--nets", "1000", "--points", "1000")
 STUDY_BATCH = 32
 
-STEP_VARIANTS = (  # of a step, as they are called in the tables
-    "products oneDNN", "products Eigen", "no statistics", "full statistics", "PyTorch plain", "PyTorch plain tuned",
-    "PyTorch careful", "PyTorch hooks")
-AIMED_BATCHES = {LARGE_NETS[0]: 128, LARGE_NETS[1]: 128, SMALL_NET: 32}
+STEP_PEERS = ("no statistics", "full statistics", "PyTorch plain", "PyTorch plain tuned", "PyTorch careful",
+              "PyTorch hooks", "dlib plain")
+STEP_VARIANTS = ("products oneDNN", "products Eigen", *STEP_PEERS)  # of a step, as they are called in the tables
+NETWORK_VARIANTS = ("primitives oneDNN", *STEP_PEERS)
+BACKENDS = {"onednn": "oneDNN", "eigen": "Eigen"}
+DLIB_NETS = (*LARGE_NETS, NETWORKS[0])  # what bench/dlib_step.cpp has
+AIMED_BATCHES = {LARGE_NETS[0]: 128, LARGE_NETS[1]: 128, SMALL_NET: 32, **dict.fromkeys(NETWORKS, NETWORK_BATCH)}
 STEP_RATIOS = (  # of a step's variants: above, below, and the aim for (net, threads) at the batch above
-    ("full statistics", "no statistics", {(LARGE_NETS[0], 1): "≤ 1.02", (LARGE_NETS[1], 1): "≤ 1.02"}),
+    ("full statistics", "no statistics", {(LARGE_NETS[0], 1): "≤ 1.02", (LARGE_NETS[1], 1): "≤ 1.02",
+                                          (NETWORKS[0], 1): "≤ 1.05"}),
     ("full statistics", "products oneDNN", {(LARGE_NETS[0], 1): "≤ 1.18", (LARGE_NETS[1], 1): "≤ 1.12",
                                             (LARGE_NETS[0], 2): "≤ 1.40", (LARGE_NETS[1], 2): "≤ 1.28"}),
+    ("full statistics", "primitives oneDNN", {(NETWORKS[0], 1): "≤ 1.25"}),
     ("PyTorch hooks", "full statistics", {(LARGE_NETS[0], 1): "≥ 3", (LARGE_NETS[1], 1): "≥ 2.1",
-                                          (SMALL_NET, 1): "≥ 60"}),
+                                          (SMALL_NET, 1): "≥ 60", (NETWORKS[0], 1): "≥ 5.5"}),
     ("PyTorch careful", "full statistics", {(LARGE_NETS[0], 1): "≥ 2", (LARGE_NETS[1], 1): "≥ 1.6",
-                                            (SMALL_NET, 1): "≥ 40"}),
-    ("PyTorch plain", "full statistics", {(LARGE_NETS[0], 1): "≥ 1.5", (LARGE_NETS[1], 1): "≥ 1.35"}),
+                                            (SMALL_NET, 1): "≥ 40", (NETWORKS[0], 1): "≥ 4"}),
+    ("PyTorch plain", "full statistics", {(LARGE_NETS[0], 1): "≥ 1.5", (LARGE_NETS[1], 1): "≥ 1.35",
+                                          (NETWORKS[0], 1): "≥ 2.5"}),
     ("PyTorch plain tuned", "full statistics", {}),
+    ("dlib plain", "full statistics", {}),
 )
 WAYS = ("pack", "one by one", "PyTorch baddbmm")
 WAY_RATIOS = (("pack", "one by one"), ("pack", "PyTorch baddbmm"))
@@ -54,6 +67,8 @@ CORE_TYPES = ("SKYLAKEX", "HASWELL", "ZEN")  # kernels of OpenBLAS to try beside
 TRIAL = ("--mode", "plain", "--net", "2,512,512,512,1", "--batch", "128", "--seconds", "0.3")
 NO_TORCH = ("PyTorch is not installed: its rows are left out. On Debian and Ubuntu: scripts/bench.sh --torch, or "
             "apt-get install python3-torch libopenblas0-openmp")
+
+NO_DLIB = "dlib is not measured: {}. On Debian and Ubuntu: scripts/bench.sh --torch, or apt-get install libdlib-dev"
 
 NOT_OPTIMISED = "is no fair peer, for its matrix products come from no optimised BLAS"
 FASTER_BLAS = "scripts/bench.sh --torch, or apt-get install libopenblas0-openmp, gives it one"
@@ -159,6 +174,19 @@ def find_peer():
     return torch, torch.describe()
 
 
+def find_dlib(build):
+    """dlib's program, or None: where it was not built, or its products would be the reference BLAS's."""
+    program = os.path.join(build, "dlib_step")
+    name, optimised = blas.identify(blas.load(), "")
+    if not os.access(program, os.X_OK):
+        note(NO_DLIB.format("it was not there when the benchmark was built"))
+    elif not optimised:
+        note(NO_DLIB.format(f"with {name} it {NOT_OPTIMISED}"))
+    else:
+        return program
+    return None
+
+
 # ---- measurements ----------------------------------------------------------------------------------------------------
 
 
@@ -177,9 +205,10 @@ class Measurement:
 class Plan:
     """The list of all measurements. Those that are compared with each other stand side by side."""
 
-    def __init__(self, bench, torch, options):
+    def __init__(self, bench, torch, dlib, options):
         self.bench = bench
         self.torch = torch
+        self.dlib = dlib
         self.seconds = ("--seconds", str(options.seconds))
         self.data = ("--data", options.data) if options.data else ()
         self.measurements = []
@@ -192,6 +221,9 @@ class Plan:
                 self.add_forward(net, count)
         for batch in SMALL_BATCHES:
             self.add_steps(SMALL_NET, batch, 1)
+        for net in NETWORKS:
+            for count in threads:
+                self.add_steps(net, NETWORK_BATCH, count)
         self.add_activations()
         for count in threads:
             self.add_study("born-dead", "", count, "nets_per_s", "nets/s")
@@ -205,7 +237,9 @@ class Plan:
             self.measurements.append(Measurement(self.torch.command(script, *arguments), read, self.torch.environment))
 
     def add_steps(self, net, batch, threads):
-        case = ("--net", net, "--batch", str(batch), "--threads", str(threads), *self.seconds)
+        is_config = net in NETWORKS
+        named = ("--config", os.path.join(ROOT, "bench", "networks", f"{net}.json")) if is_config else ("--net", net)
+        case = (*named, "--batch", str(batch), "--threads", str(threads), *self.seconds)
 
         def time_of(line, variant):
             return Key("step", net, batch, threads, variant, "us"), line["us_per_step"]
@@ -215,16 +249,22 @@ class Plan:
             if "ratio_to_none" in line:  # of measurements that alternate within the program
                 yield ratio_key(time_of(line, "full statistics")[0], "no statistics"), line["ratio_to_none"]
 
-        def read_products(line):
-            yield time_of(line, {"onednn": "products oneDNN", "eigen": "products Eigen"}[line["backend"]])
+        def read_bound(line):
+            yield time_of(line, f"{line['what']} {BACKENDS[line['backend']]}")
 
         def read_torch(line):
             yield time_of(line, f"PyTorch {line['mode']}")
 
-        self.add(("products", *case), read_products)
-        self.add(("step", *case, *self.data), read_steps)
+        self.add(("primitives" if is_config else "products", *case), read_bound)
+        limit = (f"data.limit={NETWORK_IMAGES}",) if is_config else ()
+        self.add(("step", *case, *self.data, *limit), read_steps)
         for mode in (("plain",), ("plain", "--tuned"), ("careful",), ("hooks",)):
-            self.add_torch("torch_mlp.py", ("--mode", *mode, *case, *self.data), read_torch)
+            self.add_torch("torch_cnn.py" if is_config else "torch_mlp.py", ("--mode", *mode, *case, *self.data),
+                           read_torch)
+        if self.dlib is not None and net in DLIB_NETS:
+            command = [self.dlib, "--net", net, "--batch", str(batch), *self.seconds]
+            self.measurements.append(Measurement(command, lambda line: [time_of(line, "dlib plain")],
+                                                 {**os.environ, "OMP_NUM_THREADS": str(threads)}))
 
     def add_forward(self, net, threads):
         def reader(variant):
@@ -346,11 +386,11 @@ class Report:
         """A key of each net, batch and number of threads that was measured."""
         return list(dict.fromkeys(key._replace(variant="", unit="") for key in self.values if key.what == what))
 
-    def steps(self):
+    def steps(self, variants, nets):
         rows = [[case.net, str(case.batch), str(case.threads),
-                 *(self.cell(case._replace(variant=variant, unit="us")) for variant in STEP_VARIANTS)]
-                for case in self.cases("step")]
-        return table(["net", "batch", "threads", *STEP_VARIANTS], rows)
+                 *(self.cell(case._replace(variant=variant, unit="us")) for variant in variants)]
+                for case in self.cases("step") if case.net in nets]
+        return table(["net", "batch", "threads", *variants], rows)
 
     def step_ratios(self):
         rows = []
@@ -403,8 +443,15 @@ class Report:
             "# Benchmark", "\n".join(f"- {line}" for line in machine), method,
             "## A training step", "Microseconds per step. Products: the step's matrix products and nothing else. Statistics: every column of "
             "steps.csv and layers.csv, at every step, written as CSV. PyTorch plain and hooks: as users write them; "
-            "careful: the fastest operators for the same columns; tuned: memory kept, `foreach` updates (as careful).",
-            self.steps(),
+            "careful: the fastest operators for the same columns; tuned: memory kept, `foreach` updates (as careful). "
+            "dlib plain: no statistics; `threads` are its BLAS's.",
+            self.steps(STEP_VARIANTS, (*LARGE_NETS, SMALL_NET)),
+            "## A training step of a convolutional network",
+            "Microseconds per step of the networks in `bench/networks`, on images of 28 × 28. Primitives: the step's "
+            "convolutions, pools and batch norms, forward and backward, on the whole batch in the layouts that oneDNN "
+            "prefers, and nothing else. PyTorch has the columns of the table above but for the gradient noise; tuned "
+            "and careful keep images channels last. dlib's convolutions and pools have one thread.",
+            self.steps(NETWORK_VARIANTS, NETWORKS),
             "## Ratios of a step",
             "Medians of the rounds' ratios, with the least and the greatest.", self.step_ratios(),
             "## Activations", "Nanoseconds per element on one thread, without statistics.", self.activations(),
@@ -441,7 +488,8 @@ def describe_machine(said_of_torch, options):
         f"CPU: {first_field('/proc/cpuinfo', 'model name')}, {len(os.sched_getaffinity(0))} cores; RAM: {gigabytes}",
         f"reluscope {reluscope_version(options.build)}",
         said_of_torch,
-        "Data of the nets with 784 inputs: " + ("MNIST" if options.data else "a stand-in of MNIST's size and sparsity"),
+        "Data of the nets with 784 inputs and of the convolutional ones: " +
+        ("MNIST" if options.data else "a stand-in of MNIST's size and sparsity"),
     ]
 
 
@@ -450,7 +498,7 @@ def describe_machine(said_of_torch, options):
 
 def parse_arguments():
     parser = argparse.ArgumentParser(
-        description="Measures reluscope beside bare matrix products and PyTorch.",
+        description="Measures reluscope beside bare matrix products and primitives, PyTorch and dlib.",
         epilog="example: scripts/bench.py --data /path/to/mnist --markdown bench.md")
     parser.add_argument("--build", default=os.path.join(ROOT, "build", "release"), metavar="DIR",
                         help="where reluscope_bench is (default: build/release)")
@@ -487,7 +535,7 @@ def describe_method(options):
 def measure_and_write(options):
     bench = bench_program(options.build)
     torch, said_of_torch = find_peer()
-    values = measure(Plan(bench, torch, options), options.rounds)
+    values = measure(Plan(bench, torch, find_dlib(options.build), options), options.rounds)
     add_ratios(values)
     write_csv(values, options.csv)
     document = Report(values).document(describe_machine(said_of_torch, options), describe_method(options))

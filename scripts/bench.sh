@@ -3,7 +3,7 @@
 #
 #   scripts/bench.sh [--torch] [options of bench.py]     for instance: scripts/bench.sh --quick --markdown bench.md
 #
-# With --torch, installs what the rows about PyTorch need: PyTorch, and the BLAS with which Debian's is fast.
+# With --torch, installs what the rows about peers need: PyTorch, the BLAS with which Debian's is fast, and dlib.
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -16,6 +16,6 @@ fi
 (
   cd "$root"
   cmake --preset release --log-level=NOTICE -DBENCH=ON -DBUILD_TESTING=OFF
-  cmake --build --preset release --target reluscope reluscope_bench -- --quiet
+  cmake --build --preset release --target reluscope bench_programs -- --quiet
 ) >&2
 exec python3 "$root/scripts/bench.py" "$@"

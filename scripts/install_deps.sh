@@ -3,7 +3,7 @@
 #
 #   scripts/install_deps.sh [run|test|fuzz|lint|bench|slurm]   what building and running needs (default); that and the
 #                                                   tests; `run` and clang; `test` and the linters; `run` and the
-#                                                   benchmark's peer, PyTorch; a Slurm to try sweeps on
+#                                                   benchmark's peers, PyTorch and dlib; a Slurm to try sweeps on
 #
 # Says what it would install, and fails, where it may not install.
 set -euo pipefail
@@ -14,7 +14,7 @@ run_packages=(cmake:cmake ninja-build:ninja g++:g++ libeigen3-dev libcli11-dev n
 test_packages=(chromium:chromium doctest-dev clang-format:clang-format python3-jsonschema python3-matplotlib python3-numpy
                strace:strace dataset-fashion-mnist locales help2man:help2man dpkg-dev:dpkg-shlibdeps)
 # Not OpenBLAS with pthreads: its threads and PyTorch's own get in each other's way.
-bench_packages=(python3-torch libopenblas0-openmp)
+bench_packages=(python3-torch libopenblas0-openmp libdlib-dev)
 fuzz_packages=(clang:clang++ libclang-rt-dev)
 slurm_packages=(slurm-wlm:slurmctld munge:munged)
 lint_packages=(clang-tidy:run-clang-tidy shellcheck:shellcheck)

@@ -47,6 +47,14 @@ class Modes(unittest.TestCase):
         self.assertIn("eigen", [line["backend"] for line in lines])
         self.assertTrue(all(line["us_per_step"] > 0 for line in lines))
 
+    def test_steps_and_primitives_of_a_config(self):
+        config = str(ROOT / "bench" / "networks" / "small-cnn.json")
+        case = ("--config", config, "--batch", "4", "--seconds", "0.02")
+        self.assertEqual([line["net"] for line in measure("step", *case, "data.limit=64")], ["small-cnn", "small-cnn"])
+        for line in measure("primitives", *case):  # none in a build without oneDNN's convolutions
+            self.assertEqual((line["net"], line["batch"]), ("small-cnn", 4))
+            self.assertGreater(line["us_per_step"], 0)
+
     def test_activations(self):
         lines = measure("activations", "--seconds", "0.05")
         curves = subprocess.run([RELUSCOPE, "curves", "--points", "2"], capture_output=True, text=True, check=True)
@@ -123,7 +131,7 @@ class Blas(unittest.TestCase):
             self.assertIn("no optimised BLAS", text)
         self.assertIn("apt-get install libopenblas0-openmp", heard)
         options = types.SimpleNamespace(seconds=0.1, data="")
-        plan = bench.Plan("program", torch, options)
+        plan = bench.Plan("program", torch, None, options)
         self.assertTrue(plan.measurements)
         self.assertEqual({measurement.command[0] for measurement in plan.measurements}, {"program"})
         # Of what is measured then there are no ratios to PyTorch.
