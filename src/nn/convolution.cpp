@@ -25,7 +25,7 @@ std::unique_ptr<Convolution<T>> make_patches(const Window& window, Index units) 
 std::vector<ConvolutionBackend> make_table() {
   std::vector<ConvolutionBackend> table;
 #ifdef RELUSCOPE_ONEDNN_CONVOLUTION
-  table.push_back({"onednn", make_onednn_convolution, nullptr});
+  if (has_onednn_convolution()) table.push_back({"onednn", make_onednn_convolution, nullptr});
 #endif
   table.push_back({"patches", make_patches<float>, make_patches<double>});
   return table;

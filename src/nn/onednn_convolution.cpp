@@ -5,6 +5,7 @@
 
 #include <array>
 #include <atomic>
+#include <cstdlib>
 #include <map>
 #include <mutex>
 #include <new>
@@ -118,22 +119,36 @@ Owned<dnnl_primitive_attr_t> with_own_scratchpad() {
   return made;
 }
 
-std::size_t floats_of(const dnnl_memory_desc_t& memory) {
-  return (calls().memory_desc_get_size(&memory) + sizeof(float) - 1) / sizeof(float);
-}
+/// Room for an array in an order of oneDNN's own, on whole cache lines.
+class Buffer {
+ public:
+  Buffer() = default;
+  explicit Buffer(const dnnl_memory_desc_t& memory) {
+    constexpr std::size_t kLine = 64;
+    const std::size_t bytes = (calls().memory_desc_get_size(&memory) + kLine - 1) / kLine * kLine;
+    values_.reset(static_cast<float*>(std::aligned_alloc(kLine, bytes)));
+    if (values_ == nullptr) throw std::bad_alloc();
+  }
+  [[nodiscard]] float* data() const { return values_.get(); }
+
+ private:
+  struct Free {
+    void operator()(float* values) const { std::free(values); }
+  };
+  std::unique_ptr<float, Free> values_;
+};
 
 /// A primitive with the memory that one thread runs it on.
 class Run {
  public:
-  explicit Run(const Primitive& primitive)
-      : primitive_(primitive.primitive.get()), scratchpad_(floats_of(primitive.arguments.back().memory)) {
+  explicit Run(const Primitive& primitive) : primitive_(primitive.primitive.get()) {
     for (const Argument& one : primitive.arguments) {
-      memories_.push_back(own<dnnl_memory_t>([&](dnnl_memory_t* memory) {
-        return calls().memory_create(memory, &one.memory, engine(), DNNL_MEMORY_NONE);
-      }));
+      // The scratchpad is oneDNN's to allocate: in one that starts elsewhere than it likes it writes beyond the end.
+      void* const where = one.index == DNNL_ARG_SCRATCHPAD ? DNNL_MEMORY_ALLOCATE : DNNL_MEMORY_NONE;
+      memories_.push_back(own<dnnl_memory_t>(
+          [&](dnnl_memory_t* memory) { return calls().memory_create(memory, &one.memory, engine(), where); }));
       arguments_.push_back({one.index, memories_.back().get()});
     }
-    require(calls().memory_set_data_handle(memories_.back().get(), scratchpad_.data()));
   }
 
   /// In the order of the primitive's arguments. What it reads it leaves as it is.
@@ -146,7 +161,6 @@ class Run {
 
  private:
   const_dnnl_primitive_t primitive_;
-  std::vector<float> scratchpad_;
   std::vector<Owned<dnnl_memory_t>> memories_;
   std::vector<dnnl_exec_arg_t> arguments_;
 };
@@ -169,7 +183,7 @@ class PackedWeights {
     const std::lock_guard lock(mutex_);
     if (is_fresh_.load(std::memory_order_relaxed)) return values_.data();
     if (run_ == nullptr) {
-      values_.resize(floats_of(packed));
+      values_ = Buffer(packed);
       primitive_ = reorder(plain, packed);
       run_ = std::make_unique<Run>(primitive_);
     }
@@ -183,7 +197,7 @@ class PackedWeights {
   std::mutex mutex_;
   Primitive primitive_;
   std::unique_ptr<Run> run_;
-  std::vector<float> values_;
+  Buffer values_;
 };
 
 /// What a convolution is to oneDNN, for so many samples.
@@ -265,9 +279,9 @@ struct Room final : ConvolutionRoom {
   struct Gradient {
     Run sum;
     Run unpack;
-    std::vector<float> packed;
+    Buffer packed;
     explicit Gradient(const WeightGradient& from)
-        : sum(from.sum), unpack(from.unpack), packed(floats_of(from.sum.arguments[2].memory)) {}
+        : sum(from.sum), unpack(from.unpack), packed(from.sum.arguments[2].memory) {}
   };
   std::unique_ptr<Run> forward;
   std::unique_ptr<Run> backward_data;
@@ -339,6 +353,8 @@ class OneDnnConvolution final : public Convolution<float> {
 };
 
 }  // namespace
+
+bool has_onednn_convolution() { return onednn().instruction_set.starts_with("avx512"); }
 
 std::unique_ptr<Convolution<float>> make_onednn_convolution(const Window& window, Index units) {
   return std::make_unique<OneDnnConvolution>(window, units);

