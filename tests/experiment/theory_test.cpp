@@ -214,11 +214,11 @@ TEST_CASE("behind a norm the mean of z² is 1 whatever feeds it, and below it no
     CHECK_FALSE(layers[2].fan_in.has_value());
     CHECK_FALSE(layers[2].weight_variance.has_value());
     CHECK_FALSE(theory_records(theory)[2].fan_in.has_value());
-    for (const std::size_t below : {0, 1}) {
+    for (const unsigned below : {0U, 1U}) {
       CHECK_FALSE(layers[below].delta_rms.has_value());
       CHECK_FALSE(layers[below].chi1.has_value());
     }
-    for (const std::size_t above : {2, 3, 4}) {
+    for (const unsigned above : {2U, 3U, 4U}) {
       CAPTURE(above);
       CHECK(layers[above].delta_rms_sampled->value ==
             doctest::Approx(*layers[above].delta_rms).epsilon(0.1).scale(0.0));
