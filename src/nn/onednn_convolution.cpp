@@ -143,7 +143,6 @@ class Run {
  public:
   explicit Run(const Primitive& primitive) : primitive_(primitive.primitive.get()) {
     for (const Argument& one : primitive.arguments) {
-      // The scratchpad is oneDNN's to allocate: in one that starts elsewhere than it likes it writes beyond the end.
       void* const where = one.index == DNNL_ARG_SCRATCHPAD ? DNNL_MEMORY_ALLOCATE : DNNL_MEMORY_NONE;
       memories_.push_back(own<dnnl_memory_t>(
           [&](dnnl_memory_t* memory) { return calls().memory_create(memory, &one.memory, engine(), where); }));

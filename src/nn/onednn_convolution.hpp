@@ -12,8 +12,8 @@
 
 namespace reluscope {
 
-/// Whether its kernels for this CPU can be trusted: those for AVX-512. oneDNN 2.6's for AVX2 write beyond the arrays of
-/// channels-last samples (nn.convolution_test finds the heap damaged), and those for SSE4.1 are no faster than patches.
+/// Whether its kernels for this CPU can be trusted: those for AVX-512. Of oneDNN 2.6's for AVX2, that for ∂L/∂W of a
+/// strided 1 × 1 convolution writes up to a kilobyte behind the scratchpad that it asks for.
 bool has_onednn_convolution();
 std::unique_ptr<Convolution<float>> make_onednn_convolution(const Window& window, Index units);
 
