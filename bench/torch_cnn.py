@@ -190,10 +190,7 @@ class CarefulTraining(Instrumented):
         return hook
 
     def backward(self, loss):
-        gradients = torch.autograd.grad(loss, [*self.parameters, *self.z])
-        for parameter, gradient in zip(self.parameters, gradients):
-            parameter.grad = gradient
-        self.deltas = gradients[len(self.parameters):]
+        self.deltas = torch_mlp.backward_to(self.z, loss, self.parameters)
 
     @torch.no_grad()
     def update(self, loss, outputs, targets):

@@ -66,9 +66,10 @@ std::vector<Matrix<T>> respond(const Network<T>& network, const Matrix<T>& input
 template <class T>
 class Values {
  public:
-  Values(const Network<T>& network, const Matrix<T>& input) : columns_(input.cols()), state_(network, input.cols()) {
+  Values(const Network<T>& network, const Matrix<T>& input)
+      : columns_(input.cols()), state_(network, input.cols(), Way::forward) {
     state_.input().leftCols(columns_) = input;
-    for (const Shard& shard : cut_into_shards(columns_)) state_.forward(network, shard, {});
+    for (const Shard& shard : network.cut(columns_)) state_.forward(network, shard, {});
   }
   [[nodiscard]] const NetworkState<T>& state() const { return state_; }
   [[nodiscard]] Matrix<T> of_node(std::size_t node) const { return state_.node(node).output.leftCols(columns_); }

@@ -192,9 +192,10 @@ std::uint64_t estimate_training_bytes(const ExperimentSpec& spec, const Shape& i
   const std::uint64_t scalar = spec.precision == Precision::float32 ? 4 : 8;
   const auto batch = std::min(static_cast<std::uint64_t>(spec.train.batch_size), samples);
   const auto count = static_cast<Index>(samples);
+  const std::vector<LayerPlace> places = place_layers(spec.network, input);
   std::uint64_t values_of_sample = 0;
   Index most_values = 0;
-  for (const LayerPlace& place : place_layers(spec.network, input)) {
+  for (const LayerPlace& place : places) {
     values_of_sample = saturating_sum(values_of_sample, static_cast<std::uint64_t>(place.output.size()));
     if (place.output.positions() > 1) most_values = std::max(most_values, place.output.size());
   }
@@ -211,7 +212,7 @@ std::uint64_t estimate_training_bytes(const ExperimentSpec& spec, const Shape& i
   std::uint64_t bytes =
       saturating_sum(saturating_product(saturating_product(static_cast<std::uint64_t>(input.size()), columns), scalar),
                      saturating_product(samples, kBytesPerSample));
-  for (const LayerPlace& place : place_layers(spec.network, input)) {
+  for (const LayerPlace& place : places) {
     const std::uint64_t parameters = place.entry->parameters(*place.layer, place.input);
     // The initial values are drawn in float64 first.
     bytes = saturating_sum(bytes, saturating_product(parameters, kArraysPerParameter * scalar + sizeof(double)));

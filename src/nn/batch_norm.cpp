@@ -147,11 +147,12 @@ void BatchNorm<T>::forward(NodeInputs<T> inputs, NodeState<T>& state, const Shar
   ShardRoom<T>& room = state.rooms[static_cast<std::size_t>(shard.index)];
   const Index channels = this->units();
   const Index columns = shard.count * this->positions();
-  room.channel_some = mean_.value.col(0);
-  room.channel_more = inverse_;
   if (pass.training) {
     room.channel_some = state.joined.col(kMean).template cast<T>();
     room.channel_more = state.joined.col(kInverse).template cast<T>();
+  } else {
+    room.channel_some = mean_.value.col(0);
+    room.channel_more = inverse_;
   }
   const T* __restrict mean = room.channel_some.data();
   const T* __restrict inverse = room.channel_more.data();
@@ -161,15 +162,19 @@ void BatchNorm<T>::forward(NodeInputs<T> inputs, NodeState<T>& state, const Shar
   T* __restrict normalised = state.saved.col(shard.first).data();
   T* __restrict y = state.output.col(shard.first).data();
   // Both in the order of operations that evaluate() has.
-  for (Index first = 0; first < columns * channels && pass.training; first += channels)
-    for (Index channel = 0; channel < channels; ++channel) {
-      const T value = (x[first + channel] - mean[channel]) * inverse[channel];
-      normalised[first + channel] = value;
-      y[first + channel] = scale[channel] * value + shift[channel];
-    }
-  for (Index first = 0; first < columns * channels && !pass.training; first += channels)
-    for (Index channel = 0; channel < channels; ++channel)
-      y[first + channel] = scale[channel] * ((x[first + channel] - mean[channel]) * inverse[channel]) + shift[channel];
+  if (pass.training) {
+    for (Index first = 0; first < columns * channels; first += channels)
+      for (Index channel = 0; channel < channels; ++channel) {
+        const T value = (x[first + channel] - mean[channel]) * inverse[channel];
+        normalised[first + channel] = value;
+        y[first + channel] = scale[channel] * value + shift[channel];
+      }
+  } else {
+    for (Index first = 0; first < columns * channels; first += channels)
+      for (Index channel = 0; channel < channels; ++channel)
+        y[first + channel] =
+            scale[channel] * ((x[first + channel] - mean[channel]) * inverse[channel]) + shift[channel];
+  }
   measure_output_squares(state, shard, pass);
 }
 
