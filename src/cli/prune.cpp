@@ -1,3 +1,5 @@
+#include <unistd.h>
+
 #include <spdlog/spdlog.h>
 
 #include <array>
@@ -109,7 +111,9 @@ std::string kept_text(const PruneReport& report) {
     std::int64_t count = 0;
     for (const PrunedLayer& layer : report.layers)
       if (tells_kept(layer, report.in_order)) count += layer.kept[at];
-    if (count > 0) text += "dead units that stay: " + std::to_string(count) + ", for " + kWhy[at] + "\n";
+    if (count == 0) continue;
+    const std::string line = "dead units that stay: " + std::to_string(count) + ", for " + kWhy[at];
+    text.append(wrap(line, terminal_width(STDOUT_FILENO), "  ")).append("\n");
   }
   return text;
 }
