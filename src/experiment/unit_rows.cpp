@@ -58,7 +58,10 @@ UnitRecord unit_row(const CountedSite& site, std::size_t unit, const UnitCensus&
 void note_whole_set(UnitRecord& row, const UnitProbe& probe, Index positions) {
   if (probe.margin != -std::numeric_limits<double>::infinity()) row.margin = probe.margin + 0.0;  // not -0
   row.activation_rate = probe.activation_rate;
-  if (positions > 1) row.sample_rate = probe.sample_rate;
+  if (positions > 1) {
+    row.sample_rate = probe.sample_rate;
+    row.cover = probe.cover;
+  }
   row.a_mean = probe.mean;
 }
 

@@ -94,7 +94,7 @@ struct ForwardCall {
   bool go_on = false;                   ///< what is measured adds to what these hold, instead of taking its place
   BatchSums<T>* batch = nullptr;        ///< measured if given; then `activity` must be given too
   ActivitySums<T>* activity = nullptr;  ///< measured if given
-  CensusSums<T>* census = nullptr;      ///< measured if given (then z keeps no meaning)
+  CensusSums<T>* census = nullptr;      ///< measured if given (then z has the margins afterwards)
   T* margin = nullptr;                  ///< smallest margin of each unit, measured if given (then z keeps no meaning)
   T* a_column_square = nullptr;         ///< with `batch`: ‖a‖² of each column
 };

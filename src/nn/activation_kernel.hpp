@@ -121,11 +121,14 @@ class NearestColumn {
   Block<T> column_{};
 };
 
+/// What a sweep leaves in z: what the backward pass needs, nothing, or the margin at each place.
+enum class Kept { saved, nothing, margin };
+
 template <class T>
 struct NothingLanes {
   static constexpr bool kWanted = false;
   static constexpr bool kColumnSquares = false;
-  static constexpr bool kKeepsSaved = true;
+  static constexpr Kept kKept = Kept::saved;
   void resume(const ForwardCall<T>& /*call*/, Index /*unit*/, Index /*count*/) {}
   void store(const ForwardCall<T>& /*call*/, Index /*unit*/, Index /*count*/) const {}
 };
@@ -134,7 +137,7 @@ template <class T>
 struct BatchLanes {
   static constexpr bool kWanted = true;
   static constexpr bool kColumnSquares = true;
-  static constexpr bool kKeepsSaved = true;
+  static constexpr Kept kKept = Kept::saved;
   Block<T> z_sum{}, z_square{}, z_max{}, a_sum{}, a_square{}, a_max{}, zeros{}, active{};
   NearestColumn<T> nearest;
 
@@ -184,7 +187,7 @@ template <class T>
 struct ActivityLanes {
   static constexpr bool kWanted = true;
   static constexpr bool kColumnSquares = false;
-  static constexpr bool kKeepsSaved = true;
+  static constexpr Kept kKept = Kept::saved;
   NearestColumn<T> nearest;
 
   void resume(const ForwardCall<T>& call, Index unit, Index count) { nearest.resume(call, unit, count); }
@@ -196,7 +199,7 @@ template <class T>
 struct MarginLanes {
   static constexpr bool kWanted = true;
   static constexpr bool kColumnSquares = false;
-  static constexpr bool kKeepsSaved = false;
+  static constexpr Kept kKept = Kept::nothing;
   SmallestMargin<T> margin;
 
   void resume(const ForwardCall<T>& call, Index unit, Index count) {
@@ -212,7 +215,7 @@ template <class T>
 struct CensusLanes {
   static constexpr bool kWanted = true;
   static constexpr bool kColumnSquares = false;
-  static constexpr bool kKeepsSaved = false;
+  static constexpr Kept kKept = Kept::margin;
   SmallestMargin<T> margin;
   Block<T> active{}, steepest{}, a_abs{}, a_sum{}, zeros{};
 
@@ -313,7 +316,9 @@ class FusedKernel final : public ActivationKernel<T> {
       const Index offset = column * call.stride + unit;
       const Block<T> z = load_block(source + offset, count) + bias;
       const Response<T> response = phi_(at, z);
-      if constexpr (Lanes::kKeepsSaved) store_block<T>(Phi::kLearnedSlope ? z : response.d, call.z + offset, count);
+      if constexpr (Lanes::kKept == Kept::saved)
+        store_block<T>(Phi::kLearnedSlope ? z : response.d, call.z + offset, count);
+      if constexpr (Lanes::kKept == Kept::margin) store_block<T>(phi_.margin(at, z), call.z + offset, count);
       store_block<T>(response.a, call.a + offset, count);
       if constexpr (Lanes::kWanted) lanes.add({number, z, response.a, response.d, phi_.margin(at, z)});
       if constexpr (Lanes::kColumnSquares) {

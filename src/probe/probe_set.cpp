@@ -77,6 +77,20 @@ void ProbeSet<T>::Totals::add(const CensusSums<T>& sums) {
 }
 
 template <class T>
+void ProbeSet<T>::Totals::add_places(const T* margins) {
+  // Written so that a NaN counts as live: such a unit is broken, not dead.
+  for (std::size_t place = 0; place < live_places.size(); ++place)
+    live_places[place] |= static_cast<std::uint8_t>(!(margins[place] >= T(0)));
+}
+
+template <class T>
+double ProbeSet<T>::Totals::cover(std::size_t unit) const {
+  double live = 0.0;
+  for (std::size_t place = unit; place < live_places.size(); place += margin.size()) live += live_places[place];
+  return live / positions;
+}
+
+template <class T>
 ProbeSet<T>::ProbeSet(const Network<T>& network, const Dataset& dataset, const ProbeOptions& options, ThreadPool& pool)
     : dataset_(dataset),
       options_(options),
@@ -93,6 +107,14 @@ ProbeSet<T>::ProbeSet(const Network<T>& network, const Dataset& dataset, const P
 
 template <class T>
 void ProbeSet<T>::start_all(const Network<T>& network) {
+  start(network);
+  for (Totals& sums : totals_)
+    if (sums.positions > 1.0)
+      sums.live_places.assign(sums.margin.size() * static_cast<std::size_t>(sums.positions), std::uint8_t{0});
+}
+
+template <class T>
+void ProbeSet<T>::start(const Network<T>& network) {
   totals_.clear();
   for (const std::size_t layer : network.sites())
     totals_.emplace_back(static_cast<std::size_t>(network.node(layer).units()), network.node(layer).positions(),
@@ -102,8 +124,12 @@ void ProbeSet<T>::start_all(const Network<T>& network) {
 template <class T>
 void ProbeSet<T>::add(const Network<T>& network, const NetworkState<T>& state, std::span<const Shard> shards) {
   for (const Shard& shard : shards)
-    for (std::size_t at = 0; at < totals_.size(); ++at)
-      totals_[at].add(state.node(network.sites()[at]).shards[static_cast<std::size_t>(shard.index)].census);
+    for (std::size_t at = 0; at < totals_.size(); ++at) {
+      const NodeState<T>& site = state.node(network.sites()[at]);
+      totals_[at].add(site.shards[static_cast<std::size_t>(shard.index)].census);
+      for (Index sample = shard.first; sample < shard.first + shard.count; ++sample)
+        totals_[at].add_places(site.saved.col(sample).data());
+    }
 }
 
 template <class T>
@@ -116,7 +142,7 @@ std::vector<LayerProbe> ProbeSet<T>::finish_all(const Network<T>& network) {
 
 template <class T>
 std::vector<LayerProbe> ProbeSet<T>::measure(const Network<T>& network) {
-  start_all(network);
+  start(network);
   std::vector<Matrix<double>> activations;
   for (const std::size_t layer : network.sites())
     activations.emplace_back(network.node(layer).units(), static_cast<Index>(samples_.size()));
@@ -152,6 +178,7 @@ std::vector<LayerProbe> ProbeSet<T>::judge(Index samples) const {
       seen.saturated = sums.steepest[unit] <= options_.saturation_epsilon && (sums.saturates || seen.margin >= 0.0);
       seen.activation_rate = sums.active[unit] / count;
       seen.sample_rate = sums.live_samples[unit] / static_cast<double>(samples);
+      seen.cover = sums.cover(unit);
       seen.mean_abs = sums.a_abs[unit] / count;
       seen.mean = sums.a_sum[unit] / count;
       seen.zero_rate = sums.zeros[unit] / count;

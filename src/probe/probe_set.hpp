@@ -18,11 +18,13 @@ struct UnitProbe {
   double margin = 0.0;           ///< smallest margin (relu: −max z); −∞ if the activation cannot die
   double activation_rate = 0.0;  ///< share of the samples, at all positions, with z outside the dead region
   double sample_rate = 0.0;      ///< share of the samples with z outside the dead region at some position
-  double mean_abs = 0.0;         ///< mean |a|
-  double mean = 0.0;             ///< mean a: the unit's bias shift
-  double zero_rate = 0.0;        ///< share of the samples, at all positions, with a = 0
+  double cover = 0.0;      ///< share of the positions with z outside the dead region for some sample: see start_all
+  double mean_abs = 0.0;   ///< mean |a|
+  double mean = 0.0;       ///< mean a: the unit's bias shift
+  double zero_rate = 0.0;  ///< share of the samples, at all positions, with a = 0
   template <class Archive>
   void archive(Archive& file) {
+    // Without cover: it is of the whole set, which is never taken up from a checkpoint.
     file(saturated, dormant, margin, activation_rate, sample_rate, mean_abs, mean, zero_rate);
   }
 };
@@ -58,7 +60,7 @@ class ProbeSet {
   /// One entry per layer with units: over the probe's samples.
   std::vector<LayerProbe> measure(const Network<T>& network);
   /// The same over all of D, on the back of somebody else's pass with Measure::census: start_all, add for each piece of
-  /// it, finish_all. effective_rank stays the probe's.
+  /// it, finish_all. effective_rank stays the probe's; `cover` is measured here alone, where there are positions.
   void start_all(const Network<T>& network);
   void add(const Network<T>& network, const NetworkState<T>& state, std::span<const Shard> shards);
   std::vector<LayerProbe> finish_all(const Network<T>& network);
@@ -69,9 +71,14 @@ class ProbeSet {
     double positions;
     bool saturates;  ///< a derivative near 0 is no leaky slope
     std::vector<double> margin, active, live_samples, steepest, a_abs, a_sum, zeros;
+    std::vector<std::uint8_t> live_places;  ///< units × positions: live for some sample; empty where not asked for
     Totals(std::size_t units, Index position_count, bool may_saturate);
     void add(const CensusSums<T>& sums);
+    /// `margins`: of one sample, units × positions.
+    void add_places(const T* margins);
+    [[nodiscard]] double cover(std::size_t unit) const;
   };
+  void start(const Network<T>& network);
   [[nodiscard]] std::vector<LayerProbe> judge(Index samples) const;
 
   const Dataset& dataset_;

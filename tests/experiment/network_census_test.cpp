@@ -5,12 +5,15 @@
 
 #include <cmath>
 #include <limits>
+#include <numeric>
+#include <set>
 
 #include "config/load.hpp"
 #include "experiment/initial_network.hpp"
 #include "experiment/run.hpp"
 #include "experiment/setup.hpp"
 #include "probe/census.hpp"
+#include "probe/sample_runner.hpp"
 #include "support/command.hpp"
 #include "support/random_experiment.hpp"
 #include "trace/weights.hpp"
@@ -82,6 +85,44 @@ void check_equal(const NetworkCensus& census, const CensusResult& brute) {
   }
 }
 
+/// Rates of each unit of the relu sites by their outputs, counted one by one: how many units were compared, and with
+/// what cover, is added up.
+template <class T>
+void check_rates(const ExperimentSpec& spec, const Dataset& dataset, const NetworkCensus& census, std::int64_t& units,
+                 double& cover) {
+  const Network<T> network = initial_network<T>(spec, dataset.shape(), spec.seed);
+  ThreadPool pool(1);
+  const Index samples = dataset.train.count();
+  SampleRunner<T> runner(network, dataset, pool, samples);
+  std::vector<Index> all(static_cast<std::size_t>(samples));
+  std::iota(all.begin(), all.end(), Index{0});
+  runner.run(network, all, Measure::nothing);
+  for (std::size_t at = 0; at < census.sites.size(); ++at) {
+    const Node<T>& site = network.site(at);
+    if (site.activation()->entry().name != "relu" || site.positions() == 1) continue;
+    const Matrix<T>& output = runner.state().node(network.sites()[at]).output;
+    for (Index unit = 0; unit < site.units(); ++unit) {
+      std::int64_t live = 0;
+      std::set<Index> live_samples;
+      std::set<Index> live_positions;
+      for (Index sample = 0; sample < samples; ++sample)
+        for (Index position = 0; position < site.positions(); ++position)
+          if (output(position * site.units() + unit, sample) > T(0)) {
+            ++live;
+            live_samples.insert(sample);
+            live_positions.insert(position);
+          }
+      const auto share = [](auto part, Index whole) { return static_cast<double>(part) / static_cast<double>(whole); };
+      const UnitRecord& found = census.sites[at].units[static_cast<std::size_t>(unit)];
+      CHECK(found.activation_rate == share(live, samples * site.positions()));
+      CHECK(found.sample_rate == share(live_samples.size(), samples));
+      CHECK(found.cover == share(live_positions.size(), site.positions()));
+      ++units;
+      cover += *found.cover;
+    }
+  }
+}
+
 const std::vector<Plant> kPlants = {{0, 3, -50.0F}, {0, 7, -1.5F}, {1, 0, -60.0F}, {1, 4, 90.0F}};
 
 }  // namespace
@@ -98,6 +139,8 @@ TEST_CASE("the census of what random runs have come to is their last one, to the
   std::int64_t compared = 0;
   std::int64_t dead = 0;
   std::int64_t with_positions = 0;
+  std::int64_t counted = 0;
+  double covered = 0.0;
   for (std::uint64_t seed = 0; seed < 60; ++seed) {
     CAPTURE(seed);
     test::RandomExperiment one = test::draw_experiment(seed);
@@ -145,6 +188,7 @@ TEST_CASE("the census of what random runs have come to is their last one, to the
         CHECK(row.margin == unit->margin);
         CHECK(row.activation_rate == unit->activation_rate);
         CHECK(row.sample_rate == unit->sample_rate);
+        CHECK(row.cover == unit->cover);
         CHECK(row.a_mean == unit->a_mean);
         CHECK(row.slope == unit->slope);
         ++unit;
@@ -153,7 +197,15 @@ TEST_CASE("the census of what random runs have come to is their last one, to the
       }
       dead += found.dead;
     }
+    if (spec.precision == Precision::float32) {
+      check_rates<float>(spec, one.dataset, census, counted, covered);
+    } else {
+      check_rates<double>(spec, one.dataset, census, counted, covered);
+    }
   }
+  CHECK(counted > 20);
+  CHECK(covered > 1.0);
+  CHECK(covered < static_cast<double>(counted) - 1.0);
   CHECK(compared > 1000);  // or it shows little
   CHECK(dead > 100);
   CHECK(with_positions > 50);
