@@ -281,11 +281,15 @@ NetworkState<T>::NetworkState(const Network<T>& network, Index batch, Way way)
     : input_(Matrix<T>::Zero(network.inputs(), whole_groups(batch))),
       nodes_(network.depth()),
       inputs_(network.depth()),
+      learns_(network.depth()),
       deltas_(network.depth()),
       added_(network.depth()) {
   const auto shards = static_cast<Index>(network.cut(batch).size());
   for (std::size_t at = 0; at < nodes_.size(); ++at) {
     network.node(at).prepare(nodes_[at], batch, shards);
+    learns_[at] = network.node(at).has_parameters() || network.node(at).activation() != nullptr;
+    for (const std::size_t input : network.graph().inputs_of(at))
+      if (input != kNetworkInput && learns_[input]) learns_[at] = true;
     if (way == Way::both || at + 1 == nodes_.size())
       nodes_[at].delta.setZero(network.node(at).outputs(), whole_groups(batch));
   }
@@ -297,7 +301,7 @@ NetworkState<T>::NetworkState(const Network<T>& network, Index batch, Way way)
     for (std::size_t slot = 0; slot < inputs.size(); ++slot) {
       const std::size_t input = inputs[slot];
       inputs_[at].push_back(input == kNetworkInput ? &input_ : &nodes_[input].output);
-      if (input == kNetworkInput) {
+      if (input == kNetworkInput || !learns_[input]) {
         deltas_[at].push_back(nullptr);
       } else if (!written[input]) {
         written[input] = true;
@@ -334,6 +338,7 @@ void NetworkState<T>::backward(const Network<T>& network, const Shard& shard, co
 
 template <class T>
 void NetworkState<T>::backward_node(const Network<T>& network, const Shard& shard, const Pass& pass, std::size_t node) {
+  if (!learns_[node]) return;
   network.node(node).backward(inputs_[node], nodes_[node], shard, pass, deltas_[node]);
   for (std::size_t slot = 0; slot < added_[node].size(); ++slot)
     if (added_[node][slot].size() > 0)

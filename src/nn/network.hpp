@@ -138,7 +138,8 @@ class NetworkState {
   /// Through some of them; what feeds these must have run.
   void forward(const Network<T>& network, const Shard& shard, const Pass& pass, const Stage& stage);
   /// From ∂L/∂output in the delta of the stage's nodes down to what feeds them, but for a barrier at its begin, which
-  /// only collects. `l1_activations`: of the penalty on what the hidden sites yield (penalty.hpp).
+  /// only collects. A node that learns nothing, and has nothing below it that does, is left out: its delta stays 0.
+  /// `l1_activations`: of the penalty on what the hidden sites yield (penalty.hpp).
   void backward(const Network<T>& network, const Shard& shard, const Pass& pass, const Stage& stage,
                 double l1_activations = 0.0);
   void backward(const Network<T>& network, const Shard& shard, const Pass& pass, double l1_activations = 0.0) {
@@ -151,7 +152,8 @@ class NetworkState {
   Matrix<T> input_;
   std::vector<NodeState<T>> nodes_;
   std::vector<std::vector<const Matrix<T>*>> inputs_;  ///< of each node
-  std::vector<std::vector<Matrix<T>*>> deltas_;        ///< where each node leaves those of its inputs
+  std::vector<bool> learns_;                     ///< needs its delta: has parameters or is a site, or feeds on one
+  std::vector<std::vector<Matrix<T>*>> deltas_;  ///< where each node leaves those of its inputs
   /// Of each node, what it adds to the delta of an input that another node has written already; empty: it is the first.
   std::vector<std::vector<Matrix<T>>> added_;
 };
