@@ -18,9 +18,12 @@ ACTIVATIONS = {
     "prelu": lambda p, units: nn.PReLU(1 if p.get("slopes") == "layer" else units, p.get("init", 0.25)),
     "rrelu": lambda p, units: nn.RReLU(p.get("lower", 1 / 8), p.get("upper", 1 / 3)),
     "elu": lambda p, units: nn.ELU(p.get("alpha", 1.0)), "celu": lambda p, units: nn.CELU(p.get("alpha", 1.0)),
-    "selu": lambda p, units: nn.SELU(), "gelu": lambda p, units: nn.GELU(), "silu": lambda p, units: nn.SiLU(),
-    "mish": lambda p, units: nn.Mish(), "softplus": lambda p, units: nn.Softplus(), "tanh": lambda p, units: nn.Tanh(),
-    "sigmoid": lambda p, units: nn.Sigmoid(), "hardswish": lambda p, units: nn.Hardswish(),
+    # The approximate one is there from PyTorch 1.12 on.
+    "gelu": lambda p, units: nn.GELU() if p.get("approximate", "none") == "none" else nn.GELU(p["approximate"]),
+    "softplus": lambda p, units: nn.Softplus(p.get("beta", 1.0), p.get("threshold", 20.0)),
+    "selu": lambda p, units: nn.SELU(), "silu": lambda p, units: nn.SiLU(), "mish": lambda p, units: nn.Mish(),
+    "tanh": lambda p, units: nn.Tanh(), "sigmoid": lambda p, units: nn.Sigmoid(),
+    "hardswish": lambda p, units: nn.Hardswish(),
     "softmax": lambda p, units: nn.Softmax(dim=1)}
 
 

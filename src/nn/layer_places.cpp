@@ -35,7 +35,7 @@ const NodeEntry& channels_last_entry() {
 class Planner {
  public:
   std::vector<LayerPlace> plan(const NetworkSpec& network, const Shape& input) {
-    follow(network.layers, {kNetworkInput, input, true}, "layers.");
+    follow(network.layers, {kNetworkInput, input, true, input.positions() == 1}, "layers.");
     return std::move(places_);
   }
 
@@ -45,6 +45,7 @@ class Planner {
     std::size_t place;
     Shape shape;
     bool data_order;
+    bool is_vector;  ///< and not channels at positions, of which there is one
   };
 
   Here follow(const std::vector<LayerSpec>& layers, Here here, const std::string& prefix) {
@@ -58,11 +59,12 @@ class Planner {
     const NodeEntry& entry = entry_of(layer);
     const Wants wants = wants_of(layer, entry);
     if (wants == Wants::positions && here.data_order && here.shape.positions() > 1) {
-      here = append(place_of(layer, channels_last_entry(), here, false));
-    } else if (wants == Wants::vector && !here.data_order && here.shape.positions() > 1) {
+      here = append(place_of(layer, channels_last_entry(), here, false), here);
+    } else if (wants == Wants::vector && !here.data_order && !here.is_vector) {
+      // Of one position PyTorch wants the module, though there is nothing to do.
       LayerPlace flatten = place_of(layer, *find_entry(node_table(), "flatten"), here, false);
       flatten.module = next_module();
-      here = append(std::move(flatten));
+      if (here.shape.positions() > 1) here = append(std::move(flatten), here);
     }
     LayerPlace place = place_of(layer, entry, here, true);
     const Choice* phi = layer.activation ? &*layer.activation : nullptr;
@@ -74,17 +76,17 @@ class Planner {
       place.inputs.push_back(shortcut.place);
       place.activation = phi;
       place.activation_module = module + ".activation";
-      return append(std::move(place));
+      return append(std::move(place), body);
     }
     if (entry.make_float != nullptr) place.module = next_module();
     if (!layer.norm.empty()) {
-      here = append(std::move(place));
+      here = append(std::move(place), here);
       place = place_of(layer.norm[0], entry_of(layer.norm[0]), here, false);
       place.module = next_module();
     }
     place.activation = phi;
     if (phi != nullptr && phi->name != "identity") place.activation_module = next_module();
-    return append(std::move(place));
+    return append(std::move(place), here);
   }
 
   static Wants wants_of(const LayerSpec& layer, const NodeEntry& entry) {
@@ -104,8 +106,9 @@ class Planner {
     return place;
   }
 
-  Here append(LayerPlace place) {
-    const Here here{places_.size(), place.output, place.data_order};
+  Here append(LayerPlace place, const Here& from) {
+    const bool is_vector = place.entry->yields_vector || (from.is_vector && place.output.positions() == 1);
+    const Here here{places_.size(), place.output, place.data_order, is_vector};
     places_.push_back(std::move(place));
     return here;
   }

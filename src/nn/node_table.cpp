@@ -30,6 +30,7 @@ NodeEntry dense_entry() {
   entry.doc = "a = φ(W h + b)";
   entry.params = {required("units", ParamKind::integer, "number of units (neurons)").at_least(1).at_most(1000000)};
   entry.affine = true;
+  entry.yields_vector = true;
   entry.wants = Wants::vector;
   entry.units_key = "units";
   entry.output_shape = [](const LayerSpec& layer, const Shape& /*input*/) {
@@ -197,6 +198,7 @@ NodeEntry global_avg_pool_entry() {
   NodeEntry entry;
   entry.name = "global_avg_pool";
   entry.doc = "the mean of each channel over all positions (Lin et al. 2014, section 3.2)";
+  entry.yields_vector = true;
   entry.wants = Wants::positions;
   entry.output_shape = [](const LayerSpec& /*layer*/, const Shape& input) { return Shape(input.channels); };
   entry.parameters = no_parameters;
@@ -214,6 +216,7 @@ NodeEntry flatten_entry() {
   NodeEntry entry;
   entry.name = "flatten";
   entry.doc = "a vector of all values, channel by channel; a dense layer does it by itself";
+  entry.yields_vector = true;
   entry.moment_divisor = unchanged_moments;
   entry.make_float = make_flatten<float>;
   entry.make_double = make_flatten<double>;

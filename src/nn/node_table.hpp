@@ -42,6 +42,7 @@ struct NodeEntry : Entry {
   bool is_block = false;          ///< made of layers
   bool is_norm = false;           ///< can be the `norm` of an affine layer
   bool over_batch = false;        ///< normalises over a batch: wants two values of each channel there
+  bool yields_vector = false;     ///< and not channels at positions, be it one
   Wants wants = Wants::anything;
   /// Where that depends on the settings.
   Wants (*wants_of)(const LayerSpec& layer) = nullptr;

@@ -3,8 +3,8 @@
 // called `layers` that is built of modules as the config has layers: layers.0.weight (out × in, or out × in × height ×
 // width), layers.0.bias, layers.1.weight (the slopes of a PReLU), layers.2.weight, … A layer takes one place, its norm
 // another, and its activation one more unless that is identity; so does the Flatten that a dense layer on channels at
-// positions needs. Those of a residual block stand in its Sequentials `body` and `shortcut`: layers.3.body.0.weight
-// (nn/node_table.hpp).
+// positions needs, be it one position. Those of a residual block stand in its Sequentials `body` and `shortcut`:
+// layers.3.body.0.weight (nn/node_table.hpp).
 
 #include <string>
 #include <vector>

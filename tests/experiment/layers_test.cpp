@@ -105,6 +105,23 @@ TEST_CASE("sites say what feeds them, and from where") {
   CHECK(sites[6].fan_in == 12);
 }
 
+TEST_CASE("a dense layer on channels at one position has the Flatten before it that PyTorch wants, on a vector none") {
+  const auto last_parameter = [](const std::string& layers) {
+    const Network<float> network(experiment(layers).network, Shape(1, 4, 4), 1);
+    return network.parameters().back()->name;
+  };
+  CHECK(last_parameter(R"([{"type": "conv2d", "channels": 3, "kernel": 4}, {"units": 2}])") == "layers.2.bias");
+  CHECK(last_parameter(R"([{"type": "max_pool", "kernel": 4}, {"type": "batch_norm"}, {"units": 2}])") ==
+        "layers.3.bias");
+  CHECK(last_parameter(R"([{"type": "residual", "layers": [{"type": "conv2d", "channels": 3, "kernel": 4}],
+                        "shortcut": [{"type": "conv2d", "channels": 3, "kernel": 4}]}, {"units": 2}])") ==
+        "layers.2.bias");
+  CHECK(last_parameter(R"([{"type": "conv2d", "channels": 3, "kernel": 4}, {"type": "flatten"}, {"units": 2}])") ==
+        "layers.2.bias");
+  CHECK(last_parameter(R"([{"type": "global_avg_pool"}, {"type": "batch_norm"}, {"units": 2}])") == "layers.2.bias");
+  CHECK(last_parameter(R"([{"units": 3, "norm": "batch_norm"}, {"units": 2}])") == "layers.2.bias");
+}
+
 TEST_CASE("weights are called as in nested Sequentials") {
   const Network<float> network(experiment(kBlock).network, Shape(1, 4, 4), 1);
   std::vector<std::string> names;

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Convolutions, norms, pools and residual blocks are PyTorch's: the same network from the same weights yields the same
-losses, gradients' effects and running statistics, step by step, with each of some optimisers; its weights go to PyTorch
-and back; and without its dead channels it says there what it said.
+"""Convolutions, norms, pools and residual blocks are PyTorch's: a run from weights of PyTorch has the same losses, step
+by step, and leaves the same weights and running statistics; without its dead channels a network says there what it said;
+and the numbers that experiment.torch_numbers_test holds layers, activations, losses and optimisers to are PyTorch's still.
 
     test_torch_layers.py RELUSCOPE SOURCE_DIR      exits with 77 (skipped) where there is no PyTorch (python3-torch)
 """
@@ -27,6 +27,7 @@ except ImportError:
 PROGRAM = os.path.abspath(sys.argv[1])
 sys.path.insert(0, os.path.join(sys.argv[2], "scripts"))
 import reluscope_network  # noqa: E402
+import torch_numbers  # noqa: E402
 
 SIDE, CLASSES, SAMPLES, BATCH, STEPS = 9, 3, 36, 12, 3
 SHAPE = (1, SIDE, SIDE)
@@ -65,12 +66,7 @@ MORTAL = [
 # Of MORTAL's modules: norms that make a channel dead, or lead the sum behind them there, and maps that do.
 DEAD_NORMS = {"layers.1": [2], "layers.3.body.1": [0, 4], "layers.3.body.4": [2], "layers.4.body.4": [2, 3]}
 DEAD_MAPS = {"layers.6": [1, 7], "layers.9": [5]}
-OPTIMIZERS = {
-    "sgd": ({"name": "sgd", "lr": 0.05, "momentum": 0.9, "weight_decay": 0.01},
-            lambda p: torch.optim.SGD(p, lr=0.05, momentum=0.9, weight_decay=0.01)),
-    "adam": ({"name": "adam", "lr": 0.01}, lambda p: torch.optim.Adam(p, lr=0.01)),
-    "rmsprop": ({"name": "rmsprop", "lr": 0.003}, lambda p: torch.optim.RMSprop(p, lr=0.003)),
-}
+OPTIMIZER = {"name": "sgd", "lr": 0.05, "momentum": 0.9, "weight_decay": 0.01}
 TYPES = {"F32": (torch.float32, "F32"), "F64": (torch.float64, "F64"), "I64": (torch.int64, "I64")}
 
 
@@ -142,32 +138,30 @@ class Layers(unittest.TestCase):
         return network
 
     def test_training_is_that_of_pytorch(self):
-        for name, (optimizer, make) in OPTIMIZERS.items():
-            with self.subTest(optimizer=name):
-                network = self.network()
-                write_safetensors(self.place / "w.safetensors", network.state_dict())
-                run = self.run_it(self.config(optimizer, init_from="w.safetensors"), f"run-{name}")
-                network.train()
-                stepper = make(network.parameters())
-                losses = []
-                for step in range(STEPS):
-                    part = slice(step * BATCH, (step + 1) * BATCH)
-                    stepper.zero_grad()
-                    loss = torch.nn.functional.cross_entropy(network(self.inputs[part]), self.labels[part])
-                    loss.backward()
-                    stepper.step()
-                    losses.append(loss.item())
-                with open(run / "steps.csv", encoding="utf-8", newline="") as file:
-                    for row, loss in zip(csv.DictReader(file), losses):
-                        self.assertAlmostEqual(float(row["loss"]), loss, delta=1e-9)
-                arrays = read_safetensors(run / "weights.safetensors")
-                self.assertEqual(set(arrays), set(network.state_dict()))
-                for key, array in network.state_dict().items():
-                    torch.testing.assert_close(arrays[key], array.to(arrays[key].dtype), rtol=1e-6, atol=1e-8, msg=key)
-                network.eval()
-                with torch.no_grad():
-                    loss = torch.nn.functional.cross_entropy(network(self.inputs), self.labels).item()
-                self.assertAlmostEqual(json.loads((run / "summary.json").read_text())["train"]["loss"], loss, delta=1e-7)
+        network = self.network()
+        write_safetensors(self.place / "w.safetensors", network.state_dict())
+        run = self.run_it(self.config(OPTIMIZER, init_from="w.safetensors"), "run")
+        network.train()
+        stepper = torch_numbers.optimizer_of(OPTIMIZER, network, slopes_decay=True)
+        losses = []
+        for step in range(STEPS):
+            part = slice(step * BATCH, (step + 1) * BATCH)
+            stepper.zero_grad()
+            loss = torch.nn.functional.cross_entropy(network(self.inputs[part]), self.labels[part])
+            loss.backward()
+            stepper.step()
+            losses.append(loss.item())
+        with open(run / "steps.csv", encoding="utf-8", newline="") as file:
+            for row, loss in zip(csv.DictReader(file), losses):
+                self.assertAlmostEqual(float(row["loss"]), loss, delta=1e-9)
+        arrays = read_safetensors(run / "weights.safetensors")
+        self.assertEqual(set(arrays), set(network.state_dict()))
+        for key, array in network.state_dict().items():
+            torch.testing.assert_close(arrays[key], array.to(arrays[key].dtype), rtol=1e-6, atol=1e-8, msg=key)
+        network.eval()
+        with torch.no_grad():
+            loss = torch.nn.functional.cross_entropy(network(self.inputs), self.labels).item()
+        self.assertAlmostEqual(json.loads((run / "summary.json").read_text())["train"]["loss"], loss, delta=1e-7)
 
     def test_without_its_dead_channels_a_network_says_what_it_said(self):
         arrays = self.network(MORTAL).state_dict()
@@ -211,7 +205,7 @@ class Layers(unittest.TestCase):
         self.assertEqual(again.returncode, 0, again.stderr)
 
     def test_a_run_goes_on_as_if_it_had_not_stopped(self):
-        config = self.config(OPTIMIZERS["adam"][0])
+        config = self.config({"name": "adam", "lr": 0.01})
         config["train"]["steps"] = 8
         whole = self.run_it(config, "whole")
         config["record"]["checkpoint_every"] = 3
@@ -222,6 +216,18 @@ class Layers(unittest.TestCase):
             again = self.run_it(config, f"threads{threads}", "--threads", str(threads))
             for table in ("steps.csv", "layers.csv", "units.csv", "weights.safetensors"):
                 self.assertEqual((again / table).read_bytes(), (whole / table).read_bytes(), table)
+
+
+class Numbers(unittest.TestCase):
+    def test_the_numbers_in_the_tree_are_those_of_pytorch(self):
+        arrays = torch_numbers.make()
+        self.assertEqual(list(torch_numbers.differences(torch_numbers.FILE, arrays)), [],
+                         "scripts/torch_numbers.py makes the file anew")
+        # And what is not is found.
+        name = "optimizer.sgd/layers.0.weight"
+        arrays[name] = arrays[name] + 1e-9
+        (wrong,) = torch_numbers.differences(torch_numbers.FILE, arrays)
+        self.assertIn(name, wrong)
 
 
 if __name__ == "__main__":
