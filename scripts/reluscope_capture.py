@@ -18,6 +18,9 @@ shared layer. A unit is dead if the derivative of the activation is 0 at z for e
 mode, unit by unit (census.csv, units.csv, events.jsonl). docs/with-pytorch.md says what is promised of the numbers, and
 what is not.
 
+`cap.export("mine")` writes the model as a config with its weights and data, for `reluscope census`, `prune`,
+`prescribe` and `theory`, and `load_pruned` puts what was pruned back into the model.
+
 How it sees activations: while a forward pass is measured, a TorchFunctionMode gets every call of a PyTorch function: of
 modules, functional, in place, reused. It tells tensors apart by a tag: the layer they come from, which axis holds the
 units, the parameters since the last site. In all other steps nothing is in the way of the model.
@@ -1783,6 +1786,10 @@ NOT_SAID = {name: why for names, why in NOT_SAID.items() for name in names.split
 TORCH = os.path.dirname(torch.__file__)
 
 
+def _cannot(text):
+    return CaptureError(f"export: {text}. Capture and its censuses work all the same")
+
+
 def _place_of(frames):
     """The innermost line that is the user's: of pairs of file and line, innermost first."""
     for file, line in frames:
@@ -1810,7 +1817,7 @@ def _traced(model):
 
         def create_node(self, *args, **kwargs):
             node, frame, frames = super().create_node(*args, **kwargs), sys._getframe(), []
-            while frame is not None:
+            while frame.f_code is not _traced.__code__:
                 frames.append((frame.f_code.co_filename, frame.f_lineno))
                 frame = frame.f_back
             inside = f" in '{self.modules[-1]}'" if self.modules else ""
@@ -1825,9 +1832,8 @@ def _traced(model):
         graph = Tracer().trace(model, concrete_args=defaults or None)
     except Exception as fault:  # whatever a forward does with what stands for its tensors
         frames = [(one.filename, one.lineno) for one in reversed(traceback.extract_tb(fault.__traceback__))]
-        raise CaptureError(f"export: torch.fx cannot follow forward{_place_of(frames)}: {fault}. A config says one way "
-                           "for all samples: it has no conditions and loops over their values. Capture and its "
-                           "censuses work all the same") from fault
+        raise _cannot(f"torch.fx cannot follow forward{_place_of(frames)}: {fault}. A config says one way for all "
+                      "samples: it has no conditions and loops over their values") from fault
     finally:
         for module, mode in modes:
             module.training = mode
@@ -1845,15 +1851,14 @@ class Exporter:
 
     def __init__(self, model, example, output=None):
         self.graph_module = _traced(model)
-        self.modules = dict(self.graph_module.named_modules())
-        self.modules.update(model.named_modules())
-        self.shapes, self.taken, self.said, self.log_softmax = {}, {}, set(), False
+        self.modules = {**dict(self.graph_module.named_modules()), **dict(model.named_modules())}
+        self.shapes, self.starts, self.taken, self.said, self.log_softmax = {}, {}, {}, set(), False
         nodes = list(self.graph_module.graph.nodes)
-        self._run(model, example)
-        signals = [node for node in nodes if node.op == "placeholder" and node in self.shapes]
+        signals = [node for node in nodes if node.op == "placeholder" and not node.args]  # without a default
         if len(signals) != 1:
-            raise CaptureError(f"export: forward takes {len(signals)} tensors, and a config's network takes one")
-        self.input, self.samples = signals[0], self.shapes[signals[0]][0]
+            raise _cannot(f"forward takes {len(signals)} tensors, and a config's network takes one")
+        self._run(model, example)
+        self.input, self.samples = signals[0], len(example)
         self.raw = {self.input}  # the sample as it comes, in whatever shape
         self.sample = self.shapes[self.input][1:]
         self._follow_in_place(nodes)
@@ -1861,8 +1866,7 @@ class Exporter:
         if output is not None and not hasattr(end, "op"):
             end = output(end)
         if not hasattr(end, "op"):
-            raise CaptureError("export: the model returns several things, and a config's network one: `output` picks "
-                               "it")
+            raise _cannot("the model returns several things, and a config's network one: `output` picks it")
         while self.kind(end) in ("squeeze", "flatten", "view", "reshape") and \
                 self.samples == math.prod(self.shapes[end]):
             end = self._signals(end)[0]  # samples × 1 as samples
@@ -1873,12 +1877,12 @@ class Exporter:
         self.layers = self.chain(end, self.input)
         last = self.layers[-1] if self.layers else {"type": "input"}
         if last["type"] != "dense" or "norm" in last:
-            ending = "batch_norm or layer_norm" if "norm" in last else last["type"]
-            raise CaptureError(f"export: the model ends in {ending}{end.meta['place']}, and a config in a dense layer "
-                               "with its activation. Capture and its censuses work all the same")
+            ending = last["norm"]["name"] if "norm" in last else last["type"]
+            raise _cannot(f"the model ends in {ending}{end.meta['place']}, and a config in a dense layer with its "
+                          "activation")
         if len(self.sample) not in (1, 3):
-            raise CaptureError(f"export: a sample has the shape {list(self.sample)}, and a config takes a vector or "
-                               "channels × height × width. Capture and its censuses work all the same")
+            raise _cannot(f"a sample has the shape {list(self.sample)}, and a config takes a vector or channels × "
+                          "height × width")
         self._make_names_unique()
         self.arrays, self.names = {}, {}
         self._place(self.layers, "layers.")
@@ -1928,7 +1932,7 @@ class Exporter:
             name, room = node.target, "torch"
         else:
             what = type(self.modules[node.target]) if node.op == "call_module" else node.target
-            name, room = what.__name__, what.__module__ or "torch"
+            name, room = getattr(what, "__name__", str(what)), getattr(what, "__module__", None) or "torch"
         plain = name.lower().replace("_", "")
         return plain if room.partition(".")[0] in ("torch", "_operator", "operator") else f"{room}.{name}"
 
@@ -1936,7 +1940,7 @@ class Exporter:
         why = why or NOT_SAID.get(self.kind(node), "a config has no such operation")
         name = type(self.modules[node.target]).__name__ if node.op == "call_module" else \
             getattr(node.target, "__name__", node.target)
-        raise CaptureError(f"export: {name}{node.meta['place']}: {why}. Capture and its censuses work all the same")
+        raise _cannot(f"{name}{node.meta['place']}: {why}")
 
     def _signals(self, node):
         return [one for one in node.all_input_nodes if one in self.shapes and one.op != "get_attr"]
@@ -1987,19 +1991,23 @@ class Exporter:
 
     def before(self, node):
         """The last node that all on the way to this one has gone through: of a sum where its branches part."""
+        if node in self.starts:
+            return self.starts[node]
         signals = self._signals(node)
         if not self.is_sum(node) and len(signals) == 1:
             return signals[0]
         if not self.is_sum(node) or len(signals) != 2 or self.get(node, 9, "alpha", 1) != 1:
             self.refuse(node, "a config adds up two different branches, as they are" if self.is_sum(node) else None)
         one, other = self.spine(signals[0]), set(self.spine(signals[1]))
-        return next((at for at in one if at in other), None) or self.refuse(node, "its branches have no common start")
+        self.starts[node] = next(at for at in one if at in other)  # the input, at last
+        return self.starts[node]
 
     def spine(self, node):
         nodes = [node]
         while node is not self.input:
             if node.op == "get_attr" or not self._signals(node):
-                self.refuse(node, "it does not depend on the input, and a config's values do")
+                several = [one for one in node.all_input_nodes if self._signals(one)]  # what yields more than a tensor
+                self.refuse(*(several[:1] or (node, "it does not depend on the input, and a config's values do")))
             node = self.before(node)
             nodes.append(node)
         return nodes
@@ -2039,25 +2047,24 @@ class Exporter:
 
     def _name_sites(self, nodes):
         """Activations are called as in a capture."""
-        self.site_names, self.calls = {}, {}
+        self.site_names, owners, calls = {}, {}, {}
         for node in nodes:
+            owners[node] = owner, _ = self._owner(node, owners)
             if self.is_activation(node) and self._signals(node):
-                owner = self._owner(self._signals(node)[0])[0] or "input"
-                number = self.calls[owner] = self.calls.get(owner, 0) + 1
+                number = calls[owner] = calls.get(owner, 0) + 1
                 self.site_names[node] = owner if number == 1 else f"{owner}#{number}"
 
-    def _owner(self, node):
+    def _owner(self, node, owners):
         """The layer that a tensor comes from, and whether that stands behind the last activation."""
-        signals = self._signals(node)
+        before = [owners[one] for one in self._signals(node)] or [("input", False)]
         parameters = [one.target.rpartition(".")[0] for one in node.all_input_nodes if one.op == "get_attr"]
-        if self.is_activation(node) or not signals:
-            return (self._owner(signals[0])[0] if signals else None), False
+        if self.is_activation(node):
+            return before[0][0], False
         if node.op == "call_module" and next(self.modules[node.target].parameters(), None) is not None:
             return node.target, True
         if parameters:
             return parameters[0] or "parameters", True
-        owners = [self._owner(one) for one in signals]
-        return next((one for one in owners if one[1]), owners[0])
+        return next((one for one in before if one[1]), before[0])
 
     # -- a layer of each kind
 
@@ -2239,7 +2246,9 @@ class Exporter:
                 number += len(parts)
             for key, part in zip(keys, parts):
                 for name, (theirs, tensor) in part.items():
-                    self.arrays[key + name], self.names[key + name] = tensor.detach().cpu().contiguous(), theirs
+                    half = tensor.dtype in (torch.float16, torch.bfloat16)
+                    self.arrays[key + name] = (tensor.float() if half else tensor).detach().cpu().contiguous()
+                    self.names[key + name] = theirs
 
     def again(self, x, layers=None, prefix="layers."):
         """What the written layers make of x with the written parameters, in evaluation mode."""
@@ -2437,7 +2446,7 @@ def export(model, directory, example=None, loader=None, *, criterion=None, optim
     with _as_it_was(model), torch.no_grad():
         if loader is not None:
             inputs, targets, batch = _data_of(model, loader, forward, target)
-        example = inputs[:8] if example is None else example
+        example = next(_tensors(inputs if example is None else example), None)
         if example is None:
             raise CaptureError("export: of which shape are the samples? export(model, directory, example=batch), or "
                                "loader=…")
@@ -2446,13 +2455,13 @@ def export(model, directory, example=None, loader=None, *, criterion=None, optim
         found = Exporter(model, example, output)
         want = model(example.clone())
         want = (want if output is None or isinstance(want, torch.Tensor) else output(want)).cpu()
-        got = found.again(example.cpu().reshape(-1, *found.sample))
-        got = torch.log_softmax(got, 1) if found.log_softmax else got
-    scale = want.abs().max().item()
-    if not torch.allclose(got.reshape(want.shape), want, 1e-3, 1e-4 * scale, equal_nan=True):
-        raise CaptureError("export: the layers that were found yield other outputs than the model: it takes another "
-                           "way in training than in evaluation, or a hook changes what a layer yields. Capture and "
-                           "its censuses work all the same")
+        rough, want = max(1e-3, 20 * torch.finfo(want.dtype).eps), _double(want)
+        got = found.again(example.cpu().to(torch.float64 if wide else torch.float32).reshape(-1, *found.sample))
+        got = _double(torch.log_softmax(got, 1) if found.log_softmax else got).reshape(want.shape)
+    near = rough / 10 * torch.nan_to_num(want, 0, 0, 0).abs().max().item()
+    if not torch.allclose(got, want, rough, near, equal_nan=True):
+        raise _cannot("the layers that were found yield other outputs than the model: it takes another way in training "
+                      "than in evaluation, or a hook changes what a layer yields")
     last = found.layers[-1]
     loss = _loss_of(criterion, last.get("activation", {}).get("name"), found.log_softmax, targets)
     data = {"kind": "npy", "file": "inputs.npy", "labels": "targets.npy", "test_fraction": 0.0}

@@ -173,10 +173,9 @@ std::string census_manifest_json(const ExperimentSpec& spec, const Dataset& data
   Json document = manifest_head(kCensusTool, facts.status, spec);
   document["part"] = part_name(facts.part);
   // Absolute: what goes on from the census may be called elsewhere.
-  document["weights"] =
-      spec.network.init_from
-          ? Json(std::filesystem::absolute(*spec.network.init_from).lexically_normal().string())
-          : Json(nullptr);
+  document["weights"] = spec.network.init_from
+                            ? Json(std::filesystem::absolute(*spec.network.init_from).lexically_normal().string())
+                            : Json(nullptr);
   document["compared_with"] = text_or_null(facts.compared_with);
   // Not `config`: what has one is a run, which could be gone on with.
   document["experiment"] = Json::parse(spec.resolved_json);

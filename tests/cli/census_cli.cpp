@@ -221,7 +221,9 @@ TEST_CASE("diagnose, report, export and watch take the directory of a census, an
   CHECK(contains(place.shell("$R run c.json --out seen").err, "already holds a run"));
 }
 
-TEST_CASE("prune takes the units out that a census found dead, of the parameters that it counted, from wherever it is called") {
+TEST_CASE(
+    "prune takes the units out that a census found dead, of the parameters that it counted, from wherever it is "
+    "called") {
   const Trained place;
   place.plant("planted.safetensors", {1, 4, 7});
   REQUIRE(place.shell("$R census c.json --weights planted.safetensors --out seen --json -q >seen.json").exit_code == 0);

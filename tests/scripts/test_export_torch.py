@@ -14,7 +14,6 @@ import subprocess
 import sys
 import tempfile
 import unittest
-import warnings
 
 try:
     import torch
@@ -29,8 +28,7 @@ PROGRAM = os.path.abspath(sys.argv[1])
 SOURCE = pathlib.Path(sys.argv[2]).resolve()
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(SOURCE / "scripts"))
-import reluscope_capture as rc  # noqa: E402
-from reluscope_capture import Capture, CaptureError  # noqa: E402
+from reluscope_capture import Capture, CaptureError, export, load_pruned  # noqa: E402
 
 torch.set_num_threads(1)
 CLASSES, SAMPLES, BATCH = 3, 48, 16
@@ -66,7 +64,7 @@ class Plain(nn.Module):
 
     def __init__(self):
         super().__init__()
-        self.a, self.b = kill(nn.Conv2d(2, 6, 3, padding="same"), 1), kill(nn.Conv2d(6, 8, 3, stride=2, bias=True), 0, 5)
+        self.a, self.b = kill(nn.Conv2d(2, 6, 3, padding="same"), 1), kill(nn.Conv2d(6, 8, 3), 0, 5)
         self.c = nn.Conv2d(8, 5, 1, padding="valid", bias=False)
         self.pool, self.drop = nn.MaxPool2d(3, 2, 1), nn.Dropout2d(0.2)
         self.d, self.e = kill(nn.Linear(5 * 4, 12), 3), nn.Linear(12, CLASSES)
@@ -123,7 +121,8 @@ class PreActivation(nn.Module):
 
     def __init__(self):
         super().__init__()
-        self.stem, self.n1, self.c1 = nn.Conv2d(2, 6, 3, padding=1), kill(nn.BatchNorm2d(6), 2), nn.Conv2d(6, 6, 3, padding=1)
+        self.stem, self.n1 = nn.Conv2d(2, 6, 3, padding=1), kill(nn.BatchNorm2d(6), 2)
+        self.c1 = nn.Conv2d(6, 6, 3, padding=1)
         self.n2, self.c2 = nn.BatchNorm2d(6), nn.Conv2d(6, 7, 3, padding=1)
         self.n3, self.c3, self.side = nn.BatchNorm2d(7), nn.Conv2d(7, 6, 3, padding=1), nn.Conv2d(6, 6, 1)
         self.head = nn.Linear(6, CLASSES)
@@ -172,7 +171,8 @@ MODELS = {
     "batch norm": (lambda: nn.Sequential(
         nn.Conv2d(2, 6, 3), kill(nn.BatchNorm2d(6), 2), nn.ReLU(), nn.AvgPool2d(2, count_include_pad=False),
         nn.Sequential(kill(nn.Conv2d(6, 6, 2), 4), nn.Hardswish(), nn.Identity()), nn.Flatten(),
-        nn.Linear(6 * 2 * 2, 8, bias=False), nn.BatchNorm1d(8, affine=False), nn.SiLU(), nn.Linear(8, CLASSES)), images),
+        nn.Linear(6 * 2 * 2, 8, bias=False), nn.BatchNorm1d(8, affine=False), nn.SiLU(), nn.Linear(8, CLASSES)),
+        images),
     "resnet": (Resnet, images),
     "pre-activation": (PreActivation, images),
     "shared": (Shared, lambda: (torch.randn(SAMPLES, 6, 6), torch.arange(SAMPLES) % CLASSES)),
@@ -245,6 +245,294 @@ class CountsAreThoseOfTheCapture(Case):
                 self.place.mkdir()
                 dead = self.check(make, data)
                 self.assertGreater(dead, 0) if name != "prelu" else self.assertEqual(dead, 0)
+
+
+class Deep(Case):
+    def test_many_blocks_take_no_longer_than_they_should(self):
+        """Each sum is looked at once: 40 of them, one after the other, would never end otherwise."""
+        model = nn.Sequential(nn.Conv2d(2, 3, 3, padding=1), *(Block(3, 3, 1) for _ in range(40)),
+                              nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(3, CLASSES))
+        x, y = images()
+        export(model, self.place / "mine", example=(x, y))
+        layers = json.loads((self.place / "mine/config.json").read_text())["network"]["layers"]
+        kinds = [layer["type"] for layer in layers]
+        self.assertEqual(kinds, ["conv2d", *["residual"] * 40, "global_avg_pool", "dense"])
+
+
+class GoesOn(Case):
+    """What the other commands make of an export, and the way back."""
+
+    def dead_channels(self):
+        torch.manual_seed(5)
+        model = settle(Resnet())
+        kill(model.layer2[0].bn1, 3, 5)
+        x, y = images()
+        export(model, self.place / "mine", loader=self.loader(x, y), optimizer=torch.optim.SGD(
+            model.parameters(), 0.05, momentum=0.9, weight_decay=1e-4), criterion="cross_entropy")
+        return model, x
+
+    def test_pruned_weights_load_back(self):
+        for kind in ("resnet", "mlp"):
+            with self.subTest(model=kind):
+                if kind == "resnet":
+                    model, x = self.dead_channels()
+                else:
+                    model, (x, y) = settle(nn.Sequential(
+                        nn.Linear(12, 10), kill(nn.BatchNorm1d(10), 1, 4), nn.ReLU(), kill(nn.Linear(10, 8), 0),
+                        nn.ReLU6(), nn.Linear(8, 6), nn.PReLU(6), nn.Linear(6, CLASSES))), table()
+                    shutil.rmtree(self.place / "mine")
+                    export(model, self.place / "mine", loader=self.loader(x, y))
+                self.ask("census", "mine/config.json", "--out", "seen", "-q")
+                removed = json.loads(self.ask("prune", "seen", "--units", "dead", "--json", "-q", "-o", kind).stdout)
+                with torch.no_grad():
+                    before = model.eval()(x)
+                count = sum(one.numel() for one in model.parameters())
+                whole = {name: one.clone() for name, one in model.state_dict().items()}
+                self.assertIs(load_pruned(model, self.place / kind, self.place / "mine"), model)
+                with torch.no_grad():
+                    torch.testing.assert_close(model(x), before, rtol=1e-4, atol=1e-4)
+                self.assertEqual(count - sum(one.numel() for one in model.parameters()),
+                                 removed["parameters_before"] - removed["parameters_after"])
+                self.assertLess(removed["parameters_after"], removed["parameters_before"])
+                left = {layer["name"]: layer["units"] - layer["removed"] for layer in removed["layers"]}
+                if kind == "resnet":
+                    block, few = model.layer2[0], left["layer2.0.bn1"]
+                    sizes = block.conv1.out_channels, block.conv2.in_channels, block.bn1.num_features
+                    self.assertEqual(sizes, (few, few, few))
+                    self.assertLessEqual(few, 8 - 3)  # three were planted
+                else:
+                    few = left["1"]
+                    sizes = model[0].out_features, model[1].num_features, model[3].in_features, model[3].out_features
+                    self.assertEqual(sizes, (few, few, few, left["3"]))
+                    self.assertLessEqual(few, 10 - 2)
+                    self.assertLessEqual(left["3"], 8 - 1)
+                self.assertIn("_features=" if kind == "mlp" else f", {few}, kernel", repr(model))
+                # It trains on, and other weights of the exported network go in as well.
+                model.train()(x).sum().backward()
+                torch.optim.SGD(model.parameters(), 0.1, momentum=0.9).step()
+                load_pruned(model, self.place / "mine/weights.safetensors", self.place / "mine")
+                for name, one in model.state_dict().items():
+                    torch.testing.assert_close(one, whole[name], rtol=0, atol=0)
+
+    def test_what_does_not_belong_to_the_model_changes_nothing(self):
+        model, _ = self.dead_channels()
+        with self.assertRaisesRegex(CaptureError, "the model has no parameter 'bn1.weight'"):
+            other = Resnet()
+            other.bn1 = nn.Identity()
+            before = other.conv1.weight.clone()
+            load_pruned(other, self.place / "mine", self.place / "mine")
+        torch.testing.assert_close(other.conv1.weight, before, rtol=0, atol=0)
+        x, y = table()
+        export(MODELS["layer norm"][0](), self.place / "other", loader=self.loader(x, y))
+        with self.assertRaisesRegex(CaptureError, "are these weights of the network in"):
+            load_pruned(model, self.place / "other", self.place / "mine")
+
+    def test_theory_run_and_prescribe(self):
+        self.dead_channels()
+        config = json.loads((self.place / "mine/config.json").read_text())
+        self.assertEqual(config["train"], {"batch_size": BATCH, "optimizer": {
+            "name": "sgd", "lr": 0.05, "momentum": 0.9, "dampening": 0, "nesterov": False, "weight_decay": 1e-4}})
+        told = json.loads(self.ask("theory", "mine/config.json", "network.init_from=null", "--json", "-q").stdout)
+        self.assertGreater(told["layers"][0]["q"], 0)
+        self.ask("run", "mine/config.json", "train.epochs=2", "-q", "--out", "run")
+        self.assertEqual(json.loads((self.place / "run/summary.json").read_text())["status"], "done")
+        done = self.ask("prescribe", "mine/config.json", "train.epochs=2", "--budget", 12, "--seeds", 3, "--json", "-q")
+        self.assertIn("verdict", json.loads(done.stdout))
+
+
+class Data(Case):
+    """The loader's data, once more and as they are."""
+
+    def seen(self, model, batches, **words):
+        export(model, self.place / "mine", loader=batches, overwrite=True, **words)
+        done = self.ask("census", "mine/config.json", "--json", "-q")
+        return json.loads(done.stdout), json.loads((self.place / "mine/config.json").read_text())
+
+    def test_targets_of_every_kind(self):
+        x, y = table()
+        with torch.no_grad():
+            for name, outputs, targets, words, want in (
+                    ("a class is missing", 4, y.clamp(max=1) * 2, {}, lambda z, t: F.cross_entropy(z, t)),
+                    ("a softmax", 3, y, {"end": nn.Softmax(1)}, lambda z, t: F.nll_loss(z.log(), t)),
+                    ("values", 2, torch.randn(SAMPLES, 2), {}, F.mse_loss),
+                    ("a value", 1, torch.randn(SAMPLES), {"end": nn.Flatten(0)}, F.mse_loss),
+                    ("yes or no", 1, (y > 0).float(), {"criterion": "bce", "end": nn.Flatten(0)},
+                     F.binary_cross_entropy_with_logits),
+                    ("labels", 3, F.one_hot(y, 3).float(), {"criterion": "bce"}, F.binary_cross_entropy_with_logits)):
+                with self.subTest(targets=name):
+                    end = [words.pop("end")] if "end" in words else []
+                    model = nn.Sequential(nn.Linear(12, 8), nn.ReLU(), nn.Linear(8, outputs), *end)
+                    seen, _ = self.seen(model, self.loader(x, targets, 13), **words)
+                    self.assertAlmostEqual(seen["loss"], want(model(x), targets).item(), delta=1e-5)
+
+    def test_an_autoencoder_needs_no_targets(self):
+        x, _ = images(1, 4)
+        model = nn.Sequential(nn.Flatten(), nn.Linear(16, 5), nn.ReLU(), nn.Linear(5, 16))
+        seen, config = self.seen(model, [x])
+        self.assertEqual(config["data"]["target"], "input")
+        with torch.no_grad():
+            self.assertAlmostEqual(seen["loss"], F.mse_loss(model(x), x.flatten(1)).item(), delta=1e-5)
+
+    def test_double_precision_and_batches_of_other_kinds(self):
+        x, y = table()
+        model = nn.Sequential(nn.Linear(12, 8), nn.ReLU(), nn.Linear(8, CLASSES)).double()
+        batches = [{"x": x.double(), "label": y}]
+        seen, config = self.seen(model, batches, forward=lambda model, batch: model(batch["x"]),
+                                 target=lambda batch: batch["label"])
+        self.assertEqual(config["precision"], "float64")
+        with torch.no_grad():
+            self.assertAlmostEqual(seen["loss"], F.cross_entropy(model(x.double()), y).item(), delta=1e-12)
+            seen, config = self.seen(model.bfloat16(), [(x.bfloat16(), y)])
+            loss = F.cross_entropy(model.float()(x.bfloat16().float()), y).item()
+        self.assertEqual(config["precision"], "float32")
+        self.assertAlmostEqual(seen["loss"], loss, delta=1e-5)
+
+    def test_without_data_the_config_waits_for_some(self):
+        x, y = images()
+        model = Plain()
+        export(model, self.place / "mine", example=x[:1])
+        self.assertEqual(sorted(os.listdir(self.place / "mine")), ["config.json", "names.json", "weights.safetensors"])
+        self.assertIn("inputs.npy", self.ask("census", "mine/config.json", "-q", code=2).stderr)
+        export(model, self.place / "data", loader=self.loader(x, y))
+        seen = json.loads(self.ask("census", "mine/config.json", "--data", "data", "--json", "-q").stdout)
+        with torch.no_grad():
+            self.assertAlmostEqual(seen["loss"], F.cross_entropy(model.eval()(x), y).item(), delta=1e-5)
+
+    def test_optimisers(self):
+        x, y = table()
+        model = nn.Sequential(nn.Linear(12, CLASSES))
+        for kind in (torch.optim.Adam, torch.optim.AdamW, torch.optim.RMSprop, torch.optim.Adagrad):
+            optimizer = kind(model.parameters(), 0.002)
+            _, config = self.seen(model, [(x, y)], optimizer=optimizer)
+            self.assertEqual(config["train"]["optimizer"]["lr"], optimizer.defaults["lr"])
+            self.ask("validate", "mine/config.json")
+        with self.assertWarnsRegex(UserWarning, "a config cannot say Rprop: train.optimizer is left out"):
+            self.seen(model, [(x, y)], optimizer=torch.optim.Rprop(model.parameters()))
+        groups = [{"params": [model[0].weight], "weight_decay": 0.1}, {"params": [model[0].bias]}]
+        with self.assertWarnsRegex(UserWarning, "SGD with weight_decay: the first group's"):
+            self.seen(model, [(x, y)], optimizer=torch.optim.SGD(groups, 0.1))
+
+    def test_the_capture_knows_its_data_and_its_optimiser(self):
+        x, y = table()
+        model = nn.Sequential(nn.Linear(12, 8), nn.ReLU(), nn.Linear(8, CLASSES))
+        optimizer = torch.optim.SGD(model.parameters(), 0.1, momentum=0.5)
+        batches = self.loader(x, y)
+        with Capture(model, self.place / "run", every=2, census=batches, criterion="cross_entropy") as cap:
+            for inputs, targets in batches:
+                optimizer.zero_grad()
+                loss = F.cross_entropy(model(inputs), targets)
+                loss.backward()
+                cap.step(loss, optimizer)
+            path = cap.export(self.place / "mine")
+        self.assertEqual(path, str(self.place / "mine/config.json"))
+        config = json.loads(pathlib.Path(path).read_text())
+        self.assertEqual((config["train"]["optimizer"]["momentum"], config["train"]["batch_size"]), (0.5, BATCH))
+        with self.assertRaisesRegex(CaptureError, "holds census.csv of something else"):
+            cap.export(self.place / "run", overwrite=True)
+        with self.assertRaisesRegex(CaptureError, "holds config.json of something else"):
+            cap.export(self.place / "mine")
+
+
+class Refused(Case):
+    """In words: what, where, why; and nothing is written."""
+
+    def model(self, forward, **modules):
+        class Made(nn.Module):
+            def __init__(self):
+                super().__init__()
+                for name, module in modules.items():
+                    setattr(self, name, module)
+                self.out = nn.Linear(12, CLASSES)
+
+        Made.forward = forward
+        return Made()
+
+    def test_with_the_operation_and_its_place(self):
+        def linear(outputs=12):
+            return nn.Linear(12, outputs)
+
+        vectors, pictures = torch.randn(8, 12), torch.randn(8, 2, 9, 9)
+
+        def chain(*modules):
+            return nn.Sequential(*modules)
+
+        def picture(*modules):
+            model = nn.Sequential(*modules, nn.Flatten())
+            return model.append(nn.Linear(model(pictures).shape[1], 3))
+
+        def attention(self, x):
+            return self.out(torch.softmax(self.a(x) @ self.b(x).t(), -1) @ x)
+
+        def part(self, x):
+            return self.out(x if x.sum() > 0 else -x)
+
+        def two_norms(self, x, y):
+            return self.out(x + y)
+
+        def twice(self, x):
+            y = F.relu(self.a(x))
+            return self.out(F.relu(x + y) + self.b(y))
+
+        hooked = chain(linear(), nn.ReLU(), linear(3))
+        hooked[1].register_forward_hook(lambda module, inputs, output: output * 2)
+        cases = [
+            ("Conv2d in '0': groups is 2", picture(nn.Conv2d(2, 4, 3, groups=2)), pictures),
+            (r"Conv2d in '0': dilation is \(2, 2\)", picture(nn.Conv2d(2, 4, 3, dilation=2)), pictures),
+            ("Conv2d in '0': its kernel is not the same", picture(nn.Conv2d(2, 4, (1, 3))), pictures),
+            ("a config pads with zeros", picture(nn.Conv2d(2, 4, 3, padding_mode="reflect")), pictures),
+            ("MaxPool2d in '1': ceil_mode", picture(nn.Conv2d(2, 3, 3), nn.MaxPool2d(2, ceil_mode=True)), pictures),
+            ("GroupNorm in '1': a config has no such operation", picture(nn.Conv2d(2, 4, 3), nn.GroupNorm(1, 4)),
+             pictures),
+            (r"LayerNorm in '1': over \[7\] of a sample of", picture(nn.Conv2d(2, 4, 3), nn.LayerNorm(7)), pictures),
+            (r"LSTM in 'rnn' \(test_export_torch.py:\d+\): a config has no recurrent layers",
+             self.model(lambda self, x: self.out(self.rnn(x)[0][:, -1]), rnn=nn.LSTM(4, 12)), torch.randn(8, 5, 4)),
+            (r"MultiheadAttention in 'a' \(test_", self.model(lambda self, x: self.out(self.a(x, x, x)[0]),
+                                                             a=nn.MultiheadAttention(12, 2)), vectors),
+            (r"matmul \(test_export_torch.py:\d+\): a config multiplies by weights alone, and has no attention",
+             self.model(attention, a=linear(), b=linear()), vectors),
+            ("forward takes 2 tensors", self.model(two_norms), vectors),
+            (r"torch.fx cannot follow forward \(test_export_torch.py:\d+\): .*control flow", self.model(part), vectors),
+            ("cat .*branches of a config meet in sums", self.model(
+                lambda self, x: self.out(torch.cat([self.a(x), self.b(x)], 1)), a=linear(6), b=linear(6)), vectors),
+            ("truediv .*what scales the data belongs before it", self.model(lambda self, x: self.out(x / 255)),
+             vectors),
+            ("its weight is that of 'a.weight'", self.model(
+                lambda self, x: self.out(F.relu(self.a(F.relu(self.a(x))))), a=linear()), vectors),
+            ("Linear in 'a' .*used in two places", self.model(twice, a=linear(), b=linear()), vectors),
+            ("add .*two different branches", self.model(lambda self, x: self.out(torch.add(x, self.a(x), alpha=2)),
+                                                        a=linear()), vectors),
+            ("add .*hold no blocks", self.model(lambda self, x: self.out(x + self.a(x) + self.b(x)), a=linear(),
+                                                b=linear()), vectors),
+            ("Hardtanh in '1': a config has no such", chain(linear(), nn.Hardtanh(), linear(3)), vectors),
+            ("negative_slope is -0.2", chain(linear(), nn.LeakyReLU(-0.2), linear(3)), vectors),
+            ("its input has 3 axes", chain(linear(6), nn.ReLU(), nn.Linear(6, 3)), torch.randn(8, 5, 12)),
+            ("the model ends in batch_norm in '1'", chain(linear(3), nn.BatchNorm1d(3)), vectors),
+            ("the model ends in global_avg_pool", chain(nn.Conv2d(2, 3, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten()),
+             pictures),
+            ("the model returns several things", self.model(lambda self, x: (self.out(x), x)), vectors),
+            ("yield other outputs than the model", self.model(
+                lambda self, x: self.out(x if self.training else F.relu(x))), vectors),
+            ("yield other outputs than the model", hooked, vectors),
+            (r"the example, of shape \[8, 12\], does not go through", chain(nn.Linear(13, 3)),
+             vectors)]
+        for message, model, example in cases:
+            with self.subTest(message=message):
+                with self.assertRaisesRegex(CaptureError, "export: .*" + message):
+                    export(model, self.place / "mine", example=example)
+                self.assertFalse((self.place / "mine").exists())
+
+    def test_targets_and_losses_that_do_not_go_together(self):
+        x, y = table()
+        with self.assertRaisesRegex(CaptureError, "found nll, and the model does not end in log_softmax"):
+            export(self.model(lambda self, x: self.out(x)), self.place / "mine", loader=[(x, y)], criterion="nll")
+        with self.assertRaisesRegex(CaptureError, "not the number of a class"):
+            export(self.model(lambda self, x: self.out(x)), self.place / "mine", loader=[(x, torch.rand(SAMPLES, 3))],
+                   criterion="cross_entropy")
+        with self.assertRaisesRegex(CaptureError, "of which shape are the samples"):
+            export(self.model(lambda self, x: self.out(x)), self.place / "mine")
+        with self.assertRaisesRegex(CaptureError, "the loader gave no batch"):
+            export(self.model(lambda self, x: self.out(x)), self.place / "mine", loader=[])
+        self.assertEqual(os.listdir(self.place), [])
 
 
 if __name__ == "__main__":
