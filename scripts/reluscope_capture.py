@@ -1790,6 +1790,11 @@ def _cannot(text):
     return CaptureError(f"export: {text}. Capture and its censuses work all the same")
 
 
+def _plain(name):
+    """As a config takes names."""
+    return "".join(one if one.isascii() and (one.isalnum() or one in "-_.") else "_" for one in name).lstrip(".")[:100]
+
+
 def _place_of(frames):
     """The innermost line that is the user's: of pairs of file and line, innermost first."""
     for file, line in frames:
@@ -2046,13 +2051,13 @@ class Exporter:
         return {"type": "residual", "layers": body, **({"shortcut": shortcut} if shortcut else {}), "parts": []}
 
     def _name_sites(self, nodes):
-        """Activations are called as in a capture."""
+        """Activations are called as in a capture, but for the sign before a number."""
         self.site_names, owners, calls = {}, {}, {}
         for node in nodes:
             owners[node] = owner, _ = self._owner(node, owners)
             if self.is_activation(node) and self._signals(node):
                 number = calls[owner] = calls.get(owner, 0) + 1
-                self.site_names[node] = owner if number == 1 else f"{owner}#{number}"
+                self.site_names[node] = owner if number == 1 else f"{owner}-{number}"
 
     def _owner(self, node, owners):
         """The layer that a tensor comes from, and whether that stands behind the last activation."""
@@ -2221,11 +2226,12 @@ class Exporter:
 
     def _make_names_unique(self):
         """Where two layers have one, it is that of the activation."""
-        layers = list(self._all(self.layers))
-        sites = {layer.get("name") for layer in layers if "activation" in layer}
-        for layer in layers:
-            if layer.get("name") is None or "activation" not in layer and layer["name"] in sites:
-                layer.pop("name", None)
+        taken = set()
+        for layer in sorted(self._all(self.layers), key=lambda layer: "activation" not in layer):
+            name = _plain(layer.pop("name", None) or "")
+            if name and name not in taken:
+                taken.add(name)
+                layer["name"] = name
 
     def _all(self, layers):
         for layer in layers:
@@ -2482,7 +2488,7 @@ def export(model, directory, example=None, loader=None, *, criterion=None, optim
     words = _words_of(optimizer) if optimizer is not None else None
     train.update({"optimizer": words} if words else {})
     directory = os.path.abspath(os.fspath(directory))
-    config = {"name": os.path.basename(directory), "precision": "float64" if wide else "float32", "data": data,
+    config = {"name": _plain(os.path.basename(directory)) or "exported", "precision": "float64" if wide else "float32", "data": data,
               "network": {"layers": found.layers, "init_from": "weights.safetensors"}, "loss": loss, "train": train}
     files["config.json"] = (json.dumps(config, indent=2) + "\n").encode()  # the last: it reads the others
     there = sorted(set(os.listdir(directory)) & {*EXPORTED, *FILES}) if os.path.isdir(directory) else []
