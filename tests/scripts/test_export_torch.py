@@ -179,7 +179,8 @@ MODELS = {
     "batch norm": (lambda: nn.Sequential(
         nn.Conv2d(2, 6, 3), kill(nn.BatchNorm2d(6, 0.1, 0.3), 2), nn.ReLU(), nn.AvgPool2d(2, 2, 1, False, False),
         nn.Sequential(kill(nn.Conv2d(6, 6, 2), 4), nn.Hardswish(), nn.Identity()), nn.AdaptiveMaxPool2d(1),
-        nn.Flatten(), nn.Linear(6, 8, bias=False), nn.BatchNorm1d(8, affine=False), nn.SiLU(), nn.Linear(8, CLASSES)), images),
+        nn.Flatten(), nn.Linear(6, 8, bias=False), nn.BatchNorm1d(8, affine=False), nn.SiLU(), nn.Linear(8, CLASSES)),
+        images),
     "resnet": (Resnet, images),
     "pre-activation": (PreActivation, images),
     "shared": (Shared, lambda: (torch.randn(SAMPLES, 6, 6), torch.arange(SAMPLES) % CLASSES)),
@@ -190,7 +191,8 @@ MODELS = {
         nn.RReLU(0.1, 0.6), nn.Linear(8, CLASSES)), table),
     "layer norm": (lambda: nn.Sequential(
         nn.Linear(12, 10), kill(nn.LayerNorm(10, 0.1), 1), nn.ReLU(), nn.Tanh(),
-        nn.LayerNorm(10, elementwise_affine=False), loud(nn.Linear(10, 8)), nn.Hardtanh(0, 6), nn.Linear(8, CLASSES)), table),
+        nn.LayerNorm(10, elementwise_affine=False), loud(nn.Linear(10, 8)), nn.Hardtanh(0, 6),
+        nn.Linear(8, CLASSES)), table),
     "layer norms of pictures": (lambda: nn.Sequential(
         nn.Conv2d(2, 6, 3), kill(ChannelsLast(6, 0.2), 3), nn.ReLU(), nn.Conv2d(6, 4, 3), nn.LayerNorm((4, 5, 5), 0.3),
         nn.ReLU(), nn.Flatten(), nn.Linear(100, CLASSES)), images),
