@@ -1804,11 +1804,20 @@ def _place_of(frames):
 
 
 def _traced(model):
-    """The graph of forward in training mode, which knows of dropout. Each node's meta has a `place` for messages."""
-    import inspect
+    """The graph of `One`, in training mode, which knows of dropout. Each node's meta has a `place` for messages."""
     import traceback
 
     import torch.fx
+
+    class One(torch.nn.Module):
+        """The model, with one tensor and else its defaults."""
+
+        def __init__(self):
+            super().__init__()
+            self.model = model
+
+        def forward(self, x):
+            return self.model(x)
 
     class Tracer(torch.fx.Tracer):
         modules = ()
@@ -1825,24 +1834,27 @@ def _traced(model):
             while frame.f_code is not _traced.__code__:
                 frames.append((frame.f_code.co_filename, frame.f_lineno))
                 frame = frame.f_back
-            inside = f" in '{self.modules[-1]}'" if self.modules else ""
+            inside = f" in '{_inside(self.modules[-1])}'" if len(self.modules) > 1 else ""
             node.meta["place"] = inside + _place_of(frames)
             return node
 
-    modes = [(module, module.training) for module in model.modules()]
-    defaults = {name: one.default for name, one in inspect.signature(type(model).forward).parameters.items()
-                if one.default is not one.empty}
+    modes, root = [(module, module.training) for module in model.modules()], One()
     try:
         model.train()
-        graph = Tracer().trace(model, concrete_args=defaults or None)
+        graph = Tracer().trace(root)
     except Exception as fault:  # whatever a forward does with what stands for its tensors
         frames = [(one.filename, one.lineno) for one in reversed(traceback.extract_tb(fault.__traceback__))]
-        raise _cannot(f"torch.fx cannot follow forward{_place_of(frames)}: {fault}. A config says one way for all "
-                      "samples: it has no conditions and loops over their values") from fault
+        raise _cannot(f"torch.fx cannot follow forward{_place_of(frames)}: {fault}. A config's network takes "
+                      "one tensor, and all samples one way: it has no conditions and loops over values") from fault
     finally:
         for module, mode in modes:
             module.training = mode
-    return torch.fx.GraphModule(model, graph)
+    return torch.fx.GraphModule(root, graph)
+
+
+def _inside(target):
+    """The model's own name of what is called `model.…` in the graph."""
+    return target.partition(".")[2]
 
 
 def _square_of(value):
@@ -1856,14 +1868,11 @@ class Exporter:
 
     def __init__(self, model, example, output=None):
         self.graph_module = _traced(model)
-        self.modules = {**dict(self.graph_module.named_modules()), **dict(model.named_modules())}
+        self.modules = dict(self.graph_module.named_modules())
         self.shapes, self.starts, self.taken, self.said, self.log_softmax = {}, {}, {}, set(), False
         nodes = list(self.graph_module.graph.nodes)
-        signals = [node for node in nodes if node.op == "placeholder" and not node.args]  # without a default
-        if len(signals) != 1:
-            raise _cannot(f"forward takes {len(signals)} tensors, and a config's network takes one")
-        self._run(model, example)
-        self.input, self.samples = signals[0], len(example)
+        self._run(example)
+        self.input, self.samples = nodes[0], len(example)
         self.raw = {self.input}  # the sample as it comes, in whatever shape
         self.sample = self.shapes[self.input][1:]
         self._follow_in_place(nodes)
@@ -1892,7 +1901,7 @@ class Exporter:
         self.arrays, self.names = {}, {}
         self._place(self.layers, "layers.")
 
-    def _run(self, model, example):
+    def _run(self, example):
         """The shape of all that is computed. Dropout that is called as a function was traced as in training."""
         import torch.fx
         exporter = self
@@ -1977,13 +1986,13 @@ class Exporter:
     def array(self, node, at, name):
         """A parameter or a buffer with its name in the model; None: there is none."""
         if node.op == "call_module":
-            tensor, theirs = getattr(self.modules[node.target], name), f"{node.target}.{name}"
+            tensor, theirs = getattr(self.modules[node.target], name), _inside(f"{node.target}.{name}")
         else:
             there = _argument(node.args, node.kwargs, at, name, None)
             if there is not None and getattr(there, "op", None) != "get_attr":
                 self.refuse(node, f"its {name} is computed, and a config's are parameters")
-            theirs = None if there is None else there.target
-            tensor = None if there is None else functools.reduce(getattr, theirs.split("."), self.graph_module)
+            theirs = None if there is None else _inside(there.target)
+            tensor = None if there is None else functools.reduce(getattr, there.target.split("."), self.graph_module)
         if tensor is None:
             return {}
         if id(tensor) in self.taken and name != "num_batches_tracked":
@@ -2062,11 +2071,11 @@ class Exporter:
     def _owner(self, node, owners):
         """The layer that a tensor comes from, and whether that stands behind the last activation."""
         before = [owners[one] for one in self._signals(node)] or [("input", False)]
-        parameters = [one.target.rpartition(".")[0] for one in node.all_input_nodes if one.op == "get_attr"]
+        parameters = [_inside(one.target.rpartition(".")[0]) for one in node.all_input_nodes if one.op == "get_attr"]
         if self.is_activation(node):
             return before[0][0], False
         if node.op == "call_module" and next(self.modules[node.target].parameters(), None) is not None:
-            return node.target, True
+            return _inside(node.target) or "parameters", True
         if parameters:
             return parameters[0] or "parameters", True
         return next((one for one in before if one[1]), before[0])

@@ -150,8 +150,10 @@ class Shared(nn.Module):
         self.a, self.b, self.c = kill(nn.Linear(36, 16), 3, 4), kill(nn.Linear(16, 16), 7), nn.Linear(16, 8)
         self.d, self.act = nn.Linear(8, CLASSES), nn.ReLU(inplace=True)
 
-    def forward(self, x, scale=None):
+    def forward(self, x, scale=None, features=False, **others):
         x = x.reshape(-1, 36)
+        if features or scale is not None:
+            return x
         x = self.act(self.b(self.act(self.a(x))))
         x = F.linear(torch.tanh(self.c(x)), self.d.weight, bias=self.d.bias)
         return F.log_softmax(x, dim=1)
@@ -437,6 +439,9 @@ class Data(Case):
         inner = nn.Sequential()
         inner.add_module("größe 1", nn.Linear(12, 12))
         inner.add_module("größe:1", nn.Linear(12, CLASSES))
+        export(nn.Linear(12, CLASSES), self.place / "mine", example=x)
+        layers = json.loads((self.place / "mine/config.json").read_text())["network"]["layers"]
+        self.assertEqual([layer["name"] for layer in layers], ["parameters"])
         export(inner, self.place / "my model (1)", loader=self.loader(x, y))
         seen = json.loads(self.ask("census", "my model (1)/config.json", "--json", "-q").stdout)
         self.assertEqual([layer["name"] for layer in seen["layers"]], ["gr__e_1", "dense2"])
@@ -509,7 +514,7 @@ class Refused(Case):
         def part(self, x):
             return self.out(x if x.sum() > 0 else -x)
 
-        def two_norms(self, x, y):
+        def two_inputs(self, x, y):
             return self.out(x + y)
 
         def twice(self, x):
@@ -533,7 +538,8 @@ class Refused(Case):
                                                              a=nn.MultiheadAttention(12, 2)), vectors),
             (r"matmul \(test_export_torch.py:\d+\): a config multiplies by weights alone, and has no attention",
              self.model(attention, a=linear(), b=linear()), vectors),
-            ("forward takes 2 tensors", self.model(two_norms), vectors),
+            ("torch.fx cannot follow forward.* missing 1 required positional argument: 'y'.* takes one tensor",
+             self.model(two_inputs), vectors),
             (r"torch.fx cannot follow forward \(test_export_torch.py:\d+\): .*control flow", self.model(part), vectors),
             ("cat .*branches of a config meet in sums", self.model(
                 lambda self, x: self.out(torch.cat([self.a(x), self.b(x)], 1)), a=linear(6), b=linear(6)), vectors),
