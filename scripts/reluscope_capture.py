@@ -1882,7 +1882,7 @@ class Exporter:
         if not hasattr(end, "op"):
             raise _cannot("the model returns several things, and a config's network one: `output` picks it")
         while self.kind(end) in ("squeeze", "flatten", "view", "reshape") and \
-                self.samples == math.prod(self.shapes[end]):
+                self.samples == math.prod(self.shapes.get(end, ())):
             end = self._signals(end)[0]  # samples × 1 as samples
         if self.kind(end) == "logsoftmax":
             self.log_softmax, end = True, self._signals(end)[0]
@@ -1931,8 +1931,7 @@ class Exporter:
             else:
                 changes = node.op.startswith("call") and (name.endswith("_") or node.kwargs.get("inplace") is True or
                                                           name == "iadd")
-            if changes:
-                old = self._signals(node)[0]
+            for old in self._signals(node)[:1] if changes else ():
                 for user in [user for user in old.users if order[user] > order[node]]:
                     user.replace_input_with(old, node)
 
@@ -2019,8 +2018,10 @@ class Exporter:
     def spine(self, node):
         nodes = [node]
         while node is not self.input:
+            if node not in self.shapes:
+                self.refuse(node)  # it yields more than a tensor
             if node.op == "get_attr" or not self._signals(node):
-                several = [one for one in node.all_input_nodes if self._signals(one)]  # what yields more than a tensor
+                several = [one for one in node.all_input_nodes if self._signals(one)]  # of which this is one
                 self.refuse(*(several[:1] or (node, "it does not depend on the input, and a config's values do")))
             node = self.before(node)
             nodes.append(node)
@@ -2055,6 +2056,8 @@ class Exporter:
         if len({self.shapes[one] for one in (node, *signals)}) > 1:
             self.refuse(node, "the shapes of what is added differ, and a config's are the same")
         body, shortcut = sorted((self.chain(one, start) for one in signals), key=len, reverse=True)
+        if not body:
+            self.refuse(node, "a value is added to itself")
         if any(layer["type"] == "residual" for layer in body + shortcut):
             self.refuse(node, "a sum in a branch of a sum: a config's residual blocks hold no blocks")
         return {"type": "residual", "layers": body, **({"shortcut": shortcut} if shortcut else {}), "parts": []}
