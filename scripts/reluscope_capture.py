@@ -2177,9 +2177,10 @@ class Exporter:
             self.refuse(node, "it has a scale without a shift, and a config's has both or none")
         if kind == "layernorm":
             shape = tuple(self.get(node, 1, "normalized_shape", ()))
-            if shape == given[1:] and len(given) in (2, 4):
+            channels_last = self.kind(self._signals(node)[0]) == "permute"
+            if shape == given[1:] and len(given) in (2, 4) and not channels_last:
                 layer.update({"axes": "sample"} if len(given) == 4 else {})
-            elif not (len(given) == 4 and shape == given[3:] and self.kind(self._signals(node)[0]) == "permute"):
+            elif not (len(given) == 4 and shape == given[3:] and channels_last):
                 self.refuse(node, f"over {list(shape)} of a sample of {list(given[1:])}: a config's goes over the "
                                   "channels of each position, or over all of a sample")
         else:

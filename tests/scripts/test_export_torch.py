@@ -71,7 +71,7 @@ class Plain(nn.Module):
 
     def __init__(self):
         super().__init__()
-        self.a, self.b = kill(nn.Conv2d(2, 6, 3, padding="same"), 1), kill(loud(nn.Conv2d(6, 8, 3)), 0, 5)
+        self.a, self.b = kill(nn.Conv2d(2, 6, 4, padding="same"), 1), kill(loud(nn.Conv2d(6, 8, 3)), 0, 5)
         self.c = nn.Conv2d(8, 5, 1, padding="valid", bias=False)
         self.pool, self.drop = nn.MaxPool2d(3, 2, 1), nn.Dropout2d(0.2)
         self.d, self.e = kill(nn.Linear(5 * 4, 12), 3), nn.Linear(12, CLASSES)
@@ -496,8 +496,8 @@ class Refused(Case):
         return Made()
 
     def test_with_the_operation_and_its_place(self):
-        def linear(outputs=12):
-            return nn.Linear(12, outputs)
+        def linear(outputs=12, inputs=12):
+            return nn.Linear(inputs, outputs)
 
         vectors, pictures = torch.randn(8, 12), torch.randn(8, 2, 9, 9)
 
@@ -554,6 +554,9 @@ class Refused(Case):
             ("Linear in 'a' .*used in two places", self.model(twice, a=linear(), b=linear()), vectors),
             ("add .*two different branches", self.model(lambda self, x: self.out(torch.add(x, self.a(x), alpha=2)),
                                                         a=linear()), vectors),
+            ("LayerNorm .*a config's goes over the channels", self.model(
+                lambda self, x: self.out(self.a(self.norm(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2).mean((2, 3)))),
+                a=linear(12, 2), norm=nn.LayerNorm((9, 9, 2))), pictures),
             ("add .*added to itself", self.model(lambda self, x: self.out(x + self.a(x)), a=nn.Identity()), vectors),
             ("add .*hold no blocks", self.model(lambda self, x: self.out(x + self.a(x) + self.b(x)), a=linear(),
                                                 b=linear()), vectors),
