@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""A PyTorch model as a config: what the program counts in it is what a capture counts, unit by unit. Without its dead units it
-goes back into the PyTorch model.
+"""A PyTorch model as a config: what the program counts in it is what a capture counts, unit by unit. Without its dead
+units it goes back into the PyTorch model.
 
     test_export_torch.py RELUSCOPE SOURCE_DIR      exits with 77 (skipped) where there is no PyTorch (python3-torch)
 """
@@ -11,8 +11,8 @@ import shutil
 import sys
 import unittest
 
-from export_models import (BATCH, CLASSES, MODELS, Block, Case, Plain, Resnet, Shared, images, kill, random_model, settle,
-                           table)
+from export_models import (BATCH, CLASSES, MODELS, Block, Case, Plain, Resnet, Shared, images, kill, random_model,
+                           settle, table)
 import torch
 import torch.nn as nn
 

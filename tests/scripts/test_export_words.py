@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Data, losses and optimisers that go with an exported model, and what is refused: with the operation, its place and the reason.
+"""Data, losses and optimisers that go with an exported model, and what is refused: with the operation, its place and
+the reason.
 
     test_export_words.py RELUSCOPE SOURCE_DIR      exits with 77 (skipped) where there is no PyTorch (python3-torch)
 """
