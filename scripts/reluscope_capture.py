@@ -2396,8 +2396,8 @@ def _data_of(model, loader, forward, target):
             else:
                 x = batch[0] if isinstance(batch, (list, tuple)) else batch
             if not isinstance(x, torch.Tensor):
-                raise CaptureError(f"export: the loader gives {type(x).__name__}, expected a tensor, or a tuple that "
-                                   "begins with one")
+                raise CaptureError(f"export: the {'model gets' if forward else 'loader gives'} {type(x).__name__}, "
+                                   "expected a tensor, or a tuple that begins with one")
             if target or isinstance(batch, (list, tuple)) and len(batch) > 1:
                 targets.append((target(batch) if target else batch[1]).detach().cpu())
             inputs.append(x.detach().cpu())
@@ -2501,7 +2501,8 @@ def export(model, directory, example=None, loader=None, *, criterion=None, optim
     words = _words_of(optimizer) if optimizer is not None else None
     train.update({"optimizer": words} if words else {})
     directory = os.path.abspath(os.fspath(directory))
-    config = {"name": _plain(os.path.basename(directory)) or "exported", "precision": "float64" if wide else "float32", "data": data,
+    config = {"name": _plain(os.path.basename(directory)) or "exported",
+              "precision": "float64" if wide else "float32", "data": data,
               "network": {"layers": found.layers, "init_from": "weights.safetensors"}, "loss": loss, "train": train}
     files["config.json"] = (json.dumps(config, indent=2) + "\n").encode()  # the last: it reads the others
     there = sorted(set(os.listdir(directory)) & {*EXPORTED, *FILES}) if os.path.isdir(directory) else []

@@ -246,6 +246,11 @@ class Refused(Case):
                    criterion="cross_entropy")
         with self.assertRaisesRegex(CaptureError, "of which shape are the samples"):
             export(self.model(lambda self, x: self.out(x)), self.place / "mine")
+        with self.assertRaisesRegex(CaptureError, "the model gets NoneType, expected a tensor"):
+            export(self.model(lambda self, x: self.out(x)), self.place / "mine", loader=[(x, y)],
+                   forward=lambda model, batch: model(x=batch[0]))
+        with self.assertRaisesRegex(CaptureError, "the loader gives list, expected a tensor"):
+            export(self.model(lambda self, x: self.out(x)), self.place / "mine", loader=[([1], y)])
         with self.assertRaisesRegex(CaptureError, "the loader gave no batch"):
             export(self.model(lambda self, x: self.out(x)), self.place / "mine", loader=[])
         self.assertEqual(os.listdir(self.place), [])
