@@ -15,6 +15,7 @@ from export_models import (BATCH, CLASSES, MODELS, Block, Case, Plain, Resnet, S
                            settle, table)
 import torch
 import torch.nn as nn
+import torch.nn.functional as F
 
 from reluscope_capture import Capture, CaptureError, export, load_pruned
 
@@ -79,8 +80,23 @@ class CountsAreThoseOfTheCapture(Case):
             return json.loads((self.place / "mine/config.json").read_text())["network"]["layers"]
         dropped = [layer for layer in layers_of(Plain) if layer["type"] == "dropout"]
         self.assertEqual(dropped, [{"type": "dropout", "p": 0.2, "per": "channel"}, {"type": "dropout", "p": 0.5}])
+        self.assertEqual([layer["type"] for layer in layers_of(Fixed)], ["conv2d", "flatten", "dense"])
+        slope = layers_of(lambda: nn.Sequential(nn.Flatten(), nn.Linear(162, 4), nn.PReLU(4), nn.Linear(4, 3)))[0]
+        self.assertEqual(slope["activation"], {"name": "prelu", "slopes": "unit", "weight_decay": True})
         norm = layers_of(MODELS["batch norm"][0])[0]["norm"]
         self.assertEqual(norm, {"name": "batch_norm", "eps": 0.1, "momentum": 0.3, "affine": True})
+
+
+class Fixed(nn.Module):
+    """What changes nothing leaves no layer."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv, self.out = nn.Conv2d(2, 4, 3), nn.Linear(4 * 49, CLASSES)
+
+    def forward(self, x):
+        x = F.adaptive_max_pool2d(F.dropout(self.conv(x), 0.5, False), 7).reshape(-1, 4, 7, 7)
+        return self.out(x.contiguous().flatten(1))
 
 
 class Deep(Case):
@@ -116,6 +132,8 @@ class GoesOn(Case):
                     model, (x, y) = settle(nn.Sequential(
                         nn.Linear(12, 10), kill(nn.BatchNorm1d(10), 1, 4), nn.ReLU(), kill(nn.Linear(10, 8), 0),
                         nn.ReLU6(), nn.Linear(8, 6), nn.PReLU(6), nn.Linear(6, CLASSES))), table()
+                    with torch.no_grad():  # a slope of 0: it can die
+                        kill(model[5], 2), model[6].weight[2].zero_()
                     shutil.rmtree(self.place / "mine")
                     export(model, self.place / "mine", loader=self.loader(x, y))
                 self.ask("census", "mine/config.json", "--out", "seen", "-q")
@@ -124,6 +142,7 @@ class GoesOn(Case):
                     before = model.eval()(x)
                 count = sum(one.numel() for one in model.parameters())
                 whole = {name: one.clone() for name, one in model.state_dict().items()}
+                model(x).sum().backward()  # gradients of the old shapes
                 self.assertIs(load_pruned(model, self.place / kind, self.place / "mine"), model)
                 with torch.no_grad():
                     torch.testing.assert_close(model(x), before, rtol=1e-4, atol=1e-4)
@@ -142,6 +161,9 @@ class GoesOn(Case):
                     self.assertEqual(sizes, (few, few, few, left["3"]))
                     self.assertLessEqual(few, 10 - 2)
                     self.assertLessEqual(left["3"], 8 - 1)
+                    self.assertEqual(model[6].num_parameters, model[6].weight.numel())
+                    self.assertLess(model[6].num_parameters, 6)
+                self.assertEqual({one.grad for one in model.parameters()}, {None})
                 # It trains on, and other weights of the exported network go in as well.
                 model.train()(x).sum().backward()
                 torch.optim.SGD(model.parameters(), 0.1, momentum=0.9).step()

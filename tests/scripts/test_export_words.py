@@ -72,7 +72,11 @@ class Data(Case):
         export(model, self.place / "mine", example=x[:1])
         config = json.loads((self.place / "mine/config.json").read_text())
         self.assertEqual(config["data"]["shape"], [2, 9, 9])
-        self.assertEqual(sorted(os.listdir(self.place / "mine")), ["config.json", "names.json", "weights.safetensors"])
+        files = sorted(os.listdir(self.place / "mine"))
+        self.assertEqual(files, ["config.json", "names.json", "weights.safetensors"])
+        self.assertEqual({os.stat(self.place / "mine" / file).st_mode & 0o777 for file in files}, {0o644})
+        weights = (self.place / "mine/weights.safetensors").read_bytes()
+        self.assertEqual(int.from_bytes(weights[:8], "little") % 8, 0)  # the numbers begin at a multiple of 8
         self.assertIn("inputs.npy", self.ask("census", "mine/config.json", "-q", code=2).stderr)
         export(model, self.place / "data", loader=self.loader(x, y))
         seen = json.loads(self.ask("census", "mine/config.json", "--data", "data", "--json", "-q").stdout)
@@ -113,6 +117,8 @@ class Data(Case):
             _, config = self.seen(model, [(x, y)], optimizer=optimizer)
             self.assertEqual(config["train"]["optimizer"]["lr"], optimizer.defaults["lr"])
             self.ask("validate", "mine/config.json")
+        with self.assertWarnsRegex(UserWarning, "a config cannot say Adam with amsgrad"):
+            self.seen(model, [(x, y)], optimizer=torch.optim.Adam(model.parameters(), amsgrad=True))
         with self.assertWarnsRegex(UserWarning, "a config cannot say Rprop: train.optimizer is left out"):
             self.seen(model, [(x, y)], optimizer=torch.optim.Rprop(model.parameters()))
         groups = [{"params": [model[0].weight], "weight_decay": 0.1}, {"params": [model[0].bias]}]
@@ -222,6 +228,10 @@ class Refused(Case):
             ("Hardtanh in '1': a config has no such", chain(linear(), nn.Hardtanh(), linear(3)), vectors),
             ("negative_slope is -0.2", chain(linear(), nn.LeakyReLU(-0.2), linear(3)), vectors),
             ("its input has 3 axes", chain(linear(6), nn.ReLU(), nn.Linear(6, 3)), torch.randn(8, 5, 12)),
+            ("Dropout in '0': with p = 1", chain(nn.Dropout(1.0), linear(3)), vectors),
+            ("Softmax in '1': a config's softmax goes over the outputs", chain(linear(3), nn.Softmax(0)), vectors),
+            ("add .*the shapes of what is added differ", self.model(
+                lambda self, x: self.out(self.a(x) + self.b(x)), a=linear(), b=linear(1)), vectors),
             ("the model ends in batch_norm in '1'", chain(linear(3), nn.BatchNorm1d(3)), vectors),
             ("the model ends in global_avg_pool", chain(nn.Conv2d(2, 3, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten()),
              pictures),
@@ -244,6 +254,8 @@ class Refused(Case):
         with self.assertRaisesRegex(CaptureError, "not the number of a class"):
             export(self.model(lambda self, x: self.out(x)), self.place / "mine", loader=[(x, torch.rand(SAMPLES, 3))],
                    criterion="cross_entropy")
+        with self.assertRaisesRegex(CaptureError, "not the number of a class"):
+            export(self.model(lambda self, x: self.out(x)), self.place / "mine", loader=[(x, y - 100)])
         with self.assertRaisesRegex(CaptureError, "of which shape are the samples"):
             export(self.model(lambda self, x: self.out(x)), self.place / "mine")
         with self.assertRaisesRegex(CaptureError, "the model gets NoneType, expected a tensor"):
