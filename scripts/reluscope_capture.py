@@ -18,6 +18,9 @@ shared layer. A unit is dead if the derivative of the activation is 0 at z for e
 mode, unit by unit (census.csv, units.csv, events.jsonl). docs/with-pytorch.md says what is promised of the numbers, and
 what is not.
 
+`cap.export("mine")` writes the model as a config with its weights and data, for `reluscope census`, `prune`,
+`prescribe` and `theory`, and `load_pruned` puts what was pruned back into the model.
+
 How it sees activations: while a forward pass is measured, a TorchFunctionMode gets every call of a PyTorch function: of
 modules, functional, in place, reused. It tells tensors apart by a tag: the layer they come from, which axis holds the
 units, the parameters since the last site. In all other steps nothing is in the way of the model.
@@ -925,7 +928,7 @@ class Capture:
             raise CaptureError(f"criterion: found '{criterion}', expected one of {', '.join(Outcome.LOSSES)}")
         self.criterion, self.target = criterion, target
         self.output = _main_tensor if output is None else output if callable(output) else lambda value: value[output]
-        self.outcome = self.start_loss = self.optimizer = None
+        self.outcome = self.start_loss = self.optimizer = self.trained_by = None
         if every < 1:
             raise CaptureError(f"every: found {every}, expected 1 or more")
         if reduction not in ("mean", "sum"):
@@ -1151,6 +1154,7 @@ class Capture:
             readers.append((len(tensors), read))
             values.extend(tensors)
 
+        self.trained_by = optimizer
         if self.optimizer is None:
             group = optimizer.param_groups[0]
             self.optimizer = {"name": type(optimizer).__name__, "lr": float(group["lr"]),
@@ -1379,6 +1383,16 @@ class Capture:
             if self.steps == 0:
                 self.start_loss = self.outcome["train"]["loss"]
         return self._judge(book, features, checksum, largest)
+
+    def export(self, directory, example=None, loader=None, optimizer=None, overwrite=False):
+        """The model as it is as a config of reluscope with its weights: see `export` below. Without a loader the data
+        are those of the census. Returns the config's path."""
+        output = None if self.output is _main_tensor else self.output
+        if self.tables is None:
+            return None  # rank 0 writes
+        return export(self.model, directory, example, self.loader if loader is None else loader,
+                      criterion=self.criterion, optimizer=optimizer or self.trained_by, target=self.target,
+                      forward=self.forward, output=output, overwrite=overwrite)
 
     def _judge(self, book, features, checksum, batch_size):
         with torch.no_grad():
@@ -1745,3 +1759,792 @@ def _effective_rank(parts):
     share = values / values.sum()
     share = share[share > 0]
     return float(torch.exp(-(share * share.log()).sum())) if share.numel() else None
+
+
+# ---- export: the model as a config of reluscope, and its weights beside it
+
+# Activations of a config, and their settings, called as PyTorch's arguments and in their order, with its defaults.
+PHIS = {"relu": {}, "leaky_relu": {"negative_slope": 0.01}, "prelu": {}, "rrelu": {"lower": 1 / 8, "upper": 1 / 3},
+        "elu": {"alpha": 1.0}, "selu": {}, "celu": {"alpha": 1.0}, "gelu": {"approximate": "none"}, "silu": {},
+        "mish": {}, "softplus": {"beta": 1.0, "threshold": 20.0}, "sigmoid": {}, "tanh": {}, "relu6": {},
+        "hardswish": {}}
+PHI_OF = {name.replace("_", ""): name for name in PHIS}
+OPTIMIZERS = {"SGD": "lr momentum dampening nesterov weight_decay", "Adam": "lr betas eps weight_decay",
+              "AdamW": "lr betas eps weight_decay", "RMSprop": "lr alpha eps momentum centered weight_decay",
+              "Adagrad": "lr lr_decay eps initial_accumulator_value weight_decay"}
+EXPORTED = ("config.json", "weights.safetensors", "names.json", "inputs.npy", "targets.npy")
+NOT_SAID = {  # why a config cannot say it; names as Exporter.kind gives them
+    "lstm gru rnn lstmcell grucell rnncell": "a config has no recurrent layers",
+    "multiheadattention transformer transformerencoder transformerencoderlayer transformerdecoderlayer softmax "
+    "logsoftmax matmul bmm einsum baddbmm scaleddotproductattention":
+        "a config multiplies by weights alone, and has no attention; a softmax stands at its end alone",
+    "cat concat concatenate stack chunk split getitem": "branches of a config meet in sums, and nothing is cut apart",
+    "mul imul div truediv sub": "a config multiplies and adds by layers alone; what scales the data belongs before it",
+    "embedding embeddingbag": "a config reads numbers, not tokens",
+    "conv1d conv3d convtranspose2d": "a config's convolutions are conv2d"}
+NOT_SAID = {name: why for names, why in NOT_SAID.items() for name in names.split()}
+TORCH = os.path.dirname(torch.__file__)
+
+
+def _cannot(text):
+    return CaptureError(f"export: {text}. Capture and its censuses work all the same")
+
+
+def _plain(name):
+    """As a config takes names."""
+    return "".join(one if one.isascii() and (one.isalnum() or one in "-_.") else "_" for one in name).lstrip(".")[:100]
+
+
+def _place_of(frames):
+    """The innermost line that is the user's: of pairs of file and line, innermost first."""
+    for file, line in frames:
+        if not file.startswith((TORCH, "<")) and file != __file__:
+            return f" ({os.path.basename(file)}:{line})"
+    return ""
+
+
+def _traced(model):
+    """The graph of `One`, in training mode, which knows of dropout. Each node's meta has a `place` for messages."""
+    import traceback
+
+    import torch.fx
+
+    class One(torch.nn.Module):
+        """The model, with one tensor and else its defaults."""
+
+        def __init__(self):
+            super().__init__()
+            self.model = model
+
+        def forward(self, x):
+            return self.model(x)
+
+    class Tracer(torch.fx.Tracer):
+        modules = ()
+
+        def call_module(self, module, forward, args, kwargs):
+            before, self.modules = self.modules, (*self.modules, self.path_of_module(module))
+            try:
+                return super().call_module(module, forward, args, kwargs)
+            finally:
+                self.modules = before
+
+        def create_node(self, *args, **kwargs):
+            node, frame, frames = super().create_node(*args, **kwargs), sys._getframe(), []
+            while frame.f_code is not _traced.__code__:
+                frames.append((frame.f_code.co_filename, frame.f_lineno))
+                frame = frame.f_back
+            inside = f" in '{_inside(self.modules[-1])}'" if len(self.modules) > 1 else ""
+            node.meta["place"] = inside + _place_of(frames)
+            return node
+
+    modes, root = [(module, module.training) for module in model.modules()], One()
+    try:
+        model.train()
+        graph = Tracer().trace(root)
+    except Exception as fault:  # whatever a forward does with what stands for its tensors
+        frames = [(one.filename, one.lineno) for one in reversed(traceback.extract_tb(fault.__traceback__))]
+        raise _cannot(f"torch.fx cannot follow forward{_place_of(frames)}: {fault}. A config's network takes "
+                      "one tensor, and all samples one way: it has no conditions and loops over values") from fault
+    finally:
+        for module, mode in modes:
+            module.training = mode
+    return torch.fx.GraphModule(root, graph)
+
+
+def _inside(target):
+    """The model's own name of what is called `model.…` in the graph."""
+    return target.partition(".")[2]
+
+
+def _square_of(value):
+    """The one number of a window; None where height and width differ."""
+    values = set(value) if isinstance(value, (tuple, list)) else {value}
+    return values.pop() if len(values) == 1 else None
+
+
+class Exporter:
+    """From the graph of a model to the layers of a config. `example`: a batch."""
+
+    def __init__(self, model, example, output=None):
+        self.graph_module = _traced(model)
+        self.modules = dict(self.graph_module.named_modules())
+        self.shapes, self.starts, self.taken, self.said, self.log_softmax = {}, {}, {}, set(), False
+        nodes = list(self.graph_module.graph.nodes)
+        self._run(example)
+        self.input, self.samples = nodes[0], len(example)
+        self.raw = {self.input}  # the sample as it comes, in whatever shape
+        self.sample = self.shapes[self.input][1:]
+        self._follow_in_place(nodes)
+        end = nodes[-1].args[0]
+        if output is not None and not hasattr(end, "op"):
+            end = output(end)
+        if not hasattr(end, "op"):
+            raise _cannot("the model returns several things, and a config's network one: `output` picks it")
+        while self.kind(end) in ("squeeze", "flatten", "view", "reshape") and \
+                self.samples == math.prod(self.shapes.get(end, ())):
+            end = self._signals(end)[0]  # samples × 1 as samples
+        if self.kind(end) == "logsoftmax":
+            self.log_softmax, end = True, self._signals(end)[0]
+        self.end = end
+        self._name_sites(nodes)
+        self.layers = self.chain(end, self.input)
+        last = self.layers[-1] if self.layers else {"type": "input"}
+        if last["type"] != "dense" or "norm" in last:
+            ending = last["norm"]["name"] if "norm" in last else last["type"]
+            raise _cannot(f"the model ends in {ending}{end.meta['place']}, and a config in a dense layer with its "
+                          "activation")
+        if len(self.sample) not in (1, 3):
+            raise _cannot(f"a sample has the shape {list(self.sample)}, and a config takes a vector or channels × "
+                          "height × width")
+        self._make_names_unique()
+        self.arrays, self.names = {}, {}
+        self._place(self.layers, "layers.")
+
+    def _run(self, example):
+        """The shape of all that is computed. Dropout that is called as a function was traced as in training."""
+        import torch.fx
+        exporter = self
+
+        class Shapes(torch.fx.Interpreter):
+            def run_node(self, node):
+                if node.op == "call_function" and exporter.kind(node).startswith(("dropout", "featuredropout")):
+                    value = self.fetch_args_kwargs_from_env(node)[0][0]
+                else:
+                    value = super().run_node(node)
+                if isinstance(value, torch.Tensor):
+                    exporter.shapes[node] = tuple(value.shape)
+                return value
+        try:
+            Shapes(self.graph_module).run(example.clone())
+        except Exception as fault:
+            raise CaptureError(f"export: the example, of shape {list(example.shape)}, does not go through the model: "
+                               f"{str(fault).splitlines()[0] if str(fault) else fault!r}") from fault
+
+    def _follow_in_place(self, nodes):
+        """Who reads a tensor after an operation in place reads what that has made of it."""
+        order = {node: at for at, node in enumerate(nodes)}
+        for node in nodes:
+            name, module = str(getattr(node.target, "__name__", node.target)), self.modules.get(str(node.target))
+            if node.op == "call_module":
+                changes = getattr(module, "inplace", False)
+            else:
+                changes = node.op.startswith("call") and (name.endswith("_") or node.kwargs.get("inplace") is True or
+                                                          name == "iadd")
+            for old in self._signals(node)[:1] if changes else ():
+                for user in [user for user in old.users if order[user] > order[node]]:
+                    user.replace_input_with(old, node)
+
+    # -- what a node is
+
+    def kind(self, node):
+        """Conv2d, F.conv2d: conv2d. LeakyReLU, leaky_relu_: leakyrelu. What is not PyTorch's keeps its path."""
+        if node.op in ("placeholder", "get_attr", "output"):
+            return node.op
+        if node.op == "call_method":
+            name, room = node.target, "torch"
+        else:
+            what = type(self.modules[node.target]) if node.op == "call_module" else node.target
+            name, room = getattr(what, "__name__", str(what)), getattr(what, "__module__", None) or "torch"
+        plain = name.lower().replace("_", "")
+        return plain if room.partition(".")[0] in ("torch", "_operator", "operator") else f"{room}.{name}"
+
+    def refuse(self, node, why=None):
+        why = why or NOT_SAID.get(self.kind(node), "a config has no such operation")
+        name = type(self.modules[node.target]).__name__ if node.op == "call_module" else \
+            getattr(node.target, "__name__", node.target)
+        raise _cannot(f"{name}{node.meta['place']}: {why}")
+
+    def _signals(self, node):
+        return [one for one in node.all_input_nodes if one in self.shapes and one.op != "get_attr"]
+
+    def is_sum(self, node):
+        return self.kind(node) in ("add", "iadd")
+
+    def is_activation(self, node):
+        return self.kind(node) in PHI_OF or self._phi(node) is not None
+
+    def _phi(self, node):
+        """What hardtanh, clamp and threshold are with the right limits."""
+        kind, limits = self.kind(node), None
+        if kind == "hardtanh":
+            limits = self.get(node, 1, "min_val", -1.0), self.get(node, 2, "max_val", 1.0)
+        elif kind in ("clamp", "clip", "clampmin"):
+            limits = self.get(node, 1, "min", None), None if kind == "clampmin" else self.get(node, 2, "max", None)
+        elif kind == "threshold":
+            limits = self.get(node, 1, "threshold", 1), self.get(node, 2, "value", 1)
+            return "relu" if limits == (0, 0) else None
+        return {(0, None): "relu", (0, 6): "relu6"}.get(limits)
+
+    def get(self, node, at, name, default):
+        """A setting: of a module, or an argument."""
+        if node.op == "call_module":
+            return getattr(self.modules[node.target], name, default)
+        return _argument(node.args, node.kwargs, at, name, default)
+
+    def array(self, node, at, name):
+        """A parameter or a buffer with its name in the model; None: there is none."""
+        if node.op == "call_module":
+            tensor, theirs = getattr(self.modules[node.target], name), _inside(f"{node.target}.{name}")
+        else:
+            there = _argument(node.args, node.kwargs, at, name, None)
+            if there is not None and getattr(there, "op", None) != "get_attr":
+                self.refuse(node, f"its {name} is computed, and a config's are parameters")
+            theirs = None if there is None else _inside(there.target)
+            tensor = None if there is None else functools.reduce(getattr, there.target.split("."), self.graph_module)
+        if tensor is None:
+            return {}
+        if id(tensor) in self.taken and name != "num_batches_tracked":
+            self.refuse(node, f"its {name} is that of '{self.taken[id(tensor)][0]}', and a config has no shared "
+                              "weights")
+        self.taken[id(tensor)] = (theirs, tensor)  # kept, or another tensor would get its id
+        return {name: (theirs, tensor)}
+
+    # -- from the end to the input
+
+    def before(self, node):
+        """The last node that all on the way to this one has gone through: of a sum where its branches part."""
+        if node in self.starts:
+            return self.starts[node]
+        signals = self._signals(node)
+        if not self.is_sum(node) and len(signals) == 1:
+            return signals[0]
+        if not self.is_sum(node) or len(signals) != 2 or self.get(node, 9, "alpha", 1) != 1:
+            self.refuse(node, "a config adds up two different branches, as they are" if self.is_sum(node) else None)
+        one, other = self.spine(signals[0]), set(self.spine(signals[1]))
+        self.starts[node] = next(at for at in one if at in other)  # the input, at last
+        return self.starts[node]
+
+    def spine(self, node):
+        nodes = [node]
+        while node is not self.input:
+            if node not in self.shapes:
+                self.refuse(node)  # it yields more than a tensor
+            if node.op == "get_attr" or not self._signals(node):
+                several = [one for one in node.all_input_nodes if self._signals(one)]  # of which this is one
+                self.refuse(*(several[:1] or (node, "it does not depend on the input, and a config's values do")))
+            node = self.before(node)
+            nodes.append(node)
+        return nodes
+
+    def chain(self, node, start):
+        """The layers that make the node of `start`."""
+        nodes, layers = self.spine(node), []
+        for node in reversed(nodes[:nodes.index(start)]):
+            if node in self.said:
+                self.refuse(node, "what it yields is used in two places that one sum does not join, or twice")
+            self.said.add(node)
+            self._append(layers, node)
+        return layers
+
+    def _append(self, layers, node):
+        layer = self._sum(node) if self.is_sum(node) else self.say(node)
+        if layer is None:
+            return
+        last = layers[-1] if layers and "activation" not in layers[-1] else {"type": "nothing"}
+        if layer["type"] in ("batch_norm", "layer_norm") and last["type"] in ("dense", "conv2d") and "norm" not in last:
+            settings = {key: value for key, value in layer.items() if key not in ("type", "parts", "name")}
+            last.update(norm={"name": layer["type"], **settings}, parts=last["parts"] + layer["parts"])
+        elif layer["type"] == "activation" and last["type"] in ("dense", "conv2d", "residual"):
+            last.update(activation=layer["activation"], parts=last["parts"] + layer["parts"],
+                        name=self.site_names.get(node, last.get("name")))
+        else:
+            layers.append(layer)
+
+    def _sum(self, node):
+        signals, start = self._signals(node), self.before(node)
+        if len({self.shapes[one] for one in (node, *signals)}) > 1:
+            self.refuse(node, "the shapes of what is added differ, and a config's are the same")
+        body, shortcut = sorted((self.chain(one, start) for one in signals), key=len, reverse=True)
+        if not body:
+            self.refuse(node, "a value is added to itself")
+        if any(layer["type"] == "residual" for layer in body + shortcut):
+            self.refuse(node, "a sum in a branch of a sum: a config's residual blocks hold no blocks")
+        return {"type": "residual", "layers": body, **({"shortcut": shortcut} if shortcut else {}), "parts": []}
+
+    def _name_sites(self, nodes):
+        """Activations are called as in a capture, but for the sign before a number."""
+        self.site_names, owners, calls = {}, {}, {}
+        for node in nodes:
+            owners[node] = owner, _ = self._owner(node, owners)
+            if self.is_activation(node) and self._signals(node):
+                number = calls[owner] = calls.get(owner, 0) + 1
+                self.site_names[node] = owner if number == 1 else f"{owner}-{number}"
+
+    def _owner(self, node, owners):
+        """The layer that a tensor comes from, and whether that stands behind the last activation."""
+        before = [owners[one] for one in self._signals(node)] or [("input", False)]
+        parameters = [_inside(one.target.rpartition(".")[0]) for one in node.all_input_nodes if one.op == "get_attr"]
+        if self.is_activation(node):
+            return before[0][0], False
+        if node.op == "call_module" and next(self.modules[node.target].parameters(), None) is not None:
+            return _inside(node.target) or "parameters", True
+        if parameters:
+            return parameters[0] or "parameters", True
+        return next((one for one in before if one[1]), before[0])
+
+    # -- a layer of each kind
+
+    def say(self, node):
+        """The layer of a config; None: nothing need be done. `parts`: of each module the parameters."""
+        kind, before = self.kind(node), self._signals(node)[0]
+        given, made = self.shapes[before], self.shapes[node]
+        if kind in PHI_OF or self._phi(node) or kind == "softmax" and node is self.end:
+            return self._activation(node, kind, given)
+        if kind in ("linear", "conv2d"):
+            return self._affine(node, kind, given)
+        if kind in ("batchnorm1d", "batchnorm2d", "syncbatchnorm", "layernorm"):
+            return self._norm(node, kind, given)
+        if kind in ("maxpool2d", "avgpool2d", "adaptiveavgpool2d", "adaptivemaxpool2d", "mean"):
+            return self._pool(node, kind, given)
+        if kind in ("dropout", "dropout2d"):
+            if kind == "dropout2d" and len(given) != 4:
+                self.refuse(node, f"its input has {len(given)} axes, and channels of samples have 4")
+            p = self.get(node, 1, "p", 0.5)
+            if node.op == "call_function" and not self.get(node, 2, "training", True):
+                return None
+            if p >= 1:
+                self.refuse(node, "with p = 1 nothing is left")
+            return {"type": "dropout", "p": p, **({"per": "channel"} if kind == "dropout2d" else {}), "parts": [{}]}
+        if kind in ("identity", "contiguous", "clone"):
+            return None
+        if kind == "permute" and self._is_around_norm(node):
+            return None
+        if kind in ("flatten", "view", "reshape", "squeeze", "unsqueeze", "unflatten"):
+            return self._reshape(node, before, given, made)
+        return self.refuse(node)
+
+    def _reshape(self, node, before, given, made):
+        if made[:1] != given[:1]:
+            self.refuse(node, "it joins or cuts samples, and a config keeps each by itself")
+        readers = [user for user in before.users if user in self.shapes and self._signals(user)]
+        if before in self.raw and readers == [node] and len(made) in (2, 4):
+            self.raw.add(node)  # the data are written as it makes them
+            self.sample = made[1:]
+            return None
+        if made == given or made[1] == given[1] == math.prod(made[1:]) == math.prod(given[1:]):
+            return None
+        if len(made) == 2 and len(given) == 4 and before not in self.raw:
+            return {"type": "flatten", "parts": [{}]}
+        return self.refuse(node, f"from the shape {list(given[1:])} of a sample to {list(made[1:])}: a config flattens "
+                                 "alone")
+
+    def _activation(self, node, kind, given):
+        name = self._phi(node) or PHI_OF.get(kind, kind)
+        settings = {key: self.get(node, 1 + at, key, default) for at, (key, default) in
+                    enumerate(PHIS.get(name, {}).items() if kind in PHI_OF else ())}
+        part = {}
+        if name == "prelu":
+            part = self.array(node, 1, "weight")
+            shared = part["weight"][1].numel() == 1
+            settings = {"slopes": "layer" if shared and given[1:2] != (1,) else "unit", "weight_decay": True}
+        if name == "softmax" and self.get(node, 1, "dim", None) not in (1, len(given) - 1, -1):
+            self.refuse(node, "a config's softmax goes over the outputs")
+        odd = next((key for key, value in settings.items() if isinstance(value, (int, float)) and value < 0), None)
+        if odd:
+            self.refuse(node, f"{odd} is {settings[odd]}, and a config's is not below 0")
+        return {"type": "activation", "activation": {"name": name, **settings},
+                "name": self.site_names.get(node, name), "parts": [part]}
+
+    def _affine(self, node, kind, given):
+        axes = 2 if kind == "linear" else 4
+        if len(given) != axes:
+            self.refuse(node, f"its input has {len(given)} axes, and a config's has {axes}: there are no positions but "
+                              "those of pictures")
+        part = {**self.array(node, 1, "weight"), **self.array(node, 2, "bias")}
+        theirs, weight = part["weight"]
+        layer = {"type": "dense", "name": theirs.rpartition(".")[0] or "parameters", "units": weight.shape[0]}
+        if kind == "conv2d":
+            layer.update(type="conv2d", channels=layer.pop("units"), kernel=_square_of(tuple(weight.shape[2:])),
+                         stride=_square_of(self.get(node, 3, "stride", 1)),
+                         padding=_square_of(self.get(node, 4, "padding", 0)))
+            layer["padding"] = 0 if layer["padding"] == "valid" else layer["padding"]
+            for name, at in (("dilation", 5), ("groups", 6)):
+                value = self.get(node, at, name, 1)
+                if _square_of(value) != 1:
+                    self.refuse(node, f"{name} is {value}, and a config's convolutions have {name} 1")
+            if self.get(node, 9, "padding_mode", "zeros") != "zeros":
+                self.refuse(node, "a config pads with zeros")
+            odd = next((name for name in ("kernel", "stride", "padding") if layer[name] is None), None)
+            if odd:
+                self.refuse(node, f"its {odd} is not the same for height and width, as a config's is")
+        return {**layer, **({} if "bias" in part else {"init": {"bias": False}}), "parts": [part]}
+
+    def _norm(self, node, kind, given):
+        layer = {"type": "layer_norm", "eps": self.get(node, 4, "eps", 1e-5)}
+        part = {**self.array(node, 2, "weight"), **self.array(node, 3, "bias")}
+        if len(part) == 1:
+            self.refuse(node, "it has a scale without a shift, and a config's has both or none")
+        if kind == "layernorm":
+            shape = tuple(self.get(node, 1, "normalized_shape", ()))
+            channels_last = self.kind(self._signals(node)[0]) == "permute"
+            if shape == given[1:] and len(given) in (2, 4) and not channels_last:
+                layer.update({"axes": "sample"} if len(given) == 4 else {})
+            elif not (len(given) == 4 and shape == given[3:] and channels_last):
+                self.refuse(node, f"over {list(shape)} of a sample of {list(given[1:])}: a config's goes over the "
+                                  "channels of each position, or over all of a sample")
+        else:
+            if node.op != "call_module" or not self.get(node, 0, "track_running_stats", False) or \
+                    self.get(node, 0, "momentum", None) is None:
+                self.refuse(node, "a config's batch norm is a module with running statistics and a momentum")
+            if len(given) not in (2, 4):
+                self.refuse(node, f"its input has {len(given)} axes, and a config's has 2 or 4")
+            layer.update(type="batch_norm", momentum=self.get(node, 0, "momentum", 0.1))
+            for name in ("running_mean", "running_var", "num_batches_tracked"):
+                part.update(self.array(node, 0, name))
+        return {**layer, "affine": "weight" in part, "parts": [part]}
+
+    def _is_around_norm(self, node):
+        """Channels last and back, around a layer norm."""
+        order = node.args[1] if len(node.args) > 1 and isinstance(node.args[1], (list, tuple)) else node.args[1:]
+        order = [at % 4 for at in order] if all(isinstance(at, int) for at in order) else None
+        if order == [0, 2, 3, 1]:
+            users = list(node.users)
+            return len(users) == 1 and self.kind(users[0]) == "layernorm"
+        return order == [0, 3, 1, 2] and self.kind(self._signals(node)[0]) == "layernorm"
+
+    def _pool(self, node, kind, given):
+        if len(given) != 4:
+            self.refuse(node, f"its input has {len(given)} axes, and pictures have 4")
+        if kind == "mean":
+            axes = self.get(node, 1, "dim", None)
+            if sorted(at % 4 for at in (axes if isinstance(axes, (list, tuple)) else ())) != [2, 3]:
+                self.refuse(node, "a config has the mean over all positions")
+            return {"type": "global_avg_pool", "parts": [{}]}
+        name = "avg_pool" if "avg" in kind else "max_pool"
+        if kind.startswith("adaptive"):
+            size, side = _square_of(self.get(node, 1, "output_size", None)), _square_of(given[2:])
+            if size == 1 and name == "avg_pool":
+                return {"type": "global_avg_pool", "parts": [{}]}
+            if not size or not side or side % size:
+                self.refuse(node, f"from {list(given[2:])} to {self.get(node, 1, 'output_size', None)}: its windows "
+                                  "are not all of one size, as a config's are")
+            return None if size == side else {"type": name, "kernel": side // size, "parts": [{}]}
+        kernel = _square_of(self.get(node, 1, "kernel_size", None))
+        layer = {"type": name, "kernel": kernel, "stride": _square_of(self.get(node, 2, "stride", None) or kernel),
+                 "padding": _square_of(self.get(node, 3, "padding", 0)), "parts": [{}]}
+        if None in layer.values():
+            self.refuse(node, "its window is not square, as a config's is")
+        if self.get(node, 5 if name == "max_pool" else 4, "ceil_mode", False):
+            self.refuse(node, "ceil_mode: a config's windows lie within their input")
+        if name == "max_pool" and _square_of(self.get(node, 4, "dilation", 1)) != 1:
+            self.refuse(node, "a config's pools have dilation 1")
+        if name == "avg_pool":
+            layer["count_include_pad"] = self.get(node, 5, "count_include_pad", True)
+            if self.get(node, 6, "divisor_override", None) is not None:
+                self.refuse(node, "divisor_override: a config divides by the window's size")
+        return layer
+
+    # -- as an nn.Sequential
+
+    def _make_names_unique(self):
+        """Where two layers have one, it is that of the activation."""
+        taken = set()
+        for layer in sorted(self._all(self.layers), key=lambda layer: "activation" not in layer):
+            name = _plain(layer.pop("name", None) or "")
+            if name and name not in taken:
+                taken.add(name)
+                layer["name"] = name
+
+    def _all(self, layers):
+        for layer in layers:
+            yield layer
+            yield from self._all([*layer.get("layers", ()), *layer.get("shortcut", ())])
+
+    def _place(self, layers, prefix):
+        """Calls the parameters as in an nn.Sequential with a module for each map, norm and activation."""
+        number = 0
+        for layer in layers:
+            parts, key = layer.pop("parts"), f"{prefix}{number}."
+            if layer["type"] == "residual":
+                self._place(layer["layers"], key + "body.")
+                self._place(layer.get("shortcut", []), key + "shortcut.")
+                keys, number = [key + "activation."], number + 1
+            else:
+                keys = [f"{prefix}{number + at}." for at in range(len(parts))]
+                number += len(parts)
+            for key, part in zip(keys, parts):
+                for name, (theirs, tensor) in part.items():
+                    half = tensor.dtype in (torch.float16, torch.bfloat16)
+                    self.arrays[key + name] = (tensor.float() if half else tensor).detach().cpu().contiguous()
+                    self.names[key + name] = theirs
+
+    def again(self, x, layers=None, prefix="layers."):
+        """What the written layers make of x with the written parameters, in evaluation mode."""
+        number = 0
+
+        def take():
+            nonlocal number
+            number += 1
+            key = f"{prefix}{number - 1}."
+            return {name[len(key):]: one for name, one in self.arrays.items() if name.startswith(key)}
+
+        def norm(x, layer, kind):
+            part = take()
+            if kind == "batch_norm":
+                return F.batch_norm(x, part["running_mean"], part["running_var"], part.get("weight"), part.get("bias"),
+                                    eps=layer["eps"])
+            if layer.get("axes") == "sample":
+                return F.layer_norm(x, x.shape[1:], part.get("weight"), part.get("bias"), layer["eps"])
+            x = F.layer_norm(x.movedim(1, -1), x.shape[1:2], part.get("weight"), part.get("bias"), layer["eps"])
+            return x.movedim(-1, 1)
+
+        def activation(x, layer, part):
+            settings = dict(layer["activation"])
+            name = settings.pop("name")
+            if name == "softmax":
+                return torch.softmax(x, 1)
+            return F.prelu(x, part["weight"]) if name == "prelu" else \
+                getattr(torch if hasattr(torch, name) else F, name)(x, **settings)
+
+        for layer in self.layers if layers is None else layers:
+            kind = layer["type"]
+            if kind == "residual":
+                key = f"{prefix}{number}."
+                branches = (layer["layers"], key + "body."), (layer.get("shortcut", []), key + "shortcut.")
+                x = sum(self.again(x, *branch) for branch in branches)
+                part = {name.rpartition(".")[2]: one for name, one in take().items() if name.startswith("activation.")}
+                x = activation(x, layer, part) if "activation" in layer else x
+                continue
+            if kind == "dense":
+                part = take()
+                x = F.linear(x.flatten(1), part["weight"], part.get("bias"))
+            elif kind == "conv2d":
+                part = take()
+                x = F.conv2d(x, part["weight"], part.get("bias"), layer["stride"], layer["padding"])
+            elif kind in ("batch_norm", "layer_norm"):
+                x = norm(x, layer, kind)
+            elif kind != "activation":
+                take()
+                if kind == "flatten":
+                    x = x.flatten(1)
+                elif kind == "global_avg_pool":
+                    x = x.mean((2, 3), keepdim=True)
+                elif kind != "dropout":
+                    settings = {key: layer[key] for key in ("stride", "padding", "count_include_pad") if key in layer}
+                    x = getattr(F, kind + "2d")(x, layer["kernel"], **settings)
+            if "norm" in layer:
+                x = norm(x, layer["norm"], layer["norm"]["name"])
+            if "activation" in layer:
+                x = activation(x, layer, take())
+        return x
+
+
+def _bytes(tensor):
+    tensor = tensor.detach().cpu().contiguous()
+    return bytes((ctypes.c_char * (tensor.numel() * tensor.element_size())).from_address(tensor.data_ptr())) \
+        if tensor.numel() else b""
+
+
+KINDS = {torch.float32: ("F32", "<f4"), torch.float64: ("F64", "<f8"), torch.int64: ("I64", "<i8"),
+         torch.uint8: ("U8", "|u1")}
+
+
+def _safetensors(arrays, metadata):
+    header, at = {"__metadata__": metadata}, 0
+    for name, one in arrays.items():
+        size = one.numel() * one.element_size()
+        header[name] = {"dtype": KINDS[one.dtype][0], "shape": list(one.shape), "data_offsets": [at, at + size]}
+        at += size
+    text = json.dumps(header).encode()
+    text += b" " * (-len(text) % 8)
+    return b"".join([len(text).to_bytes(8, "little"), text, *map(_bytes, arrays.values())])
+
+
+def _read_safetensors(path):
+    kinds = {name: kind for kind, (name, _) in KINDS.items()}
+    with open(path, "rb") as file:
+        data = file.read()
+    start, arrays = 8 + int.from_bytes(data[:8], "little"), {}
+    for name, entry in json.loads(data[8:start]).items():
+        if name != "__metadata__":
+            begin, end = entry["data_offsets"]
+            flat = torch.frombuffer(bytearray(data[start + begin:start + end]), dtype=kinds[entry["dtype"]]) \
+                if end > begin else torch.empty(0, dtype=kinds[entry["dtype"]])
+            arrays[name] = flat.reshape(entry["shape"])
+    return arrays
+
+
+def _npy(tensor):
+    text = repr({"descr": KINDS[tensor.dtype][1], "fortran_order": False, "shape": tuple(tensor.shape)})
+    text += " " * (-(len(text) + 11) % 64) + "\n"
+    return b"".join([b"\x93NUMPY\x01\x00", len(text).to_bytes(2, "little"), text.encode(), _bytes(tensor)])
+
+
+def _replace(path, data):
+    """At once, or not at all."""
+    descriptor, there = tempfile.mkstemp(dir=os.path.dirname(path), prefix=".export.")
+    try:
+        with open(descriptor, "wb") as file:
+            file.write(data)
+        os.chmod(there, 0o644)
+        os.replace(there, path)
+    except BaseException:
+        os.unlink(there)
+        raise
+
+
+def _data_of(model, loader, forward, target):
+    """All that the loader gives: what the model gets, what it should yield (or None), and the size of a batch."""
+    inputs, targets, got = [], [], []
+    handle = model.register_forward_pre_hook(lambda module, args: got.append(args)) if forward else None
+    try:
+        for batch in loader:
+            if forward:
+                forward(model, _to(batch, next(model.parameters()).device))
+                x = next(_tensors(got.pop()), None)
+            else:
+                x = batch[0] if isinstance(batch, (list, tuple)) else batch
+            if not isinstance(x, torch.Tensor):
+                raise CaptureError(f"export: the {'model gets' if forward else 'loader gives'} {type(x).__name__}, "
+                                   "expected a tensor, or a tuple that begins with one")
+            if target or isinstance(batch, (list, tuple)) and len(batch) > 1:
+                targets.append((target(batch) if target else batch[1]).detach().cpu())
+            inputs.append(x.detach().cpu())
+    finally:
+        if handle:
+            handle.remove()
+    if not inputs:
+        raise CaptureError("export: the loader gave no batch; is it an iterator that has been used up?")
+    return torch.cat(inputs), torch.cat(targets) if targets else None, len(inputs[0])
+
+
+def _loss_of(criterion, ending, log_softmax, targets):
+    """The loss of the config; without a criterion that which goes with targets and outputs."""
+    classes = targets is None or not targets.is_floating_point() and targets.dim() == 1
+    if criterion is None:
+        criterion = "nll" if log_softmax else "cross_entropy" if classes else "mse"
+        if criterion == "cross_entropy" and ending == "softmax":
+            return {"name": "cross_entropy", "from_logits": False}
+    if criterion == "nll" and not log_softmax:
+        raise CaptureError("export: criterion: found nll, and the model does not end in log_softmax, as is expected")
+    if log_softmax and criterion not in ("nll", "cross_entropy"):
+        raise CaptureError(f"export: the model ends in log_softmax, and a config says that with cross_entropy alone, "
+                           f"not with {criterion}")
+    return {"name": "cross_entropy" if criterion == "nll" else criterion}
+
+
+def _targets_of(targets, loss, outputs):
+    """As the config's loss wants them, and its word for what they are."""
+    if loss != "cross_entropy":
+        return targets.reshape(len(targets), -1).double(), "regression"
+    if targets.is_floating_point() or targets.dim() != 1 or int(targets.min()) < 0:
+        raise CaptureError("export: the loader's targets are not the number of a class for each sample, and the loss "
+                           "cross_entropy takes no others here")
+    # A config counts the classes that there are: where some are missing, columns say which each one is.
+    if len(torch.unique(targets)) == outputs:
+        return targets.long(), "classification"
+    return F.one_hot(targets.long(), outputs).to(torch.uint8), "classification"
+
+
+def _words_of(optimizer):
+    name, group = type(optimizer).__name__, optimizer.param_groups[0]
+    keys = OPTIMIZERS.get(name, "").split()
+    odd = [key for key in ("amsgrad", "maximize") if group.get(key)]
+    odd += [key for key in keys if any(other.get(key) != group.get(key) for other in optimizer.param_groups)]
+    if not keys or odd:
+        what = name + (f" with {', '.join(odd)}" if odd else "")
+        warnings.warn(f"reluscope_capture: export: a config cannot say {what}" +
+                      (": the first group's settings are written" if keys else ": train.optimizer is left out"),
+                      stacklevel=4)
+    return {"name": name.lower(), **{key: group[key] for key in keys if key in group}} if keys else None
+
+
+def export(model, directory, example=None, loader=None, *, criterion=None, optimizer=None, target=None, forward=None,
+           output=None, overwrite=False):
+    """Writes `model` as a config of reluscope, with its weights beside it, into `directory`; returns the config's path.
+
+    A CaptureError says which operation a config cannot say. `loader`: its data are written, too, and the config reads
+    them; without one `example` is a batch of what the model gets. The other arguments are those of Capture.
+    """
+    model = Capture._unwrap(model)[0]
+    device = next(model.parameters()).device
+    wide = next(model.parameters()).dtype == torch.float64
+    inputs = targets = None
+    batch = 32
+    with _as_it_was(model), torch.no_grad():
+        if loader is not None:
+            inputs, targets, batch = _data_of(model, loader, forward, target)
+        example = next(_tensors(inputs if example is None else example), None)
+        if example is None:
+            raise CaptureError("export: of which shape are the samples? export(model, directory, example=batch), or "
+                               "loader=…")
+        example = example[:8].to(device)
+        example = torch.cat([example, example]) if len(example) == 1 else example
+        found = Exporter(model, example, output)
+        want = model(example.clone())
+        want = (want if output is None or isinstance(want, torch.Tensor) else output(want)).cpu()
+        rough, want = max(1e-3, 20 * torch.finfo(want.dtype).eps), _double(want)
+        got = found.again(example.cpu().to(torch.float64 if wide else torch.float32).reshape(-1, *found.sample))
+        got = _double(torch.log_softmax(got, 1) if found.log_softmax else got).reshape(want.shape)
+    near = rough / 10 * torch.nan_to_num(want, 0, 0, 0).abs().max().item()
+    if not torch.allclose(got, want, rough, near, equal_nan=True):
+        raise _cannot("the layers that were found yield other outputs than the model: it takes another way in training "
+                      "than in evaluation, or a hook changes what a layer yields")
+    last = found.layers[-1]
+    loss = _loss_of(criterion, last.get("activation", {}).get("name"), found.log_softmax, targets)
+    data = {"kind": "npy", "file": "inputs.npy", "labels": "targets.npy", "test_fraction": 0.0}
+    files = {"weights.safetensors": _safetensors(found.arrays, {"format": "pt"}),
+             "names.json": (json.dumps(found.names, indent=2) + "\n").encode()}
+    if len(found.sample) == 3:
+        data["shape"] = list(found.sample)
+    if inputs is not None:
+        inputs = inputs.reshape(-1, *found.sample)
+        files["inputs.npy"] = _npy(inputs.double() if wide else inputs.float())
+        if targets is not None:
+            targets, data["task"] = _targets_of(targets, loss["name"], last["units"])
+            files["targets.npy"] = _npy(targets)
+        elif last["units"] == inputs[0].numel() and criterion in (None, "mse", "bce"):
+            data.pop("labels")
+            data["target"], loss = "input", {"name": criterion or "mse"}
+    train = {"batch_size": batch}
+    words = _words_of(optimizer) if optimizer is not None else None
+    train.update({"optimizer": words} if words else {})
+    directory = os.path.abspath(os.fspath(directory))
+    config = {"name": _plain(os.path.basename(directory)) or "exported",
+              "precision": "float64" if wide else "float32", "data": data,
+              "network": {"layers": found.layers, "init_from": "weights.safetensors"}, "loss": loss, "train": train}
+    files["config.json"] = (json.dumps(config, indent=2) + "\n").encode()  # the last: it reads the others
+    there = sorted(set(os.listdir(directory)) & {*EXPORTED, *FILES}) if os.path.isdir(directory) else []
+    if [name for name in there if name in FILES or not overwrite]:
+        raise CaptureError(f"export: {directory}: holds {there[0]} of something else: choose another directory, or "
+                           "overwrite=True for that of an earlier export")
+    os.makedirs(directory, exist_ok=True)
+    for name, content in files.items():
+        _replace(os.path.join(directory, name), content)
+    return os.path.join(directory, "config.json")
+
+
+def load_pruned(model, weights, exported):
+    """Gives the model the parameters that reluscope has made of it, and its layers the sizes that go with them.
+
+    weights    a file of weights, or the directory with one: of `reluscope prune`, or of a run of the exported config
+    exported   the directory of the export
+    """
+    if os.path.isdir(weights):
+        weights = os.path.join(weights, "weights.safetensors")
+    with open(os.path.join(exported, "names.json"), encoding="utf-8") as file:
+        names = json.load(file)
+    model, arrays, places = Capture._unwrap(model)[0], _read_safetensors(weights), []
+    modules, own = dict(model.named_modules()), {**dict(model.named_parameters()), **dict(model.named_buffers())}
+    if set(arrays) != set(names):
+        odd = sorted(set(arrays) ^ set(names))[0]
+        raise CaptureError(f"load_pruned: {weights}: '{odd}' is {'new' if odd in arrays else 'missing'}: are these "
+                           f"weights of the network in {exported}?")
+    for ours, theirs in names.items():
+        if theirs not in own or own[theirs].dim() != arrays[ours].dim():
+            raise CaptureError(f"load_pruned: the model has no parameter '{theirs}' with {arrays[ours].dim()} axes: is "
+                               f"it the one of the export in {exported}, without parametrizations?")
+        places.append((own[theirs], arrays[ours], modules[theirs.rpartition(".")[0]]))
+    for tensor, array, _ in places:
+        tensor.data, tensor.grad = array.to(tensor.device, tensor.dtype), None
+    for *_, module in places:
+        if isinstance(module, torch.nn.Linear):
+            module.out_features, module.in_features = module.weight.shape
+        elif isinstance(module, torch.nn.Conv2d):
+            module.out_channels, module.in_channels = module.weight.shape[:2]
+        elif isinstance(module, torch.nn.modules.batchnorm._BatchNorm):
+            module.num_features = len(module.running_mean)
+        elif isinstance(module, torch.nn.PReLU):
+            module.num_parameters = module.weight.numel()
+    return model

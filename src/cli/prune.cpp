@@ -155,8 +155,11 @@ void add_prune(CommandLine& line) {
                "\nThe run must have been made with --save-weights. What is written runs:\n"
                "  reluscope run configs/dying-relu.json --save-weights\n"
                "  reluscope prune runs/dying-relu\n"
-               "  reluscope run runs/dying-relu/pruned/network.json");
-  command->add_option("RUN", options->run, "A run directory")->required();
+               "  reluscope run runs/dying-relu/pruned/network.json\n"
+               "\nOf a checkpoint, without training it:\n"
+               "  reluscope census mine.json --weights mine.safetensors --out seen\n"
+               "  reluscope prune seen --units dead");
+  command->add_option("RUN", options->run, "The directory of a run, or of a census (--out)")->required();
   command
       ->add_option(
           "--units", options->units,

@@ -1,11 +1,8 @@
 #include "experiment/census_directory.hpp"
 
-#include <nlohmann/json.hpp>
-
+#include "experiment/given_network.hpp"
 #include "trace/table_writer.hpp"
 #include "util/error.hpp"
-#include "util/input.hpp"
-#include "util/json_file.hpp"
 #include "util/output_place.hpp"
 #include "util/text_file.hpp"
 
@@ -14,12 +11,6 @@ namespace reluscope {
 namespace {
 
 constexpr const char* kChanges = "changes.csv";
-
-bool holds_census(const std::filesystem::path& directory) {
-  const std::filesystem::path manifest = directory / RunDirectory::kManifest;
-  return has_own_file(manifest) &&
-         member_or(read_json_object(manifest), "tool", std::string()) == std::string(kCensusTool);
-}
 
 std::filesystem::path checked(const std::filesystem::path& directory, const std::filesystem::path& run,
                               std::span<const std::filesystem::path> inputs) {

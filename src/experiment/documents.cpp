@@ -172,7 +172,10 @@ std::string census_manifest_json(const ExperimentSpec& spec, const Dataset& data
   const auto text_or_null = [](const std::string& text) { return text.empty() ? Json(nullptr) : Json(text); };
   Json document = manifest_head(kCensusTool, facts.status, spec);
   document["part"] = part_name(facts.part);
-  document["weights"] = spec.network.init_from ? Json(spec.network.init_from->string()) : Json(nullptr);
+  // Absolute: what goes on from the census may be called elsewhere.
+  document["weights"] = spec.network.init_from
+                            ? Json(std::filesystem::absolute(*spec.network.init_from).lexically_normal().string())
+                            : Json(nullptr);
   document["compared_with"] = text_or_null(facts.compared_with);
   // Not `config`: what has one is a run, which could be gone on with.
   document["experiment"] = Json::parse(spec.resolved_json);

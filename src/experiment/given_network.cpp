@@ -6,6 +6,7 @@
 
 #include "config/load.hpp"
 #include "config/resolve.hpp"
+#include "experiment/network_census.hpp"
 #include "experiment/resume.hpp"
 #include "trace/run_directory.hpp"
 #include "util/error.hpp"
@@ -62,6 +63,29 @@ ExperimentSpec spec_of_run(const std::filesystem::path& run, std::span<const std
   const std::filesystem::path manifest = run / RunDirectory::kManifest;
   if (!has_own_file(manifest)) throw DataError(run.string() + ": expected the directory of a run (no manifest.json)");
   return spec_of_manifest(read_json_object(manifest), manifest, overrides);
+}
+
+bool holds_census(const std::filesystem::path& directory) {
+  const std::filesystem::path manifest = directory / RunDirectory::kManifest;
+  return has_own_file(manifest) &&
+         member_or(read_json_object(manifest), "tool", std::string()) == std::string(kCensusTool);
+}
+
+ExperimentSpec spec_of_census(const std::filesystem::path& census) {
+  const std::filesystem::path file = census / RunDirectory::kManifest;
+  nlohmann::ordered_json manifest = read_json_object(file);
+  const auto part = member_or<std::string>(manifest, "part", "");
+  if (part != part_name(DataPart::train))
+    throw DataError(file.string() + ": a census of the part '" + part +
+                    "', expected one of the training data: leave out --part");
+  if (const auto status = member_or<std::string>(manifest, "status", ""); status != "done")
+    throw DataError(file.string() + ": a census that has not ended (" + status + "): take it again");
+  manifest["config"] = std::move(manifest["experiment"]);
+  ExperimentSpec spec = spec_of_manifest(manifest, file);
+  spec.network.init_from.reset();
+  const auto weights = member_or<std::string>(manifest, "weights", "");
+  if (!weights.empty()) spec.network.init_from = weights;
+  return spec;
 }
 
 std::filesystem::path weights_of_run(const std::filesystem::path& run) {

@@ -30,6 +30,13 @@ ExperimentSpec with_weights(ExperimentSpec spec, const std::filesystem::path& pl
 /// The experiment of the run in a directory, as its manifest has it, with changes. Throws DataError, ConfigError.
 ExperimentSpec spec_of_run(const std::filesystem::path& run, std::span<const std::string> overrides = {});
 
+/// Whether it is the directory of `reluscope census`.
+bool holds_census(const std::filesystem::path& directory);
+
+/// The experiment whose census is in the directory, with the parameters that were counted; drawn ones where none were
+/// given. Throws DataError, also where the census is not of the training part; ConfigError.
+ExperimentSpec spec_of_census(const std::filesystem::path& census);
+
 /// The parameters that a run has come to at its end. Throws DataError where it did not save them, with the command that
 /// does.
 std::filesystem::path weights_of_run(const std::filesystem::path& run);

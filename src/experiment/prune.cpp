@@ -120,8 +120,6 @@ PruneReport prune_network(const ExperimentSpec& spec, const std::filesystem::pat
   const Dataset dataset = load_dataset(spec.data, spec.seed);
   ThreadPool pool(threads);
   Network<T> network = initial_network<T>(spec, dataset.shape(), spec.seed);
-  const std::filesystem::path weights = weights_of_run(run);
-  import_weights(read_safetensors(weights), weights.string(), network);
   std::vector<Index> units;
   for (const std::size_t index : network.sites()) units.push_back(network.node(index).units());
   const std::vector<std::vector<bool>> removable = read_units(run, units, which);
@@ -163,9 +161,13 @@ void check_output(const ExperimentSpec& spec, const std::filesystem::path& out) 
 }  // namespace
 
 PruneReport prune(const std::filesystem::path& run, Prunable which, const std::filesystem::path& out, int threads) {
-  ExperimentSpec spec = spec_of_run(run);
+  const bool is_census = holds_census(run);
+  if (is_census && which == Prunable::locked)
+    throw UsageError(run.string() + " holds a census, which knows of no locks, since they rest on the optimiser: " +
+                     "--units dead takes out all that are dead on the training set");
+  ExperimentSpec spec = is_census ? spec_of_census(run) : spec_of_run(run);
   check_output(spec, out);
-  spec.network.init_from.reset();  // the run's own weights are what counts
+  if (!is_census) spec.network.init_from = weights_of_run(run);  // what it began from does not count
   return spec.precision == Precision::float32 ? prune_network<float>(spec, run, which, out, threads)
                                               : prune_network<double>(spec, run, which, out, threads);
 }

@@ -27,10 +27,11 @@ struct PruneReport {
   OutputCheck test;
 };
 
-/// Reads the run's manifest, units.csv and weights.safetensors, and its data again; writes network.json, the config of
-/// the smaller network, called NAME-pruned, and weights.safetensors into `out`. A layer keeps at least one unit.
-/// Throws DataError for a run that lacks a file, UsageError where `out` holds a run or something that this one was made
-/// from, IoError.
+/// Of a run, or of the network in the directory of a census (with Prunable::dead). Reads manifest and units.csv, the
+/// weights, and the data again; writes network.json, the config of the smaller network, called NAME-pruned, and
+/// weights.safetensors into `out`. A layer keeps at least one unit. Throws DataError for a run that lacks a file,
+/// UsageError where `out` holds a run or something that this one was made from, or where a census is asked for locked
+/// units, IoError.
 PruneReport prune(const std::filesystem::path& run, Prunable which, const std::filesystem::path& out, int threads);
 
 }  // namespace reluscope

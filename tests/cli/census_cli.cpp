@@ -212,13 +212,48 @@ TEST_CASE("diagnose, report, export and watch take the directory of a census, an
   CHECK(joined.exit_code == 0);
   CHECK(lines_of(joined.out).size() > 5);
   CHECK(contains(place.shell("$R watch seen").out, "done"));
-  for (const char* line : {"$R run --resume seen", "$R prune seen", "$R census seen"}) {
+  for (const char* line : {"$R run --resume seen", "$R census seen"}) {
     CAPTURE(line);
     const auto refused = place.shell(line);
     CHECK(refused.exit_code == 2);
     CHECK(contains(refused.err, "not the manifest of a run"));
   }
   CHECK(contains(place.shell("$R run c.json --out seen").err, "already holds a run"));
+}
+
+TEST_CASE(
+    "prune takes the units out that a census found dead, of the parameters that it counted, from wherever it is "
+    "called") {
+  const Trained place;
+  place.plant("planted.safetensors", {1, 4, 7});
+  REQUIRE(place.shell("$R census c.json --weights planted.safetensors --out seen --json -q >seen.json").exit_code == 0);
+  const Json seen = Json::parse(read_file(place.path() / "seen.json"));
+  const auto done = place.shell("mkdir away && cd away && $R prune ../seen --units dead --json -q");
+  REQUIRE(done.exit_code == 0);
+  const Json pruned = Json::parse(done.out);
+  for (std::size_t at = 0; at + 1 < pruned["layers"].size(); ++at)
+    CHECK(pruned["layers"][at]["removed"] == seen["layers"][at]["dead"]);
+  CHECK(pruned["layers"][0]["removed"] >= 3);
+  CHECK(pruned["train"]["differing"] == 0);
+  // It begins where the whole network stood, and has none of those units.
+  const auto small = place.shell("$R census seen/pruned/network.json --json -q");
+  REQUIRE(small.exit_code == 0);
+  CHECK(Json::parse(small.out)["layers"][0]["dead"] == 0);
+  CHECK(Json::parse(small.out)["loss"].get<double>() == doctest::Approx(seen["loss"].get<double>()).epsilon(1e-5));
+
+  const auto locked = place.shell("$R prune seen");
+  CHECK(locked.exit_code == 2);
+  CHECK(contains(locked.err, "--units dead takes out all that are dead on the training set"));
+  REQUIRE(place.shell("$R census c.json --weights planted.safetensors --part test --out held -q").exit_code == 0);
+  const auto held = place.shell("$R prune held --units dead");
+  CHECK(held.exit_code == 2);
+  CHECK(contains(held.err, "a census of the part 'test', expected one of the training data"));
+  CHECK_FALSE(std::filesystem::exists(place.path() / "held/pruned"));
+  // Parameters that were drawn are drawn again.
+  REQUIRE(place.shell("$R census c.json network.layers.0.init.bias=-9 --out drawn -q").exit_code == 0);
+  const auto drawn = place.shell("$R prune drawn --units dead --json -q");
+  REQUIRE(drawn.exit_code == 0);
+  CHECK(Json::parse(drawn.out)["layers"][0]["removed"] == 23);
 }
 
 TEST_CASE("what does not fit is refused in words, with exit code 2, and nothing is written") {
