@@ -55,7 +55,7 @@ SATURATED = 0.01  # |φ'| of a saturated unit, at most
 DORMANT = 0.025  # mean |a| of a dormant unit over its layer's, at most (Sokar et al. 2023)
 RARE = 0.01  # share of samples with a live position below which a unit is called rare
 NO_LINKS = getattr(os, "O_NOFOLLOW", 0)
-RANK_ROWS = 192  # rows of activations that the effective rank is taken of
+RANK_ROWS = 192  # samples whose activations the effective rank is taken of
 MOST_PASSES = 1000  # of training, for one update
 SMALL = 1 << 13  # tensors up to this size are summed in float64
 
@@ -72,6 +72,7 @@ class Phi:
 
     def __init__(self, name, alive=None, steps=False, leaky=False, slope=None):
         self.name, self.alive, self.slope = name, alive, slope
+        self.learned = ()  # names of the parameters that it has itself
         self.steps = steps  # φ' is 0 or 1: saturated is dead
         self.leaky = leaky  # φ' never comes near 0
         self.mortal = alive is not None
@@ -86,12 +87,12 @@ def _relu(args, kwargs):
     return Phi("relu", lambda z: z, steps=True)
 
 
-def _band(name, low, high):
-    return Phi(name, lambda z: torch.minimum(z - low, high - z), steps=True)
+def _band(low, high, name="hardtanh"):
+    return Phi("relu6" if (low, high) == (0, 6) else name, lambda z: torch.minimum(z - low, high - z), steps=True)
 
 
 def _hardtanh(args, kwargs):
-    return _band("hardtanh", _argument(args, kwargs, 1, "min_val", -1.0), _argument(args, kwargs, 2, "max_val", 1.0))
+    return _band(_argument(args, kwargs, 1, "min_val", -1.0), _argument(args, kwargs, 2, "max_val", 1.0))
 
 
 def _threshold(args, kwargs):
@@ -112,7 +113,7 @@ def _clamp(args, kwargs):
     if isinstance(low, (int, float)) and low == 0 and high is None:
         return _relu(args, kwargs)
     if isinstance(low, (int, float)) and low == 0 and isinstance(high, (int, float)):
-        return _band("relu6" if high == 6 else "hardtanh", 0.0, high)
+        return _band(low, high)
     return None
 
 
@@ -154,13 +155,13 @@ def _activations():
     add(_relu, torch.relu, torch.relu_, T.relu, T.relu_, F.relu)
     add(_clamp, torch.clamp, torch.clamp_, T.clamp, T.clamp_, torch.clip, T.clip, T.clip_)
     add(_clamp, torch.clamp_min, torch.clamp_min_, T.clamp_min, T.clamp_min_)
-    add(lambda args, kwargs: _band("relu6", 0.0, 6.0), F.relu6)
+    add(lambda args, kwargs: _band(0.0, 6.0), F.relu6)
     add(_hardtanh, F.hardtanh, F.hardtanh_)
     add(_threshold, F.threshold, F.threshold_, torch.threshold, torch.threshold_)
     add(_shrink("hardshrink"), F.hardshrink, torch.hardshrink, T.hardshrink)
     add(_shrink("softshrink"), F.softshrink)
     add(_plain("hardswish", alive=lambda z: z + 3.0), F.hardswish)
-    add(lambda args, kwargs: _band("hardsigmoid", -3.0, 3.0), F.hardsigmoid)
+    add(lambda args, kwargs: _band(-3.0, 3.0, "hardsigmoid"), F.hardsigmoid)
     add(_leaky("leaky_relu", 0.01), F.leaky_relu, F.leaky_relu_)
     add(_leaky("elu", 1.0, "alpha"), F.elu, F.elu_)
     add(_leaky("celu", 1.0, "alpha"), F.celu, F.celu_, torch.celu, torch.celu_)
@@ -282,7 +283,7 @@ class ForwardPass(TorchFunctionMode):
             return result
         tag = self.tag(z) or Tag(sources=("input",))
         key = self._key(tag)
-        self._own(tag, args[1:], tuple(kwargs.values()))  # the slopes of a PReLU
+        phi.learned = self._own(tag, args[1:], tuple(kwargs.values()))  # the slopes of a PReLU
         take = self.book.site(key, tag, phi, z, lambda: _derivative(function, args, kwargs, z))
         result = function(*args, **kwargs)
         take(result)
@@ -303,9 +304,10 @@ class ForwardPass(TorchFunctionMode):
         return layer if number == 1 else f"{layer}#{number}"
 
     def _own(self, tag, *tensors):
-        for tensor in _tensors(tensors):
-            if id(tensor) in self.names:
-                tag.owned[self.names[id(tensor)]] = None
+        """Returns the names of the parameters among the tensors."""
+        found = [self.names[id(tensor)] for tensor in _tensors(tensors) if id(tensor) in self.names]
+        tag.owned.update(dict.fromkeys(found))
+        return found
 
     def _mark(self, function, args, kwargs, result):
         """Tags what a function returns."""
@@ -360,7 +362,7 @@ class ForwardPass(TorchFunctionMode):
                 tag.weight, tag.largest = before.weight, before.largest
                 tag.scale = (variance + kwargs.get("eps", 1e-5)).rsqrt() * (1.0 if scale is None else scale.abs())
         else:
-            if function in SUMS and len({one.layer for _, one in tags if one.owned}) > 1:
+            if function in SUMS and len({one.layer for _, one in tags if one.sources}) > 1:
                 tag.kind = "sum" if function not in (torch.cat, torch.concat, torch.stack) else "cat"
             if main[0] is not None:
                 tag.axis = _moved_axis(function, args, kwargs, main[0], before.axis, results[0])
@@ -521,7 +523,7 @@ class Book:
         self.sites[key] = {
             "name": key, "activation": phi.name, "mortal": phi.mortal, "units": layout.units, "kind": tag.kind or "",
             "positions": None, "owned": list(tag.owned), "inputs": " ".join(tag.sources) or "input", "phi": phi,
-            "fan_in": None if tag.weight is None else tag.weight[0].numel()}
+            "fan_in": None if tag.weight is None or tag.scale is not None else tag.weight[0].numel()}  # of no norm
         return self.sites[key]
 
     def is_output(self, key):
@@ -682,11 +684,14 @@ class CensusBook(Book):
                 total["live"] += layout.count if layout.mask is None else layout.mask.sum()
             else:
                 total["live"] += add_up(torch.sign(a) if phi.name == "relu" else (s > 0).float())
-            if total["ranked"] < RANK_ROWS and layout.mask is None:
-                rows = a.movedim(layout.axis, -1).reshape(-1, layout.units)
-                want = RANK_ROWS - total["ranked"]
-                step = max(1, rows.shape[0] // want) if layout.places else 1
-                total["rank"].append(rows[::step][:want].clone())
+            if total["ranked"] < RANK_ROWS:
+                # Of each sample the mean over its positions, as of a run. Padding is 0 here.
+                rows = _double(a.movedim(layout.axis, -1)[:RANK_ROWS - total["ranked"]])
+                rows = rows.reshape(len(rows), -1, layout.units)
+                real = rows.shape[1]
+                if layout.mask is not None:
+                    real = layout.mask[:len(rows)].reshape(len(rows), -1).sum(1, keepdim=True).clamp(min=1)
+                total["rank"].append(rows.sum(1) / real)
                 total["ranked"] += total["rank"][-1].shape[0]
         return take
 
@@ -1269,17 +1274,18 @@ class Capture:
             # A mean loss divides the gradient of each sample's own loss by the number of samples.
             row["delta_rms"] = _root(total["square"] / (samples * site["units"]))
         owned = [(name, record["parameters"][name]) for name in site["owned"]]
-        for column, names in (("grad_norm_w", [one for one in owned if not _is_bias(one[0])]),
-                              ("grad_norm_b", [one for one in owned if _is_bias(one[0])])):
+        maps = [one for one in owned if one[0] not in site["phi"].learned]  # weights and biases: no slopes, as of a run
+        for column, names in (("grad_norm_w", [one for one in maps if not _is_bias(one[0])]),
+                              ("grad_norm_b", [one for one in maps if _is_bias(one[0])])):
             got = [facts["gradient"][0] for _, facts in names if facts["gradient"]]
             row[column] = _root(sum(_square(one) for one in got)) if got else None
-        got = [(facts["gradient"], facts["size"]) for _, facts in owned if facts["gradient"]]
+        got = [(facts["gradient"], facts["size"]) for _, facts in maps if facts["gradient"]]
         if got:
             size = sum(count for _, count in got)
             row["grad_max"] = max((one[1] for one, _ in got), key=lambda v: math.inf if v != v else v)
             row["grad_mean"] = sum(one[2] for one, _ in got) / size
             row["grad_zero_fraction"] = 1.0 - sum(one[3] for one, _ in got) / size
-        weights = [facts["norm"] for name, facts in owned if not _is_bias(name)]
+        weights = [facts["norm"] for name, facts in maps if not _is_bias(name)]
         row["weight_norm"] = _root(sum(_square(one) for one in weights)) if weights else None
         if owned:
             row["update_ratio"] = _ratio(_root(sum(_square(facts["change"]) for _, facts in owned)),
@@ -1634,7 +1640,8 @@ class Features:
         rows = []
         for feature, (total, square, high, low) in enumerate(zip(*columns)):
             mean = total / self.count
-            rows.append({"feature": feature, "mean": mean, "std": _root(max(square / self.count - mean * mean, 0.0)),
+            std = 0.0 if high == low else _root(max(square / self.count - mean * mean, 0.0))  # of a constant: no rounding
+            rows.append({"feature": feature, "mean": mean, "std": std,
                          "min": low, "max": high})
         tables.replace("features", rows)
 
@@ -1738,10 +1745,10 @@ def _effective_rank(parts):
     """exp of the entropy of the singular values (Roy & Vetterli 2007)."""
     if not parts:
         return None
-    rows = _double(torch.cat(parts))
+    rows = torch.cat(parts)
     if not bool(torch.isfinite(rows).all()):
-        return None
+        return math.nan
     values = torch.linalg.svdvals(rows)
     share = values / values.sum()
     share = share[share > 0]
-    return float(torch.exp(-(share * share.log()).sum())) if share.numel() else None
+    return float(torch.exp(-(share * share.log()).sum())) if share.numel() else 0.0
