@@ -23,6 +23,7 @@ modules, functional, in place, reused. It tells tensors apart by a tag: the laye
 units, the parameters since the last site. In all other steps nothing is in the way of the model.
 """
 
+import collections
 import contextlib
 import copy
 import csv
@@ -236,6 +237,29 @@ def _tensors(value):
             yield from _tensors(one)
 
 
+class Names:
+    """What parameters are called, and whose they are."""
+
+    def __init__(self, model, parameters):
+        self.of = {id(parameter): name for name, parameter in parameters.items()}
+        modules = dict(model.named_modules())
+        self.linears = {id(module._parameters.get("weight")): f"{name}.weight" for name, module in modules.items()
+                        if isinstance(module, torch.nn.Linear)}
+        # Of parameters, and of layers, when a pass has met them: the module that they are a part of.
+        self.homes = {name: self._home(name, modules) for name in (*parameters, *self.linears.values())}
+        matrices = collections.Counter(self.homes[name] for name, one in parameters.items() if one.dim() > 1)
+        # Modules with several matrices, and not PyTorch's own: each matrix is a layer.
+        self.bare = {home for home, count in matrices.items()
+                     if count > 1 and not type(modules[home]).__module__.startswith("torch.nn.")}
+
+    @staticmethod
+    def _home(name, modules):
+        home = name.rpartition(".")[0].split(".parametrizations")[0]
+        while isinstance(modules[home], (torch.nn.ParameterList, torch.nn.ParameterDict)):
+            home = home.rpartition(".")[0]
+        return home
+
+
 class ForwardPass(TorchFunctionMode):
     """Sees every call in one forward pass, and tells `book` of each activation:
     `book.site(key, tag, phi, z, call)` returns a function that takes the activation a."""
@@ -245,10 +269,8 @@ class ForwardPass(TorchFunctionMode):
     def __init__(self, model, names, book, output):
         super().__init__()
         self.serial = next(self.serials)
-        self.names = names  # of parameters, by id
-        self.own = {*names, *map(id, model.buffers())}
-        self.linears = {id(module._parameters.get("weight")): f"{name}.weight" for name, module in model.named_modules()
-                        if isinstance(module, torch.nn.Linear)}
+        self.names, self.linears, self.homes, self.bare = names.of, names.linears, names.homes, names.bare
+        self.own = {*names.of, *map(id, model.buffers())}
         self.book = book
         self.output = output  # which of what the model returns is its output
         self.calls = {}  # of layers
@@ -282,7 +304,7 @@ class ForwardPass(TorchFunctionMode):
             self._mark(function, args, kwargs, result)
             return result
         tag = self.tag(z) or Tag(sources=("input",))
-        key = self._key(tag)
+        key = self._key(tag, phi)
         phi.learned = self._own(tag, args[1:], tuple(kwargs.values()))  # the slopes of a PReLU
         take = self.book.site(key, tag, phi, z, lambda: _derivative(function, args, kwargs, z))
         result = function(*args, **kwargs)
@@ -296,12 +318,15 @@ class ForwardPass(TorchFunctionMode):
         after.site, after.largest = key, self.book.largest(key)
         self.put(result, after)
 
-    def _key(self, tag):
-        """Two sites behind one call of a layer are two; the same site behind two calls of it is one."""
+    def _key(self, tag, phi):
+        """Two sites behind one call of a layer are two; the same site behind two calls of it is one, but where the
+        activations differ."""
         layer = tag.layer or "input"
-        number = self.ordinals.get((layer, tag.call), 0) + 1
-        self.ordinals[layer, tag.call] = number
-        return layer if number == 1 else f"{layer}#{number}"
+        while True:
+            number = self.ordinals[layer, tag.call] = self.ordinals.get((layer, tag.call), 0) + 1
+            key = layer if number == 1 else f"{layer}#{number}"
+            if self.book.sites.get(key, {"activation": phi.name})["activation"] == phi.name:
+                return key
 
     def _own(self, tag, *tensors):
         """Returns the names of the parameters among the tensors."""
@@ -333,13 +358,21 @@ class ForwardPass(TorchFunctionMode):
         self._own(tag, parameters)
         data = args[0] if args and isinstance(args[0], torch.Tensor) else main[0]
         if parameters:
-            name = self.names[id(parameters[0])]
+            weight = _argument(args, kwargs, 1, "weight", None) if function is F.linear or function in CONVOLUTIONS else None
+            if id(weight) not in self.names:
+                weight = next((one for one in parameters if one.dim() > 1), parameters[0])
+            name = self.names[id(weight)]
             if function is F.linear:
-                name = self.linears.get(id(parameters[0]), name)  # of a weight that is an embedding's, too
-            layer = name.rpartition(".")[0].split(".parametrizations")[0] or "parameters"
-            self.calls[layer] = self.calls.get(layer, 0) + 1
-            tag.layer, tag.call = layer, self.calls[layer]
-            tag.kind = getattr(function, "__name__", "")
+                name = self.linears.get(id(weight), name)  # of a weight that is an embedding's, too
+            home = self.homes[name]
+            # A bias or a gain of a module, behind a layer in it, makes no layer.
+            is_map = function in PRODUCTS or function in CONVOLUTIONS or function in NORMS
+            if is_map or before.layer is None or not f"{self.homes[before.layer]}.".startswith(f"{home}." if home else ""):
+                layer = name if home in self.bare and weight.dim() > 1 else home or "parameters"
+                self.homes[layer] = home
+                self.calls[layer] = self.calls.get(layer, 0) + 1
+                tag.layer, tag.call = layer, self.calls[layer]
+                tag.kind = getattr(function, "__name__", "")
         if function in PRODUCTS:
             if not parameters and len(inputs) > 1 and self.tag(inputs[1]) is not None and self.tag(inputs[1]).layer:
                 tag.layer = tag.layer or self.tag(inputs[1]).layer
@@ -388,7 +421,7 @@ class ForwardPass(TorchFunctionMode):
             if tag.softmax_of is not None:
                 z, tag, name = tag.softmax_of
                 phi = Phi(name, leaky=True)
-            key = self._key(tag)
+            key = self._key(tag, phi)
             self.book.site(key, tag, phi, z, None)(tensor)
             self.book.is_output(key)
         for one in _tensors(value):
@@ -406,7 +439,7 @@ class ForwardPass(TorchFunctionMode):
         tags = [self.tag(tensor), *map(self.tag, _tensors(inputs)), Tag(sources=("input",))]
         tag = next(one for one in tags if one is not None)
         phi = Phi("latents", lambda z: z.abs(), steps=True)
-        key = self._key(tag)
+        key = self._key(tag, phi)
         self.book.site(key, tag, phi, tensor, None)(tensor)
         self._passed(key, tag, tensor)
 
@@ -425,11 +458,17 @@ def _moved_axis(function, args, kwargs, x, axis, result):
         at = [dim % x.dim() for dim in order].index(at)
     elif name == "t" or name == "__get__" and result.dim() == x.dim() and result.shape != x.shape:
         at = x.dim() - 1 - at
+    elif name in SLICES and result.dim() == x.dim():
+        pass
     elif axis == -1:
         return -1 if result.shape[-1] == x.shape[-1] else None
     elif at >= result.dim() or result.shape[at] != x.shape[at]:
-        return at if name in ("cat", "concat", "chunk", "split") and at < result.dim() else None
+        return None
     return -1 if at == result.dim() - 1 and at > 1 else at
+
+
+# Of channels some, or those of several tensors, where they were.
+SLICES = {"cat", "concat", "chunk", "split", "split_with_sizes", "tensor_split", "narrow", "index_select", "__getitem__", "glu"}
 
 
 # ---- units, samples, positions
@@ -484,7 +523,8 @@ class Layout:
 
 
 def _wide(z):
-    """float64 where that costs next to nothing, else float32 at least."""
+    """float64 where that costs next to nothing, else float32 at least; of complex numbers the two parts."""
+    z = torch.view_as_real(z) if z.is_complex() else z
     if z.device.type != "mps" and z.numel() <= SMALL:
         return z.double()
     return z.float() if z.dtype in (torch.float16, torch.bfloat16) else z
@@ -505,6 +545,7 @@ def _count(size):
 
 
 def _double(x):
+    x = torch.view_as_real(x) if x.is_complex() else x
     return x.float() if x.device.type == "mps" else x.double()
 
 
@@ -948,8 +989,11 @@ class Capture:
         self.parameters = dict(self.model.named_parameters())
         if not self.parameters:
             raise CaptureError("the model has no parameters")
+        if any(isinstance(one, torch.nn.parameter.UninitializedParameter) for one in self.parameters.values()):
+            raise CaptureError("the model has lazy layers, whose parameters have no shape yet: call it with one batch "
+                               "before Capture")
         self.device = next(iter(self.parameters.values())).device
-        self.names = {id(parameter): name for name, parameter in self.parameters.items()}
+        self.names = Names(self.model, self.parameters)
         self.steps = 0  # updates made
         self.epoch = None  # epochs completed: the program may say it
         self.sites = {}  # by name, in the order in which they were first passed
@@ -1287,9 +1331,10 @@ class Capture:
             row["grad_zero_fraction"] = 1.0 - sum(one[3] for one, _ in got) / size
         weights = [facts["norm"] for name, facts in maps if not _is_bias(name)]
         row["weight_norm"] = _root(sum(_square(one) for one in weights)) if weights else None
-        if owned:
-            row["update_ratio"] = _ratio(_root(sum(_square(facts["change"]) for _, facts in owned)),
-                                         _root(sum(_square(facts["norm"]) for _, facts in owned)))
+        trained = [facts for name, facts in owned if self.parameters[name].requires_grad]  # what is frozen is no fault
+        if trained:
+            row["update_ratio"] = _ratio(_root(sum(_square(facts["change"]) for facts in trained)),
+                                         _root(sum(_square(facts["norm"]) for facts in trained)))
         return row
 
     def _join_ranks(self, record):
@@ -1659,6 +1704,8 @@ class Outcome:
         if not isinstance(output, torch.Tensor):
             raise CaptureError(f"criterion: the model returned {type(output).__name__}, expected a tensor; `output` "
                                "picks one")
+        if len(target) == 0:
+            return
         output = _double(output.detach())
         if self.kind in ("cross_entropy", "nll"):
             if output.dim() == 3 and output.shape[:2] == target.shape:
