@@ -1507,6 +1507,8 @@ class Capture:
                 together.all_reduce(fired)
             if total["bound"] is not None:
                 together.all_reduce(total["bound"], together.ReduceOp.MAX)
+            share, total["rank"] = total["rank"], [None] * self.world
+            together.all_gather_object(total["rank"], torch.cat(share)[:max(RANK_ROWS // self.world, 1)].cpu())
         if cover is not None:
             cover = _double(~(torch.cat(cover, 1) <= 0)).mean(1)
         blank = torch.full_like(total["a"], math.nan)
