@@ -257,14 +257,19 @@ class RunAndCapture(unittest.TestCase):
                     self.assertLessEqual(abs(margins[step][layer, unit]), ROUNDING[precision][2],
                                          f"step {step}, layer {layer}, unit {unit}")
                     unsure.add((layer, unit))
+        compared = set()
         for row in self.table("run", "units"):  # what a run says exactly is within what a capture says
             past = next(one for one in self.table("capture", "units")
                         if (one["layer"], one["unit"]) == (row["layer"], row["unit"]))
             if row["died_by"] and (int(row["layer"]), int(row["unit"])) not in unsure:
                 self.assertLessEqual(int(past["died_after"]), int(row["died_after"]))
                 self.assertGreaterEqual(int(past["died_by"]), int(row["died_by"]))
-            if past["sample_rate"] and int(self.table("run", "sites")[int(row["layer"]) - 1]["positions"]) > 1:
-                self.assertAlmostEqual(float(past["sample_rate"]), float(row["sample_rate"]), delta=0.02 if unsure else 1e-6)
+            for column in ("sample_rate", "cover"):  # a run has them where a unit has positions
+                if row[column]:
+                    self.assertAlmostEqual(float(past[column]), float(row[column]), msg=column,
+                                           delta=1e-9 if precision == "float64" and not unsure else 0.02)
+                    compared.add(column)
+        self.assertEqual(compared, {"sample_rate", "cover"} if experiment.shape == PIXELS else set())
         for table in COLUMNS:
             if table != "features" or experiment.shape != PIXELS:  # of pictures a capture has channels, not pixels
                 self.agree(table, precision, unsure)
