@@ -63,6 +63,10 @@ STEP_RATIOS = (  # of a step's variants: above, below, and the aim for (net, thr
 WAYS = ("pack", "one by one", "PyTorch baddbmm")
 WAY_RATIOS = (("pack", "one by one"), ("pack", "PyTorch baddbmm"))
 FORWARD_VARIANTS = ("reluscope", "PyTorch")
+BARE = "bare"  # a PyTorch program that nothing watches
+CAPTURE_AIMS = {"not recording": "≤ 1.02", "every 50th step": "≤ 1.03", "recorded step": "≤ 1.5", "naive hooks": "",
+                "census, of an evaluation": "≤ 1.7"}  # times of scripts/bench_capture.py over the bare program's
+CAPTURE_TURNS = 5
 CORE_TYPES = ("SKYLAKEX", "HASWELL", "ZEN")  # kernels of OpenBLAS to try besides those it chooses
 TRIAL = ("--mode", "plain", "--net", "2,512,512,512,1", "--batch", "128", "--seconds", "0.3")
 NO_TORCH = ("PyTorch is not installed: its rows are left out. On Debian and Ubuntu: scripts/bench.sh --torch, or "
@@ -225,6 +229,7 @@ class Plan:
             for count in threads:
                 self.add_steps(net, NETWORK_BATCH, count)
         self.add_activations()
+        self.add_captures(options.seconds)
         for count in threads:
             self.add_study("born-dead", "", count, "nets_per_s", "nets/s")
             self.add_study("train", STUDY_BATCH, count, "net_steps_per_s", "net-steps/s")
@@ -281,6 +286,17 @@ class Plan:
                 yield activation_key(line["activation"], direction), line[f"{direction}_ns"]
 
         self.add(("activations", *self.seconds), read)
+
+    def add_captures(self, seconds):
+        """What scripts/reluscope_capture.py costs a program, measured in turns with the program by itself."""
+        def read(line):
+            bare = Key("capture", line["program"], "", 1, BARE, "us")
+            yield bare, line["us_per_step"]
+            for what, ratio in line["costs"].items():
+                yield ratio_key(bare._replace(variant=what), BARE), ratio
+
+        turns = ("--turns", str(CAPTURE_TURNS), "--seconds", str(seconds / 10))
+        self.add_torch(os.path.join(ROOT, "scripts", "bench_capture.py"), ("--json", *turns), read)
 
     def add_study(self, task, batch, threads, rate, unit):
         def reader(variant):
@@ -423,6 +439,16 @@ class Report:
                          self.cell(of_torch._replace(unit="s")), self.cell_with_range(ratio_key(of_torch, reluscope))])
         return table(["net", "threads", "reluscope, s", "PyTorch, s", f"{torch} / {reluscope}"], rows)
 
+    def captures(self):
+        rows = []
+        for case in self.cases("capture"):
+            bare = case._replace(variant=BARE, unit="us")
+            rows.append([case.net, self.cell(bare),
+                         *(self.cell_with_range(ratio_key(case._replace(variant=what), BARE)) for what in CAPTURE_AIMS)])
+        if rows:
+            rows.append(["aim", "", *CAPTURE_AIMS.values()])
+        return table(["program", "bare, µs a step", *CAPTURE_AIMS], rows)
+
     def studies(self):
         rows = []
         for task, unit in (("born-dead", "nets/s"), ("train", "net-steps/s")):
@@ -457,6 +483,11 @@ class Report:
             "## Activations", "Nanoseconds per element on one thread, without statistics.", self.activations(),
             "## Forward pass over the training set", "All samples, with each unit's active samples counted.",
             self.forward(),
+            "## What watching a PyTorch program costs",
+            "Times of PyTorch programs with `scripts/reluscope_capture.py` over those without it, in turns, one thread "
+            "(`scripts/bench_capture.py`). Naive hooks: a forward hook for each ReLU and a loop over the parameters, with "
+            "`.item()` for each figure. A census, of a pass in evaluation mode over the same data.",
+            self.captures(),
             "## Many tiny nets",
             f"Nets {STUDY_NET}, 1000 points; born-dead: each net is drawn and looked at on all points; train: SGD with "
             f"momentum, batches of {STUDY_BATCH}, each net its own.",

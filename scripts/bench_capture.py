@@ -3,12 +3,15 @@
 
     bench_capture.py [--turns N] [--model NAME]      prints a table in Markdown
 
+scripts/bench.sh --torch takes its figures from here, too.
+
 A turn trains a few steps of each kind, one after the other. Times are those of the process, of which other processes
 take none: medians over the turns. The naive hooks are what people write: a forward hook a ReLU, with an `.item()` for each
 figure.
 """
 
 import argparse
+import json
 import pathlib
 import shutil
 import statistics
@@ -62,6 +65,8 @@ def transformer():
 
 MODELS = {"CNN 16-32-64, 28×28": cnn, "CNN 32-64-64 with batch norm, 32×32": norm_cnn, "MLP 784-256-256-10": mlp,
           "transformer, 2 × 64, 32 tokens": transformer}
+
+COSTS = ("not recording", "every 50th step", "recorded step", "naive hooks", "census, of an evaluation")
 
 
 class Bench:
@@ -130,38 +135,47 @@ class Bench:
             return time.process_time() - start
 
 
+def measure(make, turns, seconds):
+    """ms of a bare step, and {what: its time over that of what stands beside it}."""
+    place = tempfile.mkdtemp(prefix="bench-capture-")
+    try:
+        bench = Bench(make, place)
+        bench.bare(1), bench.captured(2, 1), bench.hooked(1)
+        count = max(2, int(seconds / bench.bare(2)))
+        loader = [bench.x] * max(4, count)
+        ratios, bare_times = {what: [] for what in COSTS}, []
+        for _ in range(turns):
+            bare, off, recorded = bench.bare(count), bench.captured(count, 1 << 40, 1), bench.captured(count, 1)
+            hooks, evaluation, census = bench.hooked(count), bench.evaluation(loader), bench.census(loader)
+            bare_times.append(bare)
+            for what, ratio in zip(COSTS, (off / bare, (49 * off + recorded) / 50 / bare, recorded / bare, hooks / bare,
+                                           census / evaluation)):
+                ratios[what].append(ratio)
+        return 1e3 * statistics.median(bare_times), {what: statistics.median(found) for what, found in ratios.items()}
+    finally:
+        shutil.rmtree(place)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--turns", type=int, default=15)
+    parser.add_argument("--seconds", type=float, default=0.15, help="of the bare program in a turn (default: %(default)s)")
     parser.add_argument("--model", choices=MODELS)
+    parser.add_argument("--json", action="store_true", help="a line of JSON for each program, as bench.py reads it")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
-    print("| program | ms a step | not recording | every 50th step | recorded step | naive hooks "
-          "| census, of an evaluation |")
-    print("|---|---:|---:|---:|---:|---:|---:|")
+    if not arguments.json:
+        print(f"| program | ms a step | {' | '.join(COSTS)} |")
+        print(f"|---|{'---:|' * (len(COSTS) + 1)}")
     for name, make in MODELS.items():
         if arguments.model not in (None, name):
             continue
-        place = tempfile.mkdtemp(prefix="bench-capture-")
-        try:
-            bench = Bench(make, place)
-            bench.bare(3), bench.captured(2, 1), bench.hooked(2)
-            count = max(2, int(0.15 / bench.bare(3)))
-            loader = [bench.x] * max(4, count)
-            times = {}
-            for _ in range(arguments.turns):
-                for kind, result in (("bare", bench.bare(count)), ("off", bench.captured(count, 1 << 40, 1)),
-                                     ("recorded", bench.captured(count, 1)), ("hooks", bench.hooked(count)),
-                                     ("evaluation", bench.evaluation(loader)), ("census", bench.census(loader))):
-                    times.setdefault(kind, []).append(result)
-
-            def ratio(kind, to="bare"):
-                return statistics.median(one / other for one, other in zip(times[kind], times[to]))
-            every = (49 * ratio("off") + ratio("recorded")) / 50
-            print(f"| {name} | {1e3 * statistics.median(times['bare']):.2f} | {ratio('off'):.3f} | {every:.3f} "
-                  f"| {ratio('recorded'):.2f} | {ratio('hooks'):.2f} | {ratio('census', 'evaluation'):.2f} |", flush=True)
-        finally:
-            shutil.rmtree(place)
+        time_of_step, costs = measure(make, arguments.turns, arguments.seconds)
+        if arguments.json:
+            print(json.dumps({"program": name, "us_per_step": 1e3 * time_of_step, "costs": costs}), flush=True)
+        else:
+            cells = (f"{cost:.{2 if cost > 1.03 else 3}f}" for cost in costs.values())
+            print(f"| {name} | {time_of_step:.2f} | {' | '.join(cells)} |", flush=True)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # Installs with apt what is missing, and nothing (not even `apt-get update`) where nothing is.
 #
-#   scripts/install_deps.sh [run|test|fuzz|lint|bench|slurm]   what building and running needs (default); that and the
-#                                                   tests; `run` and clang; `test` and the linters; `run` and the
+#   scripts/install_deps.sh [run|test|torch|fuzz|lint|bench|slurm]   what building and running needs (default); that
+#                                                   and the tests; PyTorch alone, without which the tests beside it are
+#                                                   skipped; `run` and clang; `test` and the linters; `run` and the
 #                                                   benchmark's peers, PyTorch and dlib; a Slurm to try sweeps on
 #
 # Says what it would install, and fails, where it may not install.
@@ -13,8 +14,9 @@ run_packages=(cmake:cmake ninja-build:ninja g++:g++ libeigen3-dev libcli11-dev n
               librandom123-dev libxxhash-dev zlib1g-dev libzip-dev libpng-dev libjpeg62-turbo-dev libdnnl-dev gnuplot-nox:gnuplot)
 test_packages=(chromium:chromium doctest-dev clang-format:clang-format python3-jsonschema python3-matplotlib python3-numpy
                strace:strace dataset-fashion-mnist locales help2man:help2man dpkg-dev:dpkg-shlibdeps)
+torch_packages=(python3-torch)
 # Not OpenBLAS with pthreads: its threads and PyTorch's own get in each other's way.
-bench_packages=(python3-torch libopenblas0-openmp libdlib-dev)
+bench_packages=("${torch_packages[@]}" libopenblas0-openmp libdlib-dev)
 fuzz_packages=(clang:clang++ libclang-rt-dev)
 slurm_packages=(slurm-wlm:slurmctld munge:munged)
 lint_packages=(clang-tidy:run-clang-tidy shellcheck:shellcheck)
@@ -23,12 +25,13 @@ need=${1:-run}
 case $need in
   run) packages=("${run_packages[@]}") ;;
   test) packages=("${run_packages[@]}" "${test_packages[@]}") ;;
+  torch) packages=("${torch_packages[@]}") ;;
   fuzz) packages=("${run_packages[@]}" "${fuzz_packages[@]}") ;;
   lint) packages=("${run_packages[@]}" "${test_packages[@]}" "${lint_packages[@]}") ;;
   bench) packages=("${run_packages[@]}" "${bench_packages[@]}") ;;
   slurm) packages=("${slurm_packages[@]}") ;;
-  -h | --help) sed -n '2,9s/^# \{0,1\}//p' "$0"; exit 0 ;;
-  *) echo "install_deps.sh: '$need' is none of run, test, fuzz, lint, bench, slurm" >&2; exit 2 ;;
+  -h | --help) sed -n '2,10s/^# \{0,1\}//p' "$0"; exit 0 ;;
+  *) echo "install_deps.sh: '$need' is none of run, test, torch, fuzz, lint, bench, slurm" >&2; exit 2 ;;
 esac
 
 if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then

@@ -26,6 +26,7 @@ modules, functional, in place, reused. It tells tensors apart by a tag: the laye
 units, the parameters since the last site. In all other steps nothing is in the way of the model.
 """
 
+import collections
 import contextlib
 import copy
 import csv
@@ -58,7 +59,7 @@ SATURATED = 0.01  # |φ'| of a saturated unit, at most
 DORMANT = 0.025  # mean |a| of a dormant unit over its layer's, at most (Sokar et al. 2023)
 RARE = 0.01  # share of samples with a live position below which a unit is called rare
 NO_LINKS = getattr(os, "O_NOFOLLOW", 0)
-RANK_ROWS = 192  # rows of activations that the effective rank is taken of
+RANK_ROWS = 192  # samples whose activations the effective rank is taken of
 MOST_PASSES = 1000  # of training, for one update
 SMALL = 1 << 13  # tensors up to this size are summed in float64
 
@@ -75,6 +76,7 @@ class Phi:
 
     def __init__(self, name, alive=None, steps=False, leaky=False, slope=None):
         self.name, self.alive, self.slope = name, alive, slope
+        self.learned = ()  # names of the parameters that it has itself
         self.steps = steps  # φ' is 0 or 1: saturated is dead
         self.leaky = leaky  # φ' never comes near 0
         self.mortal = alive is not None
@@ -89,12 +91,12 @@ def _relu(args, kwargs):
     return Phi("relu", lambda z: z, steps=True)
 
 
-def _band(name, low, high):
-    return Phi(name, lambda z: torch.minimum(z - low, high - z), steps=True)
+def _band(low, high, name="hardtanh"):
+    return Phi("relu6" if (low, high) == (0, 6) else name, lambda z: torch.minimum(z - low, high - z), steps=True)
 
 
 def _hardtanh(args, kwargs):
-    return _band("hardtanh", _argument(args, kwargs, 1, "min_val", -1.0), _argument(args, kwargs, 2, "max_val", 1.0))
+    return _band(_argument(args, kwargs, 1, "min_val", -1.0), _argument(args, kwargs, 2, "max_val", 1.0))
 
 
 def _threshold(args, kwargs):
@@ -115,7 +117,7 @@ def _clamp(args, kwargs):
     if isinstance(low, (int, float)) and low == 0 and high is None:
         return _relu(args, kwargs)
     if isinstance(low, (int, float)) and low == 0 and isinstance(high, (int, float)):
-        return _band("relu6" if high == 6 else "hardtanh", 0.0, high)
+        return _band(low, high)
     return None
 
 
@@ -157,13 +159,13 @@ def _activations():
     add(_relu, torch.relu, torch.relu_, T.relu, T.relu_, F.relu)
     add(_clamp, torch.clamp, torch.clamp_, T.clamp, T.clamp_, torch.clip, T.clip, T.clip_)
     add(_clamp, torch.clamp_min, torch.clamp_min_, T.clamp_min, T.clamp_min_)
-    add(lambda args, kwargs: _band("relu6", 0.0, 6.0), F.relu6)
+    add(lambda args, kwargs: _band(0.0, 6.0), F.relu6)
     add(_hardtanh, F.hardtanh, F.hardtanh_)
     add(_threshold, F.threshold, F.threshold_, torch.threshold, torch.threshold_)
     add(_shrink("hardshrink"), F.hardshrink, torch.hardshrink, T.hardshrink)
     add(_shrink("softshrink"), F.softshrink)
     add(_plain("hardswish", alive=lambda z: z + 3.0), F.hardswish)
-    add(lambda args, kwargs: _band("hardsigmoid", -3.0, 3.0), F.hardsigmoid)
+    add(lambda args, kwargs: _band(-3.0, 3.0, "hardsigmoid"), F.hardsigmoid)
     add(_leaky("leaky_relu", 0.01), F.leaky_relu, F.leaky_relu_)
     add(_leaky("elu", 1.0, "alpha"), F.elu, F.elu_)
     add(_leaky("celu", 1.0, "alpha"), F.celu, F.celu_, torch.celu, torch.celu_)
@@ -238,6 +240,29 @@ def _tensors(value):
             yield from _tensors(one)
 
 
+class Names:
+    """What parameters are called, and whose they are."""
+
+    def __init__(self, model, parameters):
+        self.of = {id(parameter): name for name, parameter in parameters.items()}
+        modules = dict(model.named_modules())
+        self.linears = {id(module._parameters.get("weight")): f"{name}.weight" for name, module in modules.items()
+                        if isinstance(module, torch.nn.Linear)}
+        # Of parameters, and of layers, when a pass has met them: the module that they are a part of.
+        self.homes = {name: self._home(name, modules) for name in (*parameters, *self.linears.values())}
+        matrices = collections.Counter(self.homes[name] for name, one in parameters.items() if one.dim() > 1)
+        # Modules with several matrices, and not PyTorch's own: each matrix is a layer.
+        self.bare = {home for home, count in matrices.items()
+                     if count > 1 and not type(modules[home]).__module__.startswith("torch.nn.")}
+
+    @staticmethod
+    def _home(name, modules):
+        home = name.rpartition(".")[0].split(".parametrizations")[0]
+        while isinstance(modules[home], (torch.nn.ParameterList, torch.nn.ParameterDict)):
+            home = home.rpartition(".")[0]
+        return home
+
+
 class ForwardPass(TorchFunctionMode):
     """Sees every call in one forward pass, and tells `book` of each activation:
     `book.site(key, tag, phi, z, call)` returns a function that takes the activation a."""
@@ -247,10 +272,8 @@ class ForwardPass(TorchFunctionMode):
     def __init__(self, model, names, book, output):
         super().__init__()
         self.serial = next(self.serials)
-        self.names = names  # of parameters, by id
-        self.own = {*names, *map(id, model.buffers())}
-        self.linears = {id(module._parameters.get("weight")): f"{name}.weight" for name, module in model.named_modules()
-                        if isinstance(module, torch.nn.Linear)}
+        self.names, self.linears, self.homes, self.bare = names.of, names.linears, names.homes, names.bare
+        self.own = {*names.of, *map(id, model.buffers())}
         self.book = book
         self.output = output  # which of what the model returns is its output
         self.calls = {}  # of layers
@@ -284,8 +307,8 @@ class ForwardPass(TorchFunctionMode):
             self._mark(function, args, kwargs, result)
             return result
         tag = self.tag(z) or Tag(sources=("input",))
-        key = self._key(tag)
-        self._own(tag, args[1:], tuple(kwargs.values()))  # the slopes of a PReLU
+        key = self._key(tag, phi)
+        phi.learned = self._own(tag, args[1:], tuple(kwargs.values()))  # the slopes of a PReLU
         take = self.book.site(key, tag, phi, z, lambda: _derivative(function, args, kwargs, z))
         result = function(*args, **kwargs)
         take(result)
@@ -298,17 +321,21 @@ class ForwardPass(TorchFunctionMode):
         after.site, after.largest = key, self.book.largest(key)
         self.put(result, after)
 
-    def _key(self, tag):
-        """Two sites behind one call of a layer are two; the same site behind two calls of it is one."""
+    def _key(self, tag, phi):
+        """Two sites behind one call of a layer are two; the same site behind two calls of it is one, but where the
+        activations differ."""
         layer = tag.layer or "input"
-        number = self.ordinals.get((layer, tag.call), 0) + 1
-        self.ordinals[layer, tag.call] = number
-        return layer if number == 1 else f"{layer}#{number}"
+        while True:
+            number = self.ordinals[layer, tag.call] = self.ordinals.get((layer, tag.call), 0) + 1
+            key = layer if number == 1 else f"{layer}#{number}"
+            if self.book.sites.get(key, {"activation": phi.name})["activation"] == phi.name:
+                return key
 
     def _own(self, tag, *tensors):
-        for tensor in _tensors(tensors):
-            if id(tensor) in self.names:
-                tag.owned[self.names[id(tensor)]] = None
+        """Returns the names of the parameters among the tensors."""
+        found = [self.names[id(tensor)] for tensor in _tensors(tensors) if id(tensor) in self.names]
+        tag.owned.update(dict.fromkeys(found))
+        return found
 
     def _mark(self, function, args, kwargs, result):
         """Tags what a function returns."""
@@ -334,13 +361,21 @@ class ForwardPass(TorchFunctionMode):
         self._own(tag, parameters)
         data = args[0] if args and isinstance(args[0], torch.Tensor) else main[0]
         if parameters:
-            name = self.names[id(parameters[0])]
+            weight = _argument(args, kwargs, 1, "weight", None) if function is F.linear or function in CONVOLUTIONS else None
+            if id(weight) not in self.names:
+                weight = next((one for one in parameters if one.dim() > 1), parameters[0])
+            name = self.names[id(weight)]
             if function is F.linear:
-                name = self.linears.get(id(parameters[0]), name)  # of a weight that is an embedding's, too
-            layer = name.rpartition(".")[0].split(".parametrizations")[0] or "parameters"
-            self.calls[layer] = self.calls.get(layer, 0) + 1
-            tag.layer, tag.call = layer, self.calls[layer]
-            tag.kind = getattr(function, "__name__", "")
+                name = self.linears.get(id(weight), name)  # of a weight that is an embedding's, too
+            home = self.homes[name]
+            # A bias or a gain of a module, behind a layer in it, makes no layer.
+            is_map = function in PRODUCTS or function in CONVOLUTIONS or function in NORMS
+            if is_map or before.layer is None or not f"{self.homes[before.layer]}.".startswith(f"{home}." if home else ""):
+                layer = name if home in self.bare and weight.dim() > 1 else home or "parameters"
+                self.homes[layer] = home
+                self.calls[layer] = self.calls.get(layer, 0) + 1
+                tag.layer, tag.call = layer, self.calls[layer]
+                tag.kind = getattr(function, "__name__", "")
         if function in PRODUCTS:
             if not parameters and len(inputs) > 1 and self.tag(inputs[1]) is not None and self.tag(inputs[1]).layer:
                 tag.layer = tag.layer or self.tag(inputs[1]).layer
@@ -363,7 +398,7 @@ class ForwardPass(TorchFunctionMode):
                 tag.weight, tag.largest = before.weight, before.largest
                 tag.scale = (variance + kwargs.get("eps", 1e-5)).rsqrt() * (1.0 if scale is None else scale.abs())
         else:
-            if function in SUMS and len({one.layer for _, one in tags if one.owned}) > 1:
+            if function in SUMS and len({one.layer for _, one in tags if one.sources}) > 1:
                 tag.kind = "sum" if function not in (torch.cat, torch.concat, torch.stack) else "cat"
             if main[0] is not None:
                 tag.axis = _moved_axis(function, args, kwargs, main[0], before.axis, results[0])
@@ -389,7 +424,7 @@ class ForwardPass(TorchFunctionMode):
             if tag.softmax_of is not None:
                 z, tag, name = tag.softmax_of
                 phi = Phi(name, leaky=True)
-            key = self._key(tag)
+            key = self._key(tag, phi)
             self.book.site(key, tag, phi, z, None)(tensor)
             self.book.is_output(key)
         for one in _tensors(value):
@@ -407,7 +442,7 @@ class ForwardPass(TorchFunctionMode):
         tags = [self.tag(tensor), *map(self.tag, _tensors(inputs)), Tag(sources=("input",))]
         tag = next(one for one in tags if one is not None)
         phi = Phi("latents", lambda z: z.abs(), steps=True)
-        key = self._key(tag)
+        key = self._key(tag, phi)
         self.book.site(key, tag, phi, tensor, None)(tensor)
         self._passed(key, tag, tensor)
 
@@ -426,11 +461,17 @@ def _moved_axis(function, args, kwargs, x, axis, result):
         at = [dim % x.dim() for dim in order].index(at)
     elif name == "t" or name == "__get__" and result.dim() == x.dim() and result.shape != x.shape:
         at = x.dim() - 1 - at
+    elif name in SLICES and result.dim() == x.dim():
+        pass
     elif axis == -1:
         return -1 if result.shape[-1] == x.shape[-1] else None
     elif at >= result.dim() or result.shape[at] != x.shape[at]:
-        return at if name in ("cat", "concat", "chunk", "split") and at < result.dim() else None
+        return None
     return -1 if at == result.dim() - 1 and at > 1 else at
+
+
+# Of channels some, or those of several tensors, where they were.
+SLICES = {"cat", "concat", "chunk", "split", "split_with_sizes", "tensor_split", "narrow", "index_select", "__getitem__", "glu"}
 
 
 # ---- units, samples, positions
@@ -485,7 +526,8 @@ class Layout:
 
 
 def _wide(z):
-    """float64 where that costs next to nothing, else float32 at least."""
+    """float64 where that costs next to nothing, else float32 at least; of complex numbers the two parts."""
+    z = torch.view_as_real(z) if z.is_complex() else z
     if z.device.type != "mps" and z.numel() <= SMALL:
         return z.double()
     return z.float() if z.dtype in (torch.float16, torch.bfloat16) else z
@@ -506,6 +548,7 @@ def _count(size):
 
 
 def _double(x):
+    x = torch.view_as_real(x) if x.is_complex() else x
     return x.float() if x.device.type == "mps" else x.double()
 
 
@@ -524,7 +567,7 @@ class Book:
         self.sites[key] = {
             "name": key, "activation": phi.name, "mortal": phi.mortal, "units": layout.units, "kind": tag.kind or "",
             "positions": None, "owned": list(tag.owned), "inputs": " ".join(tag.sources) or "input", "phi": phi,
-            "fan_in": None if tag.weight is None else tag.weight[0].numel()}
+            "fan_in": None if tag.weight is None or tag.scale is not None else tag.weight[0].numel()}  # of no norm
         return self.sites[key]
 
     def is_output(self, key):
@@ -685,11 +728,14 @@ class CensusBook(Book):
                 total["live"] += layout.count if layout.mask is None else layout.mask.sum()
             else:
                 total["live"] += add_up(torch.sign(a) if phi.name == "relu" else (s > 0).float())
-            if total["ranked"] < RANK_ROWS and layout.mask is None:
-                rows = a.movedim(layout.axis, -1).reshape(-1, layout.units)
-                want = RANK_ROWS - total["ranked"]
-                step = max(1, rows.shape[0] // want) if layout.places else 1
-                total["rank"].append(rows[::step][:want].clone())
+            if total["ranked"] < RANK_ROWS:
+                # Of each sample the mean over its positions, as of a run. Padding is 0 here.
+                rows = _double(a.movedim(layout.axis, -1)[:RANK_ROWS - total["ranked"]])
+                rows = rows.reshape(len(rows), -1, layout.units)
+                real = rows.shape[1]
+                if layout.mask is not None:
+                    real = layout.mask[:len(rows)].reshape(len(rows), -1).sum(1, keepdim=True).clamp(min=1)
+                total["rank"].append(rows.sum(1) / real)
                 total["ranked"] += total["rank"][-1].shape[0]
         return take
 
@@ -946,8 +992,11 @@ class Capture:
         self.parameters = dict(self.model.named_parameters())
         if not self.parameters:
             raise CaptureError("the model has no parameters")
+        if any(isinstance(one, torch.nn.parameter.UninitializedParameter) for one in self.parameters.values()):
+            raise CaptureError("the model has lazy layers, whose parameters have no shape yet: call it with one batch "
+                               "before Capture")
         self.device = next(iter(self.parameters.values())).device
-        self.names = {id(parameter): name for name, parameter in self.parameters.items()}
+        self.names = Names(self.model, self.parameters)
         self.steps = 0  # updates made
         self.epoch = None  # epochs completed: the program may say it
         self.sites = {}  # by name, in the order in which they were first passed
@@ -1273,21 +1322,23 @@ class Capture:
             # A mean loss divides the gradient of each sample's own loss by the number of samples.
             row["delta_rms"] = _root(total["square"] / (samples * site["units"]))
         owned = [(name, record["parameters"][name]) for name in site["owned"]]
-        for column, names in (("grad_norm_w", [one for one in owned if not _is_bias(one[0])]),
-                              ("grad_norm_b", [one for one in owned if _is_bias(one[0])])):
+        maps = [one for one in owned if one[0] not in site["phi"].learned]  # weights and biases: no slopes, as of a run
+        for column, names in (("grad_norm_w", [one for one in maps if not _is_bias(one[0])]),
+                              ("grad_norm_b", [one for one in maps if _is_bias(one[0])])):
             got = [facts["gradient"][0] for _, facts in names if facts["gradient"]]
             row[column] = _root(sum(_square(one) for one in got)) if got else None
-        got = [(facts["gradient"], facts["size"]) for _, facts in owned if facts["gradient"]]
+        got = [(facts["gradient"], facts["size"]) for _, facts in maps if facts["gradient"]]
         if got:
             size = sum(count for _, count in got)
             row["grad_max"] = max((one[1] for one, _ in got), key=lambda v: math.inf if v != v else v)
             row["grad_mean"] = sum(one[2] for one, _ in got) / size
             row["grad_zero_fraction"] = 1.0 - sum(one[3] for one, _ in got) / size
-        weights = [facts["norm"] for name, facts in owned if not _is_bias(name)]
+        weights = [facts["norm"] for name, facts in maps if not _is_bias(name)]
         row["weight_norm"] = _root(sum(_square(one) for one in weights)) if weights else None
-        if owned:
-            row["update_ratio"] = _ratio(_root(sum(_square(facts["change"]) for _, facts in owned)),
-                                         _root(sum(_square(facts["norm"]) for _, facts in owned)))
+        trained = [facts for name, facts in owned if self.parameters[name].requires_grad]  # what is frozen is no fault
+        if trained:
+            row["update_ratio"] = _ratio(_root(sum(_square(facts["change"]) for facts in trained)),
+                                         _root(sum(_square(facts["norm"]) for facts in trained)))
         return row
 
     def _join_ranks(self, record):
@@ -1470,6 +1521,8 @@ class Capture:
                 together.all_reduce(fired)
             if total["bound"] is not None:
                 together.all_reduce(total["bound"], together.ReduceOp.MAX)
+            share, total["rank"] = total["rank"], [None] * self.world
+            together.all_gather_object(total["rank"], torch.cat(share)[:max(RANK_ROWS // self.world, 1)].cpu())
         if cover is not None:
             cover = _double(~(torch.cat(cover, 1) <= 0)).mean(1)
         blank = torch.full_like(total["a"], math.nan)
@@ -1648,7 +1701,8 @@ class Features:
         rows = []
         for feature, (total, square, high, low) in enumerate(zip(*columns)):
             mean = total / self.count
-            rows.append({"feature": feature, "mean": mean, "std": _root(max(square / self.count - mean * mean, 0.0)),
+            std = 0.0 if high == low else _root(max(square / self.count - mean * mean, 0.0))  # of a constant: no rounding
+            rows.append({"feature": feature, "mean": mean, "std": std,
                          "min": low, "max": high})
         tables.replace("features", rows)
 
@@ -1666,6 +1720,8 @@ class Outcome:
         if not isinstance(output, torch.Tensor):
             raise CaptureError(f"criterion: the model returned {type(output).__name__}, expected a tensor; `output` "
                                "picks one")
+        if len(target) == 0:
+            return
         output = _double(output.detach())
         if self.kind in ("cross_entropy", "nll"):
             if output.dim() == 3 and output.shape[:2] == target.shape:
@@ -1752,13 +1808,13 @@ def _effective_rank(parts):
     """exp of the entropy of the singular values (Roy & Vetterli 2007)."""
     if not parts:
         return None
-    rows = _double(torch.cat(parts))
+    rows = torch.cat(parts)
     if not bool(torch.isfinite(rows).all()):
-        return None
+        return math.nan
     values = torch.linalg.svdvals(rows)
     share = values / values.sum()
     share = share[share > 0]
-    return float(torch.exp(-(share * share.log()).sum())) if share.numel() else None
+    return float(torch.exp(-(share * share.log()).sum())) if share.numel() else 0.0
 
 
 # ---- export: the model as a config of reluscope, and its weights beside it

@@ -77,13 +77,15 @@ void check_symmetric(const RunTables& run, const ParamValues& limits, std::vecto
   const LayerRecord* first = layers.empty() ? nullptr : layers.begin()->second.front();
   const bool nothing = first != nullptr && first->layer == row.layer && first->step == 0 &&
                        is_measured(*first, &LayerRecord::weight_norm) && first->weight_norm == 0.0;
-  const bool same = row.dead == 0 && *row.effective_rank <= limits.number("rank");
+  // A table from elsewhere may have it of some layers alone.
+  const bool same = row.dead == 0 && row.effective_rank && *row.effective_rank <= limits.number("rank");
   if (!nothing && !same) return;
   findings.push_back(at_layer(
-      Severity::warning, row, *row.effective_rank, limits.number("rank"),
+      Severity::warning, row, row.effective_rank.value_or(0.0), limits.number("rank"),
       "Before the first update all " + std::to_string(row.units) + " units of layer '" + row.name + "' yield the same" +
           (nothing ? ": its weights are all 0" : ", but for a factor: their weights are equal") +
           ". Equal units get equal gradients, and stay one unit."));
+  findings.back().value = row.effective_rank;
 }
 
 RuleEntry symmetric_units_rule() {

@@ -270,6 +270,17 @@ TEST_CASE("sizes: updates, activations, initialisation, saturation, parameters t
   }
 }
 
+TEST_CASE("symmetric-units: an effective rank that was not measured is not a small one") {
+  Healthy run;
+  run.census(0, 1).effective_rank = 1.0;
+  REQUIRE(run.find("symmetric-units") != nullptr);
+  run.census(0, 1).effective_rank.reset();
+  CHECK(run.find("symmetric-units") == nullptr);
+  run.layer(0, 1).weight_norm = 0.0;
+  REQUIRE(run.find("symmetric-units") != nullptr);
+  CHECK(!run.find("symmetric-units")->value);
+}
+
 TEST_CASE("loss: not decreasing, oscillating") {
   Healthy run;
   run.run.start_loss = 2.3;

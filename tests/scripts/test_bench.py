@@ -7,6 +7,7 @@ only where its BLAS is an optimised one; that needs no PyTorch here.
 
 import contextlib
 import csv
+import importlib.util
 import io
 import json
 import os
@@ -141,6 +142,44 @@ class Blas(unittest.TestCase):
         ratios = bench.Report(values).step_ratios()
         self.assertIn("full statistics / no statistics", ratios)
         self.assertNotIn("PyTorch", ratios)
+
+
+class Captures(unittest.TestCase):
+    """What watching a PyTorch program costs: the rows of scripts/bench_capture.py."""
+
+    def plan(self):
+        torch = types.SimpleNamespace(command=lambda script, *arguments: ["python", script, *arguments], environment={})
+        plan = bench.Plan("program", torch, None, types.SimpleNamespace(seconds=0.3, data=""))
+        return next(one for one in plan.measurements if one.command[1].endswith("bench_capture.py"))
+
+    def test_a_row_for_each_program_and_the_aims(self):
+        values = {}
+        for program, off, census in (("CNN", 1.001, 1.5), ("MLP", 1.0, 1.625)):
+            line = {"program": program, "us_per_step": 1234.0, "costs": {**dict.fromkeys(bench.CAPTURE_AIMS, 1.25),
+                                                                        "not recording": off,
+                                                                        "census, of an evaluation": census}}
+            for key, value in self.plan().read(line):
+                values.setdefault(key, []).append(value)
+        bench.add_ratios(values)
+        rows = bench.Report(values).captures().splitlines()
+        self.assertEqual([[cell.strip() for cell in row.strip("|").split("|")] for row in rows[2:]],
+                         [["CNN", "1,234", "1.00", "1.25", "1.25", "1.25", "1.50"],
+                          ["MLP", "1,234", "1.00", "1.25", "1.25", "1.25", "1.62"],
+                          ["aim", "", "≤ 1.02", "≤ 1.03", "≤ 1.5", "", "≤ 1.7"]])
+
+    def test_without_pytorch_there_is_no_row(self):
+        self.assertEqual(len(bench.Report({}).captures().splitlines()), 2)
+
+    @unittest.skipUnless(importlib.util.find_spec("torch"), "no PyTorch here")
+    def test_it_measures_what_is_asked_for(self):
+        arguments = ("--json", "--turns", "1", "--seconds", "0.001", "--model", "CNN 16-32-64, 28×28")
+        done = subprocess.run([sys.executable, "-B", str(ROOT / "scripts" / "bench_capture.py"), *arguments],
+                              capture_output=True, text=True, check=True)
+        (line,) = map(json.loads, done.stdout.splitlines())
+        pairs = dict(self.plan().read(line))
+        self.assertEqual(len(pairs), 1 + len(bench.CAPTURE_AIMS))
+        self.assertTrue(all(value > 0 for value in pairs.values()))
+        self.assertEqual(set(line["costs"]), set(bench.CAPTURE_AIMS))
 
 
 if __name__ == "__main__":

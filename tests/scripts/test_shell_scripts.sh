@@ -48,6 +48,15 @@ expect "what only the tests need is not installed for a run" "" "$(cat "$work/ap
 MISSING=doctest-dev "$tree/scripts/install_deps.sh" test 2>/dev/null
 expect "only what is missing is installed" \
   "apt-get -qq update;apt-get -qq install -y --no-install-recommends doctest-dev;" "$(tr '\n' ';' <"$work/apt.log")"
+rm "$work/apt.log"
+MISSING=python3-torch "$tree/scripts/install_deps.sh" test
+expect "the tests do without PyTorch" "" "$(cat "$work/apt.log" 2>/dev/null || true)"
+for need in torch bench; do
+  MISSING=python3-torch "$tree/scripts/install_deps.sh" "$need" 2>/dev/null
+  expect "PyTorch is installed for $need" \
+    "apt-get -qq update;apt-get -qq install -y --no-install-recommends python3-torch;" "$(tr '\n' ';' <"$work/apt.log")"
+  rm "$work/apt.log"
+done
 status=0
 "$tree/scripts/install_deps.sh" everything 2>/dev/null || status=$?
 expect "an unknown need is bad usage" 2 "$status"

@@ -24,6 +24,8 @@ except ImportError:
     print("no PyTorch here", file=sys.stderr)
     sys.exit(77)
 
+from torch_files import read_safetensors, write_safetensors
+
 PROGRAM = os.path.abspath(sys.argv[1])
 sys.path.insert(0, os.path.join(sys.argv[2], "scripts"))
 import reluscope_network  # noqa: E402
@@ -67,31 +69,7 @@ MORTAL = [
 DEAD_NORMS = {"layers.1": [2], "layers.3.body.1": [0, 4], "layers.3.body.4": [2], "layers.4.body.4": [2, 3]}
 DEAD_MAPS = {"layers.6": [1, 7], "layers.9": [5]}
 OPTIMIZER = {"name": "sgd", "lr": 0.05, "momentum": 0.9, "weight_decay": 0.01}
-TYPES = {"F32": (torch.float32, "F32"), "F64": (torch.float64, "F64"), "I64": (torch.int64, "I64")}
 
-
-def read_safetensors(path):
-    data = path.read_bytes()
-    (length,) = struct.unpack_from("<Q", data)
-    arrays = {}
-    for name, entry in json.loads(data[8:8 + length]).items():
-        if name != "__metadata__":
-            begin, end = (8 + length + offset for offset in entry["data_offsets"])
-            arrays[name] = torch.frombuffer(bytearray(data[begin:end]),
-                                            dtype=TYPES[entry["dtype"]][0]).reshape(entry["shape"])
-    return arrays
-
-
-def write_safetensors(path, arrays):
-    names = {kind: name for kind, name in TYPES.values()}
-    header, data = {}, b""
-    for name, array in arrays.items():
-        packed = array.detach().contiguous().numpy().tobytes()
-        header[name] = {"dtype": names[array.dtype], "shape": list(array.shape),
-                        "data_offsets": [len(data), len(data) + len(packed)]}
-        data += packed
-    text = json.dumps(header).encode()
-    path.write_bytes(struct.pack("<Q", len(text)) + text + data)
 
 
 class Layers(unittest.TestCase):

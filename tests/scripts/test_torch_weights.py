@@ -12,7 +12,6 @@ import os
 import pathlib
 import random
 import shutil
-import struct
 import subprocess
 import sys
 import tempfile
@@ -23,6 +22,8 @@ try:
 except ImportError:
     print("no PyTorch here", file=sys.stderr)
     sys.exit(77)
+
+from torch_files import read_safetensors, write_safetensors
 
 PROGRAM = os.path.abspath(sys.argv[1])
 FEATURES, CLASSES, SAMPLES = 3, 4, 60
@@ -43,28 +44,6 @@ def sequential():
                                torch.nn.Dropout(0.1), linear(7, 6), linear(6, 5), torch.nn.LeakyReLU(0.01),
                                linear(5, CLASSES)).eval()
 
-
-def read_safetensors(path):
-    data = path.read_bytes()
-    (length,) = struct.unpack_from("<Q", data)
-    header = json.loads(data[8:8 + length])
-    arrays = {}
-    for name, entry in header.items():
-        if name == "__metadata__":
-            continue
-        begin, end = (8 + length + offset for offset in entry["data_offsets"])
-        arrays[name] = torch.frombuffer(bytearray(data[begin:end]), dtype=torch.float32).reshape(entry["shape"])
-    return arrays
-
-
-def write_safetensors(path, arrays):
-    header, data = {}, b""
-    for name, array in arrays.items():
-        packed = array.detach().contiguous().numpy().tobytes()
-        header[name] = {"dtype": "F32", "shape": list(array.shape), "data_offsets": [len(data), len(data) + len(packed)]}
-        data += packed
-    text = json.dumps(header).encode()
-    path.write_bytes(struct.pack("<Q", len(text)) + text + data)
 
 
 class Weights(unittest.TestCase):
