@@ -255,6 +255,13 @@ TEST_CASE("sizes: updates, activations, initialisation, saturation, parameters t
     run.each_row(2, [](LayerRecord& row) { row.a_rms = 500.0; });
     CHECK(run.find("exploding-activation") != nullptr);
   }
+  for (const double end : {0.8, 0.801}) {
+    // More than a hundredfold, from next to nothing: an explosion where it ends above the first layer's 0.8.
+    Healthy run;
+    run.layer(0, 2).a_rms = 1e-3;
+    run.layer(39, 2).a_rms = end;
+    CHECK((run.find("exploding-activation") != nullptr) == (end > 0.8));
+  }
   {
     Healthy run;
     run.each_row(2, [](LayerRecord& row) { row.z_std = 6.0; });
