@@ -165,9 +165,8 @@ def sick():
         add("learning-rate", f"tiny-elu-{lr:g}", "blobs", "elu", 32, 2, optimizer=sgd(lr, 0.0))
     # A loss that says nothing: a softmax over one unit.
     for activation in ("relu", "elu", "tanh"):
-        one = experiment(f"loss-{activation}", "blobs", activation, 32, 2, optimizer=sgd(0.05), label="sick",
-                         fault="loss", changes={"centers": 1})
-        one["config"]["network"]["layers"][-1]["units"] = 1
+        one = experiment(f"loss-{activation}", "abs", activation, 32, 2, optimizer=sgd(0.05), label="sick", fault="loss")
+        one["config"]["network"]["layers"][-1]["activation"] = "softmax"
         made.append(one)
     return made
 

@@ -18,7 +18,7 @@ class Program:
         named = re.search(r"--rules NAME:\{([^}]*)\}", re.sub(r"\s*\n\s*", "", self.ask("diagnose", "--help")))
         if not named:
             raise Failed(f"{path} diagnose --help names no rule sets")
-        self.sets = tuple(named.group(1).split(","))
+        self.sets = tuple(name.strip() for name in named.group(1).split(","))
         fields = json.loads(self.ask("schema"))["properties"]["data"]["anyOf"][0]["properties"]
         self.normalisations = tuple(fields["normalize"]["enum"])
 

@@ -1,6 +1,7 @@
 #include "diagnose/death_story.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <map>
 
 #include "util/format.hpp"
@@ -68,8 +69,9 @@ DeathStory death_story(const RunTables& run, std::int64_t layer, const Rows<Cens
   if (!read_units(run, layer, story)) read_census(rows, story);
   if (is_measured(last, &CensusRecord::locked)) story.locked = last.locked;
   for (const LayerRecord& row : run.layers.rows)
-    if (measured(row, &LayerRecord::layer) == layer && is_measured(row, &LayerRecord::update_ratio) && story.most_by &&
-        is_measured(row, &LayerRecord::step) && row.step < *story.most_by)
+    if (measured(row, &LayerRecord::layer) == layer && is_measured(row, &LayerRecord::update_ratio) &&
+        std::isfinite(row.update_ratio) && story.most_by && is_measured(row, &LayerRecord::step) &&
+        row.step < *story.most_by)
       story.update_ratio = std::max(story.update_ratio.value_or(0.0), row.update_ratio);
   return story;
 }

@@ -20,7 +20,12 @@ Finding slow(Finding finding) {
 constexpr double kStepsToJudge = 100.0;
 
 void check_update_ratio(const RunTables& run, const ParamValues& limits, std::vector<Finding>& findings) {
-  for (const auto& [layer, rows] : by_layer(run.layers.rows)) {
+  for (const auto& [layer, all] : by_layer(run.layers.rows)) {
+    // From 0, where the last map of a residual branch may start, any step is infinitely large.
+    const Rows<LayerRecord> rows(
+        std::find_if(all.begin(), all.end(), [](const LayerRecord* row) { return !std::isinf(row->update_ratio); }),
+        all.end());
+    if (rows.empty()) continue;
     const double usual = median_at_start(
         rows, [](const LayerRecord& row) { return row.update_ratio; }, limits.number("start"));
     if (usual > limits.number("largest"))

@@ -10,8 +10,9 @@ std::string count_text(std::int64_t some, std::int64_t all, const std::string& n
 
 std::optional<double> travel_of(const Rows<LayerRecord>& rows) {
   std::optional<double> fastest;
-  for (const LayerRecord* row : rows)
-    if (is_measured(*row, &LayerRecord::update_ratio)) fastest = std::max(fastest.value_or(0.0), row->update_ratio);
+  for (const LayerRecord* row : rows)  // a step from 0 is infinitely large, and says nothing of the pace
+    if (is_measured(*row, &LayerRecord::update_ratio) && std::isfinite(row->update_ratio))
+      fastest = std::max(fastest.value_or(0.0), row->update_ratio);
   if (!fastest) return std::nullopt;
   return *fastest * static_cast<double>(step_of(*rows.back()).value_or(0) + 1);
 }

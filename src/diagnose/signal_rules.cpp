@@ -11,10 +11,26 @@ namespace {
 /// Inputs whose root mean square is at most this, and at least its inverse, are near 1 in size.
 constexpr double kUsualInputs = 3.0;
 
+/// The mean of z².
+double q(const LayerRecord& row) { return row.z_std * row.z_std + row.z_mean * row.z_mean; }
+
+/// Whether most of the hidden units that died did so of their own biases, in layers whose z² was below `least` before
+/// the first update: next to so small a signal any step of a bias is large.
+bool biases_outweigh(const RunTables& run, const std::map<std::int64_t, Rows<LayerRecord>>& layers, double least) {
+  std::int64_t died = 0;
+  std::int64_t of_bias = 0;
+  for (const UnitRecord& unit : run.units.rows) {
+    const auto found = layers.find(unit.layer);
+    if (unit.state != "dead" || unit.deaths == 0 || found == layers.end()) continue;
+    ++died;
+    if (unit.cause == "own_bias" && q(*found->second.front()) < least) ++of_bias;
+  }
+  return 2 * of_bias > died;
+}
+
 void check_initialisation(const RunTables& run, const ParamValues& limits, std::vector<Finding>& findings) {
   const auto layers = hidden_layers(run, run.layers.rows);
   if (layers.size() < 2) return;
-  const auto q = [](const LayerRecord& row) { return row.z_std * row.z_std + row.z_mean * row.z_mean; };
   if (starts_from_file(run)) return;  // no initialiser made them
   // The first layer's z has the size of the data, which is no initialiser's fault.
   const double inputs = input_rms(run).value_or(1.0);
@@ -29,10 +45,14 @@ void check_initialisation(const RunTables& run, const ParamValues& limits, std::
                                 "Before the first update the mean of z² in layer '" + last.name + "' is " +
                                     format_short(growth) + " times that in layer '" + first.name + "': signals " +
                                     (growth > 1.0 ? "explode" : "die out") + " with depth."));
-    // Small signals kill no unit, and throw no step out.
-    if (growth < 1.0)
-      findings.back().explains = {"vanishing-gradient",  "unchanged-weights", kSlowUpdates,
-                                  "loss-not-decreasing", "too-few-steps",     "no-better-than-constant"};
+    // Small signals throw no step out, and kill no unit but by what is small next to nothing else.
+    if (growth < 1.0) {
+      std::vector<std::string> effects = {"vanishing-gradient",  "unchanged-weights", kSlowUpdates,
+                                          "loss-not-decreasing", "too-few-steps",     "no-better-than-constant"};
+      if (biases_outweigh(run, layers, q(first) / limits.number("growth")))
+        effects.insert(effects.end(), {"collapsed-network", "dying-units"});
+      findings.back().explains = std::move(effects);
+    }
   }
   for (const auto& [layer, rows] : layers) {
     const TheoryRecord* theory = theory_of(run, layer);
@@ -114,7 +134,8 @@ void check_exploding_activation(const RunTables& run, const ParamValues& limits,
   for (const auto& [layer, rows] : layers) {
     const double before = rows.front()->a_rms;
     const double after = rows.back()->a_rms;
-    if (before > 0.0 && after > limits.number("growth") * before)
+    // From next to nothing to no more than the first layer's size is no explosion.
+    if (before > 0.0 && after > limits.number("growth") * before && !(after <= first.a_rms))
       findings.push_back(at_layer(Severity::warning, *rows.back(), after / before, limits.number("growth"),
                                   "Activations of layer '" + rows.back()->name + "' have grown " +
                                       format_short(after / before) + "-fold in training."));

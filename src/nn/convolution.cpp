@@ -22,10 +22,17 @@ std::unique_ptr<Convolution<T>> make_patches(const Window& window, Index units) 
   return std::make_unique<PatchConvolution<T>>(window, units);
 }
 
+#ifdef RELUSCOPE_ONEDNN_CONVOLUTION
+/// By oneDNN, or by patches where its kernels cannot be trusted with the window.
+std::unique_ptr<Convolution<float>> make_onednn(const Window& window, Index units) {
+  return can_trust_onednn(window) ? make_onednn_convolution(window, units) : make_patches<float>(window, units);
+}
+#endif
+
 std::vector<ConvolutionBackend> make_table() {
   std::vector<ConvolutionBackend> table;
 #ifdef RELUSCOPE_ONEDNN_CONVOLUTION
-  if (has_onednn_convolution()) table.push_back({"onednn", make_onednn_convolution, nullptr});
+  if (has_onednn_convolution()) table.push_back({"onednn", make_onednn, nullptr});
 #endif
   table.push_back({"patches", make_patches<float>, make_patches<double>});
   return table;

@@ -355,6 +355,10 @@ class OneDnnConvolution final : public Convolution<float> {
 
 bool has_onednn_convolution() { return onednn().instruction_set.starts_with("avx512"); }
 
+bool can_trust_onednn(const Window& window) {
+  return window.size() > 1 || (window.rows.stride == 1 && window.columns.stride == 1);
+}
+
 std::unique_ptr<Convolution<float>> make_onednn_convolution(const Window& window, Index units) {
   return std::make_unique<OneDnnConvolution>(window, units);
 }

@@ -12,9 +12,12 @@
 
 namespace reluscope {
 
-/// Whether its kernels for this CPU can be trusted: those for AVX-512. Of oneDNN 2.6's for AVX2, that for ∂L/∂W of a
-/// strided 1 × 1 convolution writes up to a kilobyte behind the scratchpad that it asks for.
+/// Whether its kernels are taken on this CPU: those for AVX-512.
 bool has_onednn_convolution();
+/// Not with a strided 1 × 1 window, as the shortcut of a residual block has: oneDNN 2.6's kernel for ∂L/∂W writes
+/// behind the scratchpad that it asks for. With AVX-512 by up to some hundred kilobytes, from some 56 × 56 positions on
+/// where the channels are no whole vectors; with AVX2 by up to a kilobyte.
+bool can_trust_onednn(const Window& window);
 std::unique_ptr<Convolution<float>> make_onednn_convolution(const Window& window, Index units);
 
 }  // namespace reluscope

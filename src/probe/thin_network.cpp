@@ -55,15 +55,16 @@ std::unique_ptr<ThinNetwork<T>> Thinner<T>::thin_out(const Network<T>& network, 
     all_inputs = static_cast<double>(verdicts.size());
   }
   if (part > kThinWorth * all) return nullptr;
+  // Of a chain of vectors alone: a convolution's inputs are no rows of its products.
+  std::optional<Network<T>> part_of_it = network.select(kept);
+  if (!part_of_it) return nullptr;
   std::vector<Index> kept_inputs(static_cast<std::size_t>(network.inputs()));
   std::iota(kept_inputs.begin(), kept_inputs.end(), Index{0});
   for (std::size_t at = 0; at < layers; ++at) {
-    const Affine<T>* map = network.site(at).affine();
-    if (map == nullptr || !can_leave_out(map->units(), map->fan_in(), kept[at], kept_inputs)) return nullptr;
+    const Affine<T>* map = network.site(at).affine();  // select() has seen that there is one
+    if (!can_leave_out(map->units(), map->fan_in(), kept[at], kept_inputs)) return nullptr;
     kept_inputs = kept[at];
   }
-  std::optional<Network<T>> part_of_it = network.select(kept);
-  if (!part_of_it) return nullptr;
   return std::make_unique<ThinNetwork<T>>(std::move(*part_of_it), std::move(kept), dataset_, pool_);
 }
 

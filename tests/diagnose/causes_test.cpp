@@ -103,6 +103,29 @@ TEST_CASE("slow steps are the effect of what stops the signal; fast ones are a c
   CHECK(first(fast, "update-ratio").remedies.front() == "smaller_lr");
 }
 
+TEST_CASE("what died of its biases where hardly a signal came is the initialiser's, and no other death") {
+  // Layer 2 dies whole, `of_bias` of its 1000 units of their own biases; before that its z² was a millionth of layer
+  // 1's, or layer 1 is the one that dies.
+  const auto cause_with = [](std::int64_t of_bias, std::int64_t layer = 2) {
+    HealthyTables run = unlearned();
+    run.row(0, 2).z_std = 1e-3;
+    run.each_census(layer, [](CensusRecord& row) { row.dead = row.step > 0 ? row.units : 0; });
+    for (std::int64_t unit = 0; unit < HealthyTables::kUnits; ++unit) {
+      UnitRecord row;
+      row.layer = layer;
+      row.unit = unit;
+      row.state = "dead";
+      row.deaths = 1;
+      row.cause = unit < of_bias ? "own_bias" : "own_weights";
+      run.units.rows.push_back(row);
+    }
+    return names(diagnose(run)).front();
+  };
+  CHECK(cause_with(501) == "poor-initialisation");
+  CHECK(cause_with(500) == "collapsed-network");
+  CHECK(cause_with(1000, 1) == "collapsed-network");
+}
+
 TEST_CASE(
     "equal units and decay that outweighs the loss stand before what they do; neither is blamed where it is not "
     "there") {

@@ -255,6 +255,13 @@ TEST_CASE("sizes: updates, activations, initialisation, saturation, parameters t
     run.each_row(2, [](LayerRecord& row) { row.a_rms = 500.0; });
     CHECK(run.find("exploding-activation") != nullptr);
   }
+  for (const double end : {0.8, 0.801}) {
+    // More than a hundredfold, from next to nothing: an explosion where it ends above the first layer's 0.8.
+    Healthy run;
+    run.layer(0, 2).a_rms = 1e-3;
+    run.layer(39, 2).a_rms = end;
+    CHECK((run.find("exploding-activation") != nullptr) == (end > 0.8));
+  }
   {
     Healthy run;
     run.each_row(2, [](LayerRecord& row) { row.z_std = 6.0; });
@@ -279,6 +286,48 @@ TEST_CASE("symmetric-units: an effective rank that was not measured is not a sma
   run.layer(0, 1).weight_norm = 0.0;
   REQUIRE(run.find("symmetric-units") != nullptr);
   CHECK(!run.find("symmetric-units")->value);
+}
+
+TEST_CASE("from parameters of 0 a step is infinitely large, which says nothing of the rate") {
+  constexpr double kInfinite = std::numeric_limits<double>::infinity();
+  // Of 15 recorded rows one is the start.
+  const auto with_second = [](double ratio) {
+    Healthy run;
+    run.run.layers.rows.resize(15 * 3);
+    for (LayerRecord& row : run.run.layers.rows)
+      if (row.layer == 2) row.update_ratio = row.step == 0 ? kInfinite : row.step == 1 ? ratio : 1e-3;
+    return run;
+  };
+  CHECK(with_second(0.3).find("update-ratio") == nullptr);
+  Healthy fast = with_second(0.31);
+  REQUIRE(fast.find("update-ratio") != nullptr);
+  CHECK(fast.find("update-ratio")->value == 0.31);
+  {
+    // Nor of how far a layer that is saturated from the start has come.
+    Healthy run = with_second(1e-6);
+    for (LayerRecord& row : run.run.layers.rows)
+      if (row.layer == 2 && row.step > 0) row.update_ratio = 1e-6;
+    for (std::size_t at = 0; at < 3; ++at) run.census(at, 2).saturated = 10;
+    REQUIRE(run.find("saturation") != nullptr);
+    CHECK(run.find("saturation")->severity == Severity::warning);
+  }
+  {
+    // Nor of what the units that died had gone through.
+    Healthy run = with_second(0.25);
+    for (const std::size_t at : {1, 2}) run.census(at, 2).dead = 6;
+    for (std::int64_t unit = 0; unit < 6; ++unit) {
+      UnitRecord row;
+      row.layer = 2;
+      row.unit = unit;
+      row.state = "dead";
+      row.deaths = 1;
+      row.died_by = 20;
+      row.cause = "own_weights";
+      run.run.units.rows.push_back(row);
+    }
+    REQUIRE(run.find("dying-units") != nullptr);
+    CHECK(run.find("dying-units")->sentence.find("after updates of up to 0.25 ×") != std::string::npos);
+  }
 }
 
 TEST_CASE("loss: not decreasing, oscillating") {

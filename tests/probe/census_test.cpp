@@ -9,6 +9,7 @@
 #include "probe/lifecycle.hpp"
 #include "probe/probe_set.hpp"
 #include "probe/sample_runner.hpp"
+#include "probe/thin_network.hpp"
 #include "support/naive.hpp"
 #include "support/specs.hpp"
 #include "util/random.hpp"
@@ -357,6 +358,22 @@ TEST_CASE("a part of the network gives the bits of the whole") {
     for (Index sample = 0; sample < 100; ++sample)
       CHECK(part_runner.state().node(1).output(static_cast<Index>(row), sample) ==
             whole_runner.state().node(1).output(kept[1][row], sample));
+}
+
+// A product of it sums up 9 values, where the picture has 3136.
+TEST_CASE("a scan makes no part of a network that begins with a convolution") {
+  NetworkSpec spec;
+  spec.layers = {conv2d("c", 32, 3, {}, activation("relu")), dense("out", 2)};
+  const Network<float> network(spec, Shape{1, 56, 56}, 3);
+  const Dataset dataset = dataset_of(random_points(56 * 56, 8, 1));
+  ThreadPool pool(1);
+  const std::vector<LayerBook> books = open_books(network);
+  CensusDraft draft;
+  draft.units.resize(1);
+  draft.units[0].resize(32);
+  for (auto& verdict : draft.units[0]) verdict.state = UnitState::dead;
+  draft.units[0][0].state = UnitState::open;
+  CHECK(Thinner<float>(dataset, pool).thin_out(network, books, draft, 1) == nullptr);
 }
 
 TEST_CASE("outputs that differ by a random slope alone are those of a collapsed network") {

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""What scripts/bench_rules.py judges by: labels that fit their configs and rules that exist, outcomes and verdicts. No
-experiment is run.
+"""What scripts/bench_rules.py judges by: labels that fit their configs and rules that exist, outcomes and verdicts. Of
+its experiments a healthy and three sick networks on pictures are run, the smallest ones.
 
     test_bench_rules.py RELUSCOPE
 """
@@ -10,8 +10,10 @@ import json
 import os
 import pathlib
 import random
+import struct
 import subprocess
 import sys
+import tempfile
 import unittest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -20,6 +22,7 @@ import rules_cases  # noqa: E402
 import rules_corpus  # noqa: E402
 import rules_data  # noqa: E402
 import rules_healthy  # noqa: E402
+import rules_pictures  # noqa: E402
 from rules_program import Failed, Program, alarms, table  # noqa: E402
 
 SICK = rules_cases.Case("sick", "dying", "a cause", ("dead-output dense2", "unscaled-inputs"),
@@ -163,6 +166,78 @@ class Experiments(unittest.TestCase):
 
     def test_a_cell_with_a_bar_stays_one_cell(self):
         self.assertEqual(table(["a", "b"], [["|x|", "1"]]), "| a | b |\n| --- | ---: |\n| \\|x\\| | 1 |\n")
+
+
+class Pictures(unittest.TestCase):
+    def test_every_two_choices_meet_in_thirty_healthy_networks(self):
+        made = rules_pictures.healthy()
+        names = [one["name"] for one in made + rules_pictures.sick()]
+        self.assertEqual(len(set(names)), len(names))
+        choices = [tuple(one["name"].rsplit("-", 2)) for one in made]
+        self.assertEqual(len(choices), 30)
+        kinds = (tuple(rules_pictures.ARCHITECTURES), tuple(map(str, rules_pictures.SIZES)), rules_pictures.ACTIVATIONS)
+        for first, second in itertools.combinations(range(3), 2):
+            met = {(choice[first], choice[second]) for choice in choices}
+            self.assertEqual(met, set(itertools.product(kinds[first], kinds[second])))
+
+    def test_rules_of_the_labels_exist_and_every_cause_of_death_is_planted_at_every_size(self):
+        made = rules_pictures.sick()
+        for rule in {rule.split()[0] for one in made for rule in one["case"].names}:
+            subprocess.run([RELUSCOPE, "explain", rule], capture_output=True, check=True)
+        for size in rules_pictures.SIZES:
+            causes = {cause for one in made if one["config"]["data"]["size"][0] == size for cause in one["of"]}
+            self.assertEqual(causes, {"born", "inherited", "own_weights", "own_bias", "upstream", "norm", "skip"})
+
+    def test_a_death_has_to_have_its_cause_and_a_fault_to_be_there(self):
+        one = rules_pictures.sick_case("one", "death", "text", ("dying-units conv2d2",), [], 28, dead="conv2d2",
+                                       of=("norm",))
+
+        def judged(cause, *findings):
+            return rules_pictures.verdict(one, {"alarms": {"reluscope": list(findings)}, "cause": cause})
+
+        self.assertEqual(judged("norm", finding("dying-units", "conv2d2")), "right")
+        self.assertEqual(judged("upstream", finding("dying-units", "conv2d2")), "cause")
+        self.assertEqual(judged("norm", finding("dying-units", "conv2d1")), "wrong")
+        self.assertEqual(judged("norm"), "silent")
+        units = [{"name": name, "state": state, "cause": cause} for name, state, cause in (
+            ("conv2d2", "dead", "norm"), ("conv2d2", "dead", "norm"), ("conv2d2", "dead", "skip"),
+            ("conv2d2", "alive", "skip"), ("conv2d1", "dead", "skip"), ("conv2d1", "dead", "skip"))]
+        self.assertEqual(rules_pictures.cause_of(one, units), "norm")
+        self.assertEqual(rules_pictures.cause_of(one, units[1:]), "several")
+        census = [{"name": "conv2d2", "units": "4", "dead": dead, "born_dead": "1"} for dead in ("1", "3")]
+        self.assertIsNone(rules_pictures.wrong_with(one, {}, [], [], census))
+        self.assertIsNotNone(rules_pictures.wrong_with(one, {}, [], [], census[:1]))
+
+    def test_weights_are_changed_in_their_file_and_nothing_else_is(self):
+        tensors = {f"layers.{at}.{name}": struct.pack("<2f", at, 5.0) for at in (3, 0, 10)
+                   for name in ("weight", "bias", "running_mean")}
+        head, data = {}, b""
+        for name, values in tensors.items():
+            head[name] = {"dtype": "F32", "shape": [2], "data_offsets": [len(data), len(data) + len(values)]}
+            data += values
+        with tempfile.TemporaryDirectory() as place:
+            path = pathlib.Path(place) / "weights.safetensors"
+            text = json.dumps(head).encode()
+            path.write_bytes(struct.pack("<Q", len(text)) + text + data)
+            rules_pictures.change_file(path, rules_pictures.silence)
+            after = path.read_bytes()[8 + len(text):]
+        changed = {name: after[slice(*entry["data_offsets"])] for name, entry in head.items()}
+        tensors["layers.3.weight"] = struct.pack("<2f", 0.0, 0.0)
+        tensors["layers.3.bias"] = struct.pack("<2f", -1.0, -1.0)
+        self.assertEqual(changed, tensors)
+
+    def test_a_healthy_network_is_silent_and_planted_deaths_are_named_with_their_cause(self):
+        program = Program(RELUSCOPE)
+        digits = ROOT / "data" / "digits"
+        sick = {one["name"]: one for one in rules_pictures.sick()}
+        with tempfile.TemporaryDirectory() as place:
+            rules_pictures.write(place, digits / "digits.csv.gz")
+            healthy = next(one for one in rules_pictures.healthy() if one["name"] == "plain-28-elu")
+            self.assertEqual(rules_healthy.judge(healthy, program, place, str(digits))["alarms"]["reluscope"], [])
+            for name in ("inherited-norm-28", "own-bias-28", "skip-28"):
+                with self.subTest(name):
+                    result = rules_pictures.judge(sick[name], program, place)
+                    self.assertEqual(rules_pictures.verdict(sick[name], result), "right")
 
 
 if __name__ == "__main__":
