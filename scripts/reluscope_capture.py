@@ -1955,6 +1955,7 @@ class Exporter:
                           "height × width")
         self._make_names_unique()
         self.arrays, self.names = {}, {}
+        self._flatten(self.layers, None)
         self._place(self.layers, "layers.")
 
     def _run(self, example):
@@ -2306,6 +2307,21 @@ class Exporter:
         for layer in layers:
             yield layer
             yield from self._all([*layer.get("layers", ()), *layer.get("shortcut", ())])
+
+    def _flatten(self, layers, is_vector):
+        """Whatever the number of positions, a module flattens them before a dense layer, unless they are the data as they
+        are (None). Whether a vector comes out."""
+        for layer in list(layers):
+            if layer["type"] == "dense" and is_vector is False:
+                layers.insert(next(at for at, one in enumerate(layers) if one is layer), {"type": "flatten", "parts": [{}]})
+            if layer["type"] == "residual":
+                is_vector = self._flatten(layer["layers"], is_vector)
+            elif layer["type"] in ("dense", "flatten"):
+                is_vector = True
+            elif layer["type"] == "conv2d" or layer["type"].endswith("_pool") or \
+                    is_vector is None and layer["type"].endswith("_norm") and len(self.sample) == 3:
+                is_vector = False
+        return is_vector
 
     def _place(self, layers, prefix):
         """Calls the parameters as in an nn.Sequential with a module for each map, norm and activation."""

@@ -10,6 +10,10 @@ namespace {
 template <class T>
 void transpose_samples(const Matrix<T>& from, Matrix<T>& to, Index rows, const Shard& shard) {
   const Index columns = from.rows() / rows;
+  if (rows == 1 || columns == 1) {  // of one channel, or at one position: both ways round are the same
+    to.middleCols(shard.first, shard.count) = from.middleCols(shard.first, shard.count);
+    return;
+  }
   for (Index sample = shard.first; sample < shard.first + shard.count; ++sample)
     Eigen::Map<Matrix<T>>(to.col(sample).data(), columns, rows) =
         Eigen::Map<const Matrix<T>>(from.col(sample).data(), rows, columns).transpose();

@@ -85,16 +85,17 @@ std::optional<Matrix<T>> MaxPool<T>::apart(const Node<T>& /*other*/, NodeInputs<
 template <class T>
 void MaxPool<T>::forward(NodeInputs<T> inputs, NodeState<T>& state, const Shard& shard, const Pass& pass) const {
   const Index channels = window_.channels;
-  for (Index place = 0; place < window_.places(); ++place) {
-    const std::span<const Seen> seen = seen_[static_cast<std::size_t>(place)];
-    for (Index sample = shard.first; sample < shard.first + shard.count; ++sample) {
-      const T* from = inputs[0]->col(sample).data();
-      T* largest = state.output.col(sample).data() + place * channels;
-      T* where = state.saved.col(sample).data() + place * channels;
+  for (Index sample = shard.first; sample < shard.first + shard.count; ++sample) {
+    const T* const from = inputs[0]->col(sample).data();
+    T* largest = state.output.col(sample).data();
+    T* where = state.saved.col(sample).data();
+    for (const std::vector<Seen>& seen : seen_) {
       Index channel = 0;
       for (; channel + kLanes<T> <= channels; channel += kLanes<T>)
         take_largest<T>(seen, from, channels, channel, std::integral_constant<Index, kLanes<T>>(), largest, where);
       if (channel < channels) take_largest<T>(seen, from, channels, channel, channels - channel, largest, where);
+      largest += channels;
+      where += channels;
     }
   }
   measure_output_squares(state, shard, pass);
@@ -104,19 +105,37 @@ template <class T>
 void MaxPool<T>::backward(NodeInputs<T> /*inputs*/, NodeState<T>& state, const Shard& shard, const Pass& /*pass*/,
                           InputDeltas<T> input_deltas) const {
   if (input_deltas[0] == nullptr) return;
-  const Index channels = window_.channels;
-  input_deltas[0]->middleCols(shard.first, shard.count).setZero();
-  for (Index place = 0; place < window_.places(); ++place)
-    for (Index sample = shard.first; sample < shard.first + shard.count; ++sample) {
-      const T* __restrict delta = state.delta.col(sample).data() + place * channels;
-      const T* __restrict where = state.saved.col(sample).data() + place * channels;
-      for (const Seen& one : seen_[static_cast<std::size_t>(place)]) {
-        T* __restrict to = input_deltas[0]->col(sample).data() + one.position * channels;
-        const T here = static_cast<T>(one.in_window);
-        for (Index channel = 0; channel < channels; ++channel)
-          to[channel] += where[channel] == here ? delta[channel] : T(0);
-      }
+  // Where each position is seen once, it gets its value; else what the places give it is added up.
+  const bool once =
+      !window_.pads() && window_.overlap() == 1 && window_.places() * window_.size() == window_.input_positions();
+  if (!once) input_deltas[0]->middleCols(shard.first, shard.count).setZero();
+  for (Index sample = shard.first; sample < shard.first + shard.count; ++sample) {
+    T* const to = input_deltas[0]->col(sample).data();
+    const T* const delta = state.delta.col(sample).data();
+    const T* const where = state.saved.col(sample).data();
+    if (once) {
+      give_back(delta, where, to, [](T& sum, T value) { sum = value; });
+    } else {
+      give_back(delta, where, to, [](T& sum, T value) { sum += value; });
     }
+  }
+}
+
+/// Of one sample: each place's delta to the position that was the largest, and 0 to the others that it saw.
+template <class T>
+template <class Give>
+void MaxPool<T>::give_back(const T* deltas, const T* wheres, T* to, Give give) const {
+  const Index channels = window_.channels;
+  for (std::size_t place = 0; place < seen_.size(); ++place) {
+    const T* __restrict delta = deltas + static_cast<Index>(place) * channels;
+    const T* __restrict where = wheres + static_cast<Index>(place) * channels;
+    for (const Seen& one : seen_[place]) {
+      T* __restrict sum = to + one.position * channels;
+      const T here = static_cast<T>(one.in_window);
+      for (Index channel = 0; channel < channels; ++channel)
+        give(sum[channel], where[channel] == here ? delta[channel] : T(0));
+    }
+  }
 }
 
 /// A value is the largest of so many windows, at most.

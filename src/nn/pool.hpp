@@ -49,6 +49,9 @@ class MaxPool final : public Node<T> {
   [[nodiscard]] bool is_silent_without_delta() const override { return true; }
 
  private:
+  template <class Give>
+  void give_back(const T* deltas, const T* wheres, T* to, Give give) const;
+
   Window window_;
   std::vector<std::vector<Seen>> seen_;  ///< from each place
 };

@@ -175,6 +175,8 @@ MODELS = {
         nn.Sequential(kill(nn.Conv2d(6, 6, 2), 4), nn.Hardswish(), nn.Identity()), nn.AdaptiveMaxPool2d(1),
         nn.Flatten(), nn.Linear(6, 8, bias=False), nn.BatchNorm1d(8, affine=False), nn.SiLU(), nn.Linear(8, CLASSES)),
         images),
+    "a norm of pictures before all": (lambda: nn.Sequential(
+        nn.BatchNorm2d(2), nn.Flatten(), kill(nn.Linear(2 * 9 * 9, 8), 3), nn.ReLU(), nn.Linear(8, CLASSES)), images),
     "resnet": (Resnet, images),
     "pre-activation": (PreActivation, images),
     "shared": (Shared, lambda: (torch.randn(SAMPLES, 6, 6), torch.arange(SAMPLES) % CLASSES)),
