@@ -96,7 +96,7 @@ struct ForwardCall {
   ActivitySums<T>* activity = nullptr;  ///< measured if given
   CensusSums<T>* census = nullptr;      ///< measured if given (then z has the margins afterwards)
   T* margin = nullptr;                  ///< smallest margin of each unit, measured if given (then z keeps no meaning)
-  T* a_column_square = nullptr;         ///< with `batch`: ‖a‖² of each column
+  T* a_column_square = nullptr;         ///< with `batch`, if given: ‖a‖² of each column
 };
 
 /// One shard's backward call.
@@ -112,6 +112,7 @@ struct BackwardCall {
   bool go_on = false;                ///< the sums add to what these hold
   T* slope_sum = nullptr;            ///< per unit: Σ ∂L/∂slope over the columns, where the slope is learned
   T* delta_column_square = nullptr;  ///< if given: ‖∂L/∂z‖² of each column
+  T* delta_square = nullptr;  ///< if given, and the other is not: ‖∂L/∂z‖² of all columns is added to it
 };
 
 /// An activation with its parameters bound. Immutable; calls are safe from several threads.

@@ -133,10 +133,10 @@ struct NothingLanes {
   void store(const ForwardCall<T>& /*call*/, Index /*unit*/, Index /*count*/) const {}
 };
 
-template <class T>
+template <class T, bool kSquares>
 struct BatchLanes {
   static constexpr bool kWanted = true;
-  static constexpr bool kColumnSquares = true;
+  static constexpr bool kColumnSquares = kSquares;
   static constexpr Kept kKept = Kept::saved;
   Block<T> z_sum{}, z_square{}, z_max{}, a_sum{}, a_square{}, a_max{}, zeros{}, active{};
   NearestColumn<T> nearest;
@@ -261,8 +261,10 @@ class FusedKernel final : public ActivationKernel<T> {
       sweep<CensusLanes<T>>(call);
     } else if (call.margin != nullptr) {
       sweep<MarginLanes<T>>(call);
+    } else if (call.batch != nullptr && call.a_column_square != nullptr) {
+      sweep<BatchLanes<T, true>>(call);
     } else if (call.batch != nullptr) {
-      sweep<BatchLanes<T>>(call);
+      sweep<BatchLanes<T, false>>(call);
     } else if (call.activity != nullptr) {
       sweep<ActivityLanes<T>>(call);
     } else {
@@ -272,13 +274,17 @@ class FusedKernel final : public ActivationKernel<T> {
 
   void backward(const BackwardCall<T>& call) const override {
     if (call.delta_column_square != nullptr) {
-      backward_sweep<true>(call);
+      backward_sweep<Squares::of_columns>(call);
+    } else if (call.delta_square != nullptr) {
+      backward_sweep<Squares::of_all>(call);
     } else {
-      backward_sweep<false>(call);
+      backward_sweep<Squares::none>(call);
     }
   }
 
  private:
+  enum class Squares { none, of_columns, of_all };  ///< of ∂L/∂z, wanted
+
   static Block<T> slopes_of(const T* slopes, Index unit, Index count) {
     if constexpr (Phi::kLearnedSlope) return load_block(slopes + unit, count);
     return Block<T>{};
@@ -329,9 +335,9 @@ class FusedKernel final : public ActivationKernel<T> {
     lanes.store(call, unit, count);
   }
 
-  template <bool kSquares>
+  template <Squares kSquares>
   void backward_sweep(const BackwardCall<T>& call) const {
-    ColumnSquares<T> squares(kSquares ? call.columns : 0);
+    ColumnSquares<T> squares(kSquares == Squares::of_columns ? call.columns : 0);
     for (Index unit = 0; unit < call.units; unit += kLanes<T>) {
       const Index count = std::min<Index>(kLanes<T>, call.units - unit);
       if (count == kLanes<T>) {
@@ -340,14 +346,15 @@ class FusedKernel final : public ActivationKernel<T> {
         backward_block<kSquares>(call, squares, unit, count);
       }
     }
-    if constexpr (kSquares) squares.store(call.delta_column_square);
+    if constexpr (kSquares == Squares::of_columns) squares.store(call.delta_column_square);
   }
 
-  template <bool kSquares, class Count>
+  template <Squares kSquares, class Count>
   void backward_block(const BackwardCall<T>& call, ColumnSquares<T>& squares, Index unit, Count count) const {
     const Block<T> slope = slopes_of(call.slopes, unit, count);
     Block<T> sum{};
     Block<T> slope_sum{};
+    Block<T> square{};
     if (call.go_on) {
       sum = load_block<T>(call.delta_sum + unit, count);
       if constexpr (Phi::kLearnedSlope) slope_sum = load_block<T>(call.slope_sum + unit, count);
@@ -368,8 +375,11 @@ class FusedKernel final : public ActivationKernel<T> {
       }
       store_block<T>(value, delta, count);
       sum += value;
-      if constexpr (kSquares) squares.add(column, value * value);  // lanes that are no units are 0
+      if constexpr (kSquares == Squares::of_columns)
+        squares.add(column, value * value);  // lanes that are no units are 0
+      if constexpr (kSquares == Squares::of_all) square += value * value;
     }
+    if constexpr (kSquares == Squares::of_all) *call.delta_square += sum_block(square);
     store_block<T>(sum, call.delta_sum + unit, count);
     if constexpr (Phi::kLearnedSlope) store_block<T>(slope_sum, call.slope_sum + unit, count);
   }

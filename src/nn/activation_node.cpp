@@ -1,7 +1,6 @@
 #include "nn/activation_node.hpp"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <limits>
 
@@ -103,20 +102,18 @@ void ActivationNode<T>::sweep_positions(const Matrix<T>& source, const T* bias, 
     sums.census.resize(this->units());
     sums.census.margin.setConstant(std::numeric_limits<T>::infinity());
   }
-  std::array<T, kShardColumns> squares;
   for (Index sample = shard.first; sample < shard.first + shard.count; ++sample) {
-    T square(0);
     for (Index position = 0; position < this->positions(); position += kShardColumns) {
       ForwardCall<T> call = forward_call(source, bias, state, sample, position, some, pass);
       call.columns = std::min(kShardColumns, this->positions() - position);
       call.go_on = position > 0;
-      call.a_column_square = squares.data();
       kernel_->forward(call);
-      if (pass.measure == Measure::batch) square += Eigen::Map<const Vector<T>>(squares.data(), call.columns).sum();
     }
     if (pass.measure == Measure::activity || pass.measure == Measure::batch) sums.activity.add(some.activity, sample);
-    if (pass.measure == Measure::batch) sums.batch.add(some.batch);
-    if (pass.measure == Measure::batch) state.output_square[sample] = square;
+    if (pass.measure == Measure::batch) {
+      sums.batch.add(some.batch);
+      state.output_square[sample] = some.batch.a_square.sum();
+    }
     if (pass.measure == Measure::census) sums.census.add(some.census);
   }
 }
@@ -155,16 +152,14 @@ void ActivationNode<T>::sweep_positions_back(NodeState<T>& state, const Shard& s
   ShardSums<T>& some = state.rooms[static_cast<std::size_t>(shard.index)].sample;
   sums.delta_sum.setZero();
   sums.slope_sum.setZero();
-  std::array<T, kShardColumns> squares;
   for (Index sample = shard.first; sample < shard.first + shard.count; ++sample) {
     T square(0);
     for (Index position = 0; position < this->positions(); position += kShardColumns) {
       BackwardCall<T> call = backward_call(state, sample, position, some);
       call.columns = std::min(kShardColumns, this->positions() - position);
       call.go_on = position > 0;
-      if (measures_squares) call.delta_column_square = squares.data();
+      if (measures_squares) call.delta_square = &square;
       kernel_->backward(call);
-      if (measures_squares) square += Eigen::Map<const Vector<T>>(squares.data(), call.columns).sum();
     }
     sums.delta_sum += some.delta_sum;
     sums.slope_sum += some.slope_sum;

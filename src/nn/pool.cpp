@@ -114,9 +114,9 @@ void MaxPool<T>::backward(NodeInputs<T> /*inputs*/, NodeState<T>& state, const S
     const T* const delta = state.delta.col(sample).data();
     const T* const where = state.saved.col(sample).data();
     if (once) {
-      give_back(delta, where, to, [](T& sum, T value) { sum = value; });
+      give_back(delta, where, to, [](Block<T> /*sum*/, Block<T> share) { return share; });
     } else {
-      give_back(delta, where, to, [](T& sum, T value) { sum += value; });
+      give_back(delta, where, to, [](Block<T> sum, Block<T> share) { return sum + share; });
     }
   }
 }
@@ -124,17 +124,24 @@ void MaxPool<T>::backward(NodeInputs<T> /*inputs*/, NodeState<T>& state, const S
 /// Of one sample: each place's delta to the position that was the largest, and 0 to the others that it saw.
 template <class T>
 template <class Give>
-void MaxPool<T>::give_back(const T* deltas, const T* wheres, T* to, Give give) const {
+void MaxPool<T>::give_back(const T* delta, const T* where, T* to, Give give) const {
   const Index channels = window_.channels;
-  for (std::size_t place = 0; place < seen_.size(); ++place) {
-    const T* __restrict delta = deltas + static_cast<Index>(place) * channels;
-    const T* __restrict where = wheres + static_cast<Index>(place) * channels;
-    for (const Seen& one : seen_[place]) {
-      T* __restrict sum = to + one.position * channels;
-      const T here = static_cast<T>(one.in_window);
-      for (Index channel = 0; channel < channels; ++channel)
-        give(sum[channel], where[channel] == here ? delta[channel] : T(0));
+  const auto give_some = [&](const std::vector<Seen>& seen, Index channel, auto count) {
+    const Block<T> value = load_block<T>(delta + channel, count);
+    const Block<T> place = load_block<T>(where + channel, count);
+    for (const Seen& one : seen) {
+      T* const sums = to + one.position * channels + channel;
+      const Block<T> share = place == fill_block(static_cast<T>(one.in_window)) ? value : Block<T>{};
+      store_block<T>(give(load_block<T>(sums, count), share), sums, count);
     }
+  };
+  for (const std::vector<Seen>& seen : seen_) {
+    Index channel = 0;
+    for (; channel + kLanes<T> <= channels; channel += kLanes<T>)
+      give_some(seen, channel, std::integral_constant<Index, kLanes<T>>());
+    if (channel < channels) give_some(seen, channel, channels - channel);
+    delta += channels;
+    where += channels;
   }
 }
 

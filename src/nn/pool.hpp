@@ -50,7 +50,7 @@ class MaxPool final : public Node<T> {
 
  private:
   template <class Give>
-  void give_back(const T* deltas, const T* wheres, T* to, Give give) const;
+  void give_back(const T* delta, const T* where, T* to, Give give) const;
 
   Window window_;
   std::vector<std::vector<Seen>> seen_;  ///< from each place

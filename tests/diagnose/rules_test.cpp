@@ -314,7 +314,7 @@ TEST_CASE("from parameters of 0 a step is infinitely large, which says nothing o
   {
     // Nor of what the units that died had gone through.
     Healthy run = with_second(0.25);
-    for (const std::size_t at : {1, 2}) run.census(at, 2).dead = 6;
+    for (const std::size_t at : {std::size_t{1}, std::size_t{2}}) run.census(at, 2).dead = 6;
     for (std::int64_t unit = 0; unit < 6; ++unit) {
       UnitRecord row;
       row.layer = 2;
