@@ -201,7 +201,7 @@ HEALTHY = {
         epochs=8, batch=16),
     "ResNet, 28 pixels": Program(lambda: digits(28, samples=400), resnet, epochs=8, lr=1e-2, batch=16),
     "ResNet, 56 pixels": Program(lambda: digits(56, samples=300), lambda: resnet(4), epochs=10, lr=1e-2, batch=16),
-    "ResNet, 112 pixels": Program(lambda: digits(112, samples=300), lambda: resnet(8), epochs=10, lr=1e-2, batch=16),
+    "ResNet, 112 pixels": Program(lambda: digits(112, samples=300), lambda: resnet(8), epochs=10, lr=3e-3, batch=16),
     "transformer": Program(sentences, Transformer, epochs=15),
     "LSTM": Program(digits, Recurrent, epochs=8),
     "two branches": Program(FLAT, TwoBranches),

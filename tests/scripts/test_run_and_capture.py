@@ -194,7 +194,7 @@ class RunAndCapture(unittest.TestCase):
             result[step] = {layer: set(units) for layer, units in now.items()}
         return result
 
-    def agree(self, table, precision, unsure):
+    def agree(self, table, precision, unsure, left_out=()):
         relative, absolute, _ = ROUNDING[precision]
         rows = []
         for directory in ("run", "capture"):
@@ -206,7 +206,7 @@ class RunAndCapture(unittest.TestCase):
             for column in COLUMNS[table].split():
                 left, right = one.get(column, ""), rows[1][key].get(column, "")
                 where = f"{table} {dict(zip(KEYS[table], key))} {column}: {left} in the run, {right} in the capture"
-                if left == right or unsure and column in EXACT | SHARES:
+                if left == right or column in left_out or unsure and column in EXACT | SHARES:
                     continue
                 self.assertNotIn("", (left, right), where)
                 self.assertNotIn(column, EXACT, where)
@@ -272,7 +272,8 @@ class RunAndCapture(unittest.TestCase):
         self.assertEqual(compared, {"sample_rate", "cover"} if experiment.shape == PIXELS else set())
         for table in COLUMNS:
             if table != "features" or experiment.shape != PIXELS:  # of pictures a capture has channels, not pixels
-                self.agree(table, precision, unsure)
+                # A gradient that a norm makes cancel is rounding: it may come out as 0, or next to it.
+                self.agree(table, precision, unsure, {"grad_zero_fraction"} if "norm" in str(experiment.layers) else ())
         self.same_sites()
         died = sum(len(units) for units in dead[experiment.steps].values())
         return died, set() if unsure else self.same_findings()
