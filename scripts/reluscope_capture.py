@@ -2316,7 +2316,7 @@ class Exporter:
                 layers.insert(next(at for at, one in enumerate(layers) if one is layer), {"type": "flatten", "parts": [{}]})
             if layer["type"] == "residual":
                 is_vector = self._flatten(layer["layers"], is_vector)
-            elif layer["type"] in ("dense", "flatten"):
+            elif layer["type"] in ("dense", "flatten", "global_avg_pool"):
                 is_vector = True
             elif layer["type"] == "conv2d" or layer["type"].endswith("_pool") or \
                     is_vector is None and layer["type"].endswith("_norm") and len(self.sample) == 3:

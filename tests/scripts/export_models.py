@@ -1,28 +1,17 @@
 """PyTorch models that a config can say, for the tests of export; exits with 77 (skipped) where there is no PyTorch."""
 
 import csv
-import os
 import pathlib
 import shutil
 import subprocess
-import sys
 import tempfile
 import unittest
 
-try:
-    import torch
-except ImportError:
-    print("no PyTorch here", file=sys.stderr)
-    sys.exit(77)
-
+from beside_torch import PROGRAM  # skips where there is no PyTorch
+import torch
 import torch.nn as nn
 import torch.nn.functional as F
 
-PROGRAM = os.path.abspath(sys.argv[1])
-SOURCE = pathlib.Path(sys.argv[2]).resolve()
-sys.dont_write_bytecode = True
-sys.path.insert(0, str(SOURCE / "scripts"))
-torch.set_num_threads(1)
 CLASSES, SAMPLES, BATCH = 3, 48, 16
 
 

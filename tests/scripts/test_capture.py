@@ -19,23 +19,13 @@ import tempfile
 import unittest
 import warnings
 
-try:
-    import torch
-except ImportError:
-    print("no PyTorch here", file=sys.stderr)
-    sys.exit(77)
-
+from beside_torch import PROGRAM, SOURCE  # skips where there is no PyTorch
+import torch
 import torch.nn as nn
 import torch.nn.functional as F
 
-PROGRAM = os.path.abspath(sys.argv[1])
-SOURCE = pathlib.Path(sys.argv[2]).resolve()
-sys.dont_write_bytecode = True
-sys.path.insert(0, str(SOURCE / "scripts"))
-import reluscope_capture as rc  # noqa: E402
-from reluscope_capture import Capture, CaptureError  # noqa: E402
-
-torch.set_num_threads(1)
+import reluscope_capture as rc
+from reluscope_capture import Capture, CaptureError
 
 
 class Case(unittest.TestCase):

@@ -95,7 +95,7 @@ class Data(Case):
         export(Squeezed(), self.place / "mine", example=x[:1])
         config = json.loads((self.place / "mine/config.json").read_text())
         kinds = [layer["type"] for layer in config["network"]["layers"]]
-        self.assertEqual(kinds, ["conv2d", "global_avg_pool", "flatten", "dense"])
+        self.assertEqual(kinds, ["conv2d", "global_avg_pool", "dense"])
 
     def test_names_of_every_kind(self):
         x, y = table()

@@ -10,7 +10,6 @@ import csv
 import gzip
 import json
 import math
-import os
 import pathlib
 import shutil
 import subprocess
@@ -18,22 +17,13 @@ import sys
 import tempfile
 import unittest
 
-try:
-    import torch
-except ImportError:
-    print("no PyTorch here", file=sys.stderr)
-    sys.exit(77)
-
+from beside_torch import PROGRAM, SOURCE  # skips where there is no PyTorch
+import torch
 from torch_files import write_safetensors
 
-PROGRAM = os.path.abspath(sys.argv[1])
-SOURCE = pathlib.Path(sys.argv[2]).resolve()
-sys.dont_write_bytecode = True
-sys.path.insert(0, str(SOURCE / "scripts"))
-import reluscope_network  # noqa: E402
-from reluscope_capture import Capture  # noqa: E402
+import reluscope_network
+from reluscope_capture import Capture
 
-torch.set_num_threads(1)
 DIGITS = SOURCE / "data/digits/digits.csv.gz"
 SAMPLES, CENSUS = 192, 5  # as many as the effective rank is taken of in a capture
 PIXELS = (1, 8, 8)

@@ -9,7 +9,6 @@ and the numbers that experiment.torch_numbers_test holds layers, activations, lo
 import csv
 import gzip
 import json
-import os
 import pathlib
 import shutil
 import struct
@@ -18,18 +17,12 @@ import sys
 import tempfile
 import unittest
 
-try:
-    import torch
-except ImportError:
-    print("no PyTorch here", file=sys.stderr)
-    sys.exit(77)
-
+from beside_torch import PROGRAM  # skips where there is no PyTorch
+import torch
 from torch_files import read_safetensors, write_safetensors
 
-PROGRAM = os.path.abspath(sys.argv[1])
-sys.path.insert(0, os.path.join(sys.argv[2], "scripts"))
-import reluscope_network  # noqa: E402
-import torch_numbers  # noqa: E402
+import reluscope_network
+import torch_numbers
 
 SIDE, CLASSES, SAMPLES, BATCH, STEPS = 9, 3, 36, 12, 3
 SHAPE = (1, SIDE, SIDE)

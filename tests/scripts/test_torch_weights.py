@@ -8,7 +8,6 @@ biases train as there, step by step.
 
 import csv
 import json
-import os
 import pathlib
 import random
 import shutil
@@ -17,15 +16,10 @@ import sys
 import tempfile
 import unittest
 
-try:
-    import torch
-except ImportError:
-    print("no PyTorch here", file=sys.stderr)
-    sys.exit(77)
-
+from beside_torch import PROGRAM  # skips where there is no PyTorch
+import torch
 from torch_files import read_safetensors, write_safetensors
 
-PROGRAM = os.path.abspath(sys.argv[1])
 FEATURES, CLASSES, SAMPLES = 3, 4, 60
 CONFIG = {
     "name": "shared",
